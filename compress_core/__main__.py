@@ -1,0 +1,248 @@
+"""The command line: `python -m compress_core COMMAND`, one function a command.
+
+Bad input ends with exit code 2 and one line that says value, rule and remedy.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+
+from compress_core import console
+from compress_core.compressed import Compressed, compress
+from compress_core.data import DATASETS, Dataset, download, load_dataset
+from compress_core.measurement.report import measure
+from compress_core.models.catalog import MODELS, model_spec
+from compress_core.models.checkpoints import CHECKPOINTS, load_card
+from compress_core.original import load_model
+from compress_core.recipe import Recipe, from_json, parse_step
+from compress_core.storage.container import decode
+
+BAD_INPUT = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line, as every other error here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"error: {message}; see {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    torch.set_num_threads(1)  # at these sizes a second thread costs more than it brings
+    options = build_parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def build_parser() -> Parser:
+    parser = Parser(prog="python -m compress_core", description=__doc__.split("\n", maxsplit=1)[0])
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+
+    add = command_adder(commands)
+    add("models", run_models, "the reference networks and how well they classify")
+
+    train = add("train", run_train, "train a reference network and write its checkpoint")
+    train.add_argument("model", metavar="NAME")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--out", type=Path, default=CHECKPOINTS, metavar="FOLDER")
+
+    data = add("data", run_data, "download a dataset into the user's cache")
+    data.add_argument("dataset", metavar="NAME", choices=DATASETS)
+
+    measured = add("measure", run_measure, "compress in memory and print every measurement")
+    add_recipe(measured)
+    add_subset(measured)
+
+    compressed = add("compress", run_compress, "compress, measure, and write the stored file")
+    add_recipe(compressed)
+    add_subset(compressed)
+    add_out(compressed, "the container, a safetensors file")
+
+    decoded = add("decode", run_decode, "decode a stored file into dense fp32 safetensors")
+    decoded.add_argument("file", type=Path, metavar="F")
+    add_out(decoded, "dense.safetensors")
+
+    swept = add("sweep", run_sweep, "measure methods over their ranges, every point a real file")
+    swept.add_argument("model", metavar="MODEL")
+    swept.add_argument("--family", action="append", metavar="NAME", help="default: all of them")
+    add_subset(swept)
+
+    exported = add("export-onnx", run_export_onnx, "write the ONNX graph of a compressed model")
+    add_recipe(exported)
+    add_out(exported, "model.onnx")
+    return parser
+
+
+def command_adder(commands: Any) -> Callable[..., argparse.ArgumentParser]:
+    def add(
+        name: str, run: Callable[[argparse.Namespace], None], text: str
+    ) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+        parser.set_defaults(run=run)
+        parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+        return parser
+
+    return add
+
+
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help=", ".join(MODELS))
+    parser.add_argument(
+        "--step",
+        action="append",
+        default=[],
+        metavar="STEP",
+        help="such as prune:sparsity=0.9,scope=global or quantize:bits=4,layers=fc*; repeatable",
+    )
+    parser.add_argument(
+        "--recipe", type=Path, metavar="F", help="a recipe's JSON; --step adds to it"
+    )
+
+
+def add_subset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--subset", type=int, metavar="N", help="measure on N test images, class-balanced, not all"
+    )
+
+
+def add_out(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="F", help=what)
+
+
+def recipe_of(options: argparse.Namespace) -> Recipe:
+    given = from_json(options.recipe.read_text()) if options.recipe else ()
+    return (*given, *(parse_step(text) for text in options.step))
+
+
+def compressed_of(options: argparse.Namespace) -> Compressed:
+    return compress(load_model(options.model), recipe_of(options))
+
+
+def test_data(options: argparse.Namespace) -> Dataset:
+    data = load_dataset(model_spec(options.model).dataset)
+    if options.subset is None:
+        return data
+    if not 1 <= options.subset <= len(data):
+        raise ValueError(f"--subset {options.subset} must be from 1 to the {len(data)} test images")
+    return data.subset(options.subset)
+
+
+def write(path: Path, raw: bytes) -> None:
+    """Write beside the target first: an interrupted run leaves no half file under its name."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(raw)
+    partial.replace(path)
+
+
+def emit(options: argparse.Namespace, data: Any, show: Callable[[], None]) -> None:
+    """Print `data` as JSON, or what `show` shows."""
+    if options.json:
+        print(json.dumps(data, indent=2))
+    else:
+        show()
+
+
+def run_models(options: argparse.Namespace) -> None:
+    cards = [load_card(name) for name in MODELS]
+    rows = [{**vars(card), "description": MODELS[card.model].description} for card in cards]
+    emit(options, rows, lambda: console.show_models(rows))
+
+
+def run_train(options: argparse.Namespace) -> None:
+    from compress_core.training.checkpoint import train_checkpoint
+
+    with console.progress() as bar:
+        report = bar.epoch_reporter(options.model)
+        card = train_checkpoint(
+            options.model, seed=options.seed, folder=options.out, progress=report
+        )
+    emit(options, vars(card), lambda: console.show_fields(vars(card)))
+
+
+def run_data(options: argparse.Namespace) -> None:
+    if options.dataset != "digits":  # they are embedded
+        with console.progress() as bar:
+            download(options.dataset, bar.fraction)
+    sizes = {split: len(load_dataset(options.dataset, split)) for split in ("train", "test")}
+    row = {"dataset": options.dataset, **sizes}
+    emit(options, row, lambda: console.show_fields(row))
+
+
+def run_measure(options: argparse.Namespace) -> None:
+    report = measure(compressed_of(options), test_data(options))
+    emit(options, report.as_dict(), lambda: console.show_report(report))
+
+
+def run_compress(options: argparse.Namespace) -> None:
+    compressed = compressed_of(options)
+    report = measure(compressed, test_data(options))
+    write(options.out, compressed.container)
+    row = {**report.as_dict(), "out": str(options.out)}
+    emit(options, row, lambda: console.show_report(report, written=options.out))
+
+
+def run_decode(options: argparse.Namespace) -> None:
+    from safetensors.torch import save
+
+    decoded = decode(options.file.read_bytes())
+    raw = save({key: tensor.contiguous() for key, tensor in decoded.dense_tensors.items()})
+    write(options.out, raw)
+    row = {
+        "model": decoded.model,
+        "recipe": decoded.recipe,
+        "stored_bytes": options.file.stat().st_size,
+        "dense_bytes": len(raw),
+        "tensors": len(decoded.dense_tensors),
+        "out": str(options.out),
+    }
+    emit(options, row, lambda: console.show_fields(row))
+
+
+def run_sweep(options: argparse.Namespace) -> None:
+    from compress_core.search.sweep import families, sweep
+
+    original = load_model(options.model)
+    known = families(original)
+    names = options.family or list(known)
+    for name in names:
+        if name not in known:
+            raise ValueError(f"unknown family {name!r}; choose one of {', '.join(known)}")
+    data = test_data(options)
+    points = [(name, recipe) for name in names for recipe in known[name].recipes]
+    with console.progress() as bar:
+        reports = list(
+            bar.track(
+                sweep(original, [recipe for _, recipe in points], data), len(points), "measuring"
+            )
+        )
+    rows = [
+        {"family": name, **report.as_dict()}
+        for (name, _), report in zip(points, reports, strict=True)
+    ]
+    emit(options, rows, lambda: console.show_sweep(rows))
+
+
+def run_export_onnx(options: argparse.Namespace) -> None:
+    from compress_core.graph import to_onnx
+
+    raw = to_onnx(compressed_of(options))
+    write(options.out, raw)
+    row = {"model": options.model, "onnx_bytes": len(raw), "out": str(options.out)}
+    emit(options, row, lambda: console.show_fields(row))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""Tables and progress bars of the command line. Percent and kilobytes exist only from here on."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from compress_core.measurement.report import Report
+from compress_core.recipe import format_step, from_json
+
+T = TypeVar("T")
+
+
+class Bars:
+    """Progress bars on standard error; a pipe or a log gets none."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def epoch_reporter(self, title: str) -> Callable[[int, float, float], None]:
+        """A callback (epoch, fraction, loss) that moves one bar an epoch."""
+        task = self._progress.add_task(title, total=1.0)
+
+        def report(epoch: int, fraction: float, loss: float) -> None:
+            text = f"{title} epoch {epoch + 1}, loss {loss:.3f}"
+            self._progress.update(task, completed=fraction, description=text)
+
+        return report
+
+    def fraction(self, title: str, fraction: float) -> None:
+        """Move the bar called `title`, or make it."""
+        known = {task.description: task.id for task in self._progress.tasks}
+        task = known[title] if title in known else self._progress.add_task(title, total=1.0)
+        self._progress.update(task, completed=fraction)
+
+    def track(self, items: Iterable[T], total: int, title: str) -> Iterator[T]:
+        return iter(self._progress.track(items, total=total, description=title))
+
+
+@contextmanager
+def progress() -> Iterator[Bars]:
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as shown:
+        yield Bars(shown)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
+    """A table; the first column is text, the others are numbers and stand to the right."""
+    table = Table(title=title or None, title_justify="left")
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    _console().print(table)
+
+
+def _console() -> Console:
+    # a pipe has no width: wrap nothing there, so that grep and diff see whole lines
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
+def show_fields(fields: Mapping[str, Any]) -> None:
+    print_table(("field", "value"), [(name, str(value)) for name, value in fields.items()])
+
+
+def show_models(rows: Sequence[Mapping[str, Any]]) -> None:
+    columns = ("model", "data", "parameters", "test error", "n", "what")
+    print_table(
+        columns,
+        [
+            (
+                row["model"],
+                row["dataset"],
+                f"{row['parameters']:,}",
+                percent(1 - row["test_accuracy"], 2),
+                f"{row['test_n']:,}",
+                row["description"],
+            )
+            for row in rows
+        ],
+    )
+
+
+def show_report(report: Report, *, written: Path | None = None) -> None:
+    size, accuracy, change = report.size, report.accuracy, report.change
+    steps = " → ".join(format_step(step) for step in from_json(report.recipe)) or "untouched"
+    columns = ("layer", "shape", "sparsity", "bits", "rank", "bytes", "of", "SQNR dB", "MACs")
+    print_table(
+        columns,
+        [
+            (
+                row.name,
+                " x ".join(map(str, row.shape)),
+                percent(row.sparsity),
+                str(row.bits),
+                str(row.rank or "full"),
+                f"{row.bytes:,}",
+                f"{row.original_bytes:,}",
+                "exact" if row.sqnr_db is None else f"{row.sqnr_db:.1f}",
+                f"{row.macs:,}",
+            )
+            for row in size.layers
+        ],
+        title=f"{size.model}: {steps}",
+    )
+    interval = f"{percent(accuracy.accuracy_low)} … {percent(accuracy.accuracy_high)}"
+    shift = f"{100 * change.difference:+.2f} points"
+    between = f"{100 * change.difference_low:+.2f} … {100 * change.difference_high:+.2f}"
+    print_table(
+        ("measured", "value", "and"),
+        [
+            ("accuracy", percent(accuracy.accuracy, 2), f"{interval}, n = {accuracy.n:,}"),
+            ("change", shift, f"{between}, baseline {percent(report.baseline.accuracy, 2)}"),
+            ("stored bytes", f"{size.stored_bytes:,}", f"of {size.original_bytes:,}"),
+            ("compression ratio", f"{size.compression_ratio:.2f}x", "original / stored bytes"),
+            ("sparsity", percent(size.sparsity), "of stored weights"),
+            ("MACs", f"{size.macs:,}", f"of {size.original_macs:,}"),
+        ],
+    )
+    if written:
+        _console().print(f"wrote {written}: {size.stored_bytes:,} bytes", highlight=False)
+
+
+def show_sweep(rows: Sequence[Mapping[str, Any]]) -> None:
+    columns = ("family", "recipe", "accuracy", "change", "bytes", "ratio", "MACs")
+    print_table(
+        columns,
+        [
+            (
+                row["family"],
+                " → ".join(format_step(step) for step in from_json(row["recipe"])),
+                percent(row["accuracy"], 2),
+                f"{100 * row['difference']:+.2f}",
+                f"{row['stored_bytes']:,}",
+                f"{row['compression_ratio']:.2f}x",
+                f"{row['macs']:,}",
+            )
+            for row in rows
+        ],
+    )
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    return f"{100 * fraction:.{digits}f} %"

@@ -1,0 +1,57 @@
+"""The ONNX graph of a compressed model, annotated for people, and a light form of it for viewers.
+
+torch.onnx.export runs once per structure (`structure`); each recipe then only fills the weights
+in (`weights`) and says at each node what was done to it (`annotation`).
+"""
+
+from compress_core.compressed import Compressed
+
+DATA_FIELDS = (
+    "raw_data",
+    "float_data",
+    "double_data",
+    "int32_data",
+    "int64_data",
+    "uint64_data",
+    "string_data",
+)
+
+
+def to_onnx(compressed: Compressed) -> bytes:
+    """The compressed model as an ONNX file: input "images", output "logits", any batch size.
+
+    Quantized weights are integers behind DequantizeLinear nodes, in the smallest integer type that
+    holds their codes, and decode bit for bit to the weights of `compressed.module`. The first call
+    for a structure takes seconds, later ones milliseconds; equal models give equal bytes.
+    Raises GraphError (a ValueError) for a model that cannot be exported.
+    """
+    # onnx and its helpers cost a second of import, which only callers of this function pay
+    import onnx_ir as ir
+
+    from compress_core.graph.annotation import annotate
+    from compress_core.graph.structure import find_structure
+    from compress_core.graph.weights import write_weights
+
+    structure = find_structure(compressed)
+    model = structure.model.clone()
+    write_weights(model, compressed)
+    annotate(model, compressed, structure.macs)
+    raw: bytes = ir.to_proto(model).SerializeToString(deterministic=True)
+    return raw
+
+
+def strip_weights(model: bytes, *, limit: int = 1024) -> bytes:
+    """The graph without the data of initializers above `limit` bytes; name, type and shape stay.
+
+    For viewers alone: Netron calls such a tensor empty and shows its type and shape, while one
+    whose data lies in an absent external file makes it ask the server for that file.
+    """
+    import onnx
+
+    graph = onnx.load_model_from_string(model)
+    for tensor in graph.graph.initializer:
+        if tensor.ByteSize() > limit:
+            for field in DATA_FIELDS:
+                tensor.ClearField(field)
+    stripped: bytes = graph.SerializeToString(deterministic=True)
+    return stripped

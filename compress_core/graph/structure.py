@@ -1,0 +1,190 @@
+"""The graph of a model's structure: exported once, without the weights that recipes change."""
+
+import ast
+import logging
+import threading
+import warnings
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import onnx_ir as ir
+import torch
+from torch import nn
+
+from compress_core.compressed import Compressed, StoredLayer
+from compress_core.graph.simplification import clear_metadata, simplify
+from compress_core.measurement.cost import macs_by_layer
+from compress_core.original import Original
+from compress_core.weights import with_weights
+
+OPSET = 23  # the first with an Attention operator: one node where older ones need fifteen
+LAYOUT_OPS = {"Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
+_EXPORTER = threading.Lock()  # torch's exporter patches torch while it traces: one at a time
+
+
+class GraphError(ValueError):
+    """A model has no ONNX graph, or not one in which every compressed weight can be found."""
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """The graph shared by all recipes of one structure: clone `model`, never write to it.
+
+    Its compressible weights are initializers without data, so that none can be stale. `macs` are
+    the multiply-accumulates of each layer.
+    """
+
+    model: ir.Model
+    macs: dict[str, int]
+
+
+def find_structure(compressed: Compressed) -> Structure:
+    """The structure of `compressed`, exported now if no recipe of this structure was before."""
+    memo = compressed.original.memo
+    ranks = {name: stored.rank for name, stored in compressed.layers.items() if stored.rank}
+    key: Hashable = ("onnx", tuple(ranks.items()))
+
+    def wait_and_export() -> Structure:
+        with _EXPORTER:  # asked again, since another thread may have exported it meanwhile
+            return memo.get(key, lambda: export_structure(compressed))
+
+    return memo.get(key, wait_and_export)
+
+
+def export_structure(compressed: Compressed) -> Structure:
+    """Export, simplify and name the graph, and take the compressible weights out of it.
+
+    Raises GraphError when the model cannot be traced or a weight is not found in the graph.
+    """
+    # a copy of our own: tracing replaces the parameters of the module, and others may run it now
+    module = with_weights(compressed.module, {})
+    macs = macs_by_layer(module, compressed.original)
+    model = export(module, compressed.original)
+    keys = {k: tied for stored in compressed.layers.values() for k, tied in _keys(stored).items()}
+    for key, tied in keys.items():
+        blank_weight(model.graph, key, tied)
+    simplify(model)
+    name_nodes(model.graph, keys)
+    model.graph.name = compressed.original.name
+    clear_metadata(model)
+    return Structure(model, macs)
+
+
+def export(module: nn.Module, original: Original) -> ir.Model:
+    """The model as torch exports it, every state-dict key an initializer of that name and layout.
+
+    Not optimized: the optimizer folds batch norms and transposes into the weights, and joins equal
+    tensors, after which a rewritten weight would act on half of the network.
+    """
+    batch = original.example.expand(2, *original.input_shape)  # a batch of 1 would become constant
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                module,
+                (batch,),
+                input_names=["images"],
+                output_names=["logits"],
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                opset_version=OPSET,
+                dynamo=True,
+                optimize=False,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise GraphError(
+            f"{original.name} cannot be exported to ONNX ({reason}); its forward must be traceable "
+            "for any batch size: no data-dependent branches, one tensor in, one tensor out"
+        ) from error
+    assert program is not None  # with dynamo=True
+    return program.model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what the exporter says of itself: a deprecation, and packages it does not find."""
+    registration = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = registration.level
+    registration.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)", FutureWarning)
+            yield
+    finally:
+        registration.setLevel(level)
+
+
+def name_nodes(graph: ir.Graph, keys: Iterable[str]) -> None:
+    """Name the nodes that compute with a weight as its layer (fc1), others blocks.0.norm1.Add.
+
+    Raises GraphError when no node uses one of the weights `keys`.
+    """
+    taken: set[str] = set()
+    for key in keys:
+        users = weight_users(graph.initializers[key])
+        if not users:
+            raise GraphError(_not_used(key))
+        for user in users:
+            user.name = unique_name(node_name(key), taken)
+    for node in graph:
+        if node.name not in taken:
+            scopes = ast.literal_eval(node.metadata_props.get("pkg.torch.onnx.name_scopes", "[]"))
+            path = scopes[-2] if len(scopes) > 1 else ""
+            path = "" if path.startswith("_") else path  # the tracer's own
+            node.name = unique_name(f"{path}.{node.op_type}" if path else node.op_type, taken)
+
+
+def unique_name(name: str, taken: set[str]) -> str:
+    """`name`, or with the first number that makes it new; it is then taken."""
+    candidates = (name if i == 0 else f"{name}_{i}" for i in range(len(taken) + 1))
+    found = next(candidate for candidate in candidates if candidate not in taken)
+    taken.add(found)
+    return found
+
+
+def _keys(stored: StoredLayer) -> dict[str, tuple[str, ...]]:
+    """Each weight's key, and all state-dict keys under which the exporter may know it."""
+    if stored.rank is None:
+        return {stored.layer.key: stored.layer.tied_keys}
+    return {key: (key,) for key in stored.weight_keys}
+
+
+def blank_weight(graph: ir.Graph, key: str, keys: tuple[str, ...]) -> None:
+    """Leave one initializer `key` without data for the tied `keys`.
+
+    Raises GraphError when there is none: a weight that the exporter has merged into another tensor
+    would keep its old values whatever the recipe says.
+    """
+    found = [graph.initializers[name] for name in keys if name in graph.initializers]
+    if not found:
+        raise GraphError(_not_used(key))
+    first, *twins = found
+    for twin in twins:
+        ir.convenience.replace_all_uses_with(twin, first)
+        graph.initializers.pop(str(twin.name))
+    first.name = key
+    first.const_value = None
+
+
+def _not_used(key: str) -> str:
+    return (
+        f"the exported graph does not use the weight {key}; a compressible weight must take part "
+        "in the forward pass under its own name: remove the layer, or call it there"
+    )
+
+
+def node_name(key: str) -> str:
+    """The name of the node that a weight works in: its key without the ending, such as fc1.0."""
+    return key.removesuffix("_weight").removesuffix(".weight")
+
+
+def weight_users(weight: ir.Value) -> list[ir.Node]:
+    """The nodes that compute with a weight, seen through nodes that only change its layout."""
+    users: dict[ir.Node, None] = {}
+    for node in weight.consumers():
+        if node.op_type in LAYOUT_OPS:
+            users |= dict.fromkeys(user for output in node.outputs for user in weight_users(output))
+        else:
+            users[node] = None
+    return list(users)

@@ -1,0 +1,1 @@
+"""Measurements of a model: frozen rows, apart from how they are shown."""

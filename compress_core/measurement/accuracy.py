@@ -1,0 +1,98 @@
+"""Accuracy with its interval, and the paired difference of two models on the same images."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from compress_core.data import Dataset
+
+Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
+BATCH = (
+    500  # measured on LeNet-5: activations stay in cache; one batch of 2,000 takes twice as long
+)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Fraction of `n` images classified right, with its Wilson 95 % interval."""
+
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """Change of accuracy between two models on the same `n` images, with its 95 % interval.
+
+    `gained` images became right, `lost` became wrong; difference = (gained - lost) / n.
+    """
+
+    difference: float
+    difference_low: float
+    difference_high: float
+    gained: int
+    lost: int
+    n: int
+
+
+def predict(model: nn.Module, images: Tensor) -> Tensor:
+    """Logits (n, classes) for images (n, C, H, W), in batches, without gradients.
+
+    Raises ValueError for a model in training mode: it is never switched here, others may share it.
+    """
+    if model.training:
+        raise ValueError("the model is in training mode; pass model.eval() to measure it")
+    with torch.inference_mode():
+        return torch.cat([model(batch) for batch in images.split(BATCH)])
+
+
+def predicted_classes(model: nn.Module, data: Dataset) -> Tensor:
+    """The class of the largest logit for each image, (n,)."""
+    return predict(model, data.images).argmax(1)
+
+
+def accuracy_of(classes: Tensor, data: Dataset) -> Accuracy:
+    """Top-1 accuracy of predicted classes (n,) on the images of `data`."""
+    right, n = int((classes == data.labels).sum()), len(data)
+    low, high = wilson_interval(right, n)
+    return Accuracy(right / n, low, high, n)
+
+
+def wilson_interval(right: int, n: int, z: float = Z_95) -> tuple[float, float]:
+    """The Wilson score interval of a proportion: `right` of `n`.
+
+    (p + z²/2n ± z·sqrt(p(1 - p)/n + z²/4n²)) / (1 + z²/n). Source: E. B. Wilson, 1927.
+    Unlike p ± 1.96 s it stays inside [0, 1] and is not empty at p = 1.
+    """
+    if n < 1 or not 0 <= right <= n:
+        raise ValueError(f"{right} right of {n} is no proportion; n must be at least 1")
+    p = right / n
+    centre = p + z * z / (2 * n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+def paired_difference(before: Tensor, after: Tensor, data: Dataset) -> PairedDifference:
+    """How the accuracy changed from classes `before` to `after` (n,), image by image.
+
+    The interval is Wald's with half an observation added to each cell (Agresti & Min 2005): it is
+    not empty when no image changed. Images that both get right, or both wrong, do not widen it.
+    """
+    right_before, right_after = before == data.labels, after == data.labels
+    gained = int((right_after & ~right_before).sum())
+    lost = int((right_before & ~right_after).sum())
+    n = len(data)
+    padded_n, centre = n + 2, (gained - lost) / (n + 2)
+    half = Z_95 * math.sqrt(((gained + lost + 1) / padded_n - centre**2) / padded_n)
+    return PairedDifference((gained - lost) / n, centre - half, centre + half, gained, lost, n)
+
+
+def confusion_matrix(classes: Tensor, data: Dataset) -> Tensor:
+    """Counts (true class, predicted class)."""
+    size = len(data.class_names)
+    return torch.bincount(data.labels * size + classes, minlength=size * size).view(size, size)

@@ -1,0 +1,99 @@
+"""What a forward pass costs: multiply-accumulates counted by hooks, latency by the clock."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from compress_core.original import Original
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Time of one forward pass of one input in onnxruntime, one thread, over `runs` runs."""
+
+    latency_ms_p50: float
+    latency_ms_p95: float
+    runs: int
+
+
+def layer_macs(model: nn.Module, example: Tensor) -> dict[str, int]:
+    """Multiply-accumulates of one forward pass by module path, for inputs like `example`.
+
+    Counted are the weight layers (Linear, Conv1d/2d, MultiheadAttention's projections), each
+    output value costing as many as a row of the weight has entries. An embedding multiplies
+    nothing. The product of queries and keys has no weight and is not counted.
+    """
+    macs: dict[str, int] = {}
+
+    def count(path: str) -> Any:
+        def hook(module: nn.Module, inputs: Any, named: dict[str, Any], output: Any) -> None:
+            named_inputs = (named[name] for name in ("query", "key", "value") if name in named)
+            tensors = (*inputs, *named_inputs)
+            macs[path] = macs.get(path, 0) + _macs(module, tensors, output) // len(example)
+
+        return hook
+
+    counted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.MultiheadAttention
+    hooks = [
+        module.register_forward_hook(count(path), with_kwargs=True)
+        for path, module in model.named_modules()
+        if isinstance(module, counted)
+    ]
+    try:
+        with torch.inference_mode():
+            model(example)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return macs
+
+
+def _macs(module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> int:
+    if isinstance(module, nn.MultiheadAttention):
+        tokens = [tensor.numel() // tensor.shape[-1] for tensor in inputs[:3]]
+        projections = [tokens[0] * module.embed_dim**2 * 2]  # of the queries, and of the output
+        for count, width in zip(tokens[1:], (module.kdim, module.vdim), strict=True):
+            projections.append(count * module.embed_dim * width)
+        return sum(projections)
+    weight = module.weight
+    assert isinstance(weight, Tensor)
+    return int(output.numel() * weight[0].numel())
+
+
+def macs_by_layer(model: nn.Module, original: Original) -> dict[str, int]:
+    """MACs of each compressible layer by its name; the two factors of a pair are added up."""
+    totals = dict.fromkeys(original.layers, 0)
+    layer_at: dict[str, str] = {}  # by module path: tied layers run at several of them
+    for layer in original.layers.values():
+        for key in layer.tied_keys:
+            layer_at.setdefault(key.rpartition(".")[0], layer.name)
+    for path, macs in layer_macs(model, original.example).items():
+        owner, _, last = path.rpartition(".")
+        name = layer_at.get(owner if last in {"0", "1"} and owner in layer_at else path)
+        if name:
+            totals[name] += macs
+    return totals
+
+
+def measure_latency(onnx_model: bytes, example: Tensor, *, runs: int = 200) -> Latency:
+    """Median and 95th percentile of `runs` forward passes in onnxruntime, after a warm-up."""
+    import onnxruntime  # half a second of import, only where latency is asked for
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(onnx_model, options, providers=["CPUExecutionProvider"])
+    feed = {session.get_inputs()[0].name: example.numpy()}
+    for _ in range(runs // 10 + 1):
+        session.run(None, feed)
+    times = np.empty(runs)
+    for i in range(runs):
+        start = time.perf_counter()
+        session.run(None, feed)
+        times[i] = time.perf_counter() - start
+    p50, p95 = np.percentile(times * 1000, [50, 95])
+    return Latency(float(p50), float(p95), runs)

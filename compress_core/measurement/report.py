@@ -1,0 +1,141 @@
+"""The rows that everything shows: one per layer, one per model."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from compress_core.compressed import Compressed, StoredLayer
+from compress_core.data import Dataset
+from compress_core.measurement.accuracy import (
+    Accuracy,
+    PairedDifference,
+    accuracy_of,
+    paired_difference,
+    predicted_classes,
+)
+from compress_core.measurement.cost import macs_by_layer
+from compress_core.recipe import to_json
+from compress_core.weights import sqnr_db
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer as stored. `bytes` are its streams in the file, `parameters` its stored weights
+    (of both factors), `bits` nominal bits a weight, `encodings` one per stored weight."""
+
+    name: str
+    shape: tuple[int, ...]
+    parameters: int
+    sparsity: float
+    bits: int
+    rank: int | None
+    bytes: int
+    original_bytes: int
+    sqnr_db: float | None
+    macs: int
+    encodings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a compressed model weighs and costs, without running it on data.
+
+    sparsity is the fraction of zeros among the stored weights of the compressible layers; the
+    layers' bytes, `rest_bytes` (biases, norms) and `header_bytes` add up to `stored_bytes`.
+    """
+
+    model: str
+    original_bytes: int
+    stored_bytes: int
+    compression_ratio: float
+    sparsity: float
+    macs: int
+    original_macs: int
+    rest_bytes: int
+    header_bytes: int
+    layers: tuple[LayerRow, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Size, accuracy, and what changed against the original on the same images."""
+
+    recipe: dict[str, Any]
+    size: Size
+    accuracy: Accuracy
+    baseline: Accuracy
+    change: PairedDifference
+
+    def as_dict(self) -> dict[str, Any]:
+        """Flat, JSON-ready: the form of `--json`."""
+        layers = [vars(row) for row in self.size.layers]
+        return {
+            "model": self.size.model,
+            "recipe": self.recipe,
+            **{key: value for key, value in vars(self.size).items() if key != "model"},
+            **vars(self.accuracy),
+            "baseline_accuracy": self.baseline.accuracy,
+            **{key: value for key, value in vars(self.change).items() if key != "n"},
+            "layers": layers,
+        }
+
+
+def measure_size(compressed: Compressed) -> Size:
+    """Bytes, sparsity and MACs of a compressed model."""
+    original = compressed.original
+    macs = macs_by_layer(compressed.module, original)
+    rows = tuple(layer_row(stored, macs[name]) for name, stored in compressed.layers.items())
+    rest = sum(tensor.nbytes for tensor in compressed.rest.values())
+    stored_bytes = compressed.stored_bytes
+    weights = sum(row.parameters for row in rows)
+    return Size(
+        model=original.name,
+        original_bytes=original.stored_bytes,
+        stored_bytes=stored_bytes,
+        compression_ratio=original.stored_bytes / stored_bytes,
+        sparsity=sum(row.sparsity * row.parameters for row in rows) / weights,
+        macs=sum(macs.values()),
+        original_macs=original.memo.get(
+            "macs", lambda: sum(macs_by_layer(original.module, original).values())
+        ),
+        rest_bytes=rest,
+        header_bytes=stored_bytes - rest - sum(row.bytes for row in rows),
+        layers=rows,
+    )
+
+
+def layer_row(stored: StoredLayer, macs: int) -> LayerRow:
+    values = [weight.values for weight in stored.weights]
+    parameters = sum(value.numel() for value in values)
+    kept = sum(int(value.count_nonzero()) for value in values)
+    return LayerRow(
+        name=stored.layer.name,
+        shape=stored.layer.shape,
+        parameters=parameters,
+        sparsity=1 - kept / parameters,
+        bits=stored.bits,
+        rank=stored.rank,
+        bytes=sum(weight.streams.byte_count for weight in stored.weights),
+        original_bytes=stored.layer.weight.nbytes,
+        sqnr_db=sqnr_db(stored.layer.weight, stored.dense),
+        macs=macs,
+        encodings=tuple(weight.streams.header["encoding"] for weight in stored.weights),
+    )
+
+
+def measure(compressed: Compressed, data: Dataset, *, baseline: Tensor | None = None) -> Report:
+    """Size and accuracy on all images of `data`, and the paired change against the original.
+
+    `baseline` are the original's predicted classes on the same data, if they are at hand already.
+    """
+    if baseline is None:
+        baseline = predicted_classes(compressed.original.module, data)
+    classes = predicted_classes(compressed.module, data)
+    return Report(
+        recipe=to_json(compressed.recipe),
+        size=measure_size(compressed),
+        accuracy=accuracy_of(classes, data),
+        baseline=accuracy_of(baseline, data),
+        change=paired_difference(baseline, classes, data),
+    )

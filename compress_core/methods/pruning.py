@@ -1,0 +1,189 @@
+"""Pruning: set weights to zero. Magnitude by threshold or by sparsity, and random as the control.
+
+Every step becomes a count per tensor first, so that "90 %" means exactly round(0.9·n) weights,
+ties included, and one moved slider changes only the tensors whose count changed.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compress_core.methods.step import ALL_LAYERS, check_choice, check_layers, check_number, check_whole
+from compress_core.weights import Profile
+
+Scope = Literal["global", "layer"]
+Counts = dict[str, tuple[int, ...]]  # how many weights to prune, for each tensor of each layer
+
+
+@dataclass(frozen=True)
+class Prune:
+    """Magnitude pruning: mask = |w| > t. Exactly one of sparsity, threshold and sigmas is given.
+
+    sparsity: fraction of weights to zero, in [0, 1); scope "global" ranks all named layers
+      together, "layer" takes the fraction of each. threshold: t itself. sigmas: t = sigmas·σ.
+    Raises ValueError for anything else. Source: Han et al. 2015, 1506.02626.
+    """
+
+    kind: ClassVar[str] = "prune"
+
+    sparsity: float | None = None
+    threshold: float | None = None
+    sigmas: float | None = None
+    scope: Scope = "global"
+    layers: tuple[str, ...] = ALL_LAYERS
+
+    def __post_init__(self) -> None:
+        given = [self.sparsity, self.threshold, self.sigmas]
+        if sum(value is not None for value in given) != 1:
+            raise ValueError(
+                f"sparsity={self.sparsity}, threshold={self.threshold}, sigmas={self.sigmas}: "
+                "give exactly one of them"
+            )
+        if self.sparsity is not None:
+            check_sparsity(self.sparsity)
+        for name, value in (("threshold", self.threshold), ("sigmas", self.sigmas)):
+            if value is not None:
+                check_number(
+                    name, value, low=0, high=math.inf, remedy="it is compared with magnitudes"
+                )
+        check_choice("scope", self.scope, ("global", "layer"))
+        check_layers(self.layers)
+
+
+@dataclass(frozen=True)
+class RandomPrune:
+    """Random pruning, the control arm: the fraction `sparsity` of each layer's weights, by seed.
+
+    A method that does not beat it has learned nothing of the weights.
+    """
+
+    kind: ClassVar[str] = "prune"
+
+    sparsity: float
+    seed: int = 0
+    layers: tuple[str, ...] = ALL_LAYERS
+
+    def __post_init__(self) -> None:
+        check_sparsity(self.sparsity)
+        check_whole("seed", self.seed, low=0, high=2**63, remedy="use one such as 0")
+        check_layers(self.layers)
+
+
+def check_sparsity(sparsity: float) -> None:
+    check_number(
+        "sparsity", sparsity, low=0, high=1, remedy="it is a fraction, and 1 would leave no weight"
+    )
+
+
+def magnitude_mask(weight: Tensor, threshold: float) -> Tensor:
+    """mask = |w| > t, True = kept, in the shape of the weight."""
+    return weight.abs() > threshold
+
+
+def smallest_mask(weight: Tensor, count: int, threshold: float) -> Tensor:
+    """Keep all but the `count` smallest |w|; of equal ones the first in memory are pruned first.
+
+    `threshold` is the largest pruned magnitude (`Profile.threshold_at(count)`).
+    """
+    if count == 0:
+        return torch.ones_like(weight, dtype=torch.bool)
+    magnitude = weight.abs()
+    mask = magnitude > threshold
+    spared = count - (mask.numel() - int(mask.sum()))  # negative when ties were pruned too many
+    if spared < 0:
+        tied = torch.nonzero((magnitude == threshold).view(-1)).view(-1)
+        mask.view(-1)[tied[spared:]] = True
+    return mask
+
+
+def random_mask(weight: Tensor, count: int, seed: int) -> Tensor:
+    """Keep all but `count` weights drawn without replacement."""
+    order = torch.randperm(weight.numel(), generator=torch.Generator().manual_seed(seed))
+    mask = torch.ones(weight.numel(), dtype=torch.bool)
+    mask[order[:count]] = False
+    return mask.view(weight.shape)
+
+
+def plan_prune(step: Prune, profiles: Mapping[str, Sequence[Profile]]) -> Counts:
+    """How many weights `step` prunes of each tensor of each layer it names."""
+    if step.sparsity is None:
+        return {
+            name: tuple(profile.count_below(_threshold(step, name, profile)) for profile in parts)
+            for name, parts in profiles.items()
+        }
+    if step.scope == "layer":
+        return _fraction_of_each(step.sparsity, profiles)
+    flat = [profile for parts in profiles.values() for profile in parts]
+    counts = iter(global_counts(flat, step.sparsity))
+    return {name: tuple(next(counts) for _ in parts) for name, parts in profiles.items()}
+
+
+def plan_random(step: RandomPrune, profiles: Mapping[str, Sequence[Profile]]) -> Counts:
+    return _fraction_of_each(step.sparsity, profiles)
+
+
+def _fraction_of_each(sparsity: float, profiles: Mapping[str, Sequence[Profile]]) -> Counts:
+    return {
+        name: tuple(round(sparsity * profile.weight.numel()) for profile in parts)
+        for name, parts in profiles.items()
+    }
+
+
+def _threshold(step: Prune, name: str, profile: Profile) -> float:
+    if step.threshold is not None:
+        return step.threshold
+    assert step.sigmas is not None  # __post_init__ lets no other case through
+    if profile.sigma == 0.0:
+        raise ValueError(
+            f"sigmas={step.sigmas:g}: the weights of {name} are all equal, so their σ is 0 and "
+            "the threshold means nothing; give threshold= for that layer"
+        )
+    return step.sigmas * profile.sigma
+
+
+def global_counts(profiles: Sequence[Profile], sparsity: float) -> list[int]:
+    """Split the round(sparsity·n) smallest weights of all tensors into a count per tensor.
+
+    The threshold is found by bisection over the bit patterns of float32, which order as the
+    magnitudes do: 31 binary searches a tensor, exact, and nothing is merged or sorted again.
+    """
+    total = round(sparsity * sum(profile.magnitudes.size for profile in profiles))
+    if total == 0:
+        return [0] * len(profiles)
+    low, high = 0, int(np.array(np.inf, np.float32).view(np.int32))
+    while low < high:
+        middle = (low + high) // 2
+        if sum(profile.count_below(_from_bits(middle)) for profile in profiles) >= total:
+            high = middle
+        else:
+            low = middle + 1
+    strictly_below = [
+        int(np.searchsorted(profile.magnitudes, np.float32(_from_bits(low)), side="left"))
+        for profile in profiles
+    ]
+    ties = total - sum(strictly_below)
+    counts = []
+    for profile, below in zip(profiles, strictly_below, strict=True):
+        taken = min(ties, profile.count_below(_from_bits(low)) - below)
+        counts.append(below + taken)
+        ties -= taken
+    return counts
+
+
+def _from_bits(bits: int) -> float:
+    return float(np.array(bits, np.int32).view(np.float32))
+
+
+def prune(step: Prune | RandomPrune, weight: Tensor, count: int, threshold: float) -> Tensor:
+    """`weight` with `count` of its entries set to +0; the input is untouched."""
+    mask = (
+        random_mask(weight, count, step.seed)
+        if isinstance(step, RandomPrune)
+        else smallest_mask(weight, count, threshold)
+    )
+    return torch.where(mask, weight, 0.0)

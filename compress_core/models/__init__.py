@@ -1,0 +1,1 @@
+"""The reference networks and their trained weights."""

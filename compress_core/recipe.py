@@ -1,0 +1,176 @@
+"""A recipe is a plain tuple of steps. Here stands which steps exist, and their text forms.
+
+For each layer the last step of a kind that names it wins, and kinds act in the order of KINDS:
+applying a recipe twice is the same as once, and an exception for a layer is just a later step.
+"""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+from compress_core.methods.low_rank import Factorize
+from compress_core.methods.pruning import Prune, RandomPrune
+from compress_core.methods.quantization import Quantize
+from compress_core.methods.step import Step, matching
+
+AnyStep = Factorize | Prune | RandomPrune | Quantize
+Recipe = tuple[AnyStep, ...]
+
+STEPS: dict[str, type[AnyStep]] = {
+    "factorize": Factorize,
+    "prune": Prune,
+    "random_prune": RandomPrune,
+    "quantize": Quantize,
+}
+KINDS = ("factorize", "prune", "quantize")  # the order in which they act
+SCHEMA_VERSION = 1
+
+
+class RecipeError(ValueError):
+    """A recipe's text or JSON cannot be read, or names what does not exist."""
+
+
+def step_name(step: Step) -> str:
+    """The text name of a step, such as "prune"."""
+    return next(name for name, cls in STEPS.items() if type(step) is cls)
+
+
+def winning_steps(recipe: Recipe, kind: str, layers: Iterable[str]) -> dict[str, AnyStep]:
+    """For each layer the last step of `kind` that names it; layers that none names are left out.
+
+    Raises ValueError for a pattern that matches no layer.
+    """
+    layers = tuple(layers)
+    winners: dict[str, AnyStep] = {}
+    for step in recipe:
+        if step.kind == kind:
+            named = matching(step.layers, layers)
+            winners |= {layer: step for layer in layers if layer in named}
+    return winners
+
+
+def stages(recipe: Recipe) -> list[tuple[str, Recipe]]:
+    """The kinds that a recipe uses, in the order they act, each with the steps so far."""
+    used = [kind for kind in KINDS if any(step.kind == kind for step in recipe)]
+    return [
+        (kind, tuple(step for step in recipe if step.kind in used[: i + 1]))
+        for i, kind in enumerate(used)
+    ]
+
+
+def settings(step: AnyStep) -> dict[str, Any]:
+    """The fields of a step that differ from their defaults."""
+    return {
+        field.name: getattr(step, field.name)
+        for field in dataclasses.fields(step)
+        if getattr(step, field.name) != field.default
+    }
+
+
+def format_step(step: AnyStep) -> str:
+    """The text form of a step: `prune:sparsity=0.9,layers=fc*|conv2`."""
+    fields = ",".join(f"{name}={_format(value)}" for name, value in settings(step).items())
+    return f"{step_name(step)}:{fields}" if fields else step_name(step)
+
+
+def _format(value: object) -> str:
+    return "|".join(value) if isinstance(value, tuple) else str(value)
+
+
+def parse_step(text: str) -> AnyStep:
+    """The step that a text form stands for; several layer patterns are joined by `|`.
+
+    Raises RecipeError for an unknown step or field and for a value of the wrong type, ValueError
+    for one out of range.
+    """
+    name, _, rest = text.strip().partition(":")
+    types_by_field = field_types(name)
+    values: dict[str, Any] = {}
+    for part in filter(None, rest.split(",")):
+        field, equals, value = part.partition("=")
+        field = field.strip()
+        if not equals:
+            raise RecipeError(f"{part!r} in step {text!r} is not field=value, such as layers=fc*")
+        if field in values:
+            raise RecipeError(f"{field!r} stands twice in step {text!r}; give it once")
+        _check_field(name, field, types_by_field)
+        values[field] = _parse_value(name, field, value.strip(), types_by_field[field])
+    return _build(name, values)
+
+
+def field_types(name: str) -> dict[str, Any]:
+    """The fields of the step called `name` and their types. Raises RecipeError if there is none."""
+    if not isinstance(name, str) or name not in STEPS:
+        raise RecipeError(f"unknown step {name!r}; choose one of {', '.join(STEPS)}")
+    hints = typing.get_type_hints(STEPS[name])
+    return {field.name: hints[field.name] for field in dataclasses.fields(STEPS[name])}
+
+
+def _check_field(step: str, field: str, known: dict[str, Any]) -> None:
+    if field not in known:
+        raise RecipeError(f"step {step!r} has no field {field!r}; it has {', '.join(known)}")
+
+
+def _parse_value(step: str, field: str, text: str, hint: Any) -> Any:
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if tuple[str, ...] in options:
+        return tuple(text.split("|"))
+    if text in {"", "None"} and type(None) in options:
+        return None
+    number: type[int] | type[float] | None = next((t for t in (int, float) if t in options), None)
+    if number is None:
+        return text
+    try:
+        return number(text)
+    except ValueError:
+        wanted = "a whole number" if number is int else "a number"
+        raise RecipeError(f"{field}={text!r} of step {step!r} must be {wanted}") from None
+
+
+def _build(name: str, values: dict[str, Any]) -> AnyStep:
+    try:
+        return STEPS[name](**values)
+    except TypeError as error:  # a field without default is missing
+        raise RecipeError(f"step {name!r}: {str(error).partition(') ')[2]}") from None
+
+
+def to_json(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as JSON-ready data: {"version": 1, "steps": [{"step": "prune", …}, …]}."""
+    return {
+        "version": SCHEMA_VERSION,
+        "steps": [{"step": step_name(step), **settings(step)} for step in recipe],
+    }
+
+
+def from_json(data: str | dict[str, Any]) -> Recipe:
+    """The recipe in a JSON text or its parsed data.
+
+    Raises RecipeError for another version, an unknown step, or an unknown field, by name.
+    """
+    if isinstance(data, str):
+        try:
+            data = json.loads(data)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise RecipeError(f"the recipe is not JSON: {error}") from None
+    if not isinstance(data, dict) or not isinstance(data.get("steps"), list):
+        raise RecipeError('a recipe is {"version": 1, "steps": [...]}; this is something else')
+    if data.get("version") != SCHEMA_VERSION:
+        raise RecipeError(
+            f"recipe version {data.get('version')!r} is not {SCHEMA_VERSION}; "
+            "make the recipe anew with this version of the explorer"
+        )
+    return tuple(_step_from_json(entry) for entry in data["steps"])
+
+
+def _step_from_json(entry: Any) -> AnyStep:
+    if not isinstance(entry, dict) or "step" not in entry:
+        raise RecipeError(f'{entry!r} is no step; a step is {{"step": "prune", …}}')
+    values = {field: value for field, value in entry.items() if field != "step"}
+    known = field_types(entry["step"])
+    for field, value in values.items():
+        _check_field(entry["step"], field, known)
+        values[field] = tuple(value) if isinstance(value, list) else value
+    return _build(entry["step"], values)

@@ -1,0 +1,1 @@
+"""Search over recipes: sweeps now; sensitivity, allocation and fronts later."""

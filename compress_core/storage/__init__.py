@@ -1,0 +1,1 @@
+"""The stored form of a compressed model: streams, container, ledger."""

@@ -1,0 +1,160 @@
+"""The container: one safetensors file that decodes to exactly the weights that were evaluated.
+
+Its metadata holds the header as JSON under "compress_core", and the sha256 of header and tensors
+under "sha256". The README gives the whole format in ten lines; a test pins its bytes.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from compress_core.storage.streams import StoredWeight, decode_streams
+
+FORMAT_VERSION = 1
+HEADER_KEY = "compress_core"
+# what a well-signed but senseless header can make our own decoders raise
+CONTRADICTIONS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+class ContainerError(ValueError):
+    """The file is no container, of another version, truncated or damaged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """What a container holds: the model's name, the recipe as JSON data, the weights by key."""
+
+    model: str
+    recipe: dict[str, Any]
+    weights: dict[str, StoredWeight]
+    rest: dict[str, Tensor]
+    tied: dict[str, tuple[str, ...]]
+
+    @property
+    def dense_tensors(self) -> dict[str, Tensor]:
+        """Every stored tensor, dense, by state-dict key; a factor pair has the keys L.0.weight and
+        L.1.weight in place of L.weight, a tied weight stands once."""
+        return self.rest | {key: weight.values for key, weight in self.weights.items()}
+
+    @property
+    def state_dict(self) -> dict[str, Tensor]:
+        """`dense_tensors` with the tied weights under all their keys: what the module loads."""
+        state = self.dense_tensors
+        return state | {twin: state[key] for key, twins in self.tied.items() for twin in twins}
+
+
+def encode(
+    weights: Mapping[str, StoredWeight],
+    rest: Mapping[str, Tensor],
+    *,
+    tied: Mapping[str, tuple[str, ...]],
+    model: str,
+    recipe: Mapping[str, Any],
+) -> bytes:
+    """The bytes of the container: compressed `weights` and the `rest` (biases, norms) as they are.
+
+    `tied` names further state-dict keys of a weight, `recipe` is JSON-ready data.
+    """
+    tensors = {key: tensor.contiguous() for key, tensor in rest.items()}
+    for key, weight in weights.items():
+        tensors |= {f"{key}:{name}": t for name, t in weight.streams.tensors.items()}
+    header: dict[str, Any] = {
+        "version": FORMAT_VERSION,
+        "model": model,
+        "recipe": recipe,
+        "weights": {key: weight.streams.header for key, weight in weights.items()},
+    }
+    if tied:
+        header["tied"] = tied
+    text = json.dumps(header, separators=(",", ":"))
+    return _save(tensors, {HEADER_KEY: text, "sha256": _checksum(text, tensors)})
+
+
+def _save(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
+    """safetensors orders the metadata at random; sorted, equal models give equal bytes."""
+    raw = save(tensors, metadata)
+    start = 8 + int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8:start])
+    header["__metadata__"] = dict(sorted(metadata.items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # as safetensors aligns the tensors
+    return len(text).to_bytes(8, "little") + text + raw[start:]
+
+
+def decode(raw: bytes) -> Decoded:
+    """The content of a container. Raises ContainerError, never returns damaged weights."""
+    metadata = _metadata(raw)
+    try:
+        tensors = load(raw)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ContainerError(f"the file is truncated or damaged ({error}); copy it anew") from error
+    text = metadata.get(HEADER_KEY)
+    if text is None:
+        raise ContainerError(
+            "a safetensors file, but no container of ours: its metadata has no "
+            f"{HEADER_KEY!r}; make one with `python -m compress_core compress`"
+        )
+    if _checksum(text, tensors) != metadata.get("sha256"):
+        raise ContainerError("the file is damaged: its checksum does not match; copy it anew")
+    try:
+        header = json.loads(text)
+        version = header["version"]
+        if version == FORMAT_VERSION:
+            return _decode(header, tensors)
+    except CONTRADICTIONS as error:
+        raise ContainerError(f"header and streams contradict each other: {error}") from error
+    raise ContainerError(
+        f"container version {version!r} is not {FORMAT_VERSION}; "
+        "decode it with the release that wrote it"
+    )
+
+
+def _decode(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Decoded:
+    streams: dict[str, dict[str, Tensor]] = {key: {} for key in header["weights"]}
+    rest = {}
+    for name, tensor in tensors.items():
+        key, colon, stream = name.partition(":")
+        if colon:
+            streams[key][stream] = tensor
+        else:
+            rest[key] = tensor
+    weights = {key: decode_streams(entry, streams[key]) for key, entry in header["weights"].items()}
+    tied = {key: tuple(twins) for key, twins in header.get("tied", {}).items()}
+    return Decoded(header["model"], header["recipe"], weights, rest, tied)
+
+
+def _metadata(raw: bytes) -> dict[str, str]:
+    """The metadata of safetensors bytes: 8 bytes of length (little endian), then a JSON object."""
+    length = int.from_bytes(raw[:8], "little")
+    try:
+        found: dict[str, str] = json.loads(raw[8 : 8 + length]).get("__metadata__") or {}
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise ContainerError(
+            f"no safetensors file, or a truncated one ({len(raw)} bytes); choose a file that "
+            "`compress --out` or the download button wrote"
+        ) from error
+    return found
+
+
+def _checksum(text: str, tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

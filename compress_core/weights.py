@@ -1,0 +1,209 @@
+"""Walk the compressible weights of a model, and keep what is worth computing once of each.
+
+Compressible are the weights of Linear, Conv1d, Conv2d, Embedding and the packed projections of
+MultiheadAttention. Biases, norms and positions stay as they are; they are stored and counted.
+"""
+
+import copy
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+FloatArray = NDArray[np.float32]
+
+KINDS: dict[type[nn.Module], str] = {
+    nn.Linear: "linear",
+    nn.Conv1d: "conv1d",
+    nn.Conv2d: "conv2d",
+    nn.Embedding: "embedding",
+    nn.MultiheadAttention: "attention",
+}
+ATTENTION_KEYS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+
+
+class Profile:
+    """What is computed once of a tensor and then answers any threshold or rank at once.
+
+    All parts are lazy: a page that draws no spectrum pays for no SVD.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight
+
+    @cached_property
+    def magnitudes(self) -> FloatArray:
+        """|w|, ascending, (n,) float32."""
+        return np.sort(np.abs(self.weight.detach().numpy().ravel()))
+
+    @cached_property
+    def cumulative_energy(self) -> NDArray[np.float64]:
+        """Share of Σw² held by the k smallest weights, for k = 0 … n, (n + 1,)."""
+        squares = np.concatenate([[0.0], np.square(self.magnitudes, dtype=np.float64)])
+        total = np.cumsum(squares)
+        return total / total[-1] if total[-1] else total
+
+    @cached_property
+    def sigma(self) -> float:
+        """Population standard deviation of the weights."""
+        return float(self.weight.double().std(correction=0))
+
+    @cached_property
+    def factors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """U (out, r), S (r,), Vᵀ (r, in) of the weight as a matrix, r = min(out, in), float64."""
+        u, s, vt = torch.linalg.svd(as_matrix(self.weight).double(), full_matrices=False)
+        return u, s, vt
+
+    @property
+    def spectrum(self) -> NDArray[np.float64]:
+        """Singular values, descending."""
+        values: NDArray[np.float64] = self.factors[1].numpy()
+        return values
+
+    def count_below(self, threshold: float) -> int:
+        """How many weights have |w| <= threshold: those that a threshold prunes."""
+        limit = np.float32(threshold)  # compared as the mask compares: in float32
+        return int(np.searchsorted(self.magnitudes, limit, side="right"))
+
+    def threshold_at(self, count: int) -> float:
+        """The largest magnitude among the `count` smallest; 0 for none."""
+        return float(self.magnitudes[count - 1]) if count else 0.0
+
+    def sparsity_at(self, threshold: float) -> float:
+        """Fraction of weights that a threshold prunes."""
+        return self.count_below(threshold) / self.magnitudes.size
+
+    def histogram(self, bins: int = 121) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Counts and bin edges of w over ±max|w|; an odd number of bins centres one on zero."""
+        limit = float(self.magnitudes[-1]) or 1.0
+        return np.histogram(self.weight.detach().numpy(), bins=bins, range=(-limit, limit))
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A named compressible weight; `key` is its state-dict key, `tied_keys` all that share it."""
+
+    name: str
+    key: str
+    kind: str
+    weight: Tensor
+    tied_keys: tuple[str, ...]
+    refuses_factors: str | None  # why it cannot run as a factor pair, None if it can
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.weight.shape)
+
+    @cached_property
+    def profile(self) -> Profile:
+        return Profile(self.weight)
+
+
+def as_matrix(weight: Tensor) -> Tensor:
+    """(out, …) → (out, in): what a layer multiplies its flattened input patch with."""
+    return weight.flatten(1) if weight.dim() > 1 else weight[:, None]
+
+
+def walk_layers(model: nn.Module) -> dict[str, Layer]:
+    """The compressible layers of a model by name, in the order of their modules, tied ones once.
+
+    Raises ValueError when a weight is empty, not float32, or holds NaN or infinity.
+    """
+    keys_by_parameter: dict[int, list[str]] = {}
+    first: dict[int, tuple[str, nn.Module, Tensor]] = {}
+    for key, module, weight in _weights(model):
+        keys_by_parameter.setdefault(id(weight), []).append(key)
+        first.setdefault(id(weight), (key, module, weight))
+    read_by_attention = {
+        f"{name}.out_proj.weight"
+        for name, module in model.named_modules()
+        if isinstance(module, nn.MultiheadAttention)
+    }
+    layers = {}
+    for identity, (key, module, weight) in first.items():
+        _check_weight(key, weight)
+        keys = tuple(keys_by_parameter[identity])
+        name = key.removesuffix("_weight").removesuffix(".weight")
+        refusal = _refusal(module, keys, read_by_attention)
+        layers[name] = Layer(name, key, _kind(module), weight.detach().contiguous(), keys, refusal)
+    return layers
+
+
+def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Module, Tensor]]:
+    # with duplicates: a module that stands in two places has its weight under two keys
+    for path, module in model.named_modules(remove_duplicate=False):
+        attributes = ATTENTION_KEYS if isinstance(module, nn.MultiheadAttention) else ("weight",)
+        if _kind(module):
+            for attribute in attributes:
+                weight = getattr(module, attribute)
+                if weight is not None:
+                    yield (f"{path}.{attribute}" if path else attribute), module, weight
+
+
+def _kind(module: nn.Module) -> str:
+    return next((kind for cls, kind in KINDS.items() if isinstance(module, cls)), "")
+
+
+def _refusal(module: nn.Module, keys: tuple[str, ...], read_by_attention: set[str]) -> str | None:
+    if "." not in keys[0]:
+        return "it is the whole model; wrap it in nn.Sequential"
+    if len(keys) > 1:
+        return f"its weight is tied ({', '.join(keys)})"
+    if isinstance(module, nn.MultiheadAttention) or keys[0] in read_by_attention:
+        return "its attention module reads the weight itself"
+    if isinstance(module, nn.Embedding):
+        return "an embedding looks its rows up instead of multiplying"
+    if isinstance(module, nn.Conv1d | nn.Conv2d) and module.groups != 1:
+        return f"it is a convolution in {module.groups} groups"
+    return None
+
+
+def _check_weight(key: str, weight: Tensor) -> None:
+    if weight.numel() == 0:
+        raise ValueError(f"{key} is empty (shape {tuple(weight.shape)}); remove that layer")
+    if weight.dtype != torch.float32:
+        raise ValueError(f"{key} is {weight.dtype}; only float32 is compressed: pass model.float()")
+    bad = weight.numel() - int(torch.isfinite(weight).sum())
+    if bad:
+        raise ValueError(
+            f"{key} holds {bad} NaN or infinite values of {weight.numel()}; "
+            "every weight must be finite: load a checkpoint that did not diverge"
+        )
+
+
+def with_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
+    """A copy of `model` with the parameters named in `weights` replaced; the others are shared.
+
+    4-D weights are laid out channels-last, in which convolutions run about 1.7 times faster here.
+    """
+    shared = {id(t): t for t in itertools.chain(model.parameters(), model.buffers())}
+    copied = copy.deepcopy(model, shared)
+    parameters: dict[int, nn.Parameter] = {}  # one for each tensor, so that tied ones stay tied
+    for key, value in weights.items():
+        owner, _, attribute = key.rpartition(".")
+        if id(value) not in parameters:
+            parameters[id(value)] = _parameter(value)
+        setattr(copied.get_submodule(owner), attribute, parameters[id(value)])
+    return copied
+
+
+def _parameter(value: Tensor) -> nn.Parameter:
+    if value.dim() == 4:
+        value = value.contiguous(memory_format=torch.channels_last)
+    return nn.Parameter(value.detach(), requires_grad=False)
+
+
+def sqnr_db(original: Tensor, compressed: Tensor) -> float | None:
+    """Signal-to-quantization-noise ratio, 10·log10(Σw² / Σ(w - w')²), in dB.
+
+    None where it has no finite value: nothing changed, or the original is all zero.
+    """
+    signal = float(original.double().square().sum())
+    noise = float((original.double() - compressed.double()).square().sum())
+    return 10 * math.log10(signal / noise) if signal > 0 and noise > 0 else None

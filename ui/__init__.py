@@ -1,0 +1,1 @@
+"""The shell: here, and only here, Streamlit meets compress_core."""

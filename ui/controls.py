@@ -1,0 +1,276 @@
+"""Widgets → recipe step. Each `show_*` puts what the recipe says into its widgets, draws them, and
+writes the step back in a callback, so that widgets and recipe never disagree."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import streamlit as st
+
+from compress_core import Factorize, Prune, Quantize, RandomPrune, Recipe
+from compress_core.methods.low_rank import energy_curve, full_rank
+from compress_core.methods.quantization import BITS
+from compress_core.methods.step import ALL_LAYERS
+from compress_core.recipe import AnyStep
+from compress_core.recipe_edit import with_layer_step, with_step, without_step
+from compress_core.summaries import Cut
+from ui import state
+from ui.state import Current
+
+METHODS = {"magnitude": "smallest first", "random": "random (control)"}
+SCOPES = {"global": "all layers together", "layer": "each layer alike", "one": "one layer only"}
+GRANULARITIES = {
+    "tensor": "one scale per tensor",
+    "channel": "per channel",
+    "group": "per group of 32",
+}
+SCHEMES = {"symmetric": "symmetric", "asymmetric": "asymmetric"}
+CLIPPINGS = {"min_max": "full range", "percentile": "99.9th percentile", "mse": "least error (MSE)"}
+FLOAT = 32  # the choice that means: not quantized
+METHOD_HELP = "Random pruning is the control: a method that does not beat it has learned nothing."
+SCOPE_HELP = (
+    "Together: one threshold for all layers. Alike: each layer loses the same fraction. "
+    "One layer: an exception for the layer on the right, which wins over the others."
+)
+SCHEME_HELP = "Symmetric: levels mirror around 0. Asymmetric: they follow the range of the weights."
+RANGE_HELP = "Which range the levels cover; weights beyond it are clipped to its ends."
+
+
+def put(key: str, value: object) -> None:
+    """Set a widget's value before it is drawn in this run."""
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
+
+
+def own_step(recipe: Recipe, kind: str, layers: tuple[str, ...]) -> AnyStep | None:
+    """The step of `kind` that names exactly these layers: the one that a page edits."""
+    return next((s for s in recipe if s.kind == kind and s.layers == layers), None)
+
+
+def choose(
+    label: str, options: dict[str, str], key: str, text: str, *, on_change: Callable[[], None]
+) -> str:
+    """A row of choices that always has one chosen."""
+    if key not in st.session_state and key not in st.query_params:
+        put(key, next(iter(options)))
+    chosen = st.segmented_control(
+        label,
+        list(options),
+        key=key,
+        format_func=options.__getitem__,
+        required=True,
+        bind="query-params",
+        on_change=on_change,
+        help=text,
+    )
+    return chosen or next(iter(options))
+
+
+def choose_layer(current: Current, key: str, *, layers: list[str] | None = None) -> str:
+    """A layer of the model; the largest to begin with, it has most to show."""
+    names = layers or list(current.original.layers)
+    if st.session_state.get(key) not in names:
+        put(key, max(names, key=lambda name: current.original.layers[name].weight.numel()))
+    st.selectbox(
+        "Layer", names, key=key, bind="query-params", help="The layer that is drawn below."
+    )
+    return str(st.session_state[key])
+
+
+def set_pruning() -> None:
+    """The callback of method and sparsity; 0 % takes the layers out of pruning."""
+    sparsity = round(st.session_state.prune_sparsity / 100, 6)
+    if not sparsity:
+        _set_prune_step(None)
+    elif st.session_state.prune_method == "random":
+        _set_prune_step(RandomPrune(sparsity))
+    else:
+        alike = st.session_state.prune_scope == "layer"
+        _set_prune_step(Prune(sparsity, scope="layer" if alike else "global"))
+
+
+def set_threshold() -> None:
+    threshold = float(f"{st.session_state.prune_threshold:.6g}")
+    _set_prune_step(Prune(threshold=threshold) if threshold else None)
+
+
+def set_scope() -> None:
+    """The callback of the scope: "one" only turns the controls to the layer's own step."""
+    recipe, scope = state.session_recipe(), st.session_state.prune_scope
+    step = own_step(recipe, "prune", ALL_LAYERS)
+    if isinstance(step, Prune) and step.sparsity is not None and scope != "one":
+        state.set_recipe(with_step(recipe, replace(step, scope=scope)))
+
+
+def _set_prune_step(step: Prune | RandomPrune | None) -> None:
+    recipe = state.session_recipe()
+    if st.session_state.prune_scope == "one":
+        names = state.original(st.session_state.model).layers
+        layer = st.session_state.prune_layer
+        state.set_recipe(with_layer_step(recipe, "prune", layer, step, names))
+    elif step is None:
+        state.set_recipe(without_step(recipe, "prune", ALL_LAYERS))
+    else:
+        state.set_recipe(with_step(recipe, step))
+
+
+def set_quantization() -> None:
+    recipe, bits = state.session_recipe(), st.session_state.quantize_bits
+    if bits == FLOAT:
+        state.set_recipe(without_step(recipe, "quantize", ALL_LAYERS))
+        return
+    step = Quantize(
+        bits=int(bits),
+        scheme=st.session_state.quantize_scheme,
+        granularity=st.session_state.quantize_granularity,
+        clipping=st.session_state.quantize_clipping,
+    )
+    state.set_recipe(with_step(recipe, step))
+
+
+def set_rank() -> None:
+    """The callback of the rank; the full rank means: not factorized."""
+    layer, rank = st.session_state.factorize_layer, st.session_state.factorize_rank
+    shape = state.original(st.session_state.model).layers[layer].shape
+    recipe = without_step(state.session_recipe(), "factorize", (layer,))
+    if rank < full_rank(shape):
+        recipe = with_step(state.session_recipe(), Factorize(rank=rank, layers=(layer,)))
+    state.set_recipe(recipe)
+
+
+def set_energy() -> None:
+    layer, energy = st.session_state.factorize_layer, st.session_state.factorize_energy
+    recipe = without_step(state.session_recipe(), "factorize", (layer,))
+    if energy < 100:
+        step = Factorize(energy=round(energy / 100, 6), layers=(layer,))
+        recipe = with_step(state.session_recipe(), step)
+    state.set_recipe(recipe)
+
+
+def show_pruning(current: Current, cuts: dict[str, Cut]) -> str:
+    """Method, scope, layer, sparsity and threshold; returns the layer that is drawn."""
+    step = own_step(current.recipe, "prune", ALL_LAYERS)
+    if step and st.session_state.get("prune_scope") != "one":
+        put("prune_method", "random" if isinstance(step, RandomPrune) else "magnitude")
+        if isinstance(step, RandomPrune):
+            put("prune_scope", "layer")
+        elif isinstance(step, Prune) and step.sparsity is not None:
+            put("prune_scope", step.scope)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        choose("Method", METHODS, "prune_method", METHOD_HELP, on_change=set_pruning)
+        choose("Scope", SCOPES, "prune_scope", SCOPE_HELP, on_change=set_scope)
+        layer = choose_layer(current, "prune_layer")
+    shown = cuts
+    if st.session_state.prune_scope == "one":
+        shown = {layer: cuts[layer]}
+        step = own_step(current.recipe, "prune", (layer,))
+    put("prune_sparsity", round(100 * _sparsity(step, current, shown), 1))
+    put("prune_threshold", _threshold(step, layer, shown))
+    sparsity, threshold = st.columns([3, 1], vertical_alignment="bottom")
+    sparsity.slider(
+        "Sparsity, % of weights set to zero",
+        0.0,
+        99.9,
+        step=0.1,
+        format="%.1f %%",
+        key="prune_sparsity",
+        bind="query-params",
+        on_change=set_pruning,
+        help="The fraction of weights that becomes zero, the smallest magnitudes first.",
+    )
+    threshold.number_input(
+        "Threshold t on |w|",
+        min_value=0.0,
+        step=0.001,
+        format="%.5f",
+        key="prune_threshold",
+        bind="query-params",
+        on_change=set_threshold,
+        disabled=st.session_state.prune_method == "random",
+        help="Weights of at most this magnitude become zero. Set it, and the sparsity follows.",
+    )
+    return layer
+
+
+def _sparsity(step: AnyStep | None, current: Current, cuts: dict[str, Cut]) -> float:
+    """What the step asks for; where it asks for no fraction, what came of it."""
+    if isinstance(step, Prune | RandomPrune) and step.sparsity is not None:
+        return step.sparsity
+    weights = {row.name: row.parameters for row in current.size.layers}
+    zeros = sum(cut.sparsity * weights[name] for name, cut in cuts.items())
+    return zeros / sum(weights[name] for name in cuts)
+
+
+def _threshold(step: AnyStep | None, layer: str, cuts: dict[str, Cut]) -> float:
+    match step:
+        case Prune(threshold=float() as threshold):
+            return threshold
+        case Prune(scope="global", sparsity=float()):
+            return max(cut.threshold for cut in cuts.values())
+        case RandomPrune():
+            return 0.0
+    return cuts[layer].threshold
+
+
+def show_quantization(current: Current) -> None:
+    """Bits, granularity, scheme and range of the whole model."""
+    step = own_step(current.recipe, "quantize", ALL_LAYERS)
+    if isinstance(step, Quantize):
+        put("quantize_granularity", step.granularity)
+        put("quantize_scheme", step.scheme)
+        put("quantize_clipping", step.clipping)
+    put("quantize_bits", step.bits if isinstance(step, Quantize) else FLOAT)
+    st.select_slider(
+        "Bits",
+        [*BITS, FLOAT],
+        key="quantize_bits",
+        format_func=lambda bits: "fp32" if bits == FLOAT else str(bits),
+        bind="query-params",
+        on_change=set_quantization,
+        help="A weight gets one of 2ᵏ codes. fp32, at the right end, leaves the weights alone.",
+    )
+    with st.container(horizontal=True):
+        for label, options, key, text in (
+            (
+                "Granularity",
+                GRANULARITIES,
+                "quantize_granularity",
+                "How many weights share a scale.",
+            ),
+            ("Scheme", SCHEMES, "quantize_scheme", SCHEME_HELP),
+            ("Range", CLIPPINGS, "quantize_clipping", RANGE_HELP),
+        ):
+            choose(label, options, key, text, on_change=set_quantization)
+
+
+def show_factorization(current: Current, layer: str) -> int:
+    """Rank and energy of one layer; returns the rank in use, the full one if not factorized."""
+    stored = current.compressed.layers[layer]
+    full = full_rank(stored.layer.shape)
+    rank = stored.rank or full
+    energy = float(energy_curve(stored.layer.profile.spectrum)[rank - 1])
+    put("factorize_rank", rank)
+    put("factorize_energy", math.floor(1000 * energy) / 10)
+    left, right = st.columns(2)
+    left.slider(
+        f"Rank r, full rank {full} means not factorized",
+        1,
+        full,
+        key="factorize_rank",
+        bind="query-params",
+        on_change=set_rank,
+        disabled=full == 1,
+        help="How many singular values are kept. Below break-even the pair is smaller.",
+    )
+    right.slider(
+        "Energy kept, % of Σσ²",
+        0.1,
+        100.0,
+        step=0.1,
+        format="%.1f %%",
+        key="factorize_energy",
+        bind="query-params",
+        on_change=set_energy,
+        help="The least rank that keeps this share of the squared singular values is taken.",
+    )
+    return rank

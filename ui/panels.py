@@ -1,0 +1,236 @@
+"""What pages share: sidebar, metrics strip, notices, a chart with its table, the missing data."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from numpy.typing import NDArray
+from torch import Tensor
+
+from compress_core import MODELS, DataError, Recipe, load_dataset
+from compress_core.data import IDX_DATASETS, Dataset, download
+from ui import state, words
+from ui.state import Current
+
+# No option of Streamlit keeps an element in view while the page scrolls.
+STICKY_STRIP = """<style>
+div:has(> .st-key-strip) { position: sticky; top: 2.6rem; z-index: 100; }
+.st-key-strip { background: light-dark(#FFFFFF, #12161B); }
+</style>"""
+Columns = Mapping[str, Any]  # a name and its values, any kind of array
+
+
+def sidebar() -> None:
+    """Model picker, the recipe in words with a way out of each step, and as text."""
+    with st.sidebar:
+        st.selectbox(
+            "Model",
+            list(MODELS),
+            key="model",
+            bind="query-params",
+            help="A trained network and its test set. The recipe stays when you change it.",
+        )
+        model = st.session_state.model
+        st.caption(MODELS[model].description)
+        _recipe_list(state.session_recipe())
+        st.text_input(
+            "Recipe as text",
+            key="recipe",
+            bind="query-params",
+            placeholder="prune:sparsity=0.9;quantize:bits=5",
+            help="The same recipe as on the command line, steps joined by `;`. Edit, copy or "
+            "paste it; the address of this page carries it too.",
+        )
+        error = state.recipe_error()
+        if error:
+            st.error(f"{error}. The last recipe that could be read is shown.", title="Not a recipe")
+        if state.has_data(model):
+            _exact_toggle(model)
+
+
+def _recipe_list(recipe: Recipe) -> None:
+    st.markdown("**Recipe**")
+    if not recipe:
+        st.caption("Nothing yet: the model as it was trained. Each method's page adds a step.")
+        return
+    for i, step in enumerate(recipe, start=1):
+        text, button = st.columns([7, 1], vertical_alignment="center", gap="small")
+        text.markdown(f"{i}. {words.describe(step)}")
+        button.button(
+            ":material/close:",
+            key=f"remove_step_{i}",
+            type="tertiary",
+            help=f"Remove step {i}: {words.describe(step)}",
+            on_click=_drop_step,
+            args=(i - 1,),
+        )
+    st.button(
+        "Start over",
+        key="start_over",
+        icon=":material/restart_alt:",
+        on_click=state.set_recipe,
+        args=((),),
+    )
+
+
+def _drop_step(index: int) -> None:
+    recipe = state.session_recipe()
+    state.set_recipe((*recipe[:index], *recipe[index + 1 :]))
+
+
+def _exact_toggle(model: str) -> None:
+    total = len(load_dataset(state.dataset_name(model)))
+    if total > state.SUBSET:
+        st.toggle(
+            f"Measure all {total:,} images",
+            key="exact",
+            bind="query-params",
+            help=f"Off: accuracy on {state.SUBSET:,} class-balanced test images, faster, with a "
+            "wider interval.",
+        )
+
+
+def notices(current: Current) -> None:
+    """What the address or the recipe asked for and could not have."""
+    for text in st.session_state.notices:
+        st.warning(text, icon=":material/link_off:")
+    if st.session_state.notices:
+        st.button("Dismiss", key="dismiss_notices", on_click=st.session_state.notices.clear)
+    for refusal in current.refusals:
+        st.error(
+            f"{refusal.reason}. The other steps are shown without it.",
+            title=f"Left out: {words.describe(refusal.step)}",
+        )
+
+
+def metrics_strip(current: Current) -> Any:
+    """Accuracy, size, ratio, sparsity, MACs; returns the place that `fill_accuracy` fills."""
+    size = current.size
+    st.html(STICKY_STRIP)
+    with st.container(border=True, key="strip"):
+        columns = st.columns([1.5, 1.2, 0.9, 0.9, 1.1])
+        columns[1].metric(
+            "Size",
+            words.byte_size(size.stored_bytes),
+            delta_description=f"real file, of {words.byte_size(size.original_bytes)}",
+            help=f"{size.stored_bytes:,} bytes, header included: the file that Combine downloads.",
+        )
+        columns[2].metric(
+            "Ratio",
+            f"{size.compression_ratio:.2f}×",
+            delta_description="original / stored",
+            help="Original bytes (dense fp32 safetensors) / stored bytes.",
+        )
+        columns[3].metric(
+            "Sparsity",
+            words.percent(size.sparsity),
+            delta_description="of weights are 0",
+            help="Zeros among the stored weights of the compressible layers.",
+        )
+        unchanged = size.macs == size.original_macs
+        columns[4].metric(
+            "MACs",
+            words.count(size.macs),
+            delta_description="unchanged" if unchanged else f"of {words.count(size.original_macs)}",
+            help="Multiply-accumulates of one image. Zeros are still multiplied: only a factor "
+            "pair changes this number.",
+        )
+        return columns[0].empty()
+
+
+def fill_accuracy(slot: Any, current: Current) -> None:
+    """Measure, after the page is drawn, and show the accuracy with interval and change."""
+    if not state.has_data(current.model):
+        slot.metric("Accuracy", "—", delta_description="test images not on this machine")
+        return
+    n = state.image_count(current.model)
+    found, change = state.accuracy(current.model, current.recipe, n)
+    half = (found.accuracy_high - found.accuracy_low) / 2
+    slot.metric(
+        "Accuracy",
+        f"{words.percent(found.accuracy)} ± {100 * half:.1f}",
+        delta=f"{100 * change.difference:+.2f} points" if change.difference else 0,
+        delta_description=f"n = {found.n:,}",
+        help=f"Right answers on {found.n:,} test images; Wilson 95 % interval "
+        f"{words.interval(found.accuracy_low, found.accuracy_high)}. Change against the original "
+        f"on the same images: {change.gained} became right, {change.lost} wrong, 95 % interval "
+        f"{100 * change.difference_low:+.2f} … {100 * change.difference_high:+.2f} points.",
+    )
+
+
+def chart(figure: go.Figure, key: str, title: str, table: Columns, **options: Any) -> Any:
+    """A chart under its title, and the same numbers as a table for those who read."""
+    st.markdown(f"**{title}**")
+    event = st.plotly_chart(
+        figure,
+        key=key,
+        alt=title,
+        config={"displaylogo": False, "displayModeBar": False},
+        **options,
+    )
+    twin = st.expander("As a table", key=f"{key}_table", type="compact", on_change="rerun")
+    if twin.open:
+        twin.dataframe(pd.DataFrame(dict(table)), hide_index=True, alt=f"{title}, as a table")
+    return event
+
+
+def heading(title: str, sentence: str, formula: str) -> None:
+    """A page's title, its one sentence and its one formula."""
+    st.title(title, anchor=False)
+    text, math = st.columns([3, 2], vertical_alignment="center")
+    text.markdown(sentence)
+    math.latex(formula)
+
+
+def needs_data(model: str) -> bool:
+    """True, with the remedy on the page, where the test images are not on this machine."""
+    if state.has_data(model):
+        return False
+    name = state.dataset_name(model)
+    files = IDX_DATASETS[name]
+    try:
+        load_dataset(name)
+    except DataError as error:
+        st.warning(str(error), title=f"{files.title} is not on this machine")
+    if st.button(
+        f"Download {files.title} ({files.download_bytes / 1e6:.0f} MB)", icon=":material/download:"
+    ):
+        bar = st.progress(0.0, text="Connecting…")
+        try:
+            download(name, lambda file, done: _move(bar, file, done))
+        except DataError as error:
+            st.error(str(error), title="The download failed")
+        else:
+            st.rerun()
+    return True
+
+
+def _move(bar: Any, file: str, done: float) -> None:
+    bar.progress(min(done, 1.0), text=file)
+
+
+def image_grid(data: Dataset, classes: Tensor, *, limit: int = 12) -> None:
+    """Some test images with true and predicted class, wrong ones first."""
+    wrong_first = (classes == data.labels).int().argsort(stable=True)[:limit]
+    with st.container(horizontal=True, gap="small"):
+        for index in wrong_first.tolist():
+            true, found = (data.class_names[int(c[index])] for c in (data.labels, classes))
+            with st.container(width=92, gap=None):
+                st.image(picture(data.images[index]), width=72, alt=f"a {true}, taken for {found}")
+                right = true == found
+                st.caption(
+                    f":material/check: {true}" if right else f"{true} → :orange[**{found}**]"
+                )
+
+
+def picture(image: Tensor) -> NDArray[np.uint8]:
+    """A grey image (1, H, W) in [0, 1], enlarged by whole pixels to about 72."""
+    pixels = (image[0] * 255).byte()
+    factor = max(1, 72 // pixels.shape[0])
+    enlarged: NDArray[np.uint8] = (
+        pixels.repeat_interleave(factor, 0).repeat_interleave(factor, 1).numpy()
+    )
+    return enlarged

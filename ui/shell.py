@@ -1,0 +1,61 @@
+"""The frame around every page: navigation, model, recipe, metrics strip."""
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from ui import panels, state
+from ui.state import ROOT
+
+PAGES = {
+    "Look": (
+        (
+            "overview",
+            "Overview",
+            "visibility",
+            "Layers, bytes, and what it gets wrong.",
+        ),
+        ("graph", "Graph", "account_tree", "The ONNX graph before and after, side by side."),
+    ),
+    "Method": (
+        ("prune", "Prune", "content_cut", "Set the smallest weights to zero."),
+        ("quantize", "Quantize", "straighten", "Round the weights to a few levels."),
+        ("factorize", "Factorize", "call_split", "Replace a weight by two thinner ones."),
+    ),
+    "Whole": (
+        ("combine", "Combine", "tune", "The whole recipe, layer by layer; downloads."),
+        (
+            "trade_offs",
+            "Trade-offs",
+            "scatter_plot",
+            "All methods: accuracy against bytes.",
+        ),
+    ),
+}
+
+
+def page(name: str, title: str, icon: str, text: str) -> StreamlitPage:
+    return st.Page(
+        ROOT / "pages" / f"{name}.py",
+        title=title,
+        icon=f":material/{icon}:",
+        help=text,
+        default=name == "overview",
+    )
+
+
+st.set_page_config(
+    page_title="Compress Explorer",
+    page_icon=str(ROOT / "assets" / "logo.svg"),
+    layout="wide",
+    initial_sidebar_state=300,
+)
+state.ensure()
+navigation = st.navigation(
+    {section: [page(*entry) for entry in entries] for section, entries in PAGES.items()}
+)
+panels.sidebar()
+current = state.current()
+panels.notices(current)
+accuracy_slot = panels.metrics_strip(current)
+navigation.run()
+panels.fill_accuracy(accuracy_slot, current)

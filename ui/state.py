@@ -1,0 +1,211 @@
+"""Session keys, what the address says, and every cache of the app.
+
+The recipe lives in one place: the session key `recipe`, its text form, which the sidebar shows in
+a text field bound to the address. Pages write it in callbacks, before the run that shows it.
+Caches are keyed on (model name, recipe), a plain tuple of flat dataclasses: see DESIGN, trap 1.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import streamlit as st
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from compress_core import MODELS, Original, Recipe, Report, compress, load_dataset, load_model
+from compress_core.compressed import Compressed
+from compress_core.data import Dataset, is_available
+from compress_core.measurement.accuracy import (
+    Accuracy,
+    PairedDifference,
+    accuracy_of,
+    paired_difference,
+    predicted_classes,
+)
+from compress_core.measurement.report import Size, measure, measure_size
+from compress_core.recipe import AnyStep
+from ui import address
+from ui.palette import Palette, palette
+from ui.words import read_recipe, recipe_text
+
+ROOT = Path(__file__).resolve().parents[1]
+DEFAULT_MODEL = "digits-cnn"
+SUBSET = 2000  # images measured at once; the whole test set where it is smaller, or on demand
+
+torch.set_num_threads(1)  # one server, many sessions: a second thread slows both (DESIGN, trap 10)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A step of the recipe that does not fit the model, and why."""
+
+    step: AnyStep
+    reason: str
+
+
+@dataclass(frozen=True)
+class Current:
+    """What every page shows: the model, the steps that fit it, and the result."""
+
+    model: str
+    original: Original
+    recipe: Recipe
+    refusals: tuple[Refusal, ...]
+    compressed: Compressed
+    size: Size
+
+
+def ensure() -> None:
+    """Give the session its keys, once; the address may set them, wrong values give a notice."""
+    if "notices" in st.session_state:
+        return
+    seeds, notices = address.read(st.query_params.to_dict())
+    st.session_state.notices = notices
+    st.session_state.last_recipe = ""
+    for key, value in ({"model": DEFAULT_MODEL, "recipe": ""} | seeds).items():
+        st.session_state[key] = value
+
+
+def current() -> Current:
+    """The present model and recipe, compressed; steps that do not fit are set aside."""
+    model = st.session_state.model
+    fitting, refusals = split_fitting(model, session_recipe())
+    return Current(
+        model, original(model), fitting, refusals, compressed(model, fitting), size(model, fitting)
+    )
+
+
+def session_recipe() -> Recipe:
+    """The recipe of the text field, or the last one that could be read."""
+    try:
+        recipe = read_recipe(st.session_state.recipe)
+    except ValueError:
+        return read_recipe(st.session_state.last_recipe)
+    st.session_state.last_recipe = st.session_state.recipe
+    return recipe
+
+
+def recipe_error() -> str | None:
+    """Why the text field holds no recipe, or None."""
+    try:
+        read_recipe(st.session_state.recipe)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def set_recipe(recipe: Recipe) -> None:
+    """Only in a callback: before the run in which the text field is drawn."""
+    st.session_state.recipe = recipe_text(recipe)
+
+
+def split_fitting(model: str, recipe: Recipe) -> tuple[Recipe, tuple[Refusal, ...]]:
+    """The steps that fit the model, and those that do not with the reason."""
+    fitting: Recipe = ()
+    refusals: list[Refusal] = []
+    for step in recipe:
+        try:
+            compressed(model, (*fitting, step))
+        except ValueError as error:
+            refusals.append(Refusal(step, str(error)))
+        else:
+            fitting = (*fitting, step)
+    return fitting, tuple(refusals)
+
+
+def colors() -> Palette:
+    """The palette of the theme that the browser shows."""
+    return palette(st.context.theme.type)
+
+
+def dataset_name(model: str) -> str:
+    return MODELS[model].dataset
+
+
+def has_data(model: str) -> bool:
+    return is_available(dataset_name(model))
+
+
+def image_count(model: str) -> int:
+    """How many test images are measured: a subset for speed, all of them on demand."""
+    total = len(load_dataset(dataset_name(model)))
+    return total if st.session_state.get("exact") else min(SUBSET, total)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Loading the model…")
+def original(model: str) -> Original:
+    return load_model(model)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Loading the test images…")
+def test_images(model: str, n: int) -> Dataset:
+    return load_dataset(dataset_name(model)).subset(n)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def compressed(model: str, recipe: Recipe) -> Compressed:
+    """Shared by all sessions: never written to."""
+    return compress(original(model), recipe)
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def size(model: str, recipe: Recipe) -> Size:
+    return measure_size(compressed(model, recipe))
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def classes(model: str, recipe: Recipe, n: int) -> NDArray[np.uint8]:
+    """Predicted classes of the first n images of the subset, one byte each."""
+    found = predicted_classes(compressed(model, recipe).module, test_images(model, n))
+    return found.numpy().astype(np.uint8)
+
+
+def class_tensor(model: str, recipe: Recipe, n: int) -> Tensor:
+    return torch.from_numpy(classes(model, recipe, n).astype(np.int64))
+
+
+def accuracy(model: str, recipe: Recipe, n: int) -> tuple[Accuracy, PairedDifference]:
+    """Accuracy on n test images, and the paired change against the original."""
+    data = test_images(model, n)
+    before, after = class_tensor(model, (), n), class_tensor(model, recipe, n)
+    return accuracy_of(after, data), paired_difference(before, after, data)
+
+
+class Points:
+    """Measured points of the trade-off plane, by model and recipe; shared by all sessions."""
+
+    def __init__(self) -> None:
+        self._reports: dict[tuple[str, Recipe], Report] = {}
+        self._lock = Lock()
+
+    def known(self, model: str, recipe: Recipe) -> Report | None:
+        with self._lock:
+            return self._reports.get((model, recipe))
+
+    def measure(self, model: str, recipe: Recipe) -> Report:
+        """Size and accuracy on the whole test set; measured at most once."""
+        report = self.known(model, recipe)
+        if report is None:
+            n = len(load_dataset(dataset_name(model)))
+            baseline = class_tensor(model, (), n)
+            made = compress(original(model), recipe)
+            report = measure(made, test_images(model, n), baseline=baseline)
+            with self._lock:
+                self._reports[model, recipe] = report
+        return report
+
+
+@st.cache_resource(show_spinner=False)
+def points() -> Points:
+    return Points()
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def graph(model: str, recipe: Recipe) -> bytes:
+    """The ONNX graph as the viewer gets it: annotated, big tensors left out."""
+    from compress_core.graph import strip_weights, to_onnx  # seconds of import, only for the graph
+
+    return strip_weights(to_onnx(compressed(model, recipe)))

@@ -1,0 +1,73 @@
+"""Numbers and steps in words: percent, bytes and counts exist only from here on."""
+
+from compress_core.methods.low_rank import Factorize
+from compress_core.methods.pruning import Prune, RandomPrune
+from compress_core.methods.quantization import Quantize
+from compress_core.methods.step import ALL_LAYERS
+from compress_core.recipe import AnyStep, Recipe, format_step, parse_step
+
+SEPARATOR = ";"
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def interval(low: float, high: float) -> str:
+    return f"{percent(low)} … {percent(high)}"
+
+
+def byte_size(count: float) -> str:
+    """Decimal units, as files are sold: 41.2 KB is 41,200 bytes."""
+    if count < 1000:
+        return f"{count:.0f} B"
+    return f"{count / 1000:.1f} KB" if count < 1e6 else f"{count / 1e6:.2f} MB"
+
+
+def count(number: float) -> str:
+    """2,293,000 as 2.29 M."""
+    if number < 10_000:
+        return f"{number:,.0f}"
+    return f"{number / 1e3:.1f} K" if number < 1e6 else f"{number / 1e6:.2f} M"
+
+
+def shape(sizes: tuple[int, ...]) -> str:
+    return " × ".join(map(str, sizes))
+
+
+def describe(step: AnyStep) -> str:
+    """A step in a few words: "prune 90 % of all weights, smallest first"."""
+    where = "" if step.layers == ALL_LAYERS else f" in {', '.join(step.layers)}"
+    return f"{_action(step)}{where}"
+
+
+def _action(step: AnyStep) -> str:
+    match step:
+        case RandomPrune():
+            return f"prune {percent(step.sparsity)} at random"
+        case Prune(sparsity=float() as sparsity):
+            return f"prune {percent(sparsity)} " + (
+                "globally" if step.scope == "global" else "of each layer"
+            )
+        case Prune(threshold=float() as threshold):
+            return f"prune |w| ≤ {threshold:.4g}"
+        case Prune():
+            return f"prune |w| ≤ {step.sigmas:g} σ"
+        case Factorize(rank=int() as rank):
+            return f"factorize to rank {rank}"
+        case Factorize(energy=float() as energy):
+            return f"factorize, {percent(energy)} energy"
+        case Factorize():
+            return "factorize at break-even"
+        case Quantize():
+            return f"quantize to {step.bits} bit, {step.scheme}, per {step.granularity}"
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """A recipe as one line: its steps' text forms joined by `;`."""
+    return SEPARATOR.join(format_step(step) for step in recipe)
+
+
+def read_recipe(text: str) -> Recipe:
+    """The recipe in such a line. Raises ValueError where a step cannot be read."""
+    return tuple(parse_step(part) for part in text.split(SEPARATOR) if part.strip())
