@@ -20,7 +20,7 @@ from compress_core.original import Memo, Original
 from compress_core.recipe import KINDS, AnyStep, Recipe, to_json, winning_steps
 from compress_core.storage.container import encode
 from compress_core.storage.streams import StoredWeight
-from compress_core.weights import Layer, Profile, with_weights
+from compress_core.weights import Layer, Profile, sqnr_db, with_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,12 @@ class StoredLayer:
         """The weight (out, …) that the layer multiplies with, factors multiplied out."""
         values = [weight.values for weight in self.weights]
         return values[0] if len(values) == 1 else low_rank.join(values[0], values[1])
+
+
+    @cached_property
+    def sqnr_db(self) -> float | None:
+        """See `weights.sqnr_db`: against the original weight, everything done to the layer counts."""
+        return sqnr_db(self.layer.weight, self.dense)
 
 
 StoredLayers = dict[str, StoredLayer]

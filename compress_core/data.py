@@ -134,7 +134,7 @@ def load_dataset(name: str, split: str = "test") -> Dataset:
     return _load(name, split)
 
 
-@functools.cache  # behind the default arguments: it would keep load("mnist") and load("mnist", "test")
+@functools.cache  # here, where ("mnist",) and ("mnist", "test") are one key
 def _load(name: str, split: str) -> Dataset:
     return _load_digits(split) if name == "digits" else _load_idx(name, split)
 

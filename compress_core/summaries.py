@@ -14,7 +14,7 @@ from torch import Tensor
 from compress_core.compressed import StoredLayer
 from compress_core.methods.low_rank import split
 from compress_core.methods.quantization import code_range
-from compress_core.weights import Profile, as_matrix
+from compress_core.weights import Profile, as_matrix, energy
 
 PICTURE_LIMIT = 512
 
@@ -85,11 +85,11 @@ def pruning_cut(stored: StoredLayer) -> Cut:
     before = torch.cat([weight.ravel() for weight in unpruned(stored)])
     after = torch.cat([weight.values.ravel() for weight in stored.weights])
     cut = before[after == 0].abs()
-    energy = float(before.double().square().sum())
+    total = energy(before)
     return Cut(
         threshold=float(cut.max()) if cut.numel() else 0.0,
         sparsity=cut.numel() / before.numel(),
-        energy_kept=float(after.double().square().sum()) / energy if energy else 1.0,
+        energy_kept=energy(after) / total if total else 1.0,
     )
 
 

@@ -3,7 +3,7 @@
 Streamlit itself drops a bad value in silence; here each one becomes a notice that names it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from compress_core import MODELS, Factorize, Prune, Quantize, Recipe
@@ -19,25 +19,32 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 
-def read(query: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+LAYERS = ("prune_layer", "quantize_layer", "factorize_layer")
+
+
+def read(
+    query: Mapping[str, str], default_model: str, layer_names: Callable[[str], Collection[str]]
+) -> tuple[dict[str, Any], list[str]]:
     """The session keys that a query sets, and a notice for each value that cannot be used.
 
+    `layer_names(model)` are the layers that a query may name.
     Settings of single controls (prune_sparsity=90) make a recipe where no `recipe` stands.
     """
-    seeds: dict[str, Any] = {}
+    seeds: dict[str, Any] = {"model": default_model}
     notices: list[str] = []
     if "model" in query:
         if query["model"] in MODELS:
             seeds["model"] = query["model"]
         else:
             notices.append(_notice("model", query["model"], f"one of {', '.join(MODELS)}"))
-    for key, choices in CHOICES.items():
-        if key in query and query[key] not in choices:
+    layers = tuple(layer_names(seeds["model"])) if set(LAYERS) & set(query) else ()
+    for key, choices in (CHOICES | dict.fromkeys(LAYERS, layers)).items():
+        if query.get(key) in choices:
+            seeds[key] = query[key]
+        elif key in query:
             notices.append(_notice(key, query[key], f"one of {', '.join(choices)}"))
     recipe = _recipe(query, notices) or _from_controls(query, notices)
-    if recipe:
-        seeds["recipe"] = recipe_text(recipe)
-    return seeds, notices
+    return seeds | {"recipe": recipe_text(recipe)}, notices
 
 
 def _recipe(query: Mapping[str, str], notices: list[str]) -> Recipe:

@@ -20,8 +20,8 @@ from ui.state import Current
 METHODS = {"magnitude": "smallest first", "random": "random (control)"}
 SCOPES = {"global": "all layers together", "layer": "each layer alike", "one": "one layer only"}
 GRANULARITIES = {
-    "tensor": "one scale per tensor",
     "channel": "per channel",
+    "tensor": "one scale per tensor",
     "group": "per group of 32",
 }
 SCHEMES = {"symmetric": "symmetric", "asymmetric": "asymmetric"}
@@ -50,9 +50,8 @@ def own_step(recipe: Recipe, kind: str, layers: tuple[str, ...]) -> AnyStep | No
 def choose(
     label: str, options: dict[str, str], key: str, text: str, *, on_change: Callable[[], None]
 ) -> str:
-    """A row of choices that always has one chosen."""
-    if key not in st.session_state and key not in st.query_params:
-        put(key, next(iter(options)))
+    """A row of choices that always has one chosen, the first to begin with."""
+    st.session_state.setdefault(key, next(iter(options)))
     chosen = st.segmented_control(
         label,
         list(options),

@@ -62,10 +62,11 @@ def ensure() -> None:
     """Give the session its keys, once; the address may set them, wrong values give a notice."""
     if "notices" in st.session_state:
         return
-    seeds, notices = address.read(st.query_params.to_dict())
+    query = st.query_params.to_dict()
+    seeds, notices = address.read(query, DEFAULT_MODEL, lambda model: original(model).layers)
     st.session_state.notices = notices
     st.session_state.last_recipe = ""
-    for key, value in ({"model": DEFAULT_MODEL, "recipe": ""} | seeds).items():
+    for key, value in seeds.items():
         st.session_state[key] = value
 
 

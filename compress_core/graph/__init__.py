@@ -25,7 +25,7 @@ def to_onnx(compressed: Compressed) -> bytes:
     for a structure takes seconds, later ones milliseconds; equal models give equal bytes.
     Raises GraphError (a ValueError) for a model that cannot be exported.
     """
-    # onnx and its helpers cost a second of import, which only callers of this function pay
+    # onnx and its helpers take half a second to import, which only callers of this function pay
     import onnx_ir as ir
 
     from compress_core.graph.annotation import annotate

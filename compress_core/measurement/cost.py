@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from compress_core.original import Original
+from compress_core.weights import with_weights
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ def layer_macs(model: nn.Module, example: Tensor) -> dict[str, int]:
     nothing. The product of queries and keys has no weight and is not counted.
     """
     macs: dict[str, int] = {}
+    model = with_weights(model, {})  # hooks on a private copy: others may be running the model
 
     def count(path: str) -> Any:
         def hook(module: nn.Module, inputs: Any, named: dict[str, Any], output: Any) -> None:

@@ -16,7 +16,6 @@ from compress_core.measurement.accuracy import (
 )
 from compress_core.measurement.cost import macs_by_layer
 from compress_core.recipe import to_json
-from compress_core.weights import sqnr_db
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def layer_row(stored: StoredLayer, macs: int) -> LayerRow:
         rank=stored.rank,
         bytes=sum(weight.streams.byte_count for weight in stored.weights),
         original_bytes=stored.layer.weight.nbytes,
-        sqnr_db=sqnr_db(stored.layer.weight, stored.dense),
+        sqnr_db=stored.sqnr_db,
         macs=macs,
         encodings=tuple(weight.streams.header["encoding"] for weight in stored.weights),
     )

@@ -13,7 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compress_core.methods.step import ALL_LAYERS, check_choice, check_layers, check_number, check_whole
+from compress_core.methods.step import (
+    ALL_LAYERS,
+    check_choice,
+    check_layers,
+    check_number,
+    check_whole,
+)
 from compress_core.weights import Profile
 
 Scope = Literal["global", "layer"]

@@ -1,0 +1,32 @@
+"""Run all benchmarks, or those named: `python -m benchmarks profile slider cold_start sweep`."""
+
+import argparse
+
+import torch
+
+from benchmarks import cold_start, profile, slider, sweep
+from benchmarks.table import machine_facts
+
+BENCHMARKS = {
+    "profile": profile.run,
+    "slider": slider.run,
+    "cold_start": cold_start.run,
+    "sweep": sweep.run,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    names = parser.parse_args().names or list(BENCHMARKS)
+    for name in names:
+        if name not in BENCHMARKS:
+            parser.error(f"unknown benchmark {name!r}; choose from {', '.join(BENCHMARKS)}")
+    torch.set_num_threads(1)  # as the app and the command line do
+    print(machine_facts())
+    for name in names:
+        BENCHMARKS[name]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""A full sweep of mnist-lenet-5: three families of ten points, each a real file and 10,000 images.
+
+Then the same points through the app's cache: the first visit of the Trade-offs page fills it, and
+the second only looks them up and makes their rows. Drawing the page is not in it.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from benchmarks.table import Lap, Row, row, show, timed
+from compress_core import Recipe, load_dataset, load_model
+from compress_core.console import progress
+from compress_core.data import is_available
+from compress_core.search.sweep import Family, families, sweep
+
+MODEL = "mnist-lenet-5"
+FAMILIES = ("prune", "factorize", "prune + quantize")
+SECOND_VISITS = 20
+
+
+def run() -> None:
+    if not is_available("mnist"):
+        print("\nsweep: skipped, MNIST is not here; `python -m compress_core data mnist` gets it")
+        return
+    original, data = load_model(MODEL), load_dataset("mnist")
+    known = families(original)
+    chosen = [known[name] for name in FAMILIES]
+    recipes = [recipe for family in chosen for recipe in family.recipes]
+    reports = sweep(original, recipes, data)
+    with progress() as bar:
+        steps = bar.track(range(len(recipes)), len(recipes), "sweep")
+        points = [timed(lambda: next(reports))[1] for _ in steps]
+    show(f"sweep: {MODEL}, {len(data):,} images a point", [*sums(points), *visits(chosen)])
+
+
+def sums(points: Sequence[Lap]) -> list[Row]:
+    whole = Lap(sum(lap.wall for lap in points), sum(lap.interpreter for lap in points))
+    return [
+        row("one point", points),
+        row(f"sweep: all {len(points)} points and the baseline", [whole]),
+    ]
+
+
+def visits(chosen: Sequence[Family]) -> list[Row]:
+    """The Trade-offs page's own way to its rows: measuring them, and finding them again."""
+    logging.disable(logging.WARNING)  # streamlit misses its server, which caching does not need
+    from ui import plane
+
+    recipes: list[Recipe] = [recipe for family in chosen for recipe in family.recipes]
+    _, first = timed(lambda: [plane.point(MODEL, recipe) for recipe in recipes])
+    again = [
+        timed(lambda: [plane.rows(MODEL, family) for family in chosen])[1]
+        for _ in range(SECOND_VISITS)
+    ]
+    logging.disable(logging.NOTSET)
+    return [
+        row("first visit: measured into the app's cache", [first]),
+        row("second visit: looked up", again, plain=[first]),
+    ]

@@ -1,0 +1,96 @@
+"""The model as it came, and the memo of what was made of it."""
+
+from collections.abc import Callable
+from threading import Barrier, Thread
+
+import pytest
+import torch
+from safetensors.torch import load, save
+from torch import nn
+
+from compress_core.models.checkpoints import load_network
+from compress_core.original import Memo, Original, contiguous, load_model
+
+
+def test_a_result_is_made_once() -> None:
+    memo, calls = Memo(), []
+    results = [memo.get("key", lambda: calls.append(1) or object()) for _ in range(3)]
+    assert len(calls) == 1
+    assert results[0] is results[2]
+
+
+def test_the_least_recently_used_result_is_dropped() -> None:
+    memo = Memo(max_entries=2)
+    for key in ("a", "b", "a", "c"):
+        memo.get(key, lambda key=key: key)
+    assert memo.get("a", lambda: "made anew") == "a"
+    assert memo.get("b", lambda: "made anew") == "made anew"
+
+
+def test_what_could_not_be_made_is_not_kept() -> None:
+    memo = Memo()
+    with pytest.raises(ZeroDivisionError):
+        memo.get("key", lambda: 1 // 0)
+    assert memo.get("key", lambda: 7) == 7
+
+
+def test_threads_share_a_memo() -> None:
+    memo, barrier, found = Memo(max_entries=8), Barrier(4), []
+
+    def work() -> None:
+        barrier.wait()
+        found.extend(memo.get(i % 16, lambda i=i: i % 16) == i % 16 for i in range(500))
+
+    threads = [Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [True] * 2000
+
+
+def test_a_model_in_training_mode_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"training mode; pass model\.eval\(\)"):
+        Original(nn.Sequential(nn.Linear(2, 2)), (2,))
+
+
+def test_a_model_without_compressible_layers_is_refused() -> None:
+    with pytest.raises(ValueError, match="ReLU has no compressible layer; it needs .* Linear"):
+        Original(nn.ReLU().eval(), (2,))
+
+
+def test_the_models_own_state_is_untouched() -> None:
+    model = nn.Sequential(nn.Linear(2, 2)).eval()
+    Original(model, (2,))
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_tied_weights_stay_tied(animal: Callable[[str], Original]) -> None:
+    module = animal("tied").module
+    assert module.get_parameter("a.weight") is module.get_parameter("b.weight")
+
+
+def test_original_bytes_are_those_of_a_dense_file(digits_cnn: Original) -> None:
+    assert digits_cnn.stored_bytes == len(save(contiguous(digits_cnn.module.state_dict())))
+    assert digits_cnn.stored_bytes > 4 * 38_282
+
+
+def test_a_tied_weight_is_written_once(animal: Callable[[str], Original]) -> None:
+    tensors = load(save(contiguous(animal("tied").module.state_dict())))
+    assert set(tensors) == {"a.weight", "a.bias"}
+
+
+def test_the_example_is_one_zero_input(digits_cnn: Original) -> None:
+    assert torch.equal(digits_cnn.example, torch.zeros(1, 1, 8, 8))
+
+
+def test_a_reference_network_computes_what_its_checkpoint_computes(digits_cnn: Original) -> None:
+    images = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = load_network("digits-cnn")(images)
+        torch.testing.assert_close(digits_cnn.module(images), expected)
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"unknown model 'lenet'; choose one of digits-cnn"):
+        load_model("lenet")

@@ -1,0 +1,222 @@
+"""Every page by AppTest: it renders, its control moves, and its number is the core's."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from compress_core import Factorize, Prune, Quantize, Recipe, compress, load_dataset, load_model
+from compress_core.measurement.report import Report, measure
+from compress_core.methods.low_rank import energy_rank
+from ui import words
+from ui.state import ROOT
+
+SHELL = ROOT / "ui" / "shell.py"
+PAGES = ("overview", "prune", "quantize", "factorize", "combine", "trade_offs", "graph")
+
+
+def open_app(page: str = "overview", **query: str) -> AppTest:
+    app = AppTest.from_file(SHELL, default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    return app if page == "overview" else turn_to(app, page)
+
+
+def turn_to(app: AppTest, page: str) -> AppTest:
+    return app.switch_page(str(ROOT / "pages" / f"{page}.py")).run()
+
+
+def shown(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def measured(recipe: Recipe, model: str = "digits-cnn") -> Report:
+    return measure(compress(load_model(model), recipe), load_dataset("digits"))
+
+
+def assert_strip_shows(app: AppTest, report: Report) -> None:
+    strip = shown(app)
+    assert not app.exception
+    assert strip["Size"] == words.byte_size(report.size.stored_bytes)
+    assert strip["Sparsity"] == words.percent(report.size.sparsity)
+    assert strip["MACs"] == words.count(report.size.macs)
+    assert strip["Accuracy"].startswith(words.percent(report.accuracy.accuracy))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_renders_for_the_first_model(page: str) -> None:
+    app = open_app(page)
+    assert not app.exception
+    assert not app.error
+    assert app.title
+
+
+@pytest.mark.parametrize("model", ["digits-mlp", "digits-transformer"])
+@pytest.mark.parametrize("page", ["overview", "prune", "quantize", "factorize", "combine"])
+def test_every_method_page_renders_for_other_models(page: str, model: str) -> None:
+    app = open_app(page, model=model)
+    assert not app.exception
+    assert not app.error
+
+
+def test_the_app_opens_on_a_measured_model() -> None:
+    app = open_app()
+    assert app.selectbox(key="model").value == "digits-cnn"
+    assert_strip_shows(app, measured(()))
+
+
+def test_the_sparsity_slider_prunes_as_the_core_does() -> None:
+    app = open_app("prune")
+    app.slider(key="prune_sparsity").set_value(90.0).run()
+    assert_strip_shows(app, measured((Prune(sparsity=0.9),)))
+
+
+def test_the_threshold_follows_the_sparsity() -> None:
+    app = open_app("prune")
+    app.slider(key="prune_sparsity").set_value(50.0).run()
+    threshold = app.number_input(key="prune_threshold").value
+    app.number_input(key="prune_threshold").set_value(threshold).run()
+    assert app.slider(key="prune_sparsity").value == 50.0
+
+
+def test_the_threshold_prunes_as_the_core_does() -> None:
+    app = open_app("prune")
+    app.number_input(key="prune_threshold").set_value(0.05).run()
+    assert_strip_shows(app, measured((Prune(threshold=0.05),)))
+
+
+def test_one_layer_can_be_left_out_of_pruning() -> None:
+    app = open_app("prune", recipe="prune:sparsity=0.9", prune_scope="one", prune_layer="conv1")
+    app.slider(key="prune_sparsity").set_value(0.0).run()
+    assert app.session_state["recipe"] == "prune:sparsity=0.9,layers=conv2|fc1|fc2"
+
+
+def test_switching_the_scope_keeps_the_sparsity() -> None:
+    app = open_app("prune")
+    app.slider(key="prune_sparsity").set_value(80.0).run()
+    app.segmented_control(key="prune_scope").set_value("layer").run()
+    assert_strip_shows(app, measured((Prune(sparsity=0.8, scope="layer"),)))
+
+
+def test_the_bits_slider_quantizes_as_the_core_does() -> None:
+    app = open_app("quantize")
+    app.select_slider(key="quantize_bits").set_value(3).run()
+    app.segmented_control(key="quantize_granularity").set_value("tensor").run()
+    app.segmented_control(key="quantize_scheme").set_value("asymmetric").run()
+    step = Quantize(bits=3, granularity="tensor", scheme="asymmetric")
+    assert_strip_shows(app, measured((step,)))
+
+
+def test_the_rank_slider_factorizes_as_the_core_does() -> None:
+    app = open_app("factorize", factorize_layer="fc1")
+    app.slider(key="factorize_rank").set_value(12).run()
+    assert_strip_shows(app, measured((Factorize(rank=12, layers=("fc1",)),)))
+
+
+def test_the_full_rank_takes_the_pair_away() -> None:
+    app = open_app("factorize", factorize_layer="fc1")
+    app.slider(key="factorize_rank").set_value(12).run()
+    app.slider(key="factorize_rank").set_value(64).run()
+    assert app.session_state["recipe"] == ""
+
+
+def test_the_energy_slider_chooses_the_rank() -> None:
+    app = open_app("factorize", factorize_layer="fc1")
+    app.slider(key="factorize_energy").set_value(90.0).run()
+    spectrum = load_model("digits-cnn").layers["fc1"].profile.spectrum
+    assert app.slider(key="factorize_rank").value == energy_rank(spectrum, 0.9)
+
+
+def test_the_recipe_travels_between_pages() -> None:
+    app = open_app("prune")
+    app.slider(key="prune_sparsity").set_value(80.0).run()
+    turn_to(app, "quantize")
+    app.select_slider(key="quantize_bits").set_value(4).run()
+    turn_to(app, "prune")
+    assert app.slider(key="prune_sparsity").value == 80.0
+    assert_strip_shows(app, measured((Prune(sparsity=0.8), Quantize(bits=4))))
+
+
+def test_a_step_is_removed_and_everything_started_over() -> None:
+    app = open_app(recipe="prune:sparsity=0.8;quantize:bits=4")
+    app.button(key="remove_step_1").click().run()
+    assert app.session_state["recipe"] == "quantize:bits=4"
+    app.button(key="start_over").click().run()
+    assert_strip_shows(app, measured(()))
+
+
+def test_the_recipe_can_be_typed() -> None:
+    app = open_app()
+    app.text_input(key="recipe").set_value("prune:sparsity=0.7;quantize:bits=5").run()
+    assert_strip_shows(app, measured((Prune(sparsity=0.7), Quantize(bits=5))))
+
+
+def test_a_recipe_that_cannot_be_read_keeps_the_last_one() -> None:
+    app = open_app(recipe="quantize:bits=4")
+    app.text_input(key="recipe").set_value("quantize:bits=0").run()
+    assert "bits=0" in app.error[0].value
+    assert_strip_shows(app, measured((Quantize(bits=4),)))
+
+
+def test_a_step_that_does_not_fit_is_left_out_with_its_reason() -> None:
+    app = open_app(recipe="factorize:rank=99,layers=fc1;quantize:bits=4")
+    assert "full rank 64" in app.error[0].value
+    assert_strip_shows(app, measured((Quantize(bits=4),)))
+
+
+def test_a_changed_model_keeps_the_recipe() -> None:
+    app = open_app(recipe="prune:sparsity=0.5")
+    app.selectbox(key="model").set_value("digits-mlp").run()
+    assert_strip_shows(app, measured((Prune(sparsity=0.5),), "digits-mlp"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "word"),
+    [
+        ("model", "resnet", "digits-cnn"),
+        ("recipe", "prune:sparsity=1", "fraction"),
+        ("prune_sparsity", "much", "percentage"),
+        ("prune_sparsity", "100", "percentage"),
+        ("quantize_bits", "0", "one of 1"),
+        ("quantize_scheme", "lopsided", "asymmetric"),
+        ("factorize_rank", "-3", "whole number"),
+    ],
+)
+def test_a_wrong_value_in_the_address_falls_back_with_a_notice(
+    key: str, value: str, word: str
+) -> None:
+    app = open_app(**{key: value})
+    assert word in app.warning[0].value
+    assert_strip_shows(app, measured(()))
+    app.button(key="dismiss_notices").click().run()
+    assert not app.warning
+
+
+def test_a_control_in_the_address_makes_its_step() -> None:
+    app = open_app("prune", prune_sparsity="90")
+    assert app.slider(key="prune_sparsity").value == 90.0
+    assert_strip_shows(app, measured((Prune(sparsity=0.9),)))
+
+
+def test_a_model_without_its_data_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    monkeypatch.setenv("COMPRESS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("compress_core.data.user_cache", lambda: tmp_path)
+    app = open_app(model="mnist-lenet-300-100", recipe="prune:sparsity=0.5")
+    assert not app.exception
+    assert shown(app)["Accuracy"] == "—"
+    assert shown(app)["Sparsity"] == "50.0 %"
+    assert "COMPRESS_DATA_DIR" in app.warning[0].value
+
+
+def test_the_plane_measures_the_same_numbers_as_the_core() -> None:
+    app = open_app("trade_offs")
+    from ui import plane
+
+    row = plane.point("digits-cnn", (Prune(sparsity=0.9),))
+    report = measured((Prune(sparsity=0.9),))
+    assert not app.exception
+    assert (row["stored_bytes"], row["accuracy"]) == (
+        report.size.stored_bytes,
+        report.accuracy.accuracy,
+    )

@@ -1,0 +1,74 @@
+"""The caches' keys and the address: what a person could otherwise see under the wrong name."""
+
+import streamlit as st
+
+from compress_core import Factorize, Prune, Quantize, RandomPrune
+from ui import address, combine_table, state
+from ui.combine_table import Cell
+
+NAMES = ("conv1", "conv2", "fc1", "fc2")
+
+
+def test_two_methods_with_equal_fields_have_their_own_cache_entries() -> None:
+    magnitude = state.classes("digits-cnn", (Prune(0.9),), 600)
+    random = state.classes("digits-cnn", (RandomPrune(0.9),), 600)
+    assert (magnitude != random).any()
+
+
+def test_a_wrapping_dataclass_would_share_them() -> None:
+    """Why a recipe is a plain tuple: cache_data erases the types of nested dataclasses."""
+    from dataclasses import dataclass
+
+    @dataclass(frozen=True)
+    class Wrapped:
+        steps: tuple[object, ...]
+
+    @st.cache_data
+    def kind(wrapped: Wrapped) -> str:
+        return type(wrapped.steps[0]).__name__
+
+    kind(Wrapped((Factorize(rank=None),)))
+    assert kind(Wrapped((Factorize(energy=None),))) == "Factorize"
+
+
+def read(**query: str) -> tuple[dict[str, object], list[str]]:
+    return address.read(query, "digits-cnn", lambda model: NAMES)
+
+
+def test_the_recipe_of_the_address_wins_over_single_controls() -> None:
+    seeds, notices = read(recipe="quantize:bits=4", prune_sparsity="90")
+    assert seeds == {"model": "digits-cnn", "recipe": "quantize:bits=4"}
+    assert notices == []
+
+
+def test_single_controls_make_a_recipe() -> None:
+    seeds, notices = read(factorize_layer="fc1", factorize_rank="8", quantize_bits="4")
+    assert seeds["recipe"] == "quantize:bits=4;factorize:rank=8,layers=fc1"
+    assert notices == []
+
+
+def test_a_layer_that_the_model_lacks_gives_a_notice() -> None:
+    seeds, notices = read(prune_layer="fc9")
+    assert "prune_layer" not in seeds
+    assert "fc9" in notices[0]
+
+
+def test_a_sparsity_cell_becomes_an_exception_of_its_layer() -> None:
+    recipe = combine_table.edited((Prune(0.9),), Cell("fc2", "prune, %", 50.0), NAMES, 10)
+    assert recipe == (Prune(0.9), Prune(0.5, scope="layer", layers=("fc2",)))
+
+
+def test_32_bits_take_a_layer_out_of_quantization() -> None:
+    recipe = combine_table.edited((Quantize(bits=4),), Cell("fc2", "bits", 32), NAMES, 10)
+    assert recipe == (Quantize(bits=4, layers=("conv1", "conv2", "fc1")),)
+
+
+def test_a_bits_cell_keeps_the_other_settings_of_its_layer() -> None:
+    before = (Quantize(bits=4, scheme="asymmetric"),)
+    recipe = combine_table.edited(before, Cell("fc2", "bits", 8), NAMES, 10)
+    assert recipe[-1] == Quantize(bits=8, scheme="asymmetric", layers=("fc2",))
+
+
+def test_an_emptied_rank_cell_takes_the_pair_away() -> None:
+    before = (Factorize(rank=4, layers=("fc2",)),)
+    assert combine_table.edited(before, Cell("fc2", "rank", None), NAMES, 10) == ()
