@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,7 +104,7 @@ def wait_until_ready(app: App, process: subprocess.Popen[bytes]) -> None:
     while process.poll() is None and app.seconds() < PATIENCE_S:
         try:
             urllib.request.urlopen(f"{app.origin}/_stcore/health", timeout=PATIENCE_S).close()
-        except urllib.error.URLError:
+        except OSError:  # not listening yet
             time.sleep(0.01)
         else:
             return

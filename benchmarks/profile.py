@@ -8,9 +8,8 @@ right after a plain count, which leaves nothing of the profiles in the processor
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor
 
-from benchmarks.table import Lap, Row, show, timed
+from benchmarks.table import Row, show, timed
 from compress_core.weights import Profile
 
 THRESHOLDS = (0.01, 0.1, 0.5, 1.0, 2.0, 3.0)  # of standard normal weights, so in σ
@@ -74,12 +73,5 @@ def repeat(count: Count, threshold: float, runs: int) -> tuple[int, list[float]]
 
 def cold(what: str, count: Count, plain: Count) -> Row:
     """Ours in turns with the plain count."""
-    pairs = [
-        (timed(lambda: plain(1.0))[1], timed(lambda: count(1.0))[1]) for _ in range(PLAIN_RUNS)
-    ]
-    slow, laps = zip(*pairs, strict=True)
-    return Row(f"|w| <= 1 σ, caches cold: {what}", walls(laps), plain=walls(slow))
-
-
-def walls(laps: tuple[Lap, ...]) -> list[float]:
-    return [lap.wall for lap in laps]
+    turns = [repeat(way, 1.0, 1)[1][0] for _ in range(PLAIN_RUNS) for way in (plain, count)]
+    return Row(f"|w| <= 1 σ, caches cold: {what}", turns[1::2], plain=turns[::2])

@@ -36,8 +36,8 @@ def with_layer_step(
 
     `names` are all layers of the model; patterns are written out only where a layer leaves them.
     """
-    if step is not None:
-        return with_step(recipe, replace(step, layers=(layer,)))
+    if step is not None:  # goes last: a later step for more layers would win over it
+        return (*without_step(recipe, kind, (layer,)), replace(step, layers=(layer,)))
     names = tuple(names)
     if layer not in winning_steps(recipe, kind, names):
         return recipe

@@ -55,7 +55,7 @@ def test_a_model_in_training_mode_is_refused() -> None:
 
 
 def test_a_model_without_compressible_layers_is_refused() -> None:
-    with pytest.raises(ValueError, match="ReLU has no compressible layer; it needs .* Linear"):
+    with pytest.raises(ValueError, match=r"ReLU has no compressible layer; it needs .* Linear"):
         Original(nn.ReLU().eval(), (2,))
 
 

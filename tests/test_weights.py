@@ -1,6 +1,7 @@
 """Walking the compressible layers, and the profile that answers any threshold at once."""
 
 import math
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_threshold_at_a_count_is_the_largest_pruned_magnitude() -> None:
 
 
 def test_the_histogram_counts_every_weight_and_centres_a_bin_on_zero() -> None:
-    counts, edges = profile_of(-2, 0, 0, 1).histogram(bins=5)
+    counts, edges = profile_of(-2, 0, 0, 1.5).histogram(bins=5)
     assert counts.tolist() == [1, 0, 2, 0, 1]  # edges -2, -1.2, -0.4, 0.4, 1.2, 2
     assert edges[2] == -edges[3]
 
@@ -194,9 +195,8 @@ def test_a_weight_that_cannot_be_compressed_is_refused_by_name(
     model = nn.Module()
     model.fc = nn.Linear(1, 1)
     model.fc.weight = nn.Parameter(weight)
-    with pytest.raises(ValueError, match=r"fc\.weight") as caught:
+    with pytest.raises(ValueError, match=".*".join(map(re.escape, words))):
         walk_layers(model)
-    assert all(word in str(caught.value) for word in words)
 
 
 def test_with_weights_leaves_the_model_untouched() -> None:

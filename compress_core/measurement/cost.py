@@ -40,17 +40,11 @@ def layer_macs(model: nn.Module, example: Tensor) -> dict[str, int]:
         return hook
 
     counted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.MultiheadAttention
-    hooks = [
-        module.register_forward_hook(count(path), with_kwargs=True)
-        for path, module in model.named_modules()
-        if isinstance(module, counted)
-    ]
-    try:
-        with torch.inference_mode():
-            model(example)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    for path, module in model.named_modules():
+        if isinstance(module, counted):
+            module.register_forward_hook(count(path), with_kwargs=True)
+    with torch.inference_mode():
+        model(example)
     return macs
 
 

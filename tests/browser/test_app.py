@@ -1,0 +1,184 @@
+"""The running app in Chromium: what AppTest cannot see."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import Locator, Page, expect
+
+from compress_core import Prune, Quantize, compress, decode, from_json, load_model
+from tests.browser.conftest import free_port
+from ui import words
+from ui.state import ROOT
+
+pytestmark = pytest.mark.browser
+TITLES = ("Overview", "Graph", "Prune", "Quantize", "Factorize", "Combine", "Trade-offs")
+RECIPE = "prune:sparsity=0.8;quantize:bits=4"
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app as `make app` starts it, on a free port; its log must stay free of complaints."""
+    port, log = free_port(), tmp_path_factory.mktemp("app") / "server.log"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    options = [f"--server.port={port}", "--server.headless=true"]
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [*command, *options], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            wait_until_healthy(f"http://127.0.0.1:{port}", server)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+    complaints = re.findall(r"(?i).*(?:warning|error|traceback|deprecat).*", log.read_text())
+    assert complaints == []
+
+
+def wait_until_healthy(origin: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        assert server.poll() is None, "the server ended before it answered"
+        try:
+            urllib.request.urlopen(f"{origin}/_stcore/health", timeout=1)
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail("the server did not answer within a minute")
+
+
+def visit(page: Page, address: str, title: str = "Overview") -> None:
+    page.goto(address)
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Wait until the accuracy is there and no script runs."""
+    expect(metric(page, "Accuracy")).to_have_text(re.compile(r"%|—"))
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
+def metric(page: Page, label: str) -> Locator:
+    return page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue")
+
+
+def test_every_page_loads_in_peace(
+    app: str, page: Page, console_errors: list[str], foreign_requests: list[str]
+) -> None:
+    visit(page, f"{app}/?recipe={RECIPE}")
+    for title in TITLES:
+        page.get_by_test_id("stSidebarNav").get_by_text(title, exact=True).click()
+        expect(page.get_by_role("heading", name=title)).to_be_visible()
+        settle(page)
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+    assert console_errors == []
+    assert foreign_requests == []
+
+
+def test_a_cold_deep_link_has_the_frame_around_it(app: str, page: Page) -> None:
+    visit(page, f"{app}/quantize?quantize_bits=4", "Quantize")
+    expect(page.get_by_role("combobox", name="Model")).to_be_visible()
+    expected = compress(load_model("digits-cnn"), (Quantize(bits=4),))
+    expect(metric(page, "Size")).to_have_text(words.byte_size(expected.stored_bytes))
+
+
+def test_the_slider_is_moved_by_the_keyboard_and_the_address_follows(app: str, page: Page) -> None:
+    visit(page, f"{app}/prune?recipe=prune:sparsity=0.5", "Prune")
+    slider = page.get_by_role("slider").first
+    slider.press("ArrowRight")
+    expect(metric(page, "Sparsity")).to_have_text("50.1 %")
+    expect(page).to_have_url(re.compile(r"recipe=prune(:|%3A)sparsity(=|%3D)0\.501"))
+    page.reload()
+    expect(metric(page, "Sparsity")).to_have_text("50.1 %")
+
+
+def test_the_slider_is_dragged(app: str, page: Page) -> None:
+    visit(page, f"{app}/prune", "Prune")
+    knob = page.get_by_role("slider").first.bounding_box()
+    assert knob
+    page.mouse.move(knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(knob["x"] + 300, knob["y"] + 5, steps=5)
+    page.mouse.up()
+    expect(page.get_by_role("textbox", name="Recipe as text")).to_have_value(re.compile("prune:"))
+    value = page.get_by_role("slider").first.input_value()
+    expect(metric(page, "Sparsity")).to_have_text(f"{float(value):.1f} %")
+
+
+def test_back_undoes_a_setting(app: str, page: Page) -> None:
+    visit(page, f"{app}/?recipe=quantize:bits=4")
+    size = metric(page, "Size").inner_text()
+    page.get_by_role("button", name="Start over").click()
+    expect(metric(page, "Size")).not_to_have_text(size)
+    page.go_back()
+    expect(metric(page, "Size")).to_have_text(size)
+
+
+def test_both_graphs_are_drawn(
+    app: str, page: Page, console_errors: list[str], foreign_requests: list[str]
+) -> None:
+    visit(page, f"{app}/?recipe={RECIPE}")
+    page.get_by_test_id("stSidebarNav").get_by_text("Graph", exact=True).click()
+    frames = page.locator("iframe[src*='graph-viewer']")
+    expect(frames).to_have_count(2)
+    before, after = (frames.nth(i).content_frame for i in range(2))
+    expect(before.locator("g.node", has_text="Conv")).to_have_count(2)
+    expect(after.locator("g.node", has_text="DequantizeLinear")).to_have_count(4)
+    assert console_errors == []
+    assert foreign_requests == []
+
+
+def test_the_download_is_the_file_that_was_measured(app: str, page: Page, tmp_path: Path) -> None:
+    visit(page, f"{app}/combine?recipe={RECIPE}", "Combine")
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Stored file").click()
+    file = tmp_path / "stored.safetensors"
+    started.value.save_as(file)
+    recipe = (Prune(sparsity=0.8), Quantize(bits=4))
+    expected = compress(load_model("digits-cnn"), recipe).module.state_dict()
+    state = decode(file.read_bytes()).state_dict
+    assert state.keys() == expected.keys()
+    assert all(torch.equal(state[key], expected[key]) for key in state)
+    expect(metric(page, "Size")).to_have_text(words.byte_size(os.stat(file).st_size))
+
+
+def test_the_recipe_downloads_as_json(app: str, page: Page, tmp_path: Path) -> None:
+    visit(page, f"{app}/combine?recipe={RECIPE}", "Combine")
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Recipe (JSON)").click()
+    file = tmp_path / "recipe.json"
+    started.value.save_as(file)
+    assert from_json(json.loads(file.read_text())) == (Prune(sparsity=0.8), Quantize(bits=4))
+
+
+def test_a_cell_of_the_table_becomes_a_step(app: str, page: Page) -> None:
+    visit(page, f"{app}/combine?recipe={RECIPE}", "Combine")
+    grid = page.get_by_test_id("stDataFrame").first
+    box = grid.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + box["width"] * 0.2, box["y"] + 55)  # the shape of the first layer
+    page.keyboard.press("ArrowRight")
+    page.keyboard.type("25", delay=200)  # the first key opens the cell's editor
+    page.keyboard.press("Enter")
+    field = page.get_by_role("textbox", name="Recipe as text")
+    expect(field).to_have_value(f"{RECIPE};prune:sparsity=0.25,scope=layer,layers=conv1")
+
+
+def test_a_click_on_a_point_applies_its_recipe(app: str, page: Page) -> None:
+    visit(page, f"{app}/trade_offs", "Trade-offs")
+    strongest = page.locator(".scatterlayer .trace").first.locator(".point").last.bounding_box()
+    assert strongest
+    page.mouse.click(strongest["x"] + 4, strongest["y"] + 4)
+    field = page.get_by_role("textbox", name="Recipe as text")
+    expect(field).to_have_value("prune:sparsity=0.95")
+    expect(metric(page, "Sparsity")).to_have_text("95.0 %")

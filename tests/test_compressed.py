@@ -1,0 +1,241 @@
+"""compress(): what runs is what is stored, and one moved slider recompresses one layer."""
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from compress_core.compressed import Compressed, compress
+from compress_core.methods.low_rank import Factorize
+from compress_core.methods.pruning import Prune, RandomPrune
+from compress_core.methods.quantization import Quantize
+from compress_core.original import Original, load_model
+from compress_core.recipe import Recipe
+from compress_core.storage.container import decode
+
+FULL = (Factorize(energy=0.8), Prune(sparsity=0.5), Quantize(bits=4, scheme="asymmetric"))
+
+
+def snapshot(original: Original) -> dict[str, Tensor]:
+    return {key: tensor.clone() for key, tensor in original.module.state_dict().items()}
+
+
+def assert_same_bits(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    assert set(found) == set(expected)
+    for key, tensor in expected.items():
+        assert found[key].dtype == tensor.dtype, key
+        assert found[key].shape == tensor.shape, key
+        assert found[key].numpy().tobytes() == tensor.contiguous().numpy().tobytes(), key
+
+
+def compress_or_reject(original: Original, recipe: Recipe) -> Compressed:
+    """σ of a constant layer is refused, by design: such a recipe is no example."""
+    try:
+        return compress(original, recipe)
+    except ValueError:
+        reject()
+
+
+@given(data=st.data())
+@settings(max_examples=30)
+def test_any_recipe_decodes_to_what_was_evaluated(
+    zoo_model: Original,
+    recipes_for: Callable[[Original], st.SearchStrategy[Recipe]],
+    data: st.DataObject,
+) -> None:
+    compressed = compress_or_reject(zoo_model, data.draw(recipes_for(zoo_model)))
+    decoded = decode(compressed.container)
+    assert_same_bits(decoded.state_dict, compressed.module.state_dict())
+
+
+@given(data=st.data())
+@settings(max_examples=15)
+def test_any_recipe_applied_twice_is_as_applied_once(
+    zoo_model: Original,
+    recipes_for: Callable[[Original], st.SearchStrategy[Recipe]],
+    data: st.DataObject,
+) -> None:
+    recipe = data.draw(recipes_for(zoo_model))
+    once = compress_or_reject(zoo_model, recipe)
+    twice = compress(zoo_model, recipe + recipe)
+    assert_same_bits(twice.module.state_dict(), once.module.state_dict())
+
+
+@given(data=st.data())
+@settings(max_examples=15)
+def test_no_recipe_writes_to_the_model(
+    zoo_model: Original,
+    recipes_for: Callable[[Original], st.SearchStrategy[Recipe]],
+    data: st.DataObject,
+) -> None:
+    before = snapshot(zoo_model)
+    _ = compress_or_reject(zoo_model, data.draw(recipes_for(zoo_model))).container
+    assert_same_bits(zoo_model.module.state_dict(), before)
+
+
+@pytest.mark.parametrize("name", ["digits-cnn", "digits-mlp", "digits-transformer"])
+def test_a_full_chain_on_a_trained_network_decodes_bit_for_bit(name: str) -> None:
+    original = load_model(name)
+    before = snapshot(original)
+    pairs = tuple(key for key, layer in original.layers.items() if not layer.refuses_factors)
+    compressed = compress(original, (Factorize(energy=0.8, layers=pairs), *FULL[1:]))
+    assert_same_bits(decode(compressed.container).state_dict, compressed.module.state_dict())
+    assert_same_bits(original.module.state_dict(), before)
+
+
+def test_stored_bytes_are_the_size_of_the_file(digits_cnn: Original, tmp_path: Path) -> None:
+    compressed = compress(digits_cnn, FULL)
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(compressed.container)
+    assert file.stat().st_size == compressed.stored_bytes
+
+
+def test_an_empty_recipe_changes_no_bit(digits_cnn: Original) -> None:
+    compressed = compress(digits_cnn, ())
+    assert_same_bits(compressed.module.state_dict(), digits_cnn.module.state_dict())
+
+
+def test_the_compressed_module_is_in_evaluation_mode(zoo_model: Original) -> None:
+    module = compress(zoo_model, (Quantize(),)).module
+    assert not any(part.training for part in module.modules())
+
+
+def test_a_compressed_animal_runs_and_gives_numbers(zoo_model: Original) -> None:
+    with torch.inference_mode():
+        out = compress(zoo_model, (Prune(sparsity=0.5), Quantize())).module(zoo_model.example)
+        assert out.shape == zoo_model.module(zoo_model.example).shape
+    assert torch.isfinite(out).all()
+
+
+@pytest.mark.parametrize("name", ["tied", "repeated"])
+def test_tied_layers_are_compressed_alike_and_stored_once(
+    animal: Callable[[str], Original], name: str
+) -> None:
+    compressed = compress(animal(name), (Prune(sparsity=0.5),))
+    state = compressed.module.state_dict()
+    assert torch.equal(state["a.weight"], state["b.weight"])
+    assert int(state["b.weight"].count_nonzero()) == 8
+    assert set(decode(compressed.container).dense_tensors) == {"a.weight", "a.bias"}
+
+
+def test_the_last_step_of_a_kind_wins_for_its_layer(digits_cnn: Original) -> None:
+    recipe = (Quantize(bits=4), Quantize(bits=8, layers=("fc1",)))
+    layers = compress(digits_cnn, recipe).layers
+    assert {name: stored.bits for name, stored in layers.items()} == {
+        "conv1": 4,
+        "conv2": 4,
+        "fc1": 8,
+        "fc2": 4,
+    }
+
+
+def test_kinds_act_in_their_own_order_whatever_the_recipes(digits_cnn: Original) -> None:
+    forward, backward = compress(digits_cnn, FULL), compress(digits_cnn, FULL[::-1])
+    assert_same_bits(backward.module.state_dict(), forward.module.state_dict())
+
+
+def test_global_sparsity_is_shared_among_the_layers_a_step_wins(digits_cnn: Original) -> None:
+    recipe = (Prune(sparsity=0.5), Prune(threshold=0.0, layers=("fc1",)))
+    layers = compress(digits_cnn, recipe).layers
+    others = [layers[name].dense for name in ("conv1", "conv2", "fc2")]
+    zeros = sum(int((weight == 0).sum()) for weight in others)
+    assert zeros == round(0.5 * (144 + 4608 + 640))
+    assert (layers["fc1"].dense != 0).all()
+
+
+def test_pruned_weights_stay_zero_when_quantized(digits_cnn: Original) -> None:
+    pruned = compress(digits_cnn, (Prune(sparsity=0.9),))
+    both = compress(digits_cnn, (Prune(sparsity=0.9), Quantize(bits=3, scheme="asymmetric")))
+    for name, stored in both.layers.items():
+        assert (stored.dense[pruned.layers[name].dense == 0] == 0).all()
+
+
+def test_a_factorized_layer_runs_as_two(digits_cnn: Original) -> None:
+    compressed = compress(digits_cnn, (Factorize(rank=8, layers=("fc1",)),))
+    state = compressed.module.state_dict()
+    assert state["fc1.0.weight"].shape == (8, 512)
+    assert state["fc1.1.weight"].shape == (64, 8)
+    assert torch.equal(state["fc1.1.bias"], digits_cnn.module.state_dict()["fc1.bias"])
+    assert "fc1.weight" not in state
+
+
+def test_changing_one_layer_recompresses_this_layer_alone(digits_cnn: Original) -> None:
+    recipe = (Prune(sparsity=0.5, scope="layer"), Quantize(bits=4))
+    before = compress(digits_cnn, recipe).layers
+    after = compress(digits_cnn, (*recipe, Quantize(bits=2, layers=("fc1",)))).layers
+    kept = {name for name in before if after[name] is before[name]}
+    assert kept == {"conv1", "conv2", "fc2"}
+
+
+def test_going_back_recompresses_nothing(digits_cnn: Original) -> None:
+    before = compress(digits_cnn, (Quantize(bits=4),)).layers
+    compress(digits_cnn, (Quantize(bits=2),))
+    again = compress(digits_cnn, (Quantize(bits=4),)).layers
+    assert all(again[name] is stored for name, stored in before.items())
+
+
+def test_a_step_for_one_layer_and_one_for_all_share_their_result(digits_cnn: Original) -> None:
+    everywhere = compress(digits_cnn, (Quantize(bits=4),)).layers["fc1"]
+    alone = compress(digits_cnn, (Quantize(bits=4, layers=("fc1",)),)).layers["fc1"]
+    assert alone is everywhere
+
+
+def test_random_and_magnitude_pruning_are_not_confused(digits_cnn: Original) -> None:
+    magnitude = compress(digits_cnn, (Prune(sparsity=0.5, scope="layer"),))
+    random = compress(digits_cnn, (RandomPrune(sparsity=0.5),))
+    assert not torch.equal(magnitude.layers["fc1"].dense, random.layers["fc1"].dense)
+
+
+def test_threads_that_compress_at_once_get_equal_models(digits_mlp: Original) -> None:
+    fresh = Original(digits_mlp.module, (1, 8, 8))
+    recipes = [(Prune(sparsity=0.5), Quantize(bits=bits)) for bits in (2, 4)] * 2
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda recipe: compress(fresh, recipe).container, recipes))
+    alone = Original(digits_mlp.module, (1, 8, 8))
+    assert found == [compress(alone, recipe).container for recipe in recipes]
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "words"),
+    [
+        ("no_bias", Quantize(layers=("conv*",)), ["layers='conv*'", "no layer", "fc1, fc2"]),
+        ("no_bias", Factorize(rank=4), ["rank=4", "full rank 3 of fc2", "at most 3"]),
+        ("tied", Factorize(), ["a cannot run", "tied", "name other layers"]),
+        ("grouped", Factorize(), ["conv cannot run", "2 groups", "name other layers"]),
+        ("words", Factorize(), ["embedding cannot run", "name other layers"]),
+        ("all_zero", Factorize(energy=0.9), ["energy=0.9", "fc are all zero", "give rank="]),
+        ("all_zero", Prune(sigmas=1), ["sigmas=1", "fc are all equal", "give threshold="]),
+        ("constant", Prune(sigmas=0.5), ["sigmas=0.5", "σ is 0", "give threshold="]),
+    ],
+)
+def test_a_step_that_does_not_fit_the_model_is_refused(
+    animal: Callable[[str], Original], name: str, step: object, words: list[str]
+) -> None:
+    with pytest.raises(ValueError, match=".*".join(map(re.escape, words))):
+        compress(animal(name), (step,))
+
+
+def test_a_bare_layer_is_told_to_be_wrapped() -> None:
+    bare = Original(torch.nn.Linear(4, 3).eval(), (4,))
+    with pytest.raises(ValueError, match=r"whole model; wrap it in nn\.Sequential"):
+        compress(bare, (Factorize(rank=1),))
+
+
+def test_an_all_zero_layer_can_be_pruned_and_quantized(
+    animal: Callable[[str], Original],
+) -> None:
+    compressed = compress(animal("all_zero"), (Prune(sparsity=0.5), Quantize(bits=4)))
+    assert not compressed.layers["fc"].dense.any()
+
+
+def test_a_constant_layer_is_quantized_to_its_constant(
+    animal: Callable[[str], Original],
+) -> None:
+    dense = compress(animal("constant"), (Quantize(bits=4),)).layers["fc"].dense
+    torch.testing.assert_close(dense, torch.full((3, 4), 0.25))

@@ -1,0 +1,221 @@
+"""Recipes: which step wins, and the two text forms."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compress_core.methods.low_rank import Factorize
+from compress_core.methods.pruning import Prune, RandomPrune
+from compress_core.methods.quantization import BITS, Quantize
+from compress_core.recipe import (
+    STEPS,
+    AnyStep,
+    Recipe,
+    RecipeError,
+    format_step,
+    from_json,
+    parse_step,
+    settings,
+    stages,
+    step_name,
+    to_json,
+    winning_steps,
+)
+
+LAYERS = ("conv1", "conv2", "fc1", "fc2")
+
+patterns = st.lists(st.sampled_from(["*", "fc*", "conv1", "*.weight"]), min_size=1, max_size=3)
+layers = patterns.map(tuple)
+fractions = st.floats(0, 1, exclude_max=True)
+scopes = st.sampled_from(["global", "layer"])
+steps = st.one_of(
+    st.builds(Prune, sparsity=fractions, scope=scopes, layers=layers),
+    st.builds(Prune, threshold=st.floats(0, 1e6), layers=layers),
+    st.builds(Prune, sigmas=st.floats(0, 9), layers=layers),
+    st.builds(RandomPrune, sparsity=fractions, seed=st.integers(0, 2**62), layers=layers),
+    st.builds(Factorize, rank=st.none() | st.integers(1, 999), layers=layers),
+    st.builds(Factorize, energy=st.floats(1e-6, 1), layers=layers),
+    st.builds(
+        Quantize,
+        bits=st.sampled_from(BITS),
+        scheme=st.sampled_from(["symmetric", "asymmetric"]),
+        granularity=st.sampled_from(["tensor", "channel", "group"]),
+        clipping=st.sampled_from(["min_max", "percentile", "mse"]),
+        percentile=st.floats(50, 100),
+        group_size=st.integers(2, 999),
+        layers=layers,
+    ),
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=4,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ("prune:sparsity=0.9,scope=global", Prune(sparsity=0.9)),
+        ("prune:threshold=0.01,layers=fc1", Prune(threshold=0.01, layers=("fc1",))),
+        ("random_prune:sparsity=0.5,seed=3", RandomPrune(sparsity=0.5, seed=3)),
+        ("quantize", Quantize()),
+        (
+            "quantize:bits=4,granularity=channel,layers=fc*|conv2",
+            Quantize(bits=4, layers=("fc*", "conv2")),
+        ),
+        (" factorize : rank=3 ".replace(" :", ":"), Factorize(rank=3)),
+        ("factorize:energy=0.9,rank=None", Factorize(energy=0.9)),
+    ],
+)
+def test_a_text_stands_for_a_step(text: str, step: AnyStep) -> None:
+    assert parse_step(text) == step
+
+
+def test_the_text_leaves_out_what_is_default() -> None:
+    assert format_step(Quantize(bits=8)) == "quantize"
+    assert format_step(Prune(sparsity=0.5, layers=("a", "b"))) == "prune:sparsity=0.5,layers=a|b"
+
+
+@given(steps)
+def test_a_step_survives_its_text(step: AnyStep) -> None:
+    assert parse_step(format_step(step)) == step
+
+
+@given(st.lists(steps, max_size=4).map(tuple))
+def test_a_recipe_survives_its_json(recipe: Recipe) -> None:
+    assert from_json(json.dumps(to_json(recipe))) == recipe
+
+
+def test_the_json_carries_version_and_settings() -> None:
+    assert to_json((Prune(sparsity=0.5), Quantize())) == {
+        "version": 1,
+        "steps": [{"step": "prune", "sparsity": 0.5}, {"step": "quantize"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("shrink:by=2", ["unknown step 'shrink'", "factorize, prune, random_prune, quantize"]),
+        ("", ["unknown step ''", "choose one of"]),
+        ("prune:amount=0.5", ["'prune'", "no field 'amount'", "sparsity, threshold, sigmas"]),
+        ("prune:sparsity", ["'sparsity'", "not field=value", "such as"]),
+        ("prune:sparsity=half", ["sparsity='half'", "must be a number"]),
+        ("prune:sparsity=0.1,sparsity=0.2", ["'sparsity' stands twice", "once"]),
+        ("quantize:bits=four", ["bits='four'", "must be a whole number"]),
+        ("quantize:bits=4.5", ["bits='4.5'", "must be a whole number"]),
+        ("random_prune", ["'random_prune'", "missing", "sparsity"]),
+        ("prune:sparsity=1", ["sparsity=1", "at least 0 and below 1", "leave no weight"]),
+        ("prune:sparsity=nan", ["sparsity=nan", "no number"]),
+        ("quantize:bits=0", ["bits=0", "not one of 1, 2, 3", "choose"]),
+        ("factorize:rank=0", ["rank=0", "at least 1", "thinnest"]),
+        ("prune:sparsity=0.5,layers=", ["layers=('',)", "name at least one"]),
+    ],
+)
+def test_a_bad_text_is_refused_with_value_rule_and_remedy(text: str, words: list[str]) -> None:
+    with pytest.raises(ValueError, match=".*".join(map(re.escape, words))):
+        parse_step(text)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("{", ["not JSON"]),
+        ("[" * 100_000, ["not JSON"]),
+        ("[]", ["something else"]),
+        ({"steps": []}, ["version None is not 1", "make the recipe anew"]),
+        ({"version": 2, "steps": []}, ["version 2 is not 1", "make the recipe anew"]),
+        ({"version": 1}, ['"steps"', "something else"]),
+        ({"version": 1, "steps": ["prune"]}, ["'prune' is no step"]),
+        ({"version": 1, "steps": [{"step": "shrink"}]}, ["unknown step 'shrink'", "choose"]),
+        ({"version": 1, "steps": [{"step": ["prune"]}]}, ["unknown step ['prune']", "choose"]),
+        ({"version": 1, "steps": [{"step": "quantize", "bit": 4}]}, ["no field 'bit'", "bits"]),
+        ({"version": 1, "steps": [{"step": "random_prune"}]}, ["missing", "sparsity"]),
+    ],
+)
+def test_bad_json_is_refused_by_name(data: Any, words: list[str]) -> None:
+    with pytest.raises(RecipeError, match=".*".join(map(re.escape, words))):
+        from_json(data)
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        ({"step": "prune", "sparsity": "0.5"}, ["sparsity='0.5'", "no number"]),
+        ({"step": "prune", "sparsity": True}, ["sparsity=True", "no number"]),
+        ({"step": "prune", "sparsity": 10**400}, ["sparsity=1000", "below 1"]),
+        ({"step": "random_prune", "sparsity": 0.5, "seed": 1.5}, ["seed=1.5", "whole number"]),
+        ({"step": "quantize", "bits": 4.0}, ["bits=4.0", "not one of"]),
+        ({"step": "quantize", "bits": True}, ["bits=True", "not one of"]),
+        ({"step": "quantize", "group_size": 2.5}, ["group_size=2.5", "whole number"]),
+        ({"step": "quantize", "layers": "fc1"}, ["layers='fc1'", "('fc*',)"]),
+        ({"step": "quantize", "layers": [1]}, ["layers=(1,)", "('fc*',)"]),
+        ({"step": "quantize", "layers": []}, ["layers=()", "at least one"]),
+        ({"step": "factorize", "rank": 2.0}, ["rank=2.0", "whole number"]),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused(step: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(ValueError, match=".*".join(map(re.escape, words))):
+        from_json({"version": 1, "steps": [step]})
+
+
+@given(
+    st.sampled_from(list(STEPS)),
+    st.dictionaries(
+        st.sampled_from(["sparsity", "seed", "bits", "layers", "rank", "group_size", "scheme"]),
+        json_values,
+    ),
+)
+def test_any_json_is_a_recipe_or_a_value_error(name: str, fields: dict[str, Any]) -> None:
+    data = {"version": 1, "steps": [{"step": name, **fields}]}
+    try:
+        recipe = from_json(data)
+    except ValueError:
+        return
+    assert from_json(to_json(recipe)) == recipe
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_every_step_knows_its_name(name: str) -> None:
+    step = STEPS[name](sparsity=0.5) if "prune" in name else STEPS[name]()
+    assert step_name(step) == name
+
+
+def test_steps_of_different_types_are_never_equal() -> None:
+    assert (Prune(sparsity=0.5),) != (RandomPrune(sparsity=0.5),)
+
+
+def test_settings_are_the_fields_that_differ_from_their_default() -> None:
+    assert settings(Quantize(bits=4, scheme="asymmetric")) == {"bits": 4, "scheme": "asymmetric"}
+
+
+def test_the_last_step_of_a_kind_wins_for_each_layer() -> None:
+    everywhere, exception = Prune(sparsity=0.5), Prune(sparsity=0.1, layers=("fc*",))
+    winners = winning_steps((everywhere, exception), "prune", LAYERS)
+    assert winners["conv1"] == everywhere
+    assert winners["fc2"] == exception
+
+
+def test_random_and_magnitude_pruning_are_of_one_kind() -> None:
+    recipe = (Prune(sparsity=0.5), RandomPrune(sparsity=0.5))
+    assert set(winning_steps(recipe, "prune", LAYERS).values()) == {RandomPrune(sparsity=0.5)}
+
+
+def test_a_layer_that_no_step_names_has_no_winner() -> None:
+    winners = winning_steps((Quantize(layers=("fc1", "fc2")),), "quantize", LAYERS)
+    assert list(winners) == ["fc1", "fc2"]
+
+
+def test_a_pattern_that_matches_no_layer_is_refused_with_the_layers() -> None:
+    with pytest.raises(ValueError, match=r"layers='dense\*' matches no layer.*conv1, conv2, fc1"):
+        winning_steps((Quantize(layers=("fc1", "dense*")),), "quantize", LAYERS)
+
+
+def test_stages_grow_in_the_order_the_kinds_act() -> None:
+    quantize, prune = Quantize(bits=4), Prune(sparsity=0.5)
+    assert stages((quantize, prune)) == [("prune", (prune,)), ("quantize", (quantize, prune))]
