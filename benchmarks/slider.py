@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import urllib.request
+from functools import partial
 from typing import Any
 
 import torch
@@ -38,16 +39,14 @@ def run() -> None:
     original, data = load_model(MODEL), load_dataset("mnist").subset(IMAGES)
     move(original, (Prune(sparsity=0.3),), data)  # the page was drawn before: profiles are built
     network = load_network(MODEL)
-    peer = [timed(lambda s=s: plain_bytes(network, s))[1] for s in SPARSITIES]
+    peer = [timed(partial(plain_bytes, network, s))[1] for s in SPARSITIES]
     rows = [row("torch.nn.utils.prune → torch.save → gzip -6", peer)]
     for title, then in (("prune", ()), ("prune → quantize 5 bits", (Quantize(bits=5),))):
         laps = [move(original, (Prune(sparsity=s), *then), data) for s in SPARSITIES]
-        size, total = zip(*laps, strict=True)
+        stored, judged = zip(*laps, strict=True)
         rows += [
-            row(f"{title}: release → stored bytes", size, plain=peer, target=BYTES_TARGET),
-            row(
-                f"{title}: release → accuracy, {len(data):,} images", total, target=ACCURACY_TARGET
-            ),
+            row(f"{title}: release → stored bytes", stored, plain=peer, target=BYTES_TARGET),
+            row(f"{title}: release → accuracy, n = {len(data):,}", judged, target=ACCURACY_TARGET),
         ]
     rows.append(Row("prune in the app: agent API → whole page, accuracy too", moves_in_the_app()))
     show(f"slider: one moved slider on {MODEL}, cold memo; {sizes(original, network)}", rows)
@@ -94,7 +93,7 @@ def moves_in_the_app() -> list[float]:
         for sparsity in SPARSITIES:
             widgets = {"prune_sparsity": round(100 * sparsity, 1)}
             body = {"session_id": session, "widget_state": widgets}
-            laps.append(timed(lambda body=body: interact(app.origin, body))[1].wall)
+            laps.append(timed(partial(interact, app.origin, body))[1].wall)
     return laps
 
 

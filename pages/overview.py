@@ -19,7 +19,7 @@ layers = current.original.layers
 
 with st.container(horizontal=True, gap="small"):
     for row in rows:
-        with st.container(border=True, width=150):
+        with st.container(border=True, width=126):
             st.markdown(f"**{row.name}**  \n{words.shape(row.shape)}  \n{row.parameters:,} weights")
 
 left, right = st.columns([3, 2])

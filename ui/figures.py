@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
+from plotly.colors import sample_colorscale
 
 from ui.palette import Palette
 
@@ -292,17 +293,22 @@ def shares(
 ) -> go.Figure:
     """Where bytes and MACs are: one bar a quantity, one segment a layer, as shares of the whole."""
     shown = figure(colors, x="share of the model", y="", height=190, barmode="stack")
-    tones = (colors.kept, colors.pruned, colors.quantized, colors.original, colors.compressed)
-    for i, name in enumerate(names):
-        totals = {part: sum(values) or 1 for part, values in parts.items()}
+    tones = sample_colorscale(list(colors.sequential), np.linspace(0.25, 1, len(names)).tolist())
+    totals = {part: sum(values) or 1 for part, values in parts.items()}
+    for i, (name, tone) in enumerate(zip(names, tones, strict=True)):
         shown.add_bar(
             x=[values[i] / totals[part] for part, values in parts.items()],
             y=list(parts),
             orientation="h",
             name=name,
-            marker={"color": tones[i % len(tones)], "line": {"color": colors.surface, "width": 1}},
+            text=name,
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            marker={"color": tone, "line": {"color": colors.surface, "width": 1}},
             hovertemplate=name + ": %{x:.1%} of %{y}<extra></extra>",
         )
+    shown.update_layout(showlegend=False, uniformtext={"minsize": 9, "mode": "hide"})
     shown.update_xaxes(tickformat=".0%", range=[0, 1])
     return shown
 
@@ -378,7 +384,7 @@ def trade_off_plane(
             },
         )
     shown.update_xaxes(type="log", dtick="D2")
-    shown.update_yaxes(tickformat=".1%")
+    shown.update_yaxes(tickformat=".1%", range=None if curves else [0, 1.05])
     shown.update_layout(clickmode="event+select", hovermode="closest")
     return shown
 

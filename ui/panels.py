@@ -17,7 +17,7 @@ from ui.state import Current
 
 # No option of Streamlit keeps an element in view while the page scrolls.
 STICKY_STRIP = """<style>
-div:has(> .st-key-strip) { position: sticky; top: 2.6rem; z-index: 100; }
+div:has(> .st-key-strip) { position: sticky; top: 3.75rem; z-index: 100; }
 .st-key-strip { background: light-dark(#FFFFFF, #12161B); }
 </style>"""
 Columns = Mapping[str, Any]  # a name and its values, any kind of array
@@ -107,7 +107,10 @@ def notices(current: Current) -> None:
 
 
 def metrics_strip(current: Current) -> Any:
-    """Accuracy, size, ratio, sparsity, MACs; returns the place that `fill_accuracy` fills."""
+    """Accuracy, size, ratio, sparsity, MACs; returns the place of the first.
+
+    Nothing is written there yet: the accuracy of before stays, greyed, until the new one is known.
+    """
     size = current.size
     st.html(STICKY_STRIP)
     with st.container(border=True, key="strip"):
@@ -138,7 +141,7 @@ def metrics_strip(current: Current) -> Any:
             help="Multiply-accumulates of one image. Zeros are still multiplied: only a factor "
             "pair changes this number.",
         )
-        return columns[0].empty()
+        return columns[0]
 
 
 def fill_accuracy(slot: Any, current: Current) -> None:
@@ -152,8 +155,8 @@ def fill_accuracy(slot: Any, current: Current) -> None:
     slot.metric(
         "Accuracy",
         f"{words.percent(found.accuracy)} ± {100 * half:.1f}",
-        delta=f"{100 * change.difference:+.2f} points" if change.difference else 0,
-        delta_description=f"n = {found.n:,}",
+        delta=round(100 * change.difference, 2) if current.recipe else None,
+        delta_description=f"{'points, ' if current.recipe else ''}n = {found.n:,}",
         help=f"Right answers on {found.n:,} test images; Wilson 95 % interval "
         f"{words.interval(found.accuracy_low, found.accuracy_high)}. Change against the original "
         f"on the same images: {change.gained} became right, {change.lost} wrong, 95 % interval "

@@ -68,7 +68,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Flat, JSON-ready: the form of `--json`."""
-        layers = [vars(row) for row in self.size.layers]
+        layers = [dict(vars(row)) for row in self.size.layers]
         return {
             "model": self.size.model,
             "recipe": self.recipe,

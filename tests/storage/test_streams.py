@@ -1,0 +1,120 @@
+"""One weight as stored: the smallest encoding is taken, and each comes back bit for bit."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from compress_core.methods.quantization import Quantize, quantize
+from compress_core.storage.entropy_coding import StreamError
+from compress_core.storage.streams import (
+    StoredWeight,
+    Streams,
+    _code_encodings,
+    _float_encodings,
+    decode_streams,
+)
+from compress_core.weights import Profile
+
+
+def normal(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def pruned(fraction: float) -> Tensor:
+    weight = normal(40, 50)
+    weight.view(-1)[
+        torch.randperm(2000, generator=torch.Generator().manual_seed(1))[: round(2000 * fraction)]
+    ] = 0
+    return weight
+
+
+def quantized(weight: Tensor, **settings: Any) -> StoredWeight:
+    codes = quantize(weight, Quantize(**settings))
+    return StoredWeight(Profile(codes.dequantize()), codes)
+
+
+WEIGHTS = {
+    "dense": StoredWeight(Profile(normal(40, 50))),
+    "bitmask": StoredWeight(Profile(pruned(0.5))),
+    "ans_mask": StoredWeight(Profile(pruned(0.95))),
+    "packed": quantized(normal(40, 50).sign() * 3 + 4, bits=1, scheme="asymmetric"),
+    "ans": quantized(pruned(0.9), bits=4),
+}
+
+
+@pytest.mark.parametrize("encoding", WEIGHTS)
+def test_each_weight_gets_the_encoding_that_suits_it(encoding: str) -> None:
+    assert WEIGHTS[encoding].streams.header["encoding"] == encoding
+
+
+@pytest.mark.parametrize("weight", WEIGHTS.values(), ids=WEIGHTS)
+def test_the_chosen_encoding_makes_the_smallest_file(weight: StoredWeight) -> None:
+    encodings = (_code_encodings if weight.quantized else _float_encodings)(weight)
+    assert len(encodings) > 1 or encodings[0].header["encoding"] == "dense"
+    assert len(save(weight.streams.tensors)) == min(len(save(e.tensors)) for e in encodings)
+
+
+@pytest.mark.parametrize("weight", WEIGHTS.values(), ids=WEIGHTS)
+def test_every_possible_encoding_comes_back_bit_for_bit(weight: StoredWeight) -> None:
+    for streams in (_code_encodings if weight.quantized else _float_encodings)(weight):
+        decoded = decode_streams(streams.header, streams.tensors)
+        assert decoded.values.numpy().tobytes() == weight.values.numpy().tobytes()
+        if weight.quantized and decoded.quantized:
+            assert torch.equal(decoded.quantized.codes, weight.quantized.codes)
+
+
+@pytest.mark.parametrize("granularity", ["tensor", "channel", "group"])
+@pytest.mark.parametrize("scheme", ["symmetric", "asymmetric"])
+@pytest.mark.parametrize("bits", [1, 3, 8, 16])
+def test_quantized_convolutions_come_back(granularity: Any, scheme: Any, bits: int) -> None:
+    weight = quantized(
+        normal(6, 4, 3, 3), bits=bits, scheme=scheme, granularity=granularity, group_size=7
+    )
+    decoded = decode_streams(weight.streams.header, weight.streams.tensors)
+    assert torch.equal(decoded.values, weight.values)
+    assert decoded.values.shape == (6, 4, 3, 3)
+
+
+def test_a_bitmask_costs_a_bit_a_weight_and_the_kept_floats() -> None:
+    streams = WEIGHTS["bitmask"].streams
+    assert streams.byte_count == 2000 / 8 + 4 * 1000
+
+
+def test_packed_codes_cost_their_bits_and_scales() -> None:
+    streams = quantized(normal(40, 50), bits=5, scheme="asymmetric").streams
+    packed = next(
+        s
+        for s in _code_encodings(quantized(normal(40, 50), bits=5, scheme="asymmetric"))
+        if s.header["encoding"] == "packed"
+    )
+    assert packed.byte_count == 2000 * 5 / 8 + 40 * 4 + 40 * 2  # codes, F32 scales, U16 zero points
+    assert streams.byte_count <= packed.byte_count
+
+
+def test_a_kept_negative_zero_stays_negative() -> None:
+    weight = pruned(0.9)
+    weight[0, 0] = -0.0
+    streams = StoredWeight(Profile(weight)).streams
+    decoded = decode_streams(streams.header, streams.tensors).values
+    assert np.signbit(decoded[0, 0].item())
+
+
+def test_symmetric_codes_store_no_zero_points() -> None:
+    assert set(WEIGHTS["ans"].streams.tensors) == {"codes", "scale"}
+
+
+@pytest.mark.parametrize("shape", [[], [0, 4], [-1, -2000], [2**16, 2**16], [3, 3]])
+def test_a_header_of_another_shape_is_refused(shape: list[int]) -> None:
+    streams = WEIGHTS["bitmask"].streams
+    with pytest.raises((StreamError, ValueError)):
+        decode_streams({**streams.header, "shape": shape}, streams.tensors)
+
+
+def test_an_unknown_encoding_is_refused() -> None:
+    streams = Streams({"encoding": "zip", "shape": [1]}, {})
+    with pytest.raises(KeyError, match="zip"):
+        decode_streams(streams.header, streams.tensors)
