@@ -33,8 +33,8 @@ types: $(VENV)/.installed-dev ## mypy, strict on the core
 pytest: $(VENV)/.installed-dev ## the tests alone
 	CHROMIUM=$$($(CHROMIUM_PATH)) && export CHROMIUM && $(BIN)/python -m pytest
 
-bench: $(VENV)/.installed ## speed, as a table
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.installed-dev ## speed, as a table
+	CHROMIUM=$$($(CHROMIUM_PATH)) && export CHROMIUM && $(BIN)/python -m benchmarks
 
 format: $(VENV)/.installed-dev ## put the code into shape
 	$(BIN)/ruff check --fix

@@ -14,7 +14,7 @@ from functools import partial
 import torch
 
 from benchmarks.table import Row, show, timed
-from compress_core.weights import Profile
+from compress_core.weights import Profile, counts_below
 
 THRESHOLDS = (0.01, 0.1, 0.5, 1.0, 2.0, 3.0)  # of standard normal weights, so in σ
 PLAIN_RUNS, RUNS = 15, 500
@@ -29,7 +29,7 @@ def run() -> None:
     network = Profile(torch.cat([weight.ravel() for weight in weights]))
 
     def by_layer(threshold: float) -> int:
-        return sum(profile.count_below(threshold) for profile in layers)
+        return sum(counts_below(layers, threshold))
 
     def plain(threshold: float) -> int:
         return sum(int((weight.abs() <= threshold).sum()) for weight in weights)

@@ -53,10 +53,9 @@ class StoredLayer:
         values = [weight.values for weight in self.weights]
         return values[0] if len(values) == 1 else low_rank.join(values[0], values[1])
 
-
     @cached_property
     def sqnr_db(self) -> float | None:
-        """See `weights.sqnr_db`: against the original weight, everything done to the layer counts."""
+        """Against the original weight, so that everything done to the layer counts as noise."""
         return sqnr_db(self.layer.weight, self.dense)
 
 

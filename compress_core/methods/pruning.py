@@ -20,7 +20,7 @@ from compress_core.methods.step import (
     check_number,
     check_whole,
 )
-from compress_core.weights import Profile
+from compress_core.weights import Profile, counts_below
 
 Scope = Literal["global", "layer"]
 Counts = dict[str, tuple[int, ...]]  # how many weights to prune, for each tensor of each layer
@@ -164,18 +164,16 @@ def global_counts(profiles: Sequence[Profile], sparsity: float) -> list[int]:
     low, high = 0, int(np.array(np.inf, np.float32).view(np.int32))
     while low < high:
         middle = (low + high) // 2
-        if sum(profile.count_below(_from_bits(middle)) for profile in profiles) >= total:
+        if sum(counts_below(profiles, _from_bits(middle))) >= total:
             high = middle
         else:
             low = middle + 1
-    strictly_below = [
-        int(np.searchsorted(profile.magnitudes, np.float32(_from_bits(low)), side="left"))
-        for profile in profiles
-    ]
+    strictly_below = counts_below(profiles, _from_bits(low - 1)) if low else [0] * len(profiles)
     ties = total - sum(strictly_below)
     counts = []
-    for profile, below in zip(profiles, strictly_below, strict=True):
-        taken = min(ties, profile.count_below(_from_bits(low)) - below)
+    up_to = counts_below(profiles, _from_bits(low))
+    for below, all_ties in zip(strictly_below, up_to, strict=True):
+        taken = min(ties, all_ties - below)
         counts.append(below + taken)
         ties -= taken
     return counts
