@@ -36,7 +36,6 @@ def families(original: Original) -> dict[str, Family]:
     prune = tuple((Prune(sparsity=s),) for s in SPARSITIES)
     clipped = tuple((Quantize(bits=bits, clipping="mse"),) for bits in reversed(BITS))
     both = tuple((Prune(sparsity=s), Quantize(bits=5, clipping="mse")) for s in SPARSITIES)
-    factorize = tuple((Factorize(energy=e, layers=pairs),) for e in reversed(ENERGIES))
     random = tuple((RandomPrune(sparsity=s),) for s in SPARSITIES)
     found = [
         Family("prune", prune),
@@ -45,6 +44,7 @@ def families(original: Original) -> dict[str, Family]:
         Family("random_prune", random),
     ]
     if pairs:
+        factorize = tuple((Factorize(energy=e, layers=pairs),) for e in reversed(ENERGIES))
         found.insert(2, Family("factorize", factorize))
     return {family.name: family for family in found}
 
