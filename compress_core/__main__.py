@@ -65,6 +65,9 @@ def build_parser() -> Parser:
     measured = add("measure", run_measure, "compress in memory and print every measurement")
     add_recipe(measured)
     add_subset(measured)
+    measured.add_argument(
+        "--latency", action="store_true", help="time the ONNX graph in onnxruntime, too"
+    )
 
     compressed = add("compress", run_compress, "compress, measure, and write the stored file")
     add_recipe(compressed)
@@ -143,8 +146,11 @@ def test_data(options: argparse.Namespace) -> Dataset:
 def write(path: Path, raw: bytes) -> None:
     """Write beside the target first: an interrupted run leaves no half file under its name."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(raw)
-    partial.replace(path)
+    try:
+        partial.write_bytes(raw)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def emit(options: argparse.Namespace, data: Any, show: Callable[[], None]) -> None:
@@ -182,8 +188,24 @@ def run_data(options: argparse.Namespace) -> None:
 
 
 def run_measure(options: argparse.Namespace) -> None:
-    report = measure(compressed_of(options), test_data(options))
-    emit(options, report.as_dict(), lambda: console.show_report(report))
+    compressed = compressed_of(options)
+    report = measure(compressed, test_data(options))
+    latency = latency_of(compressed) if options.latency else {}
+
+    def show() -> None:
+        console.show_report(report)
+        if latency:
+            console.show_fields(latency)
+
+    emit(options, report.as_dict() | latency, show)
+
+
+def latency_of(compressed: Compressed) -> dict[str, float]:
+    """Of the graph as exported: k-bit weights are dequantized there on every run."""
+    from compress_core.graph import to_onnx
+    from compress_core.measurement.cost import measure_latency
+
+    return vars(measure_latency(to_onnx(compressed), compressed.original.example))
 
 
 def run_compress(options: argparse.Namespace) -> None:

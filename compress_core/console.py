@@ -65,7 +65,11 @@ def _console() -> Console:
 
 
 def show_fields(fields: Mapping[str, Any]) -> None:
-    print_table(("field", "value"), [(name, str(value)) for name, value in fields.items()])
+    print_table(("field", "value"), [(name, field(value)) for name, value in fields.items()])
+
+
+def field(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def show_models(rows: Sequence[Mapping[str, Any]]) -> None:

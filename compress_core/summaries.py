@@ -13,7 +13,7 @@ from torch import Tensor
 
 from compress_core.compressed import StoredLayer
 from compress_core.methods.low_rank import split
-from compress_core.methods.quantization import code_range
+from compress_core.methods.quantization import choose_qparams, code_range, textbook_times_255
 from compress_core.weights import Profile, as_matrix, energy
 
 PICTURE_LIMIT = 512
@@ -135,6 +135,26 @@ def levels_view(stored: StoredLayer, channel: int) -> LevelsView:
     clipped = ((matrix < low - half) | (matrix > high + half)).float().mean()
     levels = ((codes - zero) * scale).numpy()
     return LevelsView(matrix.numpy().ravel(), levels, low, high, float(clipped))
+
+
+def textbook_table(weight: Tensor, bits: int, count: int = 7) -> dict[str, NDArray[np.float32]]:
+    """Some weights, from the least to the greatest, as three formulas give them back.
+
+    The min-max formula of tutorials, our asymmetric one (equal but for the shift that puts zero on
+    a level), and round(w·255), which cuts off whatever lies outside [0, 1].
+    """
+    flat = weight.ravel()
+    low, high = flat.min(), flat.max()
+    picked = flat.sort().values[torch.linspace(0, flat.numel() - 1, count).long()]
+    scale, zero_point = choose_qparams(low, high, bits, "asymmetric")
+    codes = torch.round(picked / scale).add(zero_point).clamp(*code_range(bits, "asymmetric"))
+    min_max = torch.round((picked - low) / (high - low) * (2**bits - 1))
+    return {
+        "w": picked.numpy(),
+        "min-max formula": (min_max / (2**bits - 1) * (high - low) + low).numpy(),
+        "scale · (q − zero_point)": ((codes - zero_point) * scale).numpy(),
+        "round(w · 255) / 255": (textbook_times_255(picked) / 255).numpy(),
+    }
 
 
 def low_rank_view(stored: StoredLayer) -> dict[str, NDArray[np.float32]]:

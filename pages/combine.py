@@ -75,6 +75,7 @@ with st.container(horizontal=True):
         on_click="ignore",
         help="For `--recipe` of the command line, or `from_json` of the library.",
     )
+    combine_table.recipe_upload()
 steps = "".join(f" \\\n  --step '{format_step(step)}'" for step in current.recipe)
 command = f"python -m compress_core compress {current.model}{steps}"
 st.code(

@@ -83,3 +83,17 @@ if layer in quantized:
         f"Error of the weights of {layer}",
         {"from": edges[:-1], "to": edges[1:], "weights": counts},
     )
+
+    textbook = st.expander(
+        "The formulas of tutorials", key="quantize_textbook", type="compact", on_change="rerun"
+    )
+    if textbook.open:
+        textbook.markdown(
+            "Many tutorials quantize by round((w − min) / (max − min) · (2ᵏ − 1)). That is the "
+            "asymmetric formula, shifted so that zero may fall between two levels. "
+            ":orange[round(w · 255)] is no general quantizer: it only fits weights from 0 to 1; "
+            "all others are cut off."
+        )
+        bits = layers[layer].bits
+        table = summaries.textbook_table(layers[layer].layer.weight, bits)
+        textbook.dataframe(table, hide_index=True, alt=f"Some weights of {layer}, three formulas")

@@ -1,9 +1,20 @@
 """Every page by AppTest: it renders, its control moves, and its number is the core's."""
 
+import json
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from compress_core import Factorize, Prune, Quantize, Recipe, compress, load_dataset, load_model
+from compress_core import (
+    Factorize,
+    Prune,
+    Quantize,
+    Recipe,
+    compress,
+    load_dataset,
+    load_model,
+    to_json,
+)
 from compress_core.measurement.report import Report, measure
 from compress_core.methods.low_rank import energy_rank
 from ui import words
@@ -161,6 +172,28 @@ def test_a_step_that_does_not_fit_is_left_out_with_its_reason() -> None:
     app = open_app(recipe="factorize:rank=99,layers=fc1;quantize:bits=4")
     assert "full rank 64" in app.error[0].value
     assert_strip_shows(app, measured((Quantize(bits=4),)))
+
+
+def test_an_uploaded_recipe_replaces_the_present_one() -> None:
+    app = open_app("combine", recipe="prune:sparsity=0.5")
+    recipe = json.dumps(to_json((Quantize(bits=6),))).encode()
+    app.file_uploader(key="combine_upload").upload("r.json", recipe).run()
+    assert app.session_state["recipe"] == "quantize:bits=6"
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b'{"version": 9, "steps": []}', "version 9"),
+        (b'{"version": 1, "steps": [{"step": "prune", "amount": 1}]}', "amount"),
+        (b"PK\x03\x04\xff", "decode"),
+    ],
+)
+def test_a_bad_upload_says_why_and_keeps_the_recipe(content: bytes, word: str) -> None:
+    app = open_app("combine", recipe="prune:sparsity=0.5")
+    app.file_uploader(key="combine_upload").upload("r.json", content).run()
+    assert word in app.error[0].value
+    assert app.session_state["recipe"] == "prune:sparsity=0.5"
 
 
 def test_a_changed_model_keeps_the_recipe() -> None:

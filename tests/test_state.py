@@ -32,7 +32,7 @@ def test_a_wrapping_dataclass_would_share_them() -> None:
 
 
 def read(**query: str) -> tuple[dict[str, object], list[str]]:
-    return address.read(query, "digits-cnn", lambda model: NAMES)
+    return address.read(query, "digits-cnn", lambda _model: NAMES)
 
 
 def test_the_recipe_of_the_address_wins_over_single_controls() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from compress_core import Factorize, Prune, Quantize, Recipe
+from compress_core import Factorize, Prune, Quantize, Recipe, from_json
 from compress_core.methods.low_rank import full_rank
 from compress_core.methods.quantization import BITS
 from compress_core.recipe import winning_steps
@@ -87,6 +87,30 @@ def _apply(names: list[str]) -> None:
             cell = Cell(name, column, value)
             recipe = edited(recipe, cell, tuple(layers), full_rank(layers[name].shape))
     state.set_recipe(recipe)
+
+
+def recipe_upload() -> None:
+    """A recipe's JSON file in place of the present recipe."""
+    st.file_uploader(
+        "Load a recipe (JSON)",
+        type="json",
+        key="combine_upload",
+        on_change=_take_upload,
+        help="What *Recipe (JSON)* or the library's `to_json` wrote. It replaces the recipe.",
+    )
+    if st.session_state.get("combine_upload_error"):
+        st.error(st.session_state.combine_upload_error, title="Not a recipe of ours")
+
+
+def _take_upload() -> None:
+    file = st.session_state.combine_upload
+    st.session_state.combine_upload_error = None
+    if file is None:
+        return
+    try:
+        state.set_recipe(from_json(file.getvalue().decode()))
+    except ValueError as error:  # not text, not JSON, another version, an unknown step or field
+        st.session_state.combine_upload_error = str(error)
 
 
 def edited(recipe: Recipe, cell: Cell, names: tuple[str, ...], full: int) -> Recipe:

@@ -1,7 +1,6 @@
 """The running app in Chromium: what AppTest cannot see."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -149,7 +148,7 @@ def test_the_download_is_the_file_that_was_measured(app: str, page: Page, tmp_pa
     state = decode(file.read_bytes()).state_dict
     assert state.keys() == expected.keys()
     assert all(torch.equal(state[key], expected[key]) for key in state)
-    expect(metric(page, "Size")).to_have_text(words.byte_size(os.stat(file).st_size))
+    expect(metric(page, "Size")).to_have_text(words.byte_size(file.stat().st_size))
 
 
 def test_the_recipe_downloads_as_json(app: str, page: Page, tmp_path: Path) -> None:

@@ -1,0 +1,173 @@
+"""Pictures of weights: small, and true to the numbers."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from compress_core.compressed import StoredLayer, compress
+from compress_core.methods.low_rank import Factorize
+from compress_core.methods.pruning import Prune
+from compress_core.methods.quantization import Quantize
+from compress_core.original import Original
+from compress_core.recipe import AnyStep
+from compress_core.summaries import (
+    block_sparsity,
+    error_histogram,
+    heatmap_rows,
+    kept_thumbnail,
+    levels_view,
+    low_rank_view,
+    pruning_cut,
+    thumbnail,
+    unpruned,
+    weight_histogram,
+)
+
+WEIGHT = torch.tensor([[4.0, -1.0, 0.5, -2.0], [3.0, 0.25, -0.75, 1.0]])
+
+
+@pytest.fixture
+def stored(linear_of: Callable[[Tensor], Original]) -> Callable[..., StoredLayer]:
+    """WEIGHT as one layer, after the given steps."""
+
+    def make(*steps: AnyStep) -> StoredLayer:
+        return compress(linear_of(WEIGHT), steps).layers["fc"]
+
+    return make
+
+
+def test_block_sparsity_by_hand() -> None:
+    weight = torch.tensor([[0.0, 1.0], [0.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    assert block_sparsity(weight, blocks=2).tolist() == [0.75, 0.25]
+
+
+def test_a_layer_with_fewer_rows_than_blocks_has_a_block_a_row() -> None:
+    assert block_sparsity(torch.tensor([[0.0], [1.0]]), blocks=32).tolist() == [1, 0]
+
+
+def test_the_blocks_of_any_layer_average_to_about_its_sparsity(digits_cnn: Original) -> None:
+    layers = compress(digits_cnn, (Prune(sparsity=0.7),)).layers
+    for stored in layers.values():
+        zeros = float((stored.dense == 0).float().mean())
+        assert block_sparsity(stored.dense, 8).mean() == pytest.approx(zeros, abs=0.05)
+
+
+def test_the_heatmap_repeats_the_runs_of_short_layers(digits_cnn: Original) -> None:
+    layers = compress(digits_cnn, (Prune(sparsity=0.5),)).layers
+    rows = heatmap_rows(layers, blocks=20)
+    assert rows.shape == (4, 20)
+    assert np.array_equal(rows[3, ::2], rows[3, 1::2])  # fc2 has ten rows
+
+
+def test_the_heatmap_of_a_pair_shows_the_second_factor(digits_cnn: Original) -> None:
+    recipe = (Factorize(rank=8, layers=("fc1",)), Prune(sparsity=0.5))
+    stored = compress(digits_cnn, recipe).layers["fc1"]
+    expected = block_sparsity(stored.weights[1].values, 64)
+    assert np.array_equal(heatmap_rows({"fc1": stored}, blocks=64)[0], expected)
+
+
+def test_a_small_weight_is_its_own_thumbnail() -> None:
+    assert np.array_equal(thumbnail(WEIGHT), WEIGHT.numpy())
+
+
+def test_a_large_weight_is_averaged_down() -> None:
+    weight = torch.arange(8.0).repeat(4, 1)
+    assert thumbnail(weight, limit=4).tolist() == [[0.5, 2.5, 4.5, 6.5]] * 4
+
+
+def test_no_picture_is_larger_than_512() -> None:
+    assert thumbnail(torch.zeros(3, 2000)).shape == (3, 512)
+    assert thumbnail(torch.zeros(1000, 100, 3, 3)).shape == (512, 512)
+
+
+def test_the_mask_shows_what_was_kept(stored: Callable[..., StoredLayer]) -> None:
+    picture = kept_thumbnail(stored(Prune(threshold=1)))
+    assert picture.tolist() == [[1, 0, 0, 1], [1, 0, 0, 0]]
+
+
+def test_the_error_histogram_counts_every_weight(stored: Callable[..., StoredLayer]) -> None:
+    counts, edges = error_histogram(stored(Prune(threshold=1)), bins=3)
+    assert counts.tolist() == [2, 4, 2]  # errors -1, -0.5; -0.25, three of 0; 0.75, 1
+    assert (edges[0], edges[-1]) == (-1, 1)
+
+
+def test_the_error_histogram_of_an_exact_layer_is_one_spike(
+    stored: Callable[..., StoredLayer],
+) -> None:
+    counts, _ = error_histogram(stored(), bins=3)
+    assert counts.tolist() == [0, 8, 0]
+
+
+def test_the_cut_by_hand(stored: Callable[..., StoredLayer]) -> None:
+    cut = pruning_cut(stored(Prune(sparsity=0.5)))
+    assert cut.threshold == 1.0  # of 0.25, 0.5, 0.75 and one of the two of size 1
+    assert cut.sparsity == 0.5
+    assert cut.energy_kept == pytest.approx((16 + 4 + 9 + 1) / (16 + 4 + 9 + 2 + 0.875))
+
+
+def test_an_unpruned_layer_has_no_cut(stored: Callable[..., StoredLayer]) -> None:
+    cut = pruning_cut(stored())
+    assert (cut.threshold, cut.sparsity, cut.energy_kept) == (0, 0, 1)
+
+
+def test_unpruned_factors_are_those_before_pruning(stored: Callable[..., StoredLayer]) -> None:
+    plain = stored(Factorize(rank=1))
+    pruned = stored(Factorize(rank=1), Prune(sparsity=0.5))
+    for found, weight in zip(unpruned(pruned), plain.weights, strict=True):
+        assert torch.equal(found, weight.values)
+
+
+@pytest.mark.parametrize(("steps", "count"), [((), 8), ((Factorize(rank=1),), 6)])
+def test_the_weight_histogram_counts_the_weights_before_pruning(
+    stored: Callable[..., StoredLayer], steps: tuple[AnyStep, ...], count: int
+) -> None:
+    plain, _ = weight_histogram(stored(*steps))
+    pruned, _ = weight_histogram(stored(*steps, Prune(sparsity=0.5)))
+    assert plain.sum() == count
+    assert np.array_equal(plain, pruned)
+
+
+def test_levels_of_a_channel_by_hand(stored: Callable[..., StoredLayer]) -> None:
+    view = levels_view(stored(Quantize(bits=3)), channel=1)
+    assert view.weights.tolist() == WEIGHT[1].tolist()
+    assert view.levels.tolist() == [-3, -2, -1, 0, 1, 2, 3]
+    assert (view.low, view.high, view.clipped) == (-3, 3, 0)
+
+
+def test_levels_of_a_group_show_its_weights_alone(stored: Callable[..., StoredLayer]) -> None:
+    view = levels_view(stored(Quantize(bits=3, granularity="group", group_size=2)), channel=0)
+    assert view.weights.tolist() == [4, -1]
+    assert view.high == 4
+
+
+def test_levels_of_the_tensor_show_all_weights(stored: Callable[..., StoredLayer]) -> None:
+    view = levels_view(stored(Quantize(bits=8, granularity="tensor")), channel=0)
+    assert view.weights.size == 8
+    assert len(view.levels) == 255
+
+
+def test_the_clipped_tails_are_counted(stored: Callable[..., StoredLayer]) -> None:
+    step = Quantize(bits=8, granularity="tensor", clipping="percentile", percentile=75)
+    view = levels_view(stored(step), channel=0)
+    assert view.high == 2
+    assert view.clipped == 2 / 8  # 4 and 3
+
+
+def test_sixteen_bits_are_drawn_thinned(stored: Callable[..., StoredLayer]) -> None:
+    assert levels_view(stored(Quantize(bits=16)), channel=0).levels.size <= 513
+
+
+def test_what_is_not_quantized_has_no_levels(stored: Callable[..., StoredLayer]) -> None:
+    with pytest.raises(ValueError, match="fc is not quantized; it has no levels"):
+        levels_view(stored(Prune(sparsity=0.5)), channel=0)
+
+
+def test_the_low_rank_view_subtracts(stored: Callable[..., StoredLayer]) -> None:
+    layer = stored(Factorize(rank=1))
+    view = low_rank_view(layer)
+    assert list(view) == ["W", "W′", "W − W′"]
+    assert np.array_equal(view["W′"], layer.dense.numpy())
+    np.testing.assert_array_equal(view["W − W′"], (WEIGHT - layer.dense).numpy())
