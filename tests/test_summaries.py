@@ -156,6 +156,14 @@ def test_the_clipped_tails_are_counted(stored: Callable[..., StoredLayer]) -> No
     assert view.clipped == 2 / 8  # 4 and 3
 
 
+def test_a_weight_half_a_step_beyond_the_levels_is_not_clipped(
+    stored: Callable[..., StoredLayer],
+) -> None:
+    view = levels_view(stored(Quantize(bits=2, scheme="asymmetric")), channel=1)
+    assert view.levels.tolist() == [-1.25, 0, 1.25, 2.5]  # the largest weight is 3
+    assert view.clipped == 0
+
+
 def test_sixteen_bits_are_drawn_thinned(stored: Callable[..., StoredLayer]) -> None:
     assert levels_view(stored(Quantize(bits=16)), channel=0).levels.size <= 513
 
