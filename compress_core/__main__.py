@@ -20,7 +20,7 @@ from compress_core.models.catalog import MODELS, model_spec
 from compress_core.models.checkpoints import CHECKPOINTS, load_card
 from compress_core.original import load_model
 from compress_core.recipe import Recipe, from_json, parse_step
-from compress_core.storage.container import decode
+from compress_core.storage.container import ContainerError, decode
 
 BAD_INPUT = 2
 
@@ -122,11 +122,24 @@ def add_subset(parser: argparse.ArgumentParser) -> None:
 
 
 def add_out(parser: argparse.ArgumentParser, what: str) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="F", help=what)
+    parser.add_argument("--out", type=output_file, required=True, metavar="F", help=what)
+
+
+def output_file(text: str) -> Path:
+    """A path that a file can be written to, checked before anything is measured."""
+    path = Path(text)
+    if not text or path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no file in a folder that exists")
+    return path
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
-    given = from_json(options.recipe.read_text()) if options.recipe else ()
+    given: Recipe = ()
+    if options.recipe:
+        try:
+            given = from_json(options.recipe.read_text())
+        except ValueError as error:  # a UnicodeDecodeError too: no text, so no JSON
+            raise ValueError(f"{options.recipe}: {error}") from error
     return (*given, *(parse_step(text) for text in options.step))
 
 
@@ -219,7 +232,10 @@ def run_compress(options: argparse.Namespace) -> None:
 def run_decode(options: argparse.Namespace) -> None:
     from safetensors.torch import save
 
-    decoded = decode(options.file.read_bytes())
+    try:
+        decoded = decode(options.file.read_bytes())
+    except ContainerError as error:
+        raise ContainerError(f"{options.file}: {error}") from error
     raw = save({key: tensor.contiguous() for key, tensor in decoded.dense_tensors.items()})
     write(options.out, raw)
     row = {

@@ -93,15 +93,15 @@ def prune_layers(step: AnyStep, layers: StoredLayers, memo: Memo) -> StoredLayer
 def _pruned(
     stored: StoredLayer, step: Prune | RandomPrune, counts: tuple[int, ...], memo: Memo
 ) -> StoredLayer:
+    def values(profile: Profile, count: int, weight_key: str) -> Tensor:
+        if isinstance(step, RandomPrune):
+            return pruning.prune_random(profile, count, pruning.seed_for(step.seed, weight_key))
+        return pruning.prune_smallest(profile, count)
+
     def make() -> StoredLayer:
-        pairs = zip(stored.weights, counts, strict=True)
-        pruned = (
-            pruning.prune(step, w.values, count, w.profile.threshold_at(count))
-            for w, count in pairs
-        )
-        return replace(
-            stored, key=key, weights=tuple(StoredWeight(Profile(values)) for values in pruned)
-        )
+        parts = zip(stored.weights, counts, stored.weight_keys, strict=True)
+        pruned = (values(weight.profile, count, name) for weight, count, name in parts)
+        return replace(stored, key=key, weights=tuple(StoredWeight(Profile(v)) for v in pruned))
 
     seed = step.seed if isinstance(step, RandomPrune) else None
     key = (*stored.key, ("prune", counts, seed))
@@ -167,7 +167,8 @@ class Compressed:
         skipped = {key for stored in layers for key in stored.weight_keys}
         skipped |= {twin for twins in self.tied.values() for twin in twins}
         state = self.module.state_dict()
-        return {key: tensor for key, tensor in state.items() if key not in skipped}
+        # cloned: buffers may be views of each other, and a file holds no shared memory
+        return {key: tensor.clone() for key, tensor in state.items() if key not in skipped}
 
     @cached_property
     def tied(self) -> dict[str, tuple[str, ...]]:

@@ -245,6 +245,7 @@ def download(name: str, progress: Callable[[str, float], None] | None = None) ->
     """
     import pooch
 
+    pooch.get_logger().setLevel("WARNING")  # progress is ours to show
     files = IDX_DATASETS[name]
     for stem, md5 in files.gzip_md5.items():
         try:

@@ -1,5 +1,6 @@
 """A model as it came: its layers with their profiles, and a memo of what was made of them."""
 
+import copy
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import cached_property
@@ -47,20 +48,26 @@ class Memo:
 class Original:
     """A trained network and everything that is computed of it only once.
 
-    `input_shape` is one input without its batch dimension, (C, H, W) for images. The network is
-    never written to: it must be in evaluation mode, and every result is a new object.
+    `input_shape` is one input without its batch dimension, (C, H, W) for images; `input_dtype`
+    torch.int64 for token indices. The network is copied and never written to.
     Raises ValueError for a model in training mode, without compressible layers, or with weights
     that are empty, not float32 or not finite.
     """
 
     def __init__(
-        self, module: nn.Module, input_shape: tuple[int, ...], *, name: str = "model"
+        self,
+        module: nn.Module,
+        input_shape: tuple[int, ...],
+        *,
+        input_dtype: torch.dtype = torch.float32,
+        name: str = "model",
     ) -> None:
-        if module.training:
-            raise ValueError("the model is in training mode; pass model.eval()")
-        parameters = dict(module.named_parameters(remove_duplicate=False))
-        self.module = with_weights(module, parameters)
+        if any(part.training for part in module.modules()):
+            raise ValueError("the model, or a part of it, is in training mode; pass model.eval()")
+        module = copy.deepcopy(module)  # training it on must not change what is measured here
+        self.module = with_weights(module, dict(module.named_parameters(remove_duplicate=False)))
         self.input_shape = input_shape
+        self.input_dtype = input_dtype
         self.name = name
         self.layers = walk_layers(self.module)
         self.memo = Memo()
@@ -73,12 +80,16 @@ class Original:
     @cached_property
     def stored_bytes(self) -> int:
         """Bytes of the dense fp32 weights as a safetensors file, header included."""
-        return len(save(contiguous(self.module.state_dict())))
+        distinct = {
+            id(tensor): (key, tensor.detach().clone(memory_format=torch.contiguous_format))
+            for key, tensor in self.module.state_dict(keep_vars=True).items()
+        }
+        return len(save(dict(distinct.values())))
 
     @property
     def example(self) -> Tensor:
         """A zero input of one image, (1, *input_shape), for tracing."""
-        return torch.zeros(1, *self.input_shape)
+        return torch.zeros(1, *self.input_shape, dtype=self.input_dtype)
 
 
 def load_model(name: str) -> Original:
@@ -87,14 +98,3 @@ def load_model(name: str) -> Original:
     Raises ValueError for an unknown name, CheckpointError for a missing or damaged file.
     """
     return Original(load_network(name), model_spec(name).input_shape, name=name)
-
-
-def contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict as safetensors wants it: every tensor contiguous, no memory shared."""
-    seen: set[int] = set()
-    tensors = {}
-    for key, tensor in state.items():
-        if tensor.data_ptr() not in seen or tensor.numel() == 0:
-            tensors[key] = tensor.contiguous()
-        seen.add(tensor.data_ptr())
-    return tensors

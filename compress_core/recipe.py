@@ -134,7 +134,8 @@ def _build(name: str, values: dict[str, Any]) -> AnyStep:
     try:
         return STEPS[name](**values)
     except TypeError as error:  # a field without default is missing
-        raise RecipeError(f"step {name!r}: {str(error).partition(') ')[2]}") from None
+        missing = str(error).rpartition(": ")[2]
+        raise RecipeError(f"step {name!r}: {missing} is missing; add it, as sparsity=0.5") from None
 
 
 def to_json(recipe: Recipe) -> dict[str, Any]:
@@ -157,7 +158,10 @@ def from_json(data: str | dict[str, Any]) -> Recipe:
             raise RecipeError(f"the recipe is not JSON: {error}") from None
     if not isinstance(data, dict) or not isinstance(data.get("steps"), list):
         raise RecipeError('a recipe is {"version": 1, "steps": [...]}; this is something else')
-    if data.get("version") != SCHEMA_VERSION:
+    unknown = sorted(set(data) - {"version", "steps"})
+    if unknown:
+        raise RecipeError(f"a recipe has no field {unknown[0]!r}; it has version and steps")
+    if type(data.get("version")) is not int or data["version"] != SCHEMA_VERSION:
         raise RecipeError(
             f"recipe version {data.get('version')!r} is not {SCHEMA_VERSION}; "
             "make the recipe anew with this version of the explorer"

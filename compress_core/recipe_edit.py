@@ -1,10 +1,10 @@
 """Edits of a recipe: each returns a new one with a step set, removed, or set for one layer."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 
-from compress_core.methods.step import ALL_LAYERS, matching
-from compress_core.recipe import AnyStep, Recipe, winning_steps
+from compress_core.methods.step import ALL_LAYERS, names_layer
+from compress_core.recipe import AnyStep, Recipe
 
 
 def with_step(recipe: Recipe, step: AnyStep) -> Recipe:
@@ -30,7 +30,7 @@ def without_step(recipe: Recipe, kind: str, layers: tuple[str, ...]) -> Recipe:
 
 
 def with_layer_step(
-    recipe: Recipe, kind: str, layer: str, step: AnyStep | None, names: Iterable[str]
+    recipe: Recipe, kind: str, layer: str, step: AnyStep | None, names: Collection[str]
 ) -> Recipe:
     """Give one layer its own step of `kind`, or none: then the steps that name it name the others.
 
@@ -38,17 +38,21 @@ def with_layer_step(
     """
     if step is not None:  # goes last: a later step for more layers would win over it
         return (*without_step(recipe, kind, (layer,)), replace(step, layers=(layer,)))
-    names = tuple(names)
-    if layer not in winning_steps(recipe, kind, names):
-        return recipe
     edited: list[AnyStep] = []
     for old in recipe:
-        named = matching(old.layers, names) - {layer}
-        if old.kind != kind or layer not in matching(old.layers, names):
+        if old.kind != kind or not names_layer(old.layers, layer):
             edited.append(old)
-        elif named:
-            edited.append(replace(old, layers=tuple(name for name in names if name in named)))
+            continue
+        others = tuple(n for n in names if n != layer and names_layer(old.layers, n))
+        if others:
+            edited.append(replace(old, layers=others))
     return tuple(edited)
+
+
+def step_for(recipe: Recipe, kind: str, layer: str) -> AnyStep | None:
+    """The step of `kind` that wins for one layer; patterns of other models are no error here."""
+    named = (s for s in reversed(recipe) if s.kind == kind and names_layer(s.layers, layer))
+    return next(named, None)
 
 
 def _same_place(old: AnyStep, new: AnyStep) -> bool:

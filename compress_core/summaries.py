@@ -13,8 +13,13 @@ from torch import Tensor
 
 from compress_core.compressed import StoredLayer
 from compress_core.methods.low_rank import split
-from compress_core.methods.quantization import choose_qparams, code_range, textbook_times_255
-from compress_core.weights import Profile, as_matrix, energy
+from compress_core.methods.quantization import (
+    choose_qparams,
+    code_range,
+    textbook_min_max,
+    textbook_times_255,
+)
+from compress_core.weights import as_matrix, energy
 
 PICTURE_LIMIT = 512
 
@@ -93,13 +98,23 @@ def pruning_cut(stored: StoredLayer) -> Cut:
     )
 
 
-def weight_histogram(
-    stored: StoredLayer, bins: int = 121
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Counts and bin edges of the layer's weights before pruning, of both factors together."""
-    if stored.rank is None:
-        return stored.layer.profile.histogram(bins)
-    return Profile(torch.cat([weight.ravel() for weight in unpruned(stored)])).histogram(bins)
+@dataclass(frozen=True, eq=False)
+class MaskedHistogram:
+    """Counts (bins,) of the kept and of the pruned weights, and the bins' edges (bins + 1,)."""
+
+    kept: NDArray[np.int64]
+    pruned: NDArray[np.int64]
+    edges: NDArray[np.float64]
+
+
+def masked_histogram(stored: StoredLayer, bins: int = 121) -> MaskedHistogram:
+    """Of a pruned, not quantized layer's weights before pruning, both factors together."""
+    before = torch.cat([weight.ravel() for weight in unpruned(stored)]).numpy()
+    after = torch.cat([weight.values.ravel() for weight in stored.weights]).numpy()
+    limit = float(np.abs(before).max()) or 1.0
+    total, edges = np.histogram(before, bins=bins, range=(-limit, limit))
+    kept = np.histogram(before[after != 0], bins=bins, range=(-limit, limit))[0]
+    return MaskedHistogram(kept, total - kept, edges)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,14 +156,15 @@ def textbook_table(weight: Tensor, bits: int, count: int = 7) -> dict[str, NDArr
     """Some weights, from the least to the greatest, as three formulas give them back.
 
     The min-max formula of tutorials, our asymmetric one (equal but for the shift that puts zero on
-    a level), and round(w·255), which cuts off whatever lies outside [0, 1].
+    a level), and round(w·255), which cuts off whatever lies outside [0, 1]. Raises ValueError for a
+    constant weight, for which the first formula divides by zero.
     """
-    flat = weight.ravel()
-    low, high = flat.min(), flat.max()
-    picked = flat.sort().values[torch.linspace(0, flat.numel() - 1, count).long()]
+    picked = weight.ravel().sort().values
+    picked = picked[torch.linspace(0, len(picked) - 1, count).long()]
+    low, high = picked[0], picked[-1]
     scale, zero_point = choose_qparams(low, high, bits, "asymmetric")
     codes = torch.round(picked / scale).add(zero_point).clamp(*code_range(bits, "asymmetric"))
-    min_max = torch.round((picked - low) / (high - low) * (2**bits - 1))
+    min_max = textbook_min_max(picked, bits)
     return {
         "w": picked.numpy(),
         "min-max formula": (min_max / (2**bits - 1) * (high - low) + low).numpy(),

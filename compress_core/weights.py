@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 FloatArray = NDArray[np.float32]
+LARGEST = 1e37  # beyond it, sums of two weights come near the end of float32
 
 KINDS: dict[type[nn.Module], str] = {
     nn.Linear: "linear",
@@ -121,23 +122,30 @@ def walk_layers(model: nn.Module) -> dict[str, Layer]:
     Raises ValueError when a weight is empty, not float32, or holds NaN or infinity.
     """
     keys_by_parameter: dict[int, list[str]] = {}
+    for key, parameter in model.named_parameters(remove_duplicate=False):
+        keys_by_parameter.setdefault(id(parameter), []).append(key)
     first: dict[int, tuple[str, nn.Module, Tensor]] = {}
     for key, module, weight in _weights(model):
-        keys_by_parameter.setdefault(id(weight), []).append(key)
         first.setdefault(id(weight), (key, module, weight))
-    read_by_attention = {
-        f"{name}.out_proj.weight"
-        for name, module in model.named_modules()
-        if isinstance(module, nn.MultiheadAttention)
-    }
+    read_directly = set(_read_directly(model))
     layers = {}
     for identity, (key, module, weight) in first.items():
         _check_weight(key, weight)
         keys = tuple(keys_by_parameter[identity])
         name = key.removesuffix("_weight").removesuffix(".weight")
-        refusal = _refusal(module, keys, read_by_attention)
+        refusal = _refusal(module, keys, key in read_directly)
         layers[name] = Layer(name, key, _kind(module), weight.detach().contiguous(), keys, refusal)
     return layers
+
+
+def _read_directly(model: nn.Module) -> Iterator[str]:
+    """Keys of weights that a module of torch reads past the layer that holds them."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.MultiheadAttention):
+            yield f"{name}.out_proj.weight".lstrip(".")
+        if isinstance(module, nn.TransformerEncoderLayer):  # its fast path
+            yield f"{name}.linear1.weight".lstrip(".")
+            yield f"{name}.linear2.weight".lstrip(".")
 
 
 def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Module, Tensor]]:
@@ -146,22 +154,38 @@ def _weights(model: nn.Module) -> Iterator[tuple[str, nn.Module, Tensor]]:
         attributes = ATTENTION_KEYS if isinstance(module, nn.MultiheadAttention) else ("weight",)
         if _kind(module):
             for attribute in attributes:
-                weight = getattr(module, attribute)
+                key = f"{path}.{attribute}" if path else attribute
+                _check_module(key, module, attribute)
+                weight = module._parameters[attribute]
                 if weight is not None:
-                    yield (f"{path}.{attribute}" if path else attribute), module, weight
+                    yield key, module, weight
 
 
 def _kind(module: nn.Module) -> str:
     return next((kind for cls, kind in KINDS.items() if isinstance(module, cls)), "")
 
 
-def _refusal(module: nn.Module, keys: tuple[str, ...], read_by_attention: set[str]) -> str | None:
+def _check_module(key: str, module: nn.Module, attribute: str) -> None:
+    if attribute not in module._parameters:
+        raise ValueError(
+            f"{key} is computed on each pass (weight norm, a pruning mask, another "
+            "parametrization); make it a plain parameter first (remove_parametrizations, "
+            "remove_weight_norm, prune.remove)"
+        )
+    if isinstance(module, nn.Embedding) and module.max_norm is not None:
+        raise ValueError(
+            f"{key} has max_norm={module.max_norm}: looking a row up would write to the weight; "
+            "set max_norm to None"
+        )
+
+
+def _refusal(module: nn.Module, keys: tuple[str, ...], read_directly: bool) -> str | None:
     if "." not in keys[0]:
         return "it is the whole model; wrap it in nn.Sequential"
     if len(keys) > 1:
         return f"its weight is tied ({', '.join(keys)})"
-    if isinstance(module, nn.MultiheadAttention) or keys[0] in read_by_attention:
-        return "its attention module reads the weight itself"
+    if isinstance(module, nn.MultiheadAttention) or read_directly:
+        return "the attention or encoder module around it reads the weight itself"
     if isinstance(module, nn.Embedding):
         return "an embedding looks its rows up instead of multiplying"
     if isinstance(module, nn.Conv1d | nn.Conv2d) and module.groups != 1:
@@ -174,35 +198,33 @@ def _check_weight(key: str, weight: Tensor) -> None:
         raise ValueError(f"{key} is empty (shape {tuple(weight.shape)}); remove that layer")
     if weight.dtype != torch.float32:
         raise ValueError(f"{key} is {weight.dtype}; only float32 is compressed: pass model.float()")
-    bad = weight.numel() - int(torch.isfinite(weight).sum())
+    bad = weight.numel() - int((weight.abs() < LARGEST).sum())
     if bad:
         raise ValueError(
-            f"{key} holds {bad} NaN or infinite values of {weight.numel()}; "
-            "every weight must be finite: load a checkpoint that did not diverge"
+            f"{key} holds {bad} NaN or infinite values (or beyond ±{LARGEST:g}) of "
+            f"{weight.numel()}; every weight must be finite: load a checkpoint that did not diverge"
         )
 
 
 def with_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
     """A copy of `model` with the parameters named in `weights` replaced; the others are shared.
 
-    Keys with the same tensor get the same parameter: tied weights stay tied. 4-D weights are laid
-    out channels-last, in which convolutions run about 1.7 times faster here.
+    Keys with the same tensor get the same parameter: tied weights stay tied. Weights of
+    Conv2d are laid out channels-last, in which they run about 1.7 times faster here.
     """
     shared = {id(t): t for t in itertools.chain(model.parameters(), model.buffers())}
     copied = copy.deepcopy(model, shared)
     parameters: dict[int, nn.Parameter] = {}  # one for each tensor, so that tied ones stay tied
     for key, value in weights.items():
         owner, _, attribute = key.rpartition(".")
+        module = copied.get_submodule(owner)
         if id(value) not in parameters:
-            parameters[id(value)] = _parameter(value)
-        setattr(copied.get_submodule(owner), attribute, parameters[id(value)])
+            last = isinstance(module, nn.Conv2d) and value.dim() == 4
+            layout = torch.channels_last if last else torch.contiguous_format
+            laid_out = value.detach().contiguous(memory_format=layout)
+            parameters[id(value)] = nn.Parameter(laid_out, requires_grad=False)
+        setattr(module, attribute, parameters[id(value)])
     return copied
-
-
-def _parameter(value: Tensor) -> nn.Parameter:
-    if value.dim() == 4:
-        value = value.contiguous(memory_format=torch.channels_last)
-    return nn.Parameter(value.detach(), requires_grad=False)
 
 
 def energy(values: Tensor) -> float:

@@ -45,13 +45,15 @@ with right:
         *(state.size(current.model, prefix).stored_bytes for _, prefix in prefixes),
     ]
     labels = ["original", *(kind for kind, _ in prefixes)]
+    if not prefixes:
+        labels, sizes = [*labels, "header"], [*sizes, current.size.stored_bytes]
     panels.chart(
         figures.waterfall(labels, sizes, colors),
         "combine_waterfall",
         "Bytes of the file, stage by stage",
         {"after": labels, "bytes": sizes},
     )
-    st.caption("Each bar is a real file, encoded as small as it gets at that stage.")
+    st.caption("After each stage the file was encoded as small as it gets: what a bar took off.")
 
 st.markdown("**Take it with you**")
 with st.container(horizontal=True):

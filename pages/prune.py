@@ -21,25 +21,30 @@ cuts = {name: summaries.pruning_cut(stored) for name, stored in layers.items()}
 layer = controls.show_pruning(current, cuts)
 cut, names = cuts[layer], list(layers)
 
+random = st.session_state.prune_method == "random"
+what = layer if layers[layer].rank is None else f"both factors of {layer}"
 st.markdown(
-    f"**{layer}** keeps {words.percent(1 - cut.sparsity)} of its weights and "
-    f"{words.percent(cut.energy_kept)} of their energy Σw²; the largest pruned weight is "
-    f"{cut.threshold:.4f}."
+    f"**{what}** keeps {words.percent(1 - cut.sparsity)} of its weights and "
+    f"{words.percent(cut.energy_kept)} of their energy Σw²"
+    + ("." if random else f"; the largest pruned weight is {cut.threshold:.4f}.")
 )
 
 left, right = st.columns([3, 2])
 with left:
-    counts, edges = summaries.weight_histogram(layers[layer])
+    bins = summaries.masked_histogram(layers[layer])
+    threshold = None if random else cut.threshold
     panels.chart(
-        figures.weight_histogram(counts, edges, colors, threshold=cut.threshold),
+        figures.pruning_histogram(bins.kept, bins.pruned, bins.edges, colors, threshold=threshold),
         "prune_histogram",
-        f"Weights of {layer}",
-        {"from": edges[:-1], "to": edges[1:], "weights": counts},
+        f"Weights of {what}",
+        {"from": bins.edges[:-1], "to": bins.edges[1:], "kept": bins.kept, "pruned": bins.pruned},
     )
 with right:
     sparsities = [100 * cuts[name].sparsity for name in names]
     panels.chart(
-        figures.layer_bars(names, sparsities, colors, x="sparsity, %", color=colors.pruned),
+        figures.layer_bars(
+            names, sparsities, colors, x="sparsity, %", color=colors.pruned, limit=100
+        ),
         "prune_layers",
         "Sparsity of each layer",
         {

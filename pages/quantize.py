@@ -14,6 +14,7 @@ panels.heading(
     r"w \approx \text{scale} \cdot (q - \text{zero\_point})",
 )
 controls.show_quantization(current)
+panels.exceptions(current, "quantize")
 layers = current.compressed.layers
 rows = {row.name: row for row in current.size.layers}
 quantized = [name for name, stored in layers.items() if stored.bits < controls.FLOAT]
@@ -39,10 +40,11 @@ left, right = st.columns([3, 2])
 with left:
     if layer in quantized:
         view = summaries.levels_view(layers[layer], int(channel))
+        what = layer if layers[layer].rank is None else f"the second factor of {layer}"
         panels.chart(
             figures.levels_histogram(view.weights, view.levels, view.low, view.high, colors),
             "quantize_histogram",
-            f"Weights of {layer} that share a scale, and their levels",
+            f"Weights of {what} that share a scale, and their levels",
             {"level": view.levels},
         )
         st.caption(
@@ -52,15 +54,15 @@ with left:
     else:
         counts, edges = layers[layer].layer.profile.histogram()
         panels.chart(
-            figures.weight_histogram(counts, edges, colors, log=False),
+            figures.weight_histogram(counts, edges, colors),
             "quantize_histogram",
             f"Weights of {layer}, not quantized",
             {"from": edges[:-1], "to": edges[1:], "weights": counts},
         )
-        st.caption("Move the bits below fp32 to see the levels.")
+        st.caption("Move the bits below 32 to see the levels.")
 with right:
     if quantized:
-        noise = [rows[name].sqnr_db or 0.0 for name in quantized]
+        noise = [rows[name].sqnr_db for name in quantized]
         panels.chart(
             figures.layer_bars(quantized, noise, colors, x="SQNR, dB", color=colors.quantized),
             "quantize_sqnr",
@@ -73,7 +75,10 @@ with right:
                 "encoding": [", ".join(rows[name].encodings) for name in quantized],
             },
         )
-        st.caption("Against the original weights: pruning and factorizing count as noise too.")
+        st.caption(
+            "Against the original weights: pruning and factorizing count as noise too. A layer "
+            "without a bar is exact."
+        )
 
 if layer in quantized:
     counts, edges = summaries.error_histogram(layers[layer])
@@ -94,6 +99,9 @@ if layer in quantized:
             ":orange[round(w · 255)] is no general quantizer: it only fits weights from 0 to 1; "
             "all others are cut off."
         )
-        bits = layers[layer].bits
-        table = summaries.textbook_table(layers[layer].layer.weight, bits)
-        textbook.dataframe(table, hide_index=True, alt=f"Some weights of {layer}, three formulas")
+        try:
+            table = summaries.textbook_table(layers[layer].layer.weight, layers[layer].bits)
+        except ValueError as error:
+            textbook.info(str(error))
+        else:
+            textbook.dataframe(table, hide_index=True, alt=f"Weights of {layer} by three formulas")

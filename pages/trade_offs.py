@@ -24,13 +24,19 @@ if not panels.needs_data(current.model):
         persist_state="session",
         help="One curve each, from mild to strong, all other steps of your recipe left aside.",
     )
-    plane.measure_missing(current.model, [families[name] for name in chosen])
-    curves = {name: plane.rows(current.model, families[name]) for name in chosen}
-    present = plane.point(current.model, current.recipe) if current.recipe else None
-    shown = {name: rows for name, rows in curves.items() if rows}
-    everything = [row for rows in shown.values() for row in rows]
+    wanted = [(), current.recipe, *(r for name in chosen for r in families[name].recipes)]
+    plane.measure_missing(current.model, wanted)
+    measured = {name: plane.rows(current.model, families[name].recipes) for name in chosen}
+    curves = {name: rows for name, rows in measured.items() if rows}
+    singles = {
+        "original": plane.rows(current.model, [()]),
+        "present recipe": plane.rows(current.model, [current.recipe]) if current.recipe else [],
+    }
+    everything = [row for rows in (*curves.values(), *singles.values()) for row in rows]
+    if not everything:
+        st.caption("No point of this model is measured yet.")
     panels.chart(
-        figures.trade_off_plane(shown, present, plane.point(current.model, ()), colors),
+        figures.trade_off_plane(curves, singles, colors),
         "trade_offs_plane",
         f"{current.model}: accuracy against bytes",
         {

@@ -5,11 +5,13 @@ from threading import Barrier, Thread
 
 import pytest
 import torch
-from safetensors.torch import load, save
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
-from compress_core.models.checkpoints import load_network
-from compress_core.original import Memo, Original, contiguous, load_model
+from compress_core.compressed import compress
+from compress_core.measurement.report import measure_size
+from compress_core.models.checkpoints import CHECKPOINTS, load_network
+from compress_core.original import Memo, Original, load_model
 
 
 def test_a_result_is_made_once() -> None:
@@ -71,13 +73,50 @@ def test_tied_weights_stay_tied(animal: Callable[[str], Original]) -> None:
 
 
 def test_original_bytes_are_those_of_a_dense_file(digits_cnn: Original) -> None:
-    assert digits_cnn.stored_bytes == len(save(contiguous(digits_cnn.module.state_dict())))
-    assert digits_cnn.stored_bytes > 4 * 38_282
+    checkpoint = CHECKPOINTS / "digits-cnn.safetensors"
+    assert digits_cnn.stored_bytes == checkpoint.stat().st_size
 
 
-def test_a_tied_weight_is_written_once(animal: Callable[[str], Original]) -> None:
-    tensors = load(save(contiguous(animal("tied").module.state_dict())))
-    assert set(tensors) == {"a.weight", "a.bias"}
+def test_a_tied_weight_is_counted_once(animal: Callable[[str], Original]) -> None:
+    tied = animal("tied")
+    weights = sum(parameter.nbytes for parameter in tied.module.parameters())
+    assert weights < tied.stored_bytes < weights + 300  # the header
+
+
+def test_training_the_model_on_does_not_reach_the_original() -> None:
+    module = nn.Sequential(nn.Linear(4, 3)).eval()
+    original = Original(module, (4,))
+    before = original.layers["0"].weight.clone()
+    with torch.no_grad():
+        module[0].weight.mul_(100)
+    assert torch.equal(original.layers["0"].weight, before)
+    assert torch.equal(original.module[0].weight, before)
+
+
+def test_a_part_in_training_mode_is_refused() -> None:
+    module = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)).eval()
+    module[1].train()
+    with pytest.raises(ValueError, match=r"pass model\.eval"):
+        Original(module, (4,))
+
+
+def test_a_model_of_tokens_is_measured() -> None:
+    module = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(20, 3)).eval()
+    original = Original(module, (5,), input_dtype=torch.int64)
+    assert measure_size(compress(original, ())).macs == 60
+
+
+@pytest.mark.parametrize(
+    ("module", "word"),
+    [
+        (nn.Sequential(nn.Embedding(5, 3, max_norm=1.0)), "max_norm"),
+        (nn.Sequential(weight_norm(nn.Linear(4, 3))), "parametriz"),
+        (nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2).requires_grad_(False)).half(), "float"),
+    ],
+)
+def test_a_weight_that_cannot_be_replaced_is_refused(module: nn.Module, word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        Original(module.eval(), (4,))
 
 
 def test_the_example_is_one_zero_input(digits_cnn: Original) -> None:

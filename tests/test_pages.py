@@ -1,6 +1,8 @@
 """Every page by AppTest: it renders, its control moves, and its number is the core's."""
 
+import gzip
 import json
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -11,6 +13,7 @@ from compress_core import (
     Quantize,
     Recipe,
     compress,
+    data,
     load_dataset,
     load_model,
     to_json,
@@ -174,6 +177,86 @@ def test_a_step_that_does_not_fit_is_left_out_with_its_reason() -> None:
     assert_strip_shows(app, measured((Quantize(bits=4),)))
 
 
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "prune:sparsity=0.9999",
+        "prune:threshold=0.4",
+        "prune:sigmas=6",
+        "random_prune:sparsity=0.9999",
+    ],
+)
+def test_the_prune_page_stands_almost_everything_pruned(recipe: str) -> None:
+    app = open_app("prune", recipe=recipe)
+    assert not app.exception
+    assert app.slider(key="prune_sparsity").value > 99
+
+
+def test_a_threshold_above_every_weight_is_refused_in_words() -> None:
+    app = open_app("prune")
+    app.number_input(key="prune_threshold").set_value(5.0).run()
+    assert "prunes every weight" in app.error[0].value
+    assert_strip_shows(app, measured(()))
+
+
+def test_the_last_of_two_steps_for_all_layers_is_the_one_shown() -> None:
+    app = open_app("prune", recipe="prune:sparsity=0.5;prune:sparsity=0.9")
+    assert app.slider(key="prune_sparsity").value == 90.0
+
+
+def test_moving_the_bits_keeps_group_size_and_percentile() -> None:
+    step = "quantize:bits=4,granularity=group,clipping=percentile,percentile=99.0,group_size=16"
+    app = open_app("quantize", recipe=step)
+    app.select_slider(key="quantize_bits").set_value(5).run()
+    assert app.session_state["recipe"] == step.replace("bits=4", "bits=5")
+
+
+def test_the_full_rank_takes_a_layer_out_of_a_step_for_all() -> None:
+    app = open_app("factorize", recipe="factorize:energy=0.9", factorize_layer="fc1")
+    app.slider(key="factorize_rank").set_value(64).run()
+    assert app.session_state["recipe"] == "factorize:energy=0.9,layers=conv1|conv2|fc2"
+
+
+def test_the_energy_moves_in_steps_smaller_than_a_rank() -> None:
+    app = open_app("factorize", factorize_layer="fc1", recipe="factorize:rank=20,layers=fc1")
+    asked = app.slider(key="factorize_energy").value - 0.1
+    app.slider(key="factorize_energy").set_value(asked).run()
+    assert app.slider(key="factorize_energy").value == pytest.approx(asked)
+
+
+def test_an_echo_of_a_linked_control_is_no_wish() -> None:
+    app = open_app("prune", recipe="prune:sparsity=0.2")
+    stale = app.number_input(key="prune_threshold").value
+    app.slider(key="prune_sparsity").set_value(30.0).run()
+    app.slider(key="prune_sparsity").set_value(40.0)
+    app.number_input(key="prune_threshold").set_value(stale)  # as a slow browser sends it along
+    app.run()
+    assert app.session_state["recipe"] == "prune:sparsity=0.4"
+
+
+def test_a_step_of_another_model_stands_aside_while_its_kind_is_edited() -> None:
+    recipe = "quantize:bits=4,layers=conv1;prune:sparsity=0.5"
+    app = open_app("prune", model="digits-mlp", recipe=recipe, prune_scope="one", prune_layer="fc1")
+    app.slider(key="prune_sparsity").set_value(0.0).run()
+    assert not app.exception
+    assert app.session_state["recipe"].endswith("prune:sparsity=0.5,layers=fc2|fc3")
+
+
+def test_a_damaged_dataset_is_named_and_the_app_stays_usable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for stem in data.IDX_DATASETS["mnist"].sha256:
+        path = tmp_path / "mnist" / f"{stem}.gz"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(gzip.compress(b"not these")[:-6])
+    monkeypatch.setenv("COMPRESS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(data, "_load", data._load.__wrapped__)
+    app = open_app(model="mnist-lenet-300-100", recipe="quantize:bits=4")
+    assert not app.exception
+    assert "damaged or truncated" in app.warning[0].value
+    assert "KB" in shown(app)["Size"]
+
+
 def test_an_uploaded_recipe_replaces_the_present_one() -> None:
     app = open_app("combine", recipe="prune:sparsity=0.5")
     recipe = json.dumps(to_json((Quantize(bits=6),))).encode()
@@ -186,7 +269,7 @@ def test_an_uploaded_recipe_replaces_the_present_one() -> None:
     [
         (b'{"version": 9, "steps": []}', "version 9"),
         (b'{"version": 1, "steps": [{"step": "prune", "amount": 1}]}', "amount"),
-        (b"PK\x03\x04\xff", "decode"),
+        (b"PK\x03\x04\xff", "no text"),
     ],
 )
 def test_a_bad_upload_says_why_and_keeps_the_recipe(content: bytes, word: str) -> None:
@@ -231,10 +314,11 @@ def test_a_control_in_the_address_makes_its_step() -> None:
 
 
 def test_a_model_without_its_data_says_how_to_get_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("COMPRESS_DATA_DIR", str(tmp_path))
     monkeypatch.setattr("compress_core.data.user_cache", lambda: tmp_path)
+    monkeypatch.setattr(data, "_load", data._load.__wrapped__)  # past what is loaded already
     app = open_app(model="mnist-lenet-300-100", recipe="prune:sparsity=0.5")
     assert not app.exception
     assert shown(app)["Accuracy"] == "—"
@@ -246,7 +330,7 @@ def test_the_plane_measures_the_same_numbers_as_the_core() -> None:
     app = open_app("trade_offs")
     from ui import plane
 
-    row = plane.point("digits-cnn", (Prune(sparsity=0.9),))
+    (row,) = plane.rows("digits-cnn", [(Prune(sparsity=0.9),)])
     report = measured((Prune(sparsity=0.9),))
     assert not app.exception
     assert (row["stored_bytes"], row["accuracy"]) == (

@@ -47,6 +47,26 @@ def test_single_controls_make_a_recipe() -> None:
     assert notices == []
 
 
+def test_scope_and_layer_of_the_address_belong_to_the_step() -> None:
+    seeds, _ = read(prune_scope="one", prune_layer="conv2", prune_sparsity="50")
+    assert seeds["recipe"] == "prune:sparsity=0.5,layers=conv2"
+
+
+def test_two_controls_of_one_page_make_one_step() -> None:
+    seeds, _ = read(prune_sparsity="50", prune_threshold="0.1")
+    assert seeds["recipe"] == "prune:sparsity=0.5"
+
+
+def test_the_controls_own_word_for_not_quantized_is_no_mistake() -> None:
+    seeds, notices = read(quantize_bits="32")
+    assert (seeds["recipe"], notices) == ("", [])
+
+
+def test_an_energy_of_the_address_makes_a_step() -> None:
+    seeds, _ = read(factorize_layer="fc1", factorize_energy="90")
+    assert seeds["recipe"] == "factorize:energy=0.9,layers=fc1"
+
+
 def test_a_layer_that_the_model_lacks_gives_a_notice() -> None:
     seeds, notices = read(prune_layer="fc9")
     assert "prune_layer" not in seeds

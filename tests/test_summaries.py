@@ -20,10 +20,10 @@ from compress_core.summaries import (
     kept_thumbnail,
     levels_view,
     low_rank_view,
+    masked_histogram,
     pruning_cut,
     thumbnail,
     unpruned,
-    weight_histogram,
 )
 
 WEIGHT = torch.tensor([[4.0, -1.0, 0.5, -2.0], [3.0, 0.25, -0.75, 1.0]])
@@ -121,13 +121,15 @@ def test_unpruned_factors_are_those_before_pruning(stored: Callable[..., StoredL
 
 
 @pytest.mark.parametrize(("steps", "count"), [((), 8), ((Factorize(rank=1),), 6)])
-def test_the_weight_histogram_counts_the_weights_before_pruning(
+def test_the_masked_histogram_counts_kept_and_pruned_weights(
     stored: Callable[..., StoredLayer], steps: tuple[AnyStep, ...], count: int
 ) -> None:
-    plain, _ = weight_histogram(stored(*steps))
-    pruned, _ = weight_histogram(stored(*steps, Prune(sparsity=0.5)))
-    assert plain.sum() == count
-    assert np.array_equal(plain, pruned)
+    plain = masked_histogram(stored(*steps))
+    pruned = masked_histogram(stored(*steps, Prune(sparsity=0.5)))
+    assert plain.kept.sum() == count
+    assert plain.pruned.sum() == 0
+    assert pruned.pruned.sum() == round(0.5 * count)
+    assert np.array_equal(plain.kept, pruned.kept + pruned.pruned)
 
 
 def test_levels_of_a_channel_by_hand(stored: Callable[..., StoredLayer]) -> None:

@@ -6,8 +6,11 @@ Streamlit itself drops a bad value in silence; here each one becomes a notice th
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from compress_core import MODELS, Factorize, Prune, Quantize, Recipe
+from compress_core import MODELS, Factorize, Prune, Quantize, RandomPrune, Recipe
+from compress_core.methods.pruning import Scope
 from compress_core.methods.quantization import BITS
+from compress_core.methods.step import ALL_LAYERS
+from compress_core.recipe import AnyStep
 from ui.words import read_recipe, recipe_text
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -43,65 +46,66 @@ def read(
             seeds[key] = query[key]
         elif key in query:
             notices.append(_notice(key, query[key], f"one of {', '.join(choices)}"))
-    recipe = _recipe(query, notices) or _from_controls(query, notices)
+    if "recipe" in query:
+        recipe = _recipe(query["recipe"], notices)
+    else:
+        recipe = _from_controls(query, notices)
     return seeds | {"recipe": recipe_text(recipe)}, notices
 
 
-def _recipe(query: Mapping[str, str], notices: list[str]) -> Recipe:
+def _recipe(text: str, notices: list[str]) -> Recipe:
     try:
-        return read_recipe(query.get("recipe", ""))
+        return read_recipe(text)
     except ValueError as error:
         notices.append(f"The recipe in the address cannot be used: {error}. It starts empty.")
         return ()
 
 
 def _from_controls(query: Mapping[str, str], notices: list[str]) -> Recipe:
-    steps = (
-        _number(query, "prune_sparsity", "a percentage from 0 to 99.9", notices, _prune),
-        _number(query, "prune_threshold", "a magnitude of at least 0", notices, _threshold),
-        _number(
-            query,
-            "quantize_bits",
-            f"one of {', '.join(map(str, BITS))}",
-            notices,
-            lambda bits: _quantize(bits, query),
-        ),
-        _number(
-            query,
-            "factorize_rank",
-            "a whole number of at least 1, with factorize_layer=…",
-            notices,
-            lambda rank: _factorize(rank, query),
-        ),
-    )
-    return tuple(step for step in steps if step is not None)
+    makers = {
+        "quantize": ("quantize_bits",),
+        "factorize": ("factorize_rank", "factorize_energy"),
+        "prune": ("prune_sparsity", "prune_threshold"),
+    }
+    steps: list[AnyStep] = []
+    for keys in makers.values():
+        made = [step for key in keys if key in query and (step := _step(key, query, notices))]
+        steps += made[:1]  # two controls of one page show the same step
+    return tuple(steps)
 
 
-def _number(
-    query: Mapping[str, str],
-    key: str,
-    rule: str,
-    notices: list[str],
-    make: Callable[[float], Any],
-) -> Any:
-    if key not in query:
-        return None
+def _step(key: str, query: Mapping[str, str], notices: list[str]) -> AnyStep | None:
+    rule, make = CONTROLS[key]
     try:
-        return make(float(query[key]))
-    except ValueError:
+        return make(float(query[key]), query)
+    except (ValueError, OverflowError):
         notices.append(_notice(key, query[key], rule))
         return None
 
 
-def _prune(percent: float) -> Prune | None:
-    return Prune(sparsity=round(percent / 100, 6)) if percent else None
+def _sparsity(percent: float, query: Mapping[str, str]) -> AnyStep | None:
+    sparsity, layers = round(percent / 100, 6), _prune_layers(query)
+    if not sparsity:
+        return None
+    if query.get("prune_method") == "random":
+        return RandomPrune(sparsity, layers=layers)
+    scope: Scope = "layer" if query.get("prune_scope") == "layer" else "global"
+    return Prune(sparsity, scope=scope, layers=layers)
 
 
-def _threshold(threshold: float) -> Prune | None:
-    return Prune(threshold=threshold) if threshold else None
+def _threshold(threshold: float, query: Mapping[str, str]) -> AnyStep | None:
+    return Prune(threshold=threshold, layers=_prune_layers(query)) if threshold else None
 
 
-def _quantize(bits: float, query: Mapping[str, str]) -> Quantize:
+def _prune_layers(query: Mapping[str, str]) -> tuple[str, ...]:
+    if query.get("prune_scope") == "one" and query.get("prune_layer"):
+        return (query["prune_layer"],)
+    return ALL_LAYERS
+
+
+def _quantize(bits: float, query: Mapping[str, str]) -> AnyStep | None:
+    if bits == 32:  # the control's own word for: not quantized
+        return None
     chosen = {
         field: query[f"quantize_{field}"]
         for field in ("scheme", "granularity", "clipping")
@@ -110,12 +114,32 @@ def _quantize(bits: float, query: Mapping[str, str]) -> Quantize:
     return Quantize(bits=int(bits) if bits.is_integer() else -1, **chosen)  # type: ignore[arg-type]
 
 
-def _factorize(rank: float, query: Mapping[str, str]) -> Factorize:
-    layer = query.get("factorize_layer")
-    if not layer or not rank.is_integer():
+def _rank(rank: float, query: Mapping[str, str]) -> AnyStep:
+    if not rank.is_integer():
         raise ValueError(rank)
-    return Factorize(rank=int(rank), layers=(layer,))
+    return Factorize(rank=int(rank), layers=(_factorize_layer(query),))
+
+
+def _energy(percent: float, query: Mapping[str, str]) -> AnyStep | None:
+    layers = (_factorize_layer(query),)
+    return Factorize(energy=round(percent / 100, 6), layers=layers) if percent < 100 else None
+
+
+def _factorize_layer(query: Mapping[str, str]) -> str:
+    if not query.get("factorize_layer"):
+        raise ValueError("factorize_layer is missing")
+    return query["factorize_layer"]
 
 
 def _notice(key: str, value: str, rule: str) -> str:
     return f"{key}={value} in the address is not {rule}; its usual value is used."
+
+
+Maker = Callable[[float, Mapping[str, str]], AnyStep | None]
+CONTROLS: dict[str, tuple[str, Maker]] = {
+    "prune_sparsity": ("a percentage from 0 to 99.9", _sparsity),
+    "prune_threshold": ("a magnitude of at least 0", _threshold),
+    "quantize_bits": (f"one of {', '.join(map(str, BITS))}", _quantize),
+    "factorize_rank": ("a whole number of at least 1, with factorize_layer=…", _rank),
+    "factorize_energy": ("a percentage above 0, with factorize_layer=…", _energy),
+}

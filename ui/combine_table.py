@@ -1,6 +1,6 @@
 """The editable table of the combine page: a layer's cells → the steps of that layer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -9,8 +9,7 @@ import streamlit as st
 from compress_core import Factorize, Prune, Quantize, Recipe, from_json
 from compress_core.methods.low_rank import full_rank
 from compress_core.methods.quantization import BITS
-from compress_core.recipe import winning_steps
-from compress_core.recipe_edit import with_layer_step
+from compress_core.recipe_edit import step_for, with_layer_step
 from ui import state, words
 from ui.controls import FLOAT
 from ui.state import Current
@@ -109,8 +108,10 @@ def _take_upload() -> None:
         return
     try:
         state.set_recipe(from_json(file.getvalue().decode()))
-    except ValueError as error:  # not text, not JSON, another version, an unknown step or field
-        st.session_state.combine_upload_error = str(error)
+    except UnicodeDecodeError:
+        st.session_state.combine_upload_error = f"{file.name} is no text, so no JSON"
+    except ValueError as error:  # not JSON, another version, an unknown step or field
+        st.session_state.combine_upload_error = f"{file.name}: {error}"
 
 
 def edited(recipe: Recipe, cell: Cell, names: tuple[str, ...], full: int) -> Recipe:
@@ -126,13 +127,7 @@ def edited(recipe: Recipe, cell: Cell, names: tuple[str, ...], full: int) -> Rec
         return with_layer_step(recipe, "factorize", cell.layer, pair, names)
     if cell.value == FLOAT:
         return with_layer_step(recipe, "quantize", cell.layer, None, names)
-    like = winning_steps(recipe, "quantize", names).get(cell.layer, Quantize())
+    like = step_for(recipe, "quantize", cell.layer) or Quantize()
     assert isinstance(like, Quantize)
-    codes = Quantize(
-        bits=int(cell.value),
-        scheme=like.scheme,
-        granularity=like.granularity,
-        clipping=like.clipping,
-        layers=layer,
-    )
+    codes = replace(like, bits=int(cell.value))
     return with_layer_step(recipe, "quantize", cell.layer, codes, names)

@@ -1,7 +1,7 @@
 """Widgets → recipe step. Each `show_*` puts what the recipe says into its widgets, draws them, and
 writes the step back in a callback, so that widgets and recipe never disagree."""
 
-import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,57 +12,81 @@ from compress_core.methods.low_rank import energy_curve, full_rank
 from compress_core.methods.quantization import BITS
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import AnyStep
-from compress_core.recipe_edit import with_layer_step, with_step, without_step
+from compress_core.recipe_edit import step_for, with_layer_step, with_step, without_step
 from compress_core.summaries import Cut
 from ui import state
 from ui.state import Current
 
-METHODS = {"magnitude": "smallest first", "random": "random (control)"}
-SCOPES = {"global": "all layers together", "layer": "each layer alike", "one": "one layer only"}
-GRANULARITIES = {
-    "channel": "per channel",
-    "tensor": "one scale per tensor",
-    "group": "per group of 32",
-}
-SCHEMES = {"symmetric": "symmetric", "asymmetric": "asymmetric"}
-CLIPPINGS = {"min_max": "full range", "percentile": "99.9th percentile", "mse": "least error (MSE)"}
+METHODS = ("magnitude", "random")
+SCOPES = ("global", "layer", "one")
+GRANULARITIES = ("channel", "tensor", "group")
+SCHEMES = ("symmetric", "asymmetric")
+CLIPPINGS = ("min_max", "percentile", "mse")
+MOST = 99.9  # percent of weights that the slider prunes at most
 FLOAT = 32  # the choice that means: not quantized
-METHOD_HELP = "Random pruning is the control: a method that does not beat it has learned nothing."
-SCOPE_HELP = (
-    "Together: one threshold for all layers. Alike: each layer loses the same fraction. "
-    "One layer: an exception for the layer on the right, which wins over the others."
+METHOD_HELP = (
+    "magnitude: the smallest weights first. random: the control, the same fraction of each layer; "
+    "a method that does not beat it has learned nothing."
 )
-SCHEME_HELP = "Symmetric: levels mirror around 0. Asymmetric: they follow the range of the weights."
-RANGE_HELP = "Which range the levels cover; weights beyond it are clipped to its ends."
+SCOPE_HELP = (
+    "global: one threshold for all layers. layer: each layer loses the same fraction. "
+    "one: an exception for the layer on the right, which wins over the others."
+)
+GRANULARITY_HELP = "How many weights share a scale: an output channel, the tensor, or a group."
+SCHEME_HELP = "symmetric: levels mirror around 0. asymmetric: they follow the range of the weights."
+RANGE_HELP = (
+    "min_max: the levels cover the full range. percentile: all but the largest weights (0.1 % "
+    "unless the recipe says otherwise). mse: the range of least squared error. "
+    "Weights beyond the range are clipped to its ends."
+)
+ECHO_S = 3.0  # how long a browser may send back a value that we have replaced meanwhile
 
 
 def put(key: str, value: object) -> None:
-    """Set a widget's value before it is drawn in this run."""
+    """Set a widget's value before it is drawn in this run, and remember that we did."""
     if st.session_state.get(key) != value:
         st.session_state[key] = value
+        echoes(key).append((value, time.monotonic()))
+
+
+def moved(key: str) -> bool:
+    """Whether a person moved this widget.
+
+    Two controls that show one quantity write into each other. A person who moves one of them fast
+    sends along what the other showed before we wrote into it; that is an echo and no wish.
+    """
+    recent = (v for v, at in echoes(key) if time.monotonic() - at < ECHO_S)
+    if st.session_state[key] in recent:
+        return False
+    echoes(key).clear()
+    return True
+
+
+def echoes(key: str) -> list[tuple[object, float]]:
+    found: list[tuple[object, float]] = st.session_state.setdefault(f"{key}_echoes", [])
+    return found
 
 
 def own_step(recipe: Recipe, kind: str, layers: tuple[str, ...]) -> AnyStep | None:
-    """The step of `kind` that names exactly these layers: the one that a page edits."""
-    return next((s for s in recipe if s.kind == kind and s.layers == layers), None)
+    """The last step of `kind` that names exactly these layers: the one that a page edits."""
+    named = (s for s in reversed(recipe) if s.kind == kind and s.layers == layers)
+    return next(named, None)
 
 
 def choose(
-    label: str, options: dict[str, str], key: str, text: str, *, on_change: Callable[[], None]
-) -> str:
+    label: str, options: tuple[str, ...], key: str, text: str, *, on_change: Callable[[], None]
+) -> None:
     """A row of choices that always has one chosen, the first to begin with."""
-    st.session_state.setdefault(key, next(iter(options)))
-    chosen = st.segmented_control(
+    st.session_state.setdefault(key, options[0])
+    st.segmented_control(
         label,
-        list(options),
+        options,
         key=key,
-        format_func=options.__getitem__,
         required=True,
         bind="query-params",
         on_change=on_change,
         help=text,
     )
-    return chosen or next(iter(options))
 
 
 def choose_layer(current: Current, key: str, *, layers: list[str] | None = None) -> str:
@@ -77,7 +101,7 @@ def choose_layer(current: Current, key: str, *, layers: list[str] | None = None)
 
 
 def set_pruning() -> None:
-    """The callback of method and sparsity; 0 % takes the layers out of pruning."""
+    """The callback of the method: the same sparsity by the other one."""
     sparsity = round(st.session_state.prune_sparsity / 100, 6)
     if not sparsity:
         _set_prune_step(None)
@@ -88,9 +112,16 @@ def set_pruning() -> None:
         _set_prune_step(Prune(sparsity, scope="layer" if alike else "global"))
 
 
+def set_sparsity() -> None:
+    """The callback of the sparsity; 0 % takes the layers out of pruning."""
+    if moved("prune_sparsity"):
+        set_pruning()
+
+
 def set_threshold() -> None:
-    threshold = float(f"{st.session_state.prune_threshold:.6g}")
-    _set_prune_step(Prune(threshold=threshold) if threshold else None)
+    if moved("prune_threshold"):
+        threshold = float(f"{st.session_state.prune_threshold:.6g}")
+        _set_prune_step(Prune(threshold=threshold) if threshold else None)
 
 
 def set_scope() -> None:
@@ -118,7 +149,11 @@ def set_quantization() -> None:
     if bits == FLOAT:
         state.set_recipe(without_step(recipe, "quantize", ALL_LAYERS))
         return
-    step = Quantize(
+    # group size and percentile have no control here: what the recipe says of them stays
+    before = own_step(recipe, "quantize", ALL_LAYERS) or Quantize()
+    assert isinstance(before, Quantize)
+    step = replace(
+        before,
         bits=int(bits),
         scheme=st.session_state.quantize_scheme,
         granularity=st.session_state.quantize_granularity,
@@ -129,20 +164,23 @@ def set_quantization() -> None:
 
 def set_rank() -> None:
     """The callback of the rank; the full rank means: not factorized."""
-    layer, rank = st.session_state.factorize_layer, st.session_state.factorize_rank
-    shape = state.original(st.session_state.model).layers[layer].shape
-    recipe = without_step(state.session_recipe(), "factorize", (layer,))
-    if rank < full_rank(shape):
-        recipe = with_step(state.session_recipe(), Factorize(rank=rank, layers=(layer,)))
-    state.set_recipe(recipe)
+    if moved("factorize_rank"):
+        layer, rank = st.session_state.factorize_layer, st.session_state.factorize_rank
+        full = full_rank(state.original(st.session_state.model).layers[layer].shape)
+        _set_factorization(layer, Factorize(rank=rank) if rank < full else None)
 
 
 def set_energy() -> None:
-    layer, energy = st.session_state.factorize_layer, st.session_state.factorize_energy
-    recipe = without_step(state.session_recipe(), "factorize", (layer,))
-    if energy < 100:
-        step = Factorize(energy=round(energy / 100, 6), layers=(layer,))
-        recipe = with_step(state.session_recipe(), step)
+    """The callback of the energy; all of it means: not factorized."""
+    if moved("factorize_energy"):
+        layer, energy = st.session_state.factorize_layer, st.session_state.factorize_energy
+        step = Factorize(energy=round(energy / 100, 6)) if energy < 100 else None
+        _set_factorization(layer, step)
+
+
+def _set_factorization(layer: str, step: Factorize | None) -> None:
+    names = state.original(st.session_state.model).layers
+    recipe = with_layer_step(state.session_recipe(), "factorize", layer, step, names)
     state.set_recipe(recipe)
 
 
@@ -163,18 +201,18 @@ def show_pruning(current: Current, cuts: dict[str, Cut]) -> str:
     if st.session_state.prune_scope == "one":
         shown = {layer: cuts[layer]}
         step = own_step(current.recipe, "prune", (layer,))
-    put("prune_sparsity", round(100 * _sparsity(step, current, shown), 1))
+    put("prune_sparsity", min(MOST, round(100 * _sparsity(step, current, shown), 1)))
     put("prune_threshold", _threshold(step, layer, shown))
     sparsity, threshold = st.columns([3, 1], vertical_alignment="bottom")
     sparsity.slider(
         "Sparsity, % of weights set to zero",
         0.0,
-        99.9,
+        MOST,
         step=0.1,
         format="%.1f %%",
         key="prune_sparsity",
         bind="query-params",
-        on_change=set_pruning,
+        on_change=set_sparsity,
         help="The fraction of weights that becomes zero, the smallest magnitudes first.",
     )
     threshold.number_input(
@@ -220,13 +258,12 @@ def show_quantization(current: Current) -> None:
         put("quantize_clipping", step.clipping)
     put("quantize_bits", step.bits if isinstance(step, Quantize) else FLOAT)
     st.select_slider(
-        "Bits",
+        "Bits of a weight, 32 means not quantized",
         [*BITS, FLOAT],
         key="quantize_bits",
-        format_func=lambda bits: "fp32" if bits == FLOAT else str(bits),
         bind="query-params",
         on_change=set_quantization,
-        help="A weight gets one of 2ᵏ codes. fp32, at the right end, leaves the weights alone.",
+        help="A weight gets one of 2ᵏ codes. 32, at the right end, leaves the weights alone.",
     )
     with st.container(horizontal=True):
         for label, options, key, text in (
@@ -247,9 +284,11 @@ def show_factorization(current: Current, layer: str) -> int:
     stored = current.compressed.layers[layer]
     full = full_rank(stored.layer.shape)
     rank = stored.rank or full
-    energy = float(energy_curve(stored.layer.profile.spectrum)[rank - 1])
+    step = step_for(current.recipe, "factorize", layer)
+    kept = float(energy_curve(stored.layer.profile.spectrum)[rank - 1])
+    asked = step.energy if isinstance(step, Factorize) and step.energy else kept
     put("factorize_rank", rank)
-    put("factorize_energy", math.floor(1000 * energy) / 10)
+    put("factorize_energy", round(100 * asked, 1) if stored.rank else 100.0)
     left, right = st.columns(2)
     left.slider(
         f"Rank r, full rank {full} means not factorized",

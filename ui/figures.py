@@ -38,33 +38,40 @@ def figure(colors: Palette, *, x: str, y: str, height: int = HEIGHT, **layout: A
     return shown
 
 
-def weight_histogram(
-    counts: Array, edges: Array, colors: Palette, *, threshold: float = 0.0, log: bool = True
+def pruning_histogram(
+    kept: Array, pruned: Array, edges: Array, colors: Palette, *, threshold: float | None
 ) -> go.Figure:
-    """Counts of w; the band within ±threshold in the colour of the pruned, with its two lines."""
-    centres = (edges[:-1] + edges[1:]) / 2
-    pruned = np.abs(centres) <= threshold
-    shown = figure(colors, x="weight w", y="weights per bin" + (" (log)" if log else ""))
-    for name, mask, color in (
-        ("kept", ~pruned, colors.kept),
-        ("pruned", pruned, colors.pruned),
-    ):
-        shown.add_bar(
-            x=centres[mask].astype(np.float32),
-            y=counts[mask],
-            width=float(edges[1] - edges[0]),
-            marker={"color": color, "line": {"width": 0}},
-            name=name,
-            hovertemplate="w = %{x:.4f}<br>%{y:,} weights<extra>" + name + "</extra>",
-        )
-    if threshold > 0:
-        for at, text in ((-threshold, "−t"), (threshold, "t")):
-            shown.add_vline(
-                x=at, line={"color": colors.text, "dash": "dash", "width": 1}, annotation_text=text
-            )
-    shown.update_layout(bargap=0, barmode="overlay")
-    shown.update_yaxes(type="log" if log else "linear", rangemode="tozero")
+    """Counts of w (log), kept and pruned stacked in their colours; lines at ±threshold if given."""
+    shown = figure(colors, x="weight w", y="weights per bin (log)")
+    add_bins(shown, kept, edges, name="kept", color=colors.kept)
+    if pruned.any():
+        add_bins(shown, pruned, edges, name="pruned", color=colors.pruned)
+    for at, text in ((-threshold, "−t"), (threshold, "+t")) if threshold else ():
+        line = {"color": colors.text, "dash": "dash", "width": 1}
+        shown.add_vline(x=at, line=line, annotation_text=text, annotation_position="top left")
+    shown.update_layout(bargap=0, barmode="stack", showlegend=True)
+    shown.update_yaxes(type="log")
     return shown
+
+
+def weight_histogram(counts: Array, edges: Array, colors: Palette) -> go.Figure:
+    """Counts of w of a layer as it was trained."""
+    shown = figure(colors, x="weight w", y="weights per bin")
+    add_bins(shown, counts, edges, name="original", color=colors.original)
+    shown.update_layout(bargap=0)
+    return shown
+
+
+def add_bins(shown: go.Figure, counts: Array, edges: Array, *, name: str, color: str) -> None:
+    """The bars of a histogram, bin by bin."""
+    shown.add_bar(
+        x=((edges[:-1] + edges[1:]) / 2).astype(np.float32),
+        y=counts,
+        width=float(edges[1] - edges[0]),
+        marker={"color": color, "line": {"width": 0}},
+        name=name,
+        hovertemplate="%{x:.4f}<br>%{y:,} weights<extra>" + name + "</extra>",
+    )
 
 
 def levels_histogram(
@@ -74,14 +81,7 @@ def levels_histogram(
     limit = float(max(np.abs(weights).max(), abs(low), abs(high))) * 1.05 or 1.0
     counts, edges = np.histogram(weights, bins=101, range=(-limit, limit))
     shown = figure(colors, x="weight w", y="weights per bin")
-    shown.add_bar(
-        x=((edges[:-1] + edges[1:]) / 2).astype(np.float32),
-        y=counts,
-        width=float(edges[1] - edges[0]),
-        marker={"color": colors.original, "line": {"width": 0}},
-        name="original weights",
-        hovertemplate="w = %{x:.4f}<br>%{y:,} weights<extra></extra>",
-    )
+    add_bins(shown, counts, edges, name="original weights", color=colors.original)
     shown.add_scatter(
         x=levels.astype(np.float32),
         y=np.zeros(len(levels)),
@@ -102,9 +102,15 @@ def levels_histogram(
 
 
 def layer_bars(
-    names: Sequence[str], values: Sequence[float], colors: Palette, *, x: str, color: str
+    names: Sequence[str],
+    values: Sequence[float | None],
+    colors: Palette,
+    *,
+    x: str,
+    color: str,
+    limit: float | None = None,
 ) -> go.Figure:
-    """One horizontal bar a layer, the first layer on top, its value written beside it."""
+    """One horizontal bar a layer, the first on top; None has no bar, `limit` ends the axis."""
     shown = figure(colors, x=x, y="", height=max(180, 70 + 34 * len(names)))
     shown.add_bar(
         x=list(values),
@@ -117,6 +123,7 @@ def layer_bars(
         hovertemplate="%{y}: %{x:.2f}<extra></extra>",
     )
     shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
+    shown.update_xaxes(range=None if limit is None else [0, limit])
     return shown
 
 
@@ -174,13 +181,7 @@ def mask_picture(density: Array, colors: Palette) -> go.Figure:
 def error_histogram(counts: Array, edges: Array, colors: Palette) -> go.Figure:
     """How far the compressed weights lie from the original ones."""
     shown = figure(colors, x="error w′ − w", y="weights per bin")
-    shown.add_bar(
-        x=((edges[:-1] + edges[1:]) / 2).astype(np.float32),
-        y=counts,
-        width=float(edges[1] - edges[0]),
-        marker={"color": colors.compressed, "line": {"width": 0}},
-        hovertemplate="error %{x:.5f}<br>%{y:,} weights<extra></extra>",
-    )
+    add_bins(shown, counts, edges, name="error", color=colors.compressed)
     shown.update_layout(bargap=0)
     return shown
 
@@ -344,10 +345,15 @@ CURVES = {  # colour role, dash and marker: three ways to tell the curves apart
 }
 
 
+MARKS: dict[str, dict[str, Any]] = {
+    "original": {"symbol": "star", "size": 15},
+    "present recipe": {"symbol": "circle-open", "size": 18, "line": {"width": 3}},
+}
+
+
 def trade_off_plane(
     curves: Mapping[str, Sequence[dict[str, Any]]],
-    present: dict[str, Any] | None,
-    original: dict[str, Any],
+    singles: Mapping[str, Sequence[dict[str, Any]]],
     colors: Palette,
 ) -> go.Figure:
     """Accuracy against real bytes (log), a curve a method, whiskers for the 95 % interval.
@@ -365,24 +371,10 @@ def trade_off_plane(
             line={"color": color, "dash": dash, "width": 2},
             marker={"symbol": symbol, "size": 9, "color": color},
         )
-    shown.add_scatter(
-        **_points([original]),
-        name="original",
-        mode="markers",
-        marker={"symbol": "star", "size": 15, "color": colors.text},
-    )
-    if present:
-        shown.add_scatter(
-            **_points([present]),
-            name="present recipe",
-            mode="markers",
-            marker={
-                "symbol": "circle-open",
-                "size": 18,
-                "color": colors.text,
-                "line": {"width": 3},
-            },
-        )
+    for name, rows in singles.items():
+        if rows:
+            marker = {**MARKS[name], "color": colors.text}
+            shown.add_scatter(**_points(rows), name=name, mode="markers", marker=marker)
     shown.update_xaxes(type="log", dtick="D2")
     shown.update_yaxes(tickformat=".1%", range=None if curves else [0, 1.05])
     shown.update_layout(clickmode="event+select", hovermode="closest")

@@ -242,7 +242,10 @@ async def static_file(request: Request) -> Response:
         # them for every graph; the plain address they may keep.
         return RedirectResponse(name, headers=PRIVATE)
     path = NETRON_FOLDER / name
-    return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=PUBLIC)
+    media_type = MEDIA_TYPES[path.suffix]
+    if name == "view.js":
+        return Response(_view_script(), media_type=media_type, headers=PUBLIC)
+    return FileResponse(path, media_type=media_type, headers=PUBLIC)
 
 
 async def themed_stylesheet(request: Request) -> Response:
@@ -288,6 +291,13 @@ def _viewer_html(name: str, token: str, theme: str) -> str:
     if theme:
         page = page.replace('href="grapher.css"', f'href="{theme}/grapher.css"')
     return page.replace("<head>\n", f"<head>\n{metas}", 1)
+
+
+@cache
+def _view_script() -> str:
+    """Netron's view without its grab for the focus, which scrolls the page around the frame."""
+    text = (NETRON_FOLDER / "view.js").read_text(encoding="utf-8")
+    return text.replace("element.focus();", "")
 
 
 @cache

@@ -12,12 +12,16 @@ from torch import Tensor
 
 from compress_core import MODELS, DataError, Recipe, load_dataset
 from compress_core.data import IDX_DATASETS, Dataset, download
+from compress_core.methods.step import ALL_LAYERS
+from compress_core.recipe import winning_steps
 from ui import state, words
 from ui.state import Current
 
 # No option of Streamlit keeps an element in view while the page scrolls.
 STICKY_STRIP = """<style>
-div:has(> .st-key-strip) { position: sticky; top: 3.75rem; z-index: 100; }
+@media (min-width: 640px) {
+  div:has(> .st-key-strip) { position: sticky; top: 3.75rem; z-index: 100; }
+}
 .st-key-strip { background: light-dark(#FFFFFF, #12161B); }
 </style>"""
 Columns = Mapping[str, Any]  # a name and its values, any kind of array
@@ -47,7 +51,7 @@ def sidebar() -> None:
         error = state.recipe_error()
         if error:
             st.error(f"{error}. The last recipe that could be read is shown.", title="Not a recipe")
-        if state.has_data(model):
+        if not state.data_problem(model):
             _exact_toggle(model)
 
 
@@ -71,6 +75,7 @@ def _recipe_list(recipe: Recipe) -> None:
         "Start over",
         key="start_over",
         icon=":material/restart_alt:",
+        help="Takes all steps out of the recipe.",
         on_click=state.set_recipe,
         args=((),),
     )
@@ -98,7 +103,12 @@ def notices(current: Current) -> None:
     for text in st.session_state.notices:
         st.warning(text, icon=":material/link_off:")
     if st.session_state.notices:
-        st.button("Dismiss", key="dismiss_notices", on_click=st.session_state.notices.clear)
+        st.button(
+            "Dismiss",
+            key="dismiss_notices",
+            help="Takes these notices away.",
+            on_click=st.session_state.notices.clear,
+        )
     for refusal in current.refusals:
         st.error(
             f"{refusal.reason}. The other steps are shown without it.",
@@ -114,23 +124,23 @@ def metrics_strip(current: Current) -> Any:
     size = current.size
     st.html(STICKY_STRIP)
     with st.container(border=True, key="strip"):
-        columns = st.columns([1.5, 1.2, 0.9, 0.9, 1.1])
+        columns = st.columns([1.6, 1.1, 0.9, 1, 1])
         columns[1].metric(
             "Size",
             words.byte_size(size.stored_bytes),
-            delta_description=f"real file, of {words.byte_size(size.original_bytes)}",
+            delta_description=f"of {words.byte_size(size.original_bytes)}",
             help=f"{size.stored_bytes:,} bytes, header included: the file that Combine downloads.",
         )
         columns[2].metric(
             "Ratio",
-            f"{size.compression_ratio:.2f}×",
-            delta_description="original / stored",
+            words.ratio(size.compression_ratio),
+            delta_description="smaller" if size.compression_ratio > 1 else "larger",
             help="Original bytes (dense fp32 safetensors) / stored bytes.",
         )
         columns[3].metric(
             "Sparsity",
             words.percent(size.sparsity),
-            delta_description="of weights are 0",
+            delta_description="zeros",
             help="Zeros among the stored weights of the compressible layers.",
         )
         unchanged = size.macs == size.original_macs
@@ -146,8 +156,8 @@ def metrics_strip(current: Current) -> Any:
 
 def fill_accuracy(slot: Any, current: Current) -> None:
     """Measure, after the page is drawn, and show the accuracy with interval and change."""
-    if not state.has_data(current.model):
-        slot.metric("Accuracy", "—", delta_description="test images not on this machine")
+    if state.data_problem(current.model):
+        slot.metric("Accuracy", "—", delta_description="no test images")
         return
     n = state.image_count(current.model)
     found, change = state.accuracy(current.model, current.recipe, n)
@@ -181,30 +191,40 @@ def chart(figure: go.Figure, key: str, title: str, table: Columns, **options: An
 
 
 def heading(title: str, sentence: str, formula: str) -> None:
-    """A page's title, its one sentence and its one formula."""
+    """A page's title, its one sentence, and its one formula, which wraps where it is narrow."""
     st.title(title, anchor=False)
-    text, math = st.columns([3, 2], vertical_alignment="center")
-    text.markdown(sentence)
-    math.latex(formula)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(sentence, width=560)
+        st.latex(formula, width="content")
+
+
+def exceptions(current: Current, kind: str) -> None:
+    """A line on the layers that have a step of their own, which a page's controls do not show."""
+    steps = winning_steps(current.recipe, kind, current.original.layers)
+    own = {name: step for name, step in steps.items() if step.layers != ALL_LAYERS}
+    if own:
+        listed = "; ".join(f"{name}: {words.describe(step)}" for name, step in own.items())
+        st.caption(f"With a step of their own: {listed}.")
 
 
 def needs_data(model: str) -> bool:
-    """True, with the remedy on the page, where the test images are not on this machine."""
-    if state.has_data(model):
+    """True, with the remedy on the page, where the test images cannot be read on this machine."""
+    problem = state.data_problem(model)
+    if problem is None:
         return False
-    name = state.dataset_name(model)
-    files = IDX_DATASETS[name]
-    try:
-        load_dataset(name)
-    except DataError as error:
-        st.warning(str(error), title=f"{files.title} is not on this machine")
+    files = IDX_DATASETS[state.dataset_name(model)]
+    st.warning(problem, title=f"{files.title} cannot be read on this machine")
     if st.button(
-        f"Download {files.title} ({files.download_bytes / 1e6:.0f} MB)", icon=":material/download:"
+        f"Download {files.title} ({files.download_bytes / 1e6:.0f} MB)",
+        key="download_data",
+        icon=":material/download:",
+        help="The official files, into your user's cache; checked by their checksums.",
     ):
         bar = st.progress(0.0, text="Connecting…")
         try:
-            download(name, lambda file, done: _move(bar, file, done))
+            download(files.folder, lambda file, done: _move(bar, file, done))
         except DataError as error:
+            bar.empty()
             st.error(str(error), title="The download failed")
         else:
             st.rerun()

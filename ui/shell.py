@@ -55,7 +55,11 @@ navigation = st.navigation(
 )
 panels.sidebar()
 current = state.current()
-panels.notices(current)
 accuracy_slot = panels.metrics_strip(current)
+panels.notices(current)
+slow = navigation.url_path == "trade_offs"  # a sweep: the strip must not wait for its end
+if slow:
+    panels.fill_accuracy(accuracy_slot, current)
 navigation.run()
-panels.fill_accuracy(accuracy_slot, current)
+if not slow:  # the page's own pictures first
+    panels.fill_accuracy(accuracy_slot, current)

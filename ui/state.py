@@ -15,9 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress_core import MODELS, Original, Recipe, Report, compress, load_dataset, load_model
+from compress_core import (
+    MODELS,
+    DataError,
+    Original,
+    Recipe,
+    Report,
+    compress,
+    load_dataset,
+    load_model,
+)
 from compress_core.compressed import Compressed
-from compress_core.data import Dataset, is_available
+from compress_core.data import Dataset
 from compress_core.measurement.accuracy import (
     Accuracy,
     PairedDifference,
@@ -33,6 +42,7 @@ from ui.words import read_recipe, recipe_text
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_MODEL = "digits-cnn"
+MAX_POINTS = 4000  # of the trade-off plane, all models together
 SUBSET = 2000  # images measured at once; the whole test set where it is smaller, or on demand
 
 torch.set_num_threads(1)  # one server, many sessions: a second thread slows both (DESIGN, trap 10)
@@ -126,8 +136,13 @@ def dataset_name(model: str) -> str:
     return MODELS[model].dataset
 
 
-def has_data(model: str) -> bool:
-    return is_available(dataset_name(model))
+def data_problem(model: str) -> str | None:
+    """Why the test images of a model cannot be read, with the remedy; None if they can."""
+    try:
+        load_dataset(dataset_name(model))
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def image_count(model: str) -> int:
@@ -196,6 +211,8 @@ class Points:
             report = measure(made, test_images(model, n), baseline=baseline)
             with self._lock:
                 self._reports[model, recipe] = report
+                while len(self._reports) > MAX_POINTS:
+                    del self._reports[next(iter(self._reports))]
         return report
 
 

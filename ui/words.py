@@ -17,6 +17,11 @@ def interval(low: float, high: float) -> str:
     return f"{percent(low)} … {percent(high)}"
 
 
+def ratio(value: float) -> str:
+    """Two digits, but three near 1, where a header decides."""
+    return f"{value:.3f}×" if 0.99 < value < 1.01 else f"{value:.2f}×"
+
+
 def byte_size(count: float) -> str:
     """Decimal units, as files are sold: 41.2 KB is 41,200 bytes."""
     if count < 1000:
@@ -37,18 +42,18 @@ def shape(sizes: tuple[int, ...]) -> str:
 
 def describe(step: AnyStep) -> str:
     """A step in a few words: "prune 90 % of all weights, smallest first"."""
-    where = "" if step.layers == ALL_LAYERS else f" in {', '.join(step.layers)}"
-    return f"{_action(step)}{where}"
+    everywhere = step.layers == ALL_LAYERS
+    where = "" if everywhere else f" in {', '.join(step.layers)}"
+    return f"{_action(step, everywhere=everywhere)}{where}"
 
 
-def _action(step: AnyStep) -> str:
+def _action(step: AnyStep, *, everywhere: bool) -> str:
     match step:
         case RandomPrune():
             return f"prune {percent(step.sparsity)} at random"
         case Prune(sparsity=float() as sparsity):
-            return f"prune {percent(sparsity)} " + (
-                "globally" if step.scope == "global" else "of each layer"
-            )
+            scope = "globally" if step.scope == "global" else "of each layer"
+            return f"prune {percent(sparsity)}" + (f" {scope}" if everywhere else "")
         case Prune(threshold=float() as threshold):
             return f"prune |w| ≤ {threshold:.4g}"
         case Prune():
@@ -60,7 +65,14 @@ def _action(step: AnyStep) -> str:
         case Factorize():
             return "factorize at break-even"
         case Quantize():
-            return f"quantize to {step.bits} bit, {step.scheme}, per {step.granularity}"
+            shared = (
+                f"group of {step.group_size}" if step.granularity == "group" else step.granularity
+            )
+            text = f"quantize to {step.bits} bit, {step.scheme}, per {shared}"
+            if step.clipping == "min_max":
+                return text
+            clipped = "least error" if step.clipping == "mse" else f"{step.percentile:g} %"
+            return f"{text}, clipped at {clipped}"
 
 
 def recipe_text(recipe: Recipe) -> str:

@@ -35,7 +35,8 @@ def layer_macs(model: nn.Module, example: Tensor) -> dict[str, int]:
         def hook(module: nn.Module, inputs: Any, named: dict[str, Any], output: Any) -> None:
             named_inputs = (named[name] for name in ("query", "key", "value") if name in named)
             tensors = (*inputs, *named_inputs)
-            macs[path] = macs.get(path, 0) + _macs(module, tensors, output) // len(example)
+            for name, count in _macs(path, module, tensors, output).items():
+                macs[name] = macs.get(name, 0) + count // len(example)
 
         return hook
 
@@ -48,16 +49,16 @@ def layer_macs(model: nn.Module, example: Tensor) -> dict[str, int]:
     return macs
 
 
-def _macs(module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> int:
-    if isinstance(module, nn.MultiheadAttention):
+def _macs(path: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> dict[str, int]:
+    if isinstance(module, nn.MultiheadAttention):  # it reads out_proj's weight, never calls it
         tokens = [tensor.numel() // tensor.shape[-1] for tensor in inputs[:3]]
-        projections = [tokens[0] * module.embed_dim**2 * 2]  # of the queries, and of the output
-        for count, width in zip(tokens[1:], (module.kdim, module.vdim), strict=True):
-            projections.append(count * module.embed_dim * width)
-        return sum(projections)
+        widths = (module.embed_dim, module.kdim, module.vdim)
+        projected = sum(n * width for n, width in zip(tokens, widths, strict=True))
+        out = f"{path}.out_proj".lstrip(".")
+        return {path: projected * module.embed_dim, out: tokens[0] * module.embed_dim**2}
     weight = module.weight
     assert isinstance(weight, Tensor)
-    return int(output.numel() * weight[0].numel())
+    return {path: int(output.numel() * weight[0].numel())}
 
 
 def macs_by_layer(model: nn.Module, original: Original) -> dict[str, int]:

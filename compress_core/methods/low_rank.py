@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -37,7 +38,7 @@ class Factorize:
             check_whole("rank", self.rank, low=1, high=2**31, remedy="rank 1 is the thinnest pair")
         if self.energy is not None:
             check_number(
-                "energy", self.energy, low=1e-6, high=1.0000001, remedy="0.9 keeps 90 % of Σσ²"
+                "energy", self.energy, low=1e-6, high=1, closed=True, remedy="0.9 keeps 90 % of Σσ²"
             )
         check_layers(self.layers)
 
@@ -119,6 +120,14 @@ def join(first: Tensor, second: Tensor) -> Tensor:
 
 def factor_pair(module: nn.Module, rank: int) -> nn.Sequential:
     """The pair of modules that replaces `module`, weights unset; the bias goes to the second."""
+    with torch.device("meta"):  # no memory, and no draw from the global random generator
+        pair = _factor_pair(module, rank)
+    if isinstance(module.bias, Tensor):
+        pair[1].bias = nn.Parameter(module.bias.detach(), requires_grad=False)
+    return pair.eval()
+
+
+def _factor_pair(module: nn.Module, rank: int) -> nn.Sequential:
     first: nn.Module
     second: nn.Module
     if isinstance(module, nn.Linear):
@@ -138,9 +147,7 @@ def factor_pair(module: nn.Module, rank: int) -> nn.Sequential:
         second = type(module)(rank, module.out_channels, 1, bias=module.bias is not None)
     else:
         raise TypeError(f"{type(module).__name__} has no factor pair")
-    if module.bias is not None:
-        second.bias = nn.Parameter(module.bias.detach(), requires_grad=False)
-    return nn.Sequential(first, second).eval()
+    return nn.Sequential(first, second)
 
 
 def parameter_count(shape: tuple[int, ...], rank: int) -> int:

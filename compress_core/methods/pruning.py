@@ -4,7 +4,7 @@ Every step becomes a count per tensor first, so that "90 %" means exactly round(
 ties included, and one moved slider changes only the tensors whose count changed.
 """
 
-import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -20,7 +20,7 @@ from compress_core.methods.step import (
     check_number,
     check_whole,
 )
-from compress_core.weights import Profile, counts_below
+from compress_core.weights import LARGEST, Profile, counts_below
 
 Scope = Literal["global", "layer"]
 Counts = dict[str, tuple[int, ...]]  # how many weights to prune, for each tensor of each layer
@@ -55,7 +55,7 @@ class Prune:
         for name, value in (("threshold", self.threshold), ("sigmas", self.sigmas)):
             if value is not None:
                 check_number(
-                    name, value, low=0, high=math.inf, remedy="it is compared with magnitudes"
+                    name, value, low=0, high=LARGEST, remedy="it is compared with magnitudes"
                 )
         check_choice("scope", self.scope, ("global", "layer"))
         check_layers(self.layers)
@@ -86,11 +86,6 @@ def check_sparsity(sparsity: float) -> None:
     )
 
 
-def magnitude_mask(weight: Tensor, threshold: float) -> Tensor:
-    """mask = |w| > t, True = kept, in the shape of the weight."""
-    return weight.abs() > threshold
-
-
 def smallest_mask(weight: Tensor, count: int, threshold: float) -> Tensor:
     """Keep all but the `count` smallest |w|; of equal ones the first in memory are pruned first.
 
@@ -107,6 +102,11 @@ def smallest_mask(weight: Tensor, count: int, threshold: float) -> Tensor:
     return mask
 
 
+def seed_for(seed: int, tensor: str) -> int:
+    """A seed of its own for each tensor: layers of one size must not get the same mask."""
+    return zlib.crc32(f"{seed} {tensor}".encode())
+
+
 def random_mask(weight: Tensor, count: int, seed: int) -> Tensor:
     """Keep all but `count` weights drawn without replacement."""
     order = torch.randperm(weight.numel(), generator=torch.Generator().manual_seed(seed))
@@ -116,28 +116,46 @@ def random_mask(weight: Tensor, count: int, seed: int) -> Tensor:
 
 
 def plan_prune(step: Prune, profiles: Mapping[str, Sequence[Profile]]) -> Counts:
-    """How many weights `step` prunes of each tensor of each layer it names."""
+    """How many weights `step` prunes of each tensor of each layer it names.
+
+    Raises ValueError where a threshold would prune every weight that the step names.
+    """
     if step.sparsity is None:
-        return {
+        counts = {
             name: tuple(profile.count_below(_threshold(step, name, profile)) for profile in parts)
             for name, parts in profiles.items()
         }
+        _check_some_left(step, counts, profiles)
+        return counts
     if step.scope == "layer":
         return _fraction_of_each(step.sparsity, profiles)
     flat = [profile for parts in profiles.values() for profile in parts]
-    counts = iter(global_counts(flat, step.sparsity))
-    return {name: tuple(next(counts) for _ in parts) for name, parts in profiles.items()}
+    split = iter(global_counts(flat, step.sparsity))
+    return {name: tuple(next(split) for _ in parts) for name, parts in profiles.items()}
 
 
 def plan_random(step: RandomPrune, profiles: Mapping[str, Sequence[Profile]]) -> Counts:
     return _fraction_of_each(step.sparsity, profiles)
 
 
+def _check_some_left(
+    step: Prune, counts: Counts, profiles: Mapping[str, Sequence[Profile]]
+) -> None:
+    flat = [profile for parts in profiles.values() for profile in parts]
+    if sum(map(sum, counts.values())) < sum(profile.weight.numel() for profile in flat):
+        return
+    largest = max(profile.threshold_at(profile.weight.numel()) for profile in flat)
+    given = f"threshold={step.threshold:g}" if step.sigmas is None else f"sigmas={step.sigmas:g}"
+    raise ValueError(
+        f"{given} prunes every weight of {', '.join(counts)}; the largest magnitude is "
+        f"{largest:.4g}: stay below it"
+    )
+
+
 def _fraction_of_each(sparsity: float, profiles: Mapping[str, Sequence[Profile]]) -> Counts:
-    return {
-        name: tuple(round(sparsity * profile.weight.numel()) for profile in parts)
-        for name, parts in profiles.items()
-    }
+    sizes = {name: [p.weight.numel() for p in parts] for name, parts in profiles.items()}
+    # below 100 % one weight is left, also of a layer so small that the fraction rounds to all
+    return {n: tuple(min(round(sparsity * k), k - 1) for k in ks) for n, ks in sizes.items()}
 
 
 def _threshold(step: Prune, name: str, profile: Profile) -> float:
@@ -183,11 +201,12 @@ def _from_bits(bits: int) -> float:
     return float(np.array(bits, np.int32).view(np.float32))
 
 
-def prune(step: Prune | RandomPrune, weight: Tensor, count: int, threshold: float) -> Tensor:
-    """`weight` with `count` of its entries set to +0; the input is untouched."""
-    mask = (
-        random_mask(weight, count, step.seed)
-        if isinstance(step, RandomPrune)
-        else smallest_mask(weight, count, threshold)
-    )
-    return torch.where(mask, weight, 0.0)
+def prune_smallest(profile: Profile, count: int) -> Tensor:
+    """The weight with its `count` smallest magnitudes set to +0; the input is untouched."""
+    mask = smallest_mask(profile.weight, count, profile.threshold_at(count))
+    return torch.where(mask, profile.weight, 0.0)
+
+
+def prune_random(profile: Profile, count: int, seed: int) -> Tensor:
+    """The weight with `count` entries, drawn by seed, set to +0; the input is untouched."""
+    return torch.where(random_mask(profile.weight, count, seed), profile.weight, 0.0)

@@ -5,7 +5,7 @@ one (±127 at 8 bits), so that the levels mirror; at 1 bit only {-scale, 0} is l
 is why binary networks use sign·mean|w| instead of this formula.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -55,7 +55,12 @@ class Quantize:
         check_choice("granularity", self.granularity, ("tensor", "channel", "group"))
         check_choice("clipping", self.clipping, ("min_max", "percentile", "mse"))
         check_number(
-            "percentile", self.percentile, low=50, high=100.000001, remedy="99.9 clips one in 1,000"
+            "percentile",
+            self.percentile,
+            low=50,
+            high=100,
+            closed=True,
+            remedy="99.9 clips one in 1,000",
         )
         check_whole("group_size", self.group_size, low=2, high=2**31, remedy="32 is usual")
         check_layers(self.layers)
@@ -123,6 +128,8 @@ def choose_qparams(low: Tensor, high: Tensor, bits: int, scheme: Scheme) -> tupl
 def quantize(weight: Tensor, step: Quantize) -> Quantized:
     """Quantize a weight (out, …); codes keep its shape. The input is untouched."""
     matrix = as_matrix(weight)
+    # a group is at most a row: a larger one would only be padding
+    step = replace(step, group_size=max(2, min(step.group_size, matrix.shape[1])))
     rows = _rows(matrix, step)  # (rows, columns): one range a row, padded with zeros
     low, high = weight_range(rows, step)
     scale, zero_point = choose_qparams(low, high, step.bits, step.scheme)

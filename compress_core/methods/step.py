@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import ClassVar, Protocol
 
 ALL_LAYERS = ("*",)
+SEPARATORS = ",|;"
 
 
 class Step(Protocol):
@@ -23,15 +24,23 @@ def check_layers(patterns: tuple[str, ...]) -> None:
         raise ValueError(
             f"layers={patterns!r}: name at least one layer or pattern, such as ('fc*',)"
         )
+    for pattern in patterns:
+        if pattern != pattern.strip() or set(pattern) & set(SEPARATORS):
+            raise ValueError(
+                f"layers={pattern!r}: a pattern must not have outer spaces or {SEPARATORS}, which "
+                "separate steps, fields and patterns in a recipe's text; write ? in their place"
+            )
 
 
-def check_number(name: str, value: float, *, low: float, high: float, remedy: str) -> None:
-    """Raise ValueError unless low <= value < high."""
+def check_number(
+    name: str, value: float, *, low: float, high: float, remedy: str, closed: bool = False
+) -> None:
+    """Raise ValueError unless low <= value < high, or <= high where the range is `closed`."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or (isinstance(value, float) and math.isnan(value)):
         raise ValueError(f"{name}={value!r} is no number; {remedy}")
-    if not low <= value < high:
-        rule = f"at least {low:g} and below {high:g}" if high < math.inf else f"at least {low:g}"
+    if not (low <= value < high or (closed and value == high)):
+        rule = f"at least {low:g} and {'at most' if closed else 'below'} {high:g}"
         shown = f"{value:g}" if isinstance(value, float) else value  # :g overflows on huge integers
         raise ValueError(f"{name}={shown} must be {rule}; {remedy}")
 
@@ -57,12 +66,14 @@ def matching(patterns: tuple[str, ...], names: Iterable[str]) -> set[str]:
     Raises ValueError for a pattern that matches no name: a step without effect is a mistake.
     """
     names = tuple(names)
-    found: set[str] = set()
     for pattern in patterns:
-        matched = {name for name in names if fnmatchcase(name, pattern)}
-        if not matched:
+        if not any(names_layer((pattern,), name) for name in names):
             raise ValueError(
                 f"layers={pattern!r} matches no layer; the model has {', '.join(names)}"
             )
-        found |= matched
-    return found
+    return {name for name in names if names_layer(patterns, name)}
+
+
+def names_layer(patterns: tuple[str, ...], name: str) -> bool:
+    """Whether one of the glob patterns matches this layer."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -1,1 +1,1 @@
-"""The stored form of a compressed model: streams, container, ledger."""
+"""The stored form of a compressed model: streams of one weight, container of all."""

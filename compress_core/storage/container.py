@@ -1,12 +1,14 @@
 """The container: one safetensors file that decodes to exactly the weights that were evaluated.
 
 Its metadata holds the header as JSON under "compress_core", and the sha256 of header and tensors
-under "sha256". The README gives the whole format in ten lines; a test pins its bytes.
+under "sha256". The README gives the whole format in twelve lines; a test pins its bytes.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,16 +17,20 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from compress_core.storage.streams import StoredWeight, decode_streams
+from compress_core.storage.streams import StoredWeight, decode_streams, weight_shape
 
 FORMAT_VERSION = 1
 HEADER_KEY = "compress_core"
+# Of all weights together, 1 GiB as float32: a few bytes can code a constant weight of any size, so
+# nothing but this bounds the memory that a hostile file takes.
+MAX_WEIGHTS = 2**28
 # what a well-signed but senseless header can make our own decoders raise
 CONTRADICTIONS = (
     ArithmeticError,
     AssertionError,
     AttributeError,
     LookupError,
+    MemoryError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -68,8 +74,13 @@ def encode(
 ) -> bytes:
     """The bytes of the container: compressed `weights` and the `rest` (biases, norms) as they are.
 
-    `tied` names further state-dict keys of a weight, `recipe` is JSON-ready data.
+    `tied` names further state-dict keys of a weight, `recipe` is JSON-ready data. Raises
+    ContainerError for more than MAX_WEIGHTS weights, and for keys that the file would confuse.
     """
+    _check_count(tuple(weight.values.shape) for weight in weights.values())
+    for name in rest:
+        if name.rpartition(":")[0] in weights:
+            raise ContainerError(f"{name} would be read as a stream of a weight; rename it")
     tensors = {key: tensor.contiguous() for key, tensor in rest.items()}
     for key, weight in weights.items():
         tensors |= {f"{key}:{name}": t for name, t in weight.streams.tensors.items()}
@@ -117,7 +128,8 @@ def decode(raw: bytes) -> Decoded:
         if version == FORMAT_VERSION:
             return _decode(header, tensors)
     except CONTRADICTIONS as error:
-        raise ContainerError(f"header and streams contradict each other: {error}") from error
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise ContainerError(f"header and streams contradict each other: {reason}") from error
     raise ContainerError(
         f"container version {version!r} is not {FORMAT_VERSION}; "
         "decode it with the release that wrote it"
@@ -125,17 +137,39 @@ def decode(raw: bytes) -> Decoded:
 
 
 def _decode(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Decoded:
-    streams: dict[str, dict[str, Tensor]] = {key: {} for key in header["weights"]}
+    model, recipe, entries = header["model"], header["recipe"], header["weights"]
+    tied = header.get("tied", {})
+    lists = all(isinstance(twins, list) for twins in tied.values())
+    if not (isinstance(model, str) and isinstance(recipe, dict) and lists):
+        raise ContainerError("model must be a name, recipe an object, tied an object of lists")
+    _check_count(weight_shape(entry) for entry in entries.values())  # before anything is allocated
+    streams: dict[str, dict[str, Tensor]] = {key: {} for key in entries}
     rest = {}
     for name, tensor in tensors.items():
-        key, colon, stream = name.partition(":")
-        if colon:
+        key, _, stream = name.rpartition(":")  # the last colon: keys may have some of their own
+        if key in streams:
             streams[key][stream] = tensor
         else:
-            rest[key] = tensor
-    weights = {key: decode_streams(entry, streams[key]) for key, entry in header["weights"].items()}
-    tied = {key: tuple(twins) for key, twins in header.get("tied", {}).items()}
-    return Decoded(header["model"], header["recipe"], weights, rest, tied)
+            rest[name] = tensor
+    tied = {key: tuple(twins) for key, twins in tied.items()}
+    _check_keys([*entries, *rest], tied)
+    weights = {key: decode_streams(entry, streams[key]) for key, entry in entries.items()}
+    return Decoded(model, recipe, weights, rest, tied)
+
+
+def _check_count(shapes: Iterable[tuple[int, ...]]) -> None:
+    count = sum(map(math.prod, shapes))
+    if count > MAX_WEIGHTS:
+        raise ContainerError(f"{count} weights are more than the {MAX_WEIGHTS} of one file")
+
+
+def _check_keys(stored: list[str], tied: Mapping[str, tuple[str, ...]]) -> None:
+    """Raise ContainerError unless each key stands for one tensor, a tied one for a stored one."""
+    counts = Counter([*stored, *(twin for twins in tied.values() for twin in twins)])
+    wrong = [key for key, count in counts.items() if count > 1 or not isinstance(key, str)]
+    unknown = sorted(tied.keys() - set(stored))
+    if wrong or unknown:
+        raise ContainerError(f"keys of two tensors, or no names: {wrong}; of no tensor: {unknown}")
 
 
 def _metadata(raw: bytes) -> dict[str, str]:

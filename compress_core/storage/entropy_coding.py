@@ -76,6 +76,8 @@ def decode_symbols(stream: Bytes, alphabet: int, count: int) -> Symbols:
     frequency = table.view("<u2")
     used = np.flatnonzero(frequency).astype(np.int32)
     if used.size == 1:
+        if words.size:
+            raise StreamError(f"a stream of one symbol alone has no words, not {words.size // 4}")
         return np.full(count, used[0], np.int32)
     coder = constriction.stream.stack.AnsCoder(words.view("<u4").astype(np.uint32))
     index = np.asarray(coder.decode(_model(frequency[used]), count))

@@ -11,16 +11,18 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from compress_core.methods.quantization import Quantized, code_range
+from compress_core.methods.quantization import BITS, Quantized, Scheme, code_range
+from compress_core.methods.step import check_choice, check_whole
 from compress_core.storage.entropy_coding import (
     MAX_ALPHABET,
+    Bytes,
     StreamError,
     decode_symbols,
     encode_symbols,
@@ -29,12 +31,10 @@ from compress_core.storage.entropy_coding import (
 )
 from compress_core.weights import Profile
 
-MAX_WEIGHTS = 2**31  # a header that claims more is damaged or hostile
-
 
 @dataclass(frozen=True)
 class Streams:
-    """`header` says how to decode `tensors`; their names follow the weight's key and a dot."""
+    """`header` says how to decode `tensors`; their names follow the weight's key and a colon."""
 
     header: dict[str, Any]
     tensors: dict[str, Tensor]
@@ -113,45 +113,97 @@ def decode_streams(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> 
 
     Raises StreamError, KeyError, TypeError or ValueError when header and tensors do not fit.
     """
-    shape = tuple(int(size) for size in header["shape"])
-    if not 0 < math.prod(shape) <= MAX_WEIGHTS or min(shape) < 1:
-        raise StreamError(f"shape {shape} has no weights, or more than {MAX_WEIGHTS}")
-    return DECODERS[header["encoding"]](header, tensors, shape)
+    check_choice("encoding", header["encoding"], DECODERS)
+    weight = DECODERS[header["encoding"]](header, tensors, weight_shape(header))
+    if not weight.values.isfinite().all():  # of a scale, too, or of one so large that it overflows
+        raise StreamError("the weights hold NaN or infinite values")
+    return weight
+
+
+def weight_shape(header: Mapping[str, Any]) -> tuple[int, ...]:
+    """The shape that a header claims. Raises StreamError if it is none of at least one weight."""
+    shape = tuple(header["shape"])
+    if not shape or any(type(size) is not int or size < 1 for size in shape):
+        raise StreamError(f"shape={list(shape)} must be a list of whole numbers, at least 1 each")
+    return shape
+
+
+def _expect_names(tensors: Mapping[str, Tensor], *names: str) -> None:
+    if tensors.keys() != set(names):
+        raise StreamError(f"the streams are {sorted(tensors)}, not {sorted(names)}")
+
+
+def _expect(
+    tensors: Mapping[str, Tensor], name: str, dtype: torch.dtype, *shapes: tuple[int, ...]
+) -> Tensor:
+    """The stream `name`, of this type and one of these shapes."""
+    tensor = tensors[name]
+    if tensor.dtype != dtype or tuple(tensor.shape) not in shapes:
+        allowed = " or ".join(str(list(shape)) for shape in shapes)
+        raise StreamError(f"{name} is {tensor.dtype} {list(tensor.shape)}, not {dtype} {allowed}")
+    return tensor
+
+
+def _expect_bytes(tensors: Mapping[str, Tensor], name: str) -> Bytes:
+    # of any length: the decoder of the symbols knows which
+    return _expect(tensors, name, torch.uint8, (tensors[name].numel(),)).numpy()
 
 
 def _decode_dense(
     _header: Mapping[str, Any], tensors: Mapping[str, Tensor], shape: tuple[int, ...]
 ) -> StoredWeight:
-    return StoredWeight(Profile(tensors["weight"].view(shape)))
+    _expect_names(tensors, "weight")
+    return StoredWeight(Profile(_expect(tensors, "weight", torch.float32, shape)))
 
 
 def _decode_masked(
     header: Mapping[str, Any], tensors: Mapping[str, Tensor], shape: tuple[int, ...]
 ) -> StoredWeight:
-    stream, count = tensors["mask"].numpy(), math.prod(shape)
+    _expect_names(tensors, "mask", "kept")
+    stream, count = _expect_bytes(tensors, "mask"), math.prod(shape)
     coded = header["encoding"] == "ans_mask"
     symbols = decode_symbols(stream, 2, count) if coded else unpack(stream, 1, count)
     mask = torch.from_numpy(symbols).bool()
     values = torch.zeros(count)
-    values[mask] = tensors["kept"]
+    values[mask] = _expect(tensors, "kept", torch.float32, (int(mask.sum()),))
     return StoredWeight(Profile(values.view(shape)))
 
 
 def _decode_codes(
     header: Mapping[str, Any], tensors: Mapping[str, Tensor], shape: tuple[int, ...]
 ) -> StoredWeight:
-    bits, scheme = int(header["bits"]), header["scheme"]
+    bits, scheme = header["bits"], header["scheme"]
+    check_choice("bits", bits, BITS)
+    check_choice("scheme", scheme, get_args(Scheme))
+    _expect_names(tensors, "codes", "scale", *["zero_point"] * (scheme == "asymmetric"))
     q_min, q_max = code_range(bits, scheme)
-    stream, count = tensors["codes"].numpy(), math.prod(shape)
+    stream, count = _expect_bytes(tensors, "codes"), math.prod(shape)
     coded = header["encoding"] == "ans"
     symbols = (
         decode_symbols(stream, q_max - q_min + 1, count) if coded else unpack(stream, bits, count)
     )
-    scale = tensors["scale"]
-    zero_point = tensors.get("zero_point", torch.zeros_like(scale)).to(torch.int32)
     codes = torch.from_numpy(symbols).add_(q_min).view(shape)
-    quantized = Quantized(codes, scale, zero_point, bits, scheme, header.get("group_size"))
+    group_size, shapes = _groups(header, shape)
+    scale = _expect(tensors, "scale", torch.float32, *shapes)
+    zero_point = torch.zeros_like(scale, dtype=torch.int32)
+    if scheme == "asymmetric":
+        zero_point = _expect(tensors, "zero_point", torch.uint16, tuple(scale.shape)).int()
+    if max(codes.max(), zero_point.max()) > q_max or scale.min() <= 0:
+        raise StreamError(f"a code or zero_point lies above {q_max}, or a scale is not positive")
+    quantized = Quantized(codes, scale, zero_point, bits, scheme, group_size)
     return StoredWeight(Profile(quantized.dequantize()), quantized)
+
+
+def _groups(
+    header: Mapping[str, Any], shape: tuple[int, ...]
+) -> tuple[int | None, list[tuple[int, ...]]]:
+    """The group size and the shapes that scale and zero point may have."""
+    if "group_size" not in header:
+        return None, [(), shape[:1]]
+    check_whole("group_size", header["group_size"], low=1, high=2**31, remedy="32 is usual")
+    inputs = math.prod(shape[1:])
+    group_size = min(header["group_size"], inputs)  # a wider group would only be padding
+    return group_size, [(shape[0], -(-inputs // group_size))]
 
 
 Decoder = Callable[[Mapping[str, Any], Mapping[str, Tensor], tuple[int, ...]], StoredWeight]

@@ -101,6 +101,34 @@ def test_the_slider_is_moved_by_the_keyboard_and_the_address_follows(app: str, p
     expect(metric(page, "Sparsity")).to_have_text("50.1 %")
 
 
+def test_the_address_that_the_app_wrote_is_understood(app: str, page: Page) -> None:
+    visit(page, f"{app}/prune", "Prune")
+    page.get_by_test_id("stButtonGroup").get_by_text("one", exact=True).click()
+    page.get_by_test_id("stButtonGroup").get_by_text("random", exact=True).click()
+    expect(page).to_have_url(re.compile("prune_scope=one"))
+    page.reload()
+    settle(page)
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+    expect(page.get_by_role("radio", name="one", checked=True)).to_be_visible()
+
+
+def test_fast_key_presses_all_count(app: str, page: Page) -> None:
+    visit(page, f"{app}/prune?recipe=prune:sparsity=0.2", "Prune")
+    for _ in range(5):
+        page.get_by_role("slider").first.press("PageUp")
+        page.wait_for_timeout(120)
+    field = page.get_by_role("textbox", name="Recipe as text")
+    expect(field).to_have_value(re.compile(r"^prune:sparsity=0\.[67]"))
+
+
+def test_the_graph_page_does_not_scroll_by_itself(app: str, page: Page) -> None:
+    visit(page, app)
+    page.get_by_test_id("stSidebarNav").get_by_text("Graph", exact=True).click()
+    after = page.locator("iframe[src*='graph-viewer']").nth(1).content_frame
+    expect(after.locator("g.node").first).to_be_visible()
+    assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") == 0
+
+
 def test_the_slider_is_dragged(app: str, page: Page) -> None:
     visit(page, f"{app}/prune", "Prune")
     knob = page.get_by_role("slider").first.bounding_box()

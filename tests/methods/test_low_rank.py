@@ -175,7 +175,7 @@ def test_a_rank_above_the_full_one_names_both_and_the_way_out(digits_cnn: Origin
         ({"rank": 1.5}, ["rank=1.5", "whole number", "thinnest"]),
         ({"rank": True}, ["rank=True", "no number"]),
         ({"energy": 0.0}, ["energy=0", "at least", "0.9 keeps 90 %"]),
-        ({"energy": 1.5}, ["energy=1.5", "below 1", "0.9 keeps 90 %"]),
+        ({"energy": 1.5}, ["energy=1.5", "at most 1", "0.9 keeps 90 %"]),
         ({"rank": 3, "energy": 0.5}, ["rank=3, energy=0.5", "one of them"]),
         ({"layers": ()}, ["layers=()", "at least one", "such as"]),
     ],

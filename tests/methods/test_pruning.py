@@ -18,7 +18,6 @@ from compress_core.methods.pruning import (
     Prune,
     RandomPrune,
     global_counts,
-    magnitude_mask,
     plan_prune,
     plan_random,
     random_mask,
@@ -107,7 +106,7 @@ def test_kept_weights_are_untouched_and_pruned_ones_are_plus_zero(
 def test_a_threshold_prunes_each_layer_by_the_same_magnitude(digits_cnn: Original) -> None:
     masks = kept(digits_cnn, Prune(threshold=0.05))
     for name, layer in digits_cnn.layers.items():
-        assert torch.equal(masks[name], magnitude_mask(layer.weight, 0.05))
+        assert torch.equal(masks[name], layer.weight.abs() > 0.05)
 
 
 def test_sigmas_follow_the_spread_of_each_layer(digits_cnn: Original) -> None:
@@ -136,7 +135,9 @@ def test_ties_never_change_the_count(values: list[float], sparsity: float) -> No
     weight = torch.tensor(values)
     (count,) = plan_prune(Prune(sparsity=sparsity, scope="layer"), {"fc": [Profile(weight)]})["fc"]
     mask = smallest_mask(weight, count, Profile(weight).threshold_at(count))
-    assert int((~mask).sum()) == count == round(sparsity * len(values))
+    # one weight is left where the fraction rounds to all of them
+    expected = min(round(sparsity * len(values)), len(values) - 1)
+    assert int((~mask).sum()) == count == expected
 
 
 @given(tied_values, st.integers(0, 12))

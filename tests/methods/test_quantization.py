@@ -323,7 +323,7 @@ def test_the_textbook_formula_refuses_a_constant() -> None:
         ({"granularity": "row"}, ["granularity='row'", "tensor, channel, group", "choose"]),
         ({"clipping": "max"}, ["clipping='max'", "min_max, percentile, mse", "choose"]),
         ({"percentile": 20}, ["percentile=20", "at least 50", "99.9 clips"]),
-        ({"percentile": 101}, ["percentile=101", "below 100", "99.9 clips"]),
+        ({"percentile": 101}, ["percentile=101", "at most 100", "99.9 clips"]),
         ({"group_size": 1}, ["group_size=1", "at least 2", "32 is usual"]),
         ({"group_size": 2.5}, ["group_size=2.5", "whole number", "32 is usual"]),
         ({"layers": ()}, ["layers=()", "at least one", "such as"]),

@@ -7,20 +7,22 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load, save
-from torch import nn
+from torch import Tensor, nn
 
 from compress_core.compressed import Compressed, compress
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize
+from compress_core.methods.step import Step
 from compress_core.original import Original
-from compress_core.storage.container import ContainerError, decode
+from compress_core.storage.container import ContainerError, _checksum, decode, encode
 
 ROOT = Path(__file__).parents[2]
 HEADER = (
@@ -44,8 +46,42 @@ TINY = tiny().container
 
 def signed(text: str) -> bytes:
     """A safetensors file without tensors whose header text carries its right checksum."""
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return save({}, {"compress_core": text, "sha256": digest})
+    return sign(text, {})
+
+
+def sign(text: str, tensors: dict[str, Tensor]) -> bytes:
+    return save(tensors, {"compress_core": text, "sha256": _checksum(text, tensors)})
+
+
+def one_layer(*recipe: Step) -> bytes:
+    """The file of one layer `fc`, (4, 64), with a bias."""
+    fc = nn.Linear(64, 4)
+    fc.weight.data = torch.randn(4, 64, generator=torch.Generator().manual_seed(0))
+    original = Original(nn.Sequential(OrderedDict(fc=fc)).eval(), (64,))
+    return compress(original, recipe).container
+
+
+FILES = {
+    "dense": one_layer(),
+    "masked": one_layer(Prune(sparsity=0.5)),
+    "symmetric": one_layer(Quantize(bits=3)),
+    "groups": one_layer(Quantize(bits=4, scheme="asymmetric", granularity="group")),
+}
+
+
+def forged(
+    file: str,
+    entry: dict[str, Any],
+    tensors: dict[str, Tensor | None],
+    header: dict[str, Any] | None = None,
+) -> bytes:
+    """The file with other fields of the weight's entry, the tensors and the header, signed anew."""
+    raw = FILES[file]
+    text = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])["__metadata__"]
+    changed = json.loads(text["compress_core"]) | (header or {})
+    changed["weights"]["fc.weight"] |= entry
+    kept = {key: tensor for key, tensor in (load(raw) | tensors).items() if tensor is not None}
+    return sign(json.dumps(changed), kept)
 
 
 def test_the_bytes_are_those_of_the_format() -> None:
@@ -214,3 +250,158 @@ def test_another_version_is_refused_by_number(version: str) -> None:
 def test_a_well_signed_contradiction_is_refused(text: str) -> None:
     with pytest.raises(ContainerError, match="contradict each other"):
         decode(signed(text))
+
+
+W, CODES, SCALE, ZERO = (
+    "fc.weight:weight",
+    "fc.weight:codes",
+    "fc.weight:scale",
+    "fc.weight:zero_point",
+)
+MASK, KEPT = "fc.weight:mask", "fc.weight:kept"
+ONES = torch.ones(4)
+PACKED = {"encoding": "packed"}
+FULL = torch.full((96,), 255, dtype=torch.uint8)  # 256 codes of 3 bits, each one too high
+CONSTANT = torch.tensor([255, 255] + [0] * 12, dtype=torch.uint8)  # a table of 7 symbols, no words
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_signed_anew_but_unchanged_is_read(file: str) -> None:
+    expected, found = decode(FILES[file]).state_dict, decode(forged(file, {}, {})).state_dict
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+@pytest.mark.parametrize(
+    ("file", "entry", "tensors", "words"),
+    [
+        ("symmetric", {"bits": 10**11}, {}, "bits=100000000000 is not one of 1, 2, 3"),
+        ("symmetric", {"bits": 3.7}, {}, r"bits=3\.7 is not one of"),
+        ("symmetric", {"bits": 3.0}, {}, r"bits=3\.0 is not one of"),
+        ("symmetric", {"bits": "3"}, {}, "bits='3' is not one of"),
+        ("symmetric", {"bits": None}, {}, "bits=None is not one of"),
+        (
+            "symmetric",
+            PACKED | {"bits": 4},
+            {CODES: FULL},
+            "96 bytes for 256 codes of 4 bits, not 128",
+        ),
+        ("symmetric", {"scheme": "foo"}, {}, "scheme='foo' is not one of symmetric, asymmetric"),
+        ("symmetric", {"scheme": "asymmetric"}, {}, "the streams are .* not .*'zero_point'"),
+        ("symmetric", {"encoding": []}, {}, r"encoding=\[\] is not one of"),
+        ("symmetric", {"shape": [4.0, 64]}, {}, r"shape=\[4.0, 64\] must be a list of whole"),
+        ("symmetric", {"shape": [8, 32]}, {}, r"scale is torch.float32 \[4\], not .* \[8\]"),
+        ("symmetric", {}, {SCALE: ONES * torch.nan}, "the weights hold NaN or infinite values"),
+        ("symmetric", {}, {SCALE: ONES * torch.inf}, "the weights hold NaN or infinite values"),
+        ("symmetric", {}, {SCALE: ONES * 3e38}, "the weights hold NaN or infinite values"),
+        ("symmetric", {}, {SCALE: ONES * 0}, "a scale is not positive"),
+        (
+            "symmetric",
+            {},
+            {SCALE: ONES.double()},
+            r"scale is torch.float64 \[4\], not torch.float32",
+        ),
+        ("symmetric", {}, {SCALE: ONES.long()}, r"scale is torch.int64 \[4\]"),
+        ("symmetric", {}, {SCALE: ONES[:1]}, r"scale is .* \[1\], not torch.float32 \[\] or \[4\]"),
+        ("symmetric", {}, {SCALE: None}, "the streams are"),
+        ("symmetric", {}, {ZERO: ONES.to(torch.uint16)}, "the streams are .*'zero_point'"),
+        ("symmetric", {}, {"fc.weight:more": ONES}, "the streams are .*'more'"),
+        ("symmetric", {}, {"fc.weight": ONES}, r"keys of two tensors.*\['fc.weight'\]"),
+        ("symmetric", PACKED, {CODES: FULL}, "lies above 3"),
+        ("symmetric", {}, {CODES: torch.zeros(96)}, "codes is torch.float32"),
+        ("symmetric", {}, {CODES: torch.zeros(8, 12, dtype=torch.uint8)}, r"codes is .* \[8, 12\]"),
+        ("groups", {"group_size": 64}, {}, r"scale is torch.float32 \[4, 2\], not .* \[4, 1\]"),
+        ("groups", {"group_size": 0}, {}, "group_size=0 must be at least 1"),
+        ("groups", {"group_size": 32.0}, {}, "group_size=32.0 must be a whole number"),
+        ("groups", {"group_size": None}, {}, "group_size=None is no number"),
+        ("groups", {"scheme": "symmetric"}, {}, "the streams are .*'zero_point'"),
+        ("groups", {}, {ZERO: None}, "the streams are .* not .*'zero_point'"),
+        ("groups", {}, {ZERO: torch.full((4, 2), 0.5)}, "zero_point is torch.float32"),
+        ("groups", {}, {ZERO: torch.full((4, 2), 16).to(torch.uint16)}, "zero_point lies above 15"),
+        ("groups", {}, {ZERO: torch.zeros(4, dtype=torch.uint16)}, r"\[4\], not .* \[4, 2\]"),
+        ("dense", {}, {W: torch.ones(4, 64).double()}, "weight is torch.float64"),
+        ("dense", {}, {W: torch.ones(4, 64).int()}, "weight is torch.int32"),
+        ("dense", {}, {W: torch.ones(64, 4)}, r"\[64, 4\], not torch.float32 \[4, 64\]"),
+        (
+            "dense",
+            {},
+            {W: torch.full((4, 64), torch.nan)},
+            "the weights hold NaN or infinite values",
+        ),
+        ("masked", {}, {KEPT: ONES[:1]}, r"kept is .* \[1\], not torch.float32 \[128\]"),
+        (
+            "masked",
+            {},
+            {KEPT: torch.full((128,), torch.inf)},
+            "the weights hold NaN or infinite values",
+        ),
+        ("masked", {}, {MASK: None}, "the streams are"),
+    ],
+)
+def test_a_forged_weight_is_refused(
+    file: str, entry: dict[str, Any], tensors: dict[str, Tensor | None], words: str
+) -> None:
+    with pytest.raises(ContainerError, match=f"contradict each other: .*{words}"):
+        decode(forged(file, entry, tensors))
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ({"tied": {"nope": ["fc2.weight"]}}, r"of no tensor: \['nope'\]"),
+        ({"tied": {"fc.weight": ["fc.bias"]}}, r"keys of two tensors.*\['fc.bias'\]"),
+        ({"tied": {"fc.bias": ["fc.weight"]}}, r"keys of two tensors.*\['fc.weight'\]"),
+        ({"tied": {"fc.bias": ["a", "a"]}}, r"keys of two tensors.*\['a'\]"),
+        ({"tied": {"fc.bias": [1]}}, r"no names: \[1\]"),
+        ({"tied": {"fc.bias": "ab"}}, "tied an object of lists"),
+        ({"model": 5}, "model must be a name"),
+        ({"recipe": []}, "recipe an object"),
+    ],
+)
+def test_a_forged_header_is_refused(header: dict[str, Any], words: str) -> None:
+    with pytest.raises(ContainerError, match=words):
+        decode(forged("symmetric", {}, {}, header))
+
+
+def test_a_constant_weight_without_end_is_refused_before_it_is_made() -> None:
+    raw = forged("symmetric", {"encoding": "ans", "shape": [4, 2**26 + 1]}, {CODES: CONSTANT})
+    with pytest.raises(ContainerError, match="268435460 weights are more than the 268435456"):
+        decode(raw)
+
+
+def test_the_bound_is_on_all_weights_together() -> None:
+    part = {"encoding": "ans", "shape": [4, 2**25], "bits": 3, "scheme": "symmetric"}
+    header = {"weights": {"fc.weight": part, "a": part, "b": part}}
+    with pytest.raises(ContainerError, match="402653184 weights are more than"):
+        decode(forged("symmetric", {}, {CODES: CONSTANT}, header))
+
+
+def test_memory_that_runs_out_is_told_as_a_damaged_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_out(*_: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("compress_core.storage.container.decode_streams", run_out)
+    with pytest.raises(ContainerError, match="no room"):
+        decode(TINY)
+
+
+def test_keys_may_hold_colons() -> None:
+    module = nn.Sequential(OrderedDict(part=nn.ModuleDict({"a:b": nn.Linear(4, 3)})))
+    module.forward = lambda x: module[0]["a:b"](x)  # type: ignore[method-assign]
+    compressed = compress(Original(module.eval(), (4,)), (Quantize(bits=4),))
+    found = decode(compressed.container).state_dict
+    assert set(found) == {"part.a:b.weight", "part.a:b.bias"}
+    assert torch.equal(found["part.a:b.weight"], compressed.module.state_dict()["part.a:b.weight"])
+
+
+def test_a_key_that_reads_as_a_stream_is_refused_when_written() -> None:
+    weights = decode(TINY).weights
+    with pytest.raises(ContainerError, match=r"fc\.weight:codes would be read as a stream"):
+        encode(weights, {"fc.weight:codes": ONES}, tied={}, model="tiny", recipe={})
+
+
+def test_more_weights_than_can_be_read_are_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = decode(TINY).weights
+    monkeypatch.setattr("compress_core.storage.container.MAX_WEIGHTS", 3)
+    with pytest.raises(ContainerError, match="4 weights are more than the 3 of one file"):
+        encode(weights, {}, tied={}, model="tiny", recipe={})

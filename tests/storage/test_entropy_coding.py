@@ -102,6 +102,12 @@ def test_a_constant_stream_costs_its_table_alone() -> None:
     assert (decode_symbols(stream, 4, 10_000) == 3).all()
 
 
+def test_a_constant_stream_with_words_is_refused() -> None:
+    stream = np.append(encode_symbols(np.full(9, 3, np.int32), 4), np.zeros(4, np.uint8))
+    with pytest.raises(StreamError, match="one symbol alone has no words, not 1"):
+        decode_symbols(stream, 4, 9)
+
+
 def test_coded_bytes_are_pinned() -> None:
     stream = encode_symbols(symbols_of(0, 0, 0, 1, 0, 2, 0, 0), 3)
     table, words = "ffffaa2aaa2a", "0ae73f16"  # 65535, 10922, 10922 of 6, 1, 1

@@ -107,7 +107,9 @@ def test_symmetric_codes_store_no_zero_points() -> None:
     assert set(WEIGHTS["ans"].streams.tensors) == {"codes", "scale"}
 
 
-@pytest.mark.parametrize("shape", [[], [0, 4], [-1, -2000], [2**16, 2**16], [3, 3]])
+@pytest.mark.parametrize(
+    "shape", [[], [0, 4], [-1, -2000], [2**16, 2**16], [3, 3], [40.0, 50], [2000, True], "40"]
+)
 def test_a_header_of_another_shape_is_refused(shape: list[int]) -> None:
     streams = WEIGHTS["bitmask"].streams
     with pytest.raises((StreamError, ValueError)):
@@ -116,5 +118,12 @@ def test_a_header_of_another_shape_is_refused(shape: list[int]) -> None:
 
 def test_an_unknown_encoding_is_refused() -> None:
     streams = Streams({"encoding": "zip", "shape": [1]}, {})
-    with pytest.raises(KeyError, match="zip"):
+    with pytest.raises(ValueError, match=r"encoding='zip' is not one of dense, bitmask"):
         decode_streams(streams.header, streams.tensors)
+
+
+def test_a_group_wider_than_the_weight_is_read_as_one_group() -> None:
+    weight = quantized(normal(4, 9), bits=4, granularity="group", group_size=9)
+    streams = weight.streams
+    decoded = decode_streams({**streams.header, "group_size": 2**31 - 1}, streams.tensors)
+    assert torch.equal(decoded.values, weight.values)
