@@ -295,9 +295,10 @@ def _viewer_html(name: str, token: str, theme: str) -> str:
 
 @cache
 def _view_script() -> str:
-    """Netron's view without its grab for the focus, which scrolls the page around the frame."""
+    """Netron's view, which takes the focus only where the frame has it: else it would take it from
+    the page while it draws, and scroll the page."""
     text = (NETRON_FOLDER / "view.js").read_text(encoding="utf-8")
-    return text.replace("element.focus();", "")
+    return text.replace("container.focus();", "document.hasFocus() && container.focus();")
 
 
 @cache

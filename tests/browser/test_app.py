@@ -182,7 +182,7 @@ def test_the_download_is_the_file_that_was_measured(app: str, page: Page, tmp_pa
 def test_the_recipe_downloads_as_json(app: str, page: Page, tmp_path: Path) -> None:
     visit(page, f"{app}/combine?recipe={RECIPE}", "Combine")
     with page.expect_download() as started:
-        page.get_by_role("button", name="Recipe (JSON)").click()
+        page.get_by_role("button", name="Recipe (JSON)", exact=True).click()
     file = tmp_path / "recipe.json"
     started.value.save_as(file)
     assert from_json(json.loads(file.read_text())) == (Prune(sparsity=0.8), Quantize(bits=4))
