@@ -1,0 +1,101 @@
+"""What all figures share: an empty one in our colours, bins, bars and matrices."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from ui.palette import Palette
+
+Array = NDArray[Any]
+HEIGHT = 300
+FONT = '"Source Sans", sans-serif'  # the app's own, from streamlit's package
+
+
+def figure(colors: Palette, *, x: str, y: str, height: int = HEIGHT, **layout: Any) -> go.Figure:
+    """An empty figure with axis titles, our colours and tight margins."""
+    shown = go.Figure()
+    shown.update_layout(
+        height=height,
+        margin={"l": 10, "r": 10, "t": 30, "b": 10},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": colors.text, "size": 13, "family": FONT},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"},
+        uirevision="keep",
+        dragmode="zoom",
+        **layout,
+    )
+    shown.update_xaxes(title=x, gridcolor=colors.grid, zeroline=False, automargin=True)
+    shown.update_yaxes(title=y, gridcolor=colors.grid, zeroline=False, automargin=True)
+    return shown
+
+
+def add_bins(shown: go.Figure, counts: Array, edges: Array, *, name: str, color: str) -> None:
+    """The bars of a histogram, bin by bin."""
+    shown.add_bar(
+        x=((edges[:-1] + edges[1:]) / 2).astype(np.float32),
+        y=counts,
+        width=float(edges[1] - edges[0]),
+        marker={"color": color, "line": {"width": 0}},
+        name=name,
+        hovertemplate="%{x:.4f}<br>%{y:,} weights<extra>" + name + "</extra>",
+    )
+
+
+def layer_bars(
+    names: Sequence[str],
+    values: Sequence[float | None],
+    colors: Palette,
+    *,
+    x: str,
+    color: str,
+    limit: float | None = None,
+) -> go.Figure:
+    """One horizontal bar a layer, the first on top; None has no bar, `limit` ends the axis."""
+    shown = figure(colors, x=x, y="", height=max(180, 70 + 34 * len(names)))
+    shown.add_bar(
+        x=list(values),
+        y=list(names),
+        orientation="h",
+        marker={"color": color},
+        texttemplate="%{x:.1f}",
+        textposition="auto",
+        textangle=0,
+        hovertemplate="%{y}: %{x:.2f}<extra></extra>",
+    )
+    shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
+    shown.update_xaxes(range=None if limit is None else [0, limit])
+    return shown
+
+
+def heatmap(
+    values: Array,
+    colors: Palette,
+    *,
+    axes: tuple[str, str],
+    title: str,
+    rows: Sequence[str] | None = None,
+    limits: tuple[float, float] = (0.0, 1.0),
+    height: int = HEIGHT,
+) -> go.Figure:
+    """A matrix as colours, its first row on top; `axes` are the titles of x and y.
+
+    `limits` fix the colour scale; one that reaches below zero gets the colours around zero.
+    """
+    scale = colors.diverging if limits[0] < 0 else colors.sequential
+    shown = figure(colors, x=axes[0], y=axes[1], height=height)
+    shown.add_heatmap(
+        z=values.astype(np.float32),
+        y=list(rows) if rows is not None else None,
+        colorscale=list(scale),
+        zmin=limits[0],
+        zmax=limits[1],
+        colorbar={"title": {"text": title, "side": "right"}, "thickness": 12, "outlinewidth": 0},
+        hovertemplate="%{y}, %{x}: %{z:.3f}<extra></extra>",
+    )
+    shown.update_xaxes(showgrid=False)
+    shown.update_yaxes(autorange="reversed", showgrid=False)
+    return shown
