@@ -298,7 +298,9 @@ def _view_script() -> str:
     """Netron's view, which takes the focus only where the frame has it: else it would take it from
     the page while it draws, and scroll the page."""
     text = (NETRON_FOLDER / "view.js").read_text(encoding="utf-8")
-    return text.replace("container.focus();", "document.hasFocus() && container.focus();")
+    for owner in ("container", "element"):
+        text = text.replace(f"{owner}.focus();", f"document.hasFocus() && {owner}.focus();")
+    return text
 
 
 @cache
