@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from starlette.types import ASGIApp
 
 ARGS = [
@@ -29,6 +29,7 @@ ARGS = [
 ]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TIMEOUT_MS = 60_000
+expect.set_options(timeout=TIMEOUT_MS)  # the first graph takes seconds, on a busy machine more
 
 
 def find_chromium() -> str | None:
