@@ -77,7 +77,8 @@ def choose(
     label: str, options: tuple[str, ...], key: str, text: str, *, on_change: Callable[[], None]
 ) -> None:
     """A row of choices that always has one chosen, the first to begin with."""
-    st.session_state.setdefault(key, options[0])
+    if st.session_state.get(key) not in options:  # the first visit, or the browser's back button
+        st.session_state[key] = options[0]
     st.segmented_control(
         label,
         options,
