@@ -117,6 +117,14 @@ def masked_histogram(stored: StoredLayer, bins: int = 121) -> MaskedHistogram:
     return MaskedHistogram(kept, total - kept, edges)
 
 
+def kept_histogram(stored: StoredLayer, bins: int) -> NDArray[np.int64]:
+    """Counts (bins,) of the layer's nonzero stored weights, both factors together; the bins
+    reach from minus to plus the largest magnitude."""
+    values = torch.cat([weight.values.ravel() for weight in stored.weights]).numpy()
+    limit = float(np.abs(values).max(initial=0)) or 1.0
+    return np.histogram(values[values != 0], bins=bins, range=(-limit, limit))[0]
+
+
 @dataclass(frozen=True, eq=False)
 class LevelsView:
     """The weights that share one scale, the values they may take, and how many were cut off.

@@ -6,7 +6,7 @@ import streamlit as st
 
 from compress_core import to_json
 from compress_core.recipe import format_step, stages
-from ui import combine_table, figures, panels, state, words
+from ui import combine_table, compare, figures, panels, state, words
 
 current = state.current()
 colors = state.colors()
@@ -54,6 +54,8 @@ with right:
         {"after": labels, "bytes": sizes},
     )
     st.caption("After each stage the file was encoded as small as it gets: what a bar took off.")
+
+compare.show(current)
 
 st.markdown("**Take it with you**")
 with st.container(horizontal=True):

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import figures, panels, plane, state, words
+from ui import figures, panels, plane, snapshots, state, words
 
 current = state.current()
 colors = state.colors()
@@ -32,11 +32,12 @@ if not panels.needs_data(current.model):
         "original": plane.rows(current.model, [()]),
         "present recipe": plane.rows(current.model, [current.recipe]) if current.recipe else [],
     }
-    everything = [row for rows in (*curves.values(), *singles.values()) for row in rows]
+    pinned = snapshots.rows(current.model)
+    everything = [row for rows in (*curves.values(), *singles.values(), pinned) for row in rows]
     if not everything:
         st.caption("No point of this model is measured yet.")
     panels.chart(
-        figures.trade_off_plane(curves, singles, colors),
+        figures.trade_off_plane(curves, singles, colors, pinned),
         "trade_offs_plane",
         f"{current.model}: accuracy against bytes",
         {
@@ -50,3 +51,5 @@ if not panels.needs_data(current.model):
         on_select=plane.apply_clicked,
         selection_mode="points",
     )
+    if pinned:
+        st.caption("A snapshot stands at the accuracy it was pinned with; hover shows its n.")

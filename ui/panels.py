@@ -14,7 +14,7 @@ from compress_core import MODELS, DataError, Recipe, load_dataset
 from compress_core.data import IDX_DATASETS, Dataset, download
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import winning_steps
-from ui import state, words
+from ui import history, presenter, snapshots, state, words
 from ui.state import Current
 
 # No option of Streamlit keeps an element in view while the page scrolls.
@@ -39,7 +39,7 @@ def sidebar() -> None:
         )
         model = st.session_state.model
         st.caption(MODELS[model].description)
-        _recipe_list(state.session_recipe())
+        steps = st.container()  # drawn after the text field: back and forward change that one
         st.text_input(
             "Recipe as text",
             key="recipe",
@@ -48,18 +48,20 @@ def sidebar() -> None:
             help="The same recipe as on the command line, steps joined by `;`. Edit, copy or "
             "paste it; the address of this page carries it too.",
         )
+        with steps:
+            _recipe_list(state.session_recipe())
         error = state.recipe_error()
         if error:
             st.error(f"{error}. The last recipe that could be read is shown.", title="Not a recipe")
         if not state.data_problem(model):
             _exact_toggle(model)
+        presenter.toggle()
 
 
 def _recipe_list(recipe: Recipe) -> None:
     st.markdown("**Recipe**")
     if not recipe:
         st.caption("Nothing yet: the model as it was trained. Each method's page adds a step.")
-        return
     for i, step in enumerate(recipe, start=1):
         text, button = st.columns([7, 1], vertical_alignment="center", gap="small")
         text.markdown(f"{i}. {words.describe(step)}")
@@ -71,14 +73,18 @@ def _recipe_list(recipe: Recipe) -> None:
             on_click=_drop_step,
             args=(i - 1,),
         )
-    st.button(
-        "Start over",
-        key="start_over",
-        icon=":material/restart_alt:",
-        help="Takes all steps out of the recipe.",
-        on_click=state.set_recipe,
-        args=((),),
-    )
+    with st.container(horizontal=True, gap="xsmall", key="recipe_row"):
+        history.buttons()
+        st.button(
+            "Start over",
+            key="start_over",
+            help="Takes all steps out of the recipe.",
+            disabled=not recipe,
+            on_click=state.set_recipe,
+            args=((),),
+        )
+        snapshots.pin_button()
+    snapshots.menu()
 
 
 def _drop_step(index: int) -> None:
@@ -176,6 +182,8 @@ def fill_accuracy(slot: Any, current: Current) -> None:
 
 def chart(figure: go.Figure, key: str, title: str, table: Columns, **options: Any) -> Any:
     """A chart under its title, and the same numbers as a table for those who read."""
+    if presenter.on():
+        presenter.enlarge(figure)
     st.markdown(f"**{title}**")
     event = st.plotly_chart(
         figure,
@@ -184,6 +192,8 @@ def chart(figure: go.Figure, key: str, title: str, table: Columns, **options: An
         config={"displaylogo": False, "displayModeBar": False},
         **options,
     )
+    if presenter.on():
+        return event
     twin = st.expander("As a table", key=f"{key}_table", type="compact", on_change="rerun")
     if twin.open:
         twin.dataframe(pd.DataFrame(dict(table)), hide_index=True, alt=f"{title}, as a table")

@@ -26,7 +26,9 @@ def rows(model: str, recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
         report = state.points().known(model, recipe)
         if report:
             numbers = {key: v for key, v in report.as_dict().items() if key != "layers"}
-            found.append(numbers | {"id": words.recipe_text(recipe), "words": described(recipe)})
+            found.append(
+                numbers | {"id": words.recipe_text(recipe), "words": words.describe_recipe(recipe)}
+            )
     return found
 
 
@@ -45,16 +47,14 @@ def measure_missing(model: str, recipes: Sequence[Recipe]) -> None:
     if not quick:
         st.button("Stop", key="trade_offs_stop", help="Keeps the points measured so far.")
     for i, recipe in enumerate(missing):
-        bar.progress(i / len(missing), text=f"{i + 1} of {len(missing)}: {described(recipe)}")
+        bar.progress(
+            i / len(missing), text=f"{i + 1} of {len(missing)}: {words.describe_recipe(recipe)}"
+        )
         points.measure(model, recipe)
     if quick:
         bar.empty()
     else:
         st.rerun()  # takes the button and the bar away
-
-
-def described(recipe: Recipe) -> str:
-    return " → ".join(words.describe(step) for step in recipe) or "original"
 
 
 def apply_clicked() -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from ui import panels, state
+from ui import panels, presenter, snapshots, state
 from ui.state import ROOT
 
 PAGES = {
@@ -47,9 +47,11 @@ st.set_page_config(
     page_title="Compress Explorer",
     page_icon=str(ROOT / "assets" / "logo.svg"),
     layout="wide",
-    initial_sidebar_state=300,
+    initial_sidebar_state="collapsed" if presenter.on() else 300,
 )
 state.ensure()
+snapshots.ensure()
+presenter.apply()
 navigation = st.navigation(
     {section: [page(*entry) for entry in entries] for section, entries in PAGES.items()}
 )

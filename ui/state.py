@@ -38,6 +38,7 @@ from compress_core.measurement.report import Size, measure, measure_size
 from compress_core.recipe import AnyStep
 from ui import address
 from ui.palette import Palette, palette
+from ui.snapshot_store import SnapshotStore
 from ui.words import read_recipe, recipe_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -186,8 +187,13 @@ def class_tensor(model: str, recipe: Recipe, n: int) -> Tensor:
 def accuracy(model: str, recipe: Recipe, n: int) -> tuple[Accuracy, PairedDifference]:
     """Accuracy on n test images, and the paired change against the original."""
     data = test_images(model, n)
-    before, after = class_tensor(model, (), n), class_tensor(model, recipe, n)
-    return accuracy_of(after, data), paired_difference(before, after, data)
+    return accuracy_of(class_tensor(model, recipe, n), data), change(model, (), recipe, n)
+
+
+def change(model: str, before: Recipe, after: Recipe, n: int) -> PairedDifference:
+    """What one recipe changes against another on the same n test images."""
+    first, second = class_tensor(model, before, n), class_tensor(model, after, n)
+    return paired_difference(first, second, test_images(model, n))
 
 
 class Points:
@@ -219,6 +225,11 @@ class Points:
 @st.cache_resource(show_spinner=False)
 def points() -> Points:
     return Points()
+
+
+@st.cache_resource(show_spinner=False)
+def snapshot_store() -> SnapshotStore:
+    return SnapshotStore()
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

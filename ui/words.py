@@ -1,5 +1,8 @@
 """Numbers and steps in words: percent, bytes and counts exist only from here on."""
 
+import re
+
+from compress_core.measurement.accuracy import Accuracy
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, RandomPrune
 from compress_core.methods.quantization import Quantize
@@ -15,6 +18,25 @@ def percent(fraction: float, digits: int = 1) -> str:
 
 def interval(low: float, high: float) -> str:
     return f"{percent(low)} … {percent(high)}"
+
+
+def accuracy(found: Accuracy | None) -> str:
+    """With half the width of its interval: "97.3 % ± 1.3"."""
+    if found is None:
+        return "not measured"
+    half = (found.accuracy_high - found.accuracy_low) / 2
+    return f"{percent(found.accuracy)} ± {100 * half:.1f}"
+
+
+def change(before: float, after: float) -> str:
+    """A signed difference, and its percentage: "−1,200 (−40.0 %)"."""
+    relative = f" ({100 * (after / before - 1):+.1f} %)" if before else ""
+    return f"{after - before:+,.0f}{relative}" if after != before else "same"
+
+
+def signed(difference: float, digits: int, unit: str = "") -> str:
+    """A difference with its sign, or "same" where it is none."""
+    return f"{difference:+.{digits}f}{unit}" if round(difference, digits) else "same"
 
 
 def ratio(value: float) -> str:
@@ -47,6 +69,10 @@ def describe(step: AnyStep) -> str:
     return f"{_action(step, everywhere=everywhere)}{where}"
 
 
+def describe_recipe(recipe: Recipe) -> str:
+    return " → ".join(map(describe, recipe)) or "original"
+
+
 def _action(step: AnyStep, *, everywhere: bool) -> str:
     match step:
         case RandomPrune():
@@ -73,6 +99,11 @@ def _action(step: AnyStep, *, everywhere: bool) -> str:
                 return text
             clipped = "least error" if step.clipping == "mse" else f"{step.percentile:g} %"
             return f"{text}, clipped at {clipped}"
+
+
+def escape_markdown(text: str) -> str:
+    """Somebody's own words where Streamlit would read markdown."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+.!|~:$-])", r"\\\1", text)
 
 
 def recipe_text(recipe: Recipe) -> str:

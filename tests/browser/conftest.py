@@ -46,7 +46,8 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One headless Chromium for all tests."""
+    """One headless Chromium for all tests; what they expect may take its time."""
+    expect.set_options(timeout=TIMEOUT_MS / 2)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGS)
         yield browser

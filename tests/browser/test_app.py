@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from compress_core import Prune, Quantize, compress, decode, from_json, load_model
-from tests.browser.conftest import free_port
+from tests.browser.conftest import TIMEOUT_MS, free_port
 from ui import words
 from ui.state import ROOT
 
@@ -209,3 +209,98 @@ def test_a_click_on_a_point_applies_its_recipe(app: str, page: Page) -> None:
     field = page.get_by_role("textbox", name="Recipe as text")
     expect(field).to_have_value("prune:sparsity=0.95")
     expect(metric(page, "Sparsity")).to_have_text("95.0 %")
+
+
+def recipe_field(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Recipe as text")
+
+
+def press(page: Page, key: str) -> None:
+    button(page, key).click()
+
+
+def button(page: Page, key: str) -> Locator:
+    return page.locator(f"[class*=st-key-{key}]").get_by_role("button").first
+
+
+def test_undo_after_five_moves_returns_to_the_first_state_exactly(app: str, page: Page) -> None:
+    start = "quantize:bits=8"
+    visit(page, f"{app}/prune?recipe={start}", "Prune")
+    texts = [start]
+    for _ in range(5):
+        page.get_by_role("slider").first.press("PageUp")
+        expect(recipe_field(page)).not_to_have_value(texts[-1])
+        settle(page)
+        texts.append(recipe_field(page).input_value())
+    for text in texts[4::-1]:
+        press(page, "undo")
+        expect(recipe_field(page)).to_have_value(text)
+    expect(metric(page, "Sparsity")).to_have_text(re.compile(r"^[0-9]\.\d %"))
+    expect(button(page, "undo")).to_be_disabled()
+    for text in texts[1:]:
+        press(page, "redo")
+        expect(recipe_field(page)).to_have_value(text)
+
+
+def test_the_list_of_steps_follows_the_browsers_back(app: str, page: Page) -> None:
+    visit(page, f"{app}/?recipe=quantize:bits=4")
+    press(page, "start_over")
+    expect(page.get_by_text("Nothing yet")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("quantize to 4 bit")).to_be_visible()
+    press(page, "undo")
+    expect(page.get_by_text("Nothing yet")).to_be_visible()
+
+
+def test_a_snapshot_survives_page_switches_and_a_reload(app: str, page: Page) -> None:
+    visit(page, f"{app}/?recipe={RECIPE}")
+    press(page, "pin")
+    expect(page).to_have_url(re.compile("session="))
+    settle(page)
+    press(page, "start_over")
+    expect(recipe_field(page)).to_have_value("")
+    settle(page)
+    page.get_by_test_id("stSidebarNav").get_by_text("Quantize", exact=True).click()
+    expect(page.get_by_role("heading", name="Quantize")).to_be_visible()
+    settle(page)
+    page.reload()
+    settle(page)
+    expect(recipe_field(page)).to_have_value("")
+    page.get_by_role("button", name="Snapshots: 1").click()
+    press(page, "snapshot_apply")
+    expect(recipe_field(page)).to_have_value(RECIPE)
+
+
+def test_two_browsers_see_neither_each_others_snapshots_nor_recipe(
+    app: str, page: Page, browser: Browser
+) -> None:
+    visit(page, f"{app}/?recipe={RECIPE}")
+    press(page, "pin")
+    expect(page.get_by_role("button", name="Snapshots: 1")).to_be_visible()
+    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+        context.set_default_timeout(TIMEOUT_MS)
+        other = context.new_page()
+        visit(other, app)
+        expect(recipe_field(other)).to_have_value("")
+        expect(other.get_by_role("button", name="Snapshots")).to_have_count(0)
+        press(other, "pin")
+        expect(other.get_by_role("button", name="Snapshots: 1")).to_be_visible()
+        other_url = other.url
+    page.reload()
+    expect(page.get_by_role("button", name="Snapshots: 1")).to_be_visible()
+    expect(recipe_field(page)).to_have_value(RECIPE)
+    session = re.compile(r"session=([^&]+)")
+    assert session.findall(page.url) != session.findall(other_url)
+
+
+def test_presenter_mode_is_large_and_folds_the_sidebar(app: str, page: Page) -> None:
+    visit(page, app)
+    before = metric(page, "Accuracy").bounding_box()
+    visit(page, f"{app}/?present=1")
+    after = metric(page, "Accuracy").bounding_box()
+    assert before
+    assert after
+    assert after["height"] > 1.4 * before["height"]
+    expect(page.get_by_test_id("stSidebarNav")).not_to_be_in_viewport()
+    expect(page.get_by_text("As a table")).to_have_count(0)
+    expect(page).to_have_url(re.compile("present=1"))

@@ -1,6 +1,7 @@
 """Figures of results: bytes, mistakes, and the plane of accuracy against bytes."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from itertools import pairwise
 from typing import Any
 
@@ -119,18 +120,22 @@ CURVES = {  # colour role, dash and marker: three ways to tell the curves apart
 
 MARKS: dict[str, dict[str, Any]] = {
     "original": {"symbol": "star", "size": 15},
+    "snapshot": {"symbol": "pentagon-open", "size": 14, "line": {"width": 2}},
     "present recipe": {"symbol": "circle-open", "size": 18, "line": {"width": 3}},
 }
+LABEL = 24  # characters of a snapshot's name beside its point; all of it on hover
 
 
 def trade_off_plane(
     curves: Mapping[str, Sequence[dict[str, Any]]],
     singles: Mapping[str, Sequence[dict[str, Any]]],
     colors: Palette,
+    snapshots: Sequence[dict[str, Any]] = (),
 ) -> go.Figure:
     """Accuracy against real bytes (log), a curve a method, whiskers for the 95 % interval.
 
-    A row has stored_bytes, accuracy, accuracy_low, accuracy_high, words, and `id` to click on.
+    A row has stored_bytes, accuracy, accuracy_low, accuracy_high, words, and `id` to click on;
+    one of a snapshot also the `name` that is written beside it.
     """
     shown = figure(colors, x="bytes of the stored file (log)", y="accuracy", height=520)
     for name, rows in curves.items():
@@ -147,10 +152,33 @@ def trade_off_plane(
         if rows:
             marker = {**MARKS[name], "color": colors.text}
             shown.add_scatter(**_points(rows), name=name, mode="markers", marker=marker)
+    if snapshots:
+        _add_snapshots(shown, snapshots, colors)
     shown.update_xaxes(type="log", dtick="D2")
     shown.update_yaxes(tickformat=".1%", range=None if curves else [0, 1.05])
     shown.update_layout(clickmode="event+select", hovermode="closest")
     return shown
+
+
+def _add_snapshots(shown: go.Figure, rows: Sequence[dict[str, Any]], colors: Palette) -> None:
+    names = [row["name"] for row in rows]
+    labels = [name if len(name) <= LABEL else name[: LABEL - 1] + "…" for name in names]
+    by_bytes = sorted(range(len(rows)), key=lambda i: rows[i]["stored_bytes"])
+    sides = {i: ("bottom left", "bottom right")[rank % 2] for rank, i in enumerate(by_bytes)}
+    points = _points(rows)
+    shown.add_scatter(
+        **points
+        | {
+            "customdata": [[row["id"], row["words"], escape(row["name"])] for row in rows],
+            "hovertemplate": "<b>%{customdata[2]}</b><br>" + points["hovertemplate"],
+        },
+        name="snapshot",
+        mode="markers+text",
+        marker={**MARKS["snapshot"], "color": colors.text},
+        text=[escape(label) for label in labels],  # plotly reads tags in its text
+        textposition=[sides[i] for i in range(len(rows))],  # neighbours on different sides
+        cliponaxis=False,
+    )
 
 
 def _points(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
