@@ -68,7 +68,7 @@ def _at_chance(accuracy: Accuracy | None, class_count: int) -> Iterator[Alarm]:
             "chance",
             None,
             f"Right on {100 * accuracy.accuracy:.1f} % of {accuracy.n:,} images, no better than "
-            f"guessing one of {class_count} classes: weaken or remove the last step.",
+            f"guessing one of {class_count} classes: weaken a step of the recipe, or remove it.",
         )
 
 

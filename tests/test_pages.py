@@ -22,6 +22,8 @@ from compress_core.measurement.harm import answers, flips, harm_by_class
 from compress_core.measurement.report import Report, measure
 from compress_core.methods.low_rank import energy_rank
 from ui import harm_panel, words
+from ui.figures import change_by_class
+from ui.palette import LIGHT
 from ui.state import ROOT
 
 SHELL = ROOT / "ui" / "shell.py"
@@ -349,6 +351,15 @@ def test_who_got_hurt_shows_the_cores_classes_and_flips(page: str) -> None:
     assert list(table["change, points"]) == [100 * row.change.difference for row in rows]
     first = f"**{found[0].true}**: {found[0].before} → :orange[**{found[0].after}**]"
     assert any(caption.value.startswith(first) for caption in app.caption)
+
+
+def test_the_change_of_each_class_is_drawn_with_units_and_whiskers() -> None:
+    figure = change_by_class(["cat", "dog"], [-20.0, 5.0], [(-30.0, -12.0), (-1.0, 9.0)], LIGHT)
+    (bars,) = figure.data
+    assert figure.layout.xaxis.title.text == "change of accuracy, points"
+    assert figure.layout.yaxis.title.text == "class"
+    assert (bars.error_x.array, bars.error_x.arrayminus) == ((8.0, 4.0), (10.0, 6.0))
+    assert bars.marker.color == (LIGHT.pruned, LIGHT.kept)
 
 
 def test_who_got_hurt_is_one_calm_sentence_where_nothing_changed() -> None:

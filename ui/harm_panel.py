@@ -74,6 +74,10 @@ def _class_chart(rows: Sequence[ClassHarm]) -> None:
             "to": [high for _, high in intervals],
         },
     )
+    st.caption(
+        "Share of right answers, :orange[lost] or :blue[gained]; whiskers: the 95 % interval of "
+        "the paired change. One that crosses 0 may be chance."
+    )
 
 
 def _flipped_image(flip: Flip, data: Dataset) -> None:

@@ -191,6 +191,8 @@ def show_alarms(slot: Any, found: Sequence[Alarm]) -> None:
     with slot.container():
         for alarm in found[:MOST_ALARMS]:
             st.warning(alarm.text, icon=ALARM_ICONS[alarm.kind])
+        if len(found) > MOST_ALARMS:
+            st.caption(f"And {len(found) - MOST_ALARMS} more; these come first.")
 
 
 def chart(figure: go.Figure, key: str, title: str, table: Columns, **options: Any) -> Any:

@@ -76,7 +76,7 @@ def _class_row(name: str, before: Tensor, after: Tensor) -> ClassHarm:
 def flips(before: Answers, after: Answers, data: Dataset) -> tuple[Flip, ...]:
     """The images whose answer changed: right → wrong, then wrong → other wrong, then wrong → right.
 
-    Within each, the most confident new answer comes first.
+    Within each they keep the order of the images, in which classes are mixed.
     """
     changed = (before.classes != after.classes).nonzero().flatten()
     columns = zip(
@@ -94,7 +94,7 @@ def flips(before: Answers, after: Answers, data: Dataset) -> tuple[Flip, ...]:
         strict=True,
     )
     found = (Flip(index, _outcome(*row[:3]), *row) for index, *row in columns)
-    return tuple(sorted(found, key=lambda f: (OUTCOMES.index(f.outcome), -f.confidence_after)))
+    return tuple(sorted(found, key=lambda flip: OUTCOMES.index(flip.outcome)))
 
 
 def _outcome(true: int, before: int, after: int) -> Outcome:
