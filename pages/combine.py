@@ -5,8 +5,8 @@ import json
 import streamlit as st
 
 from compress_core import to_json
-from compress_core.recipe import format_step, stages
-from ui import combine_table, compare, figures, panels, state, words
+from compress_core.recipe import format_step
+from ui import combine_table, compare, figures, harm_panel, panels, state, words
 
 current = state.current()
 colors = state.colors()
@@ -39,14 +39,10 @@ with left:
         f"{current.size.header_bytes:,} of header."
     )
 with right:
-    prefixes = stages(current.recipe)
-    sizes = [
-        current.size.original_bytes,
-        *(state.size(current.model, prefix).stored_bytes for _, prefix in prefixes),
-    ]
-    labels = ["original", *(kind for kind, _ in prefixes)]
-    if not prefixes:
-        labels, sizes = [*labels, "header"], [*sizes, current.size.stored_bytes]
+    stages = state.stage_bytes(current)
+    if not current.recipe:
+        stages.append(("header", current.size.stored_bytes))
+    labels, sizes = [stage for stage, _ in stages], [count for _, count in stages]
     panels.chart(
         figures.waterfall(labels, sizes, colors),
         "combine_waterfall",
@@ -86,3 +82,5 @@ st.code(
     f"{command} \\\n  --out {current.model}.compressed.safetensors",
     language="bash",
 )
+
+harm_panel.show(current)

@@ -11,7 +11,7 @@ from compress_core.methods.low_rank import (
     matrix_shape,
     parameter_count,
 )
-from ui import controls, figures, panels, state, words
+from ui import controls, figures, harm_panel, panels, state, words
 
 current = state.current()
 colors = state.colors()
@@ -90,3 +90,5 @@ else:
         hide_index=True,
         alt="Weights and multiply-accumulates of each layer",
     )
+
+harm_panel.show(current)

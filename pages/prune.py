@@ -3,7 +3,7 @@
 import streamlit as st
 
 from compress_core import summaries
-from ui import controls, figures, panels, state, words
+from ui import controls, figures, harm_panel, panels, state, words
 
 current = state.current()
 colors = state.colors()
@@ -78,3 +78,5 @@ with right:
         f"Mask of {layer}, output × input",
         {"output": range(len(density)), "kept, %": 100 * density.mean(1)},
     )
+
+harm_panel.show(current)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from compress_core import summaries
-from ui import controls, figures, panels, state, words
+from ui import controls, figures, harm_panel, panels, state, words
 
 current = state.current()
 colors = state.colors()
@@ -105,3 +105,5 @@ if layer in quantized:
             textbook.info(str(error))
         else:
             textbook.dataframe(table, hide_index=True, alt=f"Weights of {layer} by three formulas")
+
+harm_panel.show(current)

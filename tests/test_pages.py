@@ -18,9 +18,12 @@ from compress_core import (
     load_model,
     to_json,
 )
+from compress_core.measurement.harm import answers, flips, harm_by_class
 from compress_core.measurement.report import Report, measure
 from compress_core.methods.low_rank import energy_rank
-from ui import words
+from ui import harm_panel, words
+from ui.figures import change_by_class
+from ui.palette import LIGHT
 from ui.state import ROOT
 
 SHELL = ROOT / "ui" / "shell.py"
@@ -322,8 +325,68 @@ def test_a_model_without_its_data_says_how_to_get_it(
     app = open_app(model="mnist-lenet-300-100", recipe="prune:sparsity=0.5")
     assert not app.exception
     assert shown(app)["Accuracy"] == "—"
+    turn_to(app, "prune")
+    assert any("not on this machine" in caption.value for caption in app.caption)
+    turn_to(app, "overview")
     assert shown(app)["Sparsity"] == "50.0 %"
     assert "COMPRESS_DATA_DIR" in app.warning[0].value
+
+
+@pytest.mark.parametrize("page", ["prune", "quantize", "factorize", "combine"])
+def test_who_got_hurt_shows_the_cores_classes_and_flips(page: str) -> None:
+    recipe = (Prune(sparsity=0.95),)
+    app = open_app(page, recipe=words.recipe_text(recipe))
+    app.session_state["harm_classes_table"] = True
+    app.run()
+    test_images = load_dataset("digits")
+    before = answers(load_model("digits-cnn").module, test_images)
+    after = answers(compress(load_model("digits-cnn"), recipe).module, test_images)
+    rows = harm_by_class(before.classes, after.classes, test_images)
+    found = flips(before, after, test_images)
+    table = next(t.value for t in app.dataframe if "change, points" in t.value)
+    assert not app.exception
+    assert app.subheader[0].value == "Who got hurt"
+    assert harm_panel.sentence(found, 600) in [text.value for text in app.markdown]
+    assert list(table["class"]) == [row.name for row in rows]
+    assert list(table["change, points"]) == [100 * row.change.difference for row in rows]
+    first = f"**{found[0].true}**: {found[0].before} → :orange[**{found[0].after}**]"
+    assert any(caption.value.startswith(first) for caption in app.caption)
+
+
+def test_the_change_of_each_class_is_drawn_with_units_and_whiskers() -> None:
+    figure = change_by_class(["cat", "dog"], [-20.0, 5.0], [(-30.0, -12.0), (-1.0, 9.0)], LIGHT)
+    (bars,) = figure.data
+    assert figure.layout.xaxis.title.text == "change of accuracy, points"
+    assert figure.layout.yaxis.title.text == "class"
+    assert (bars.error_x.array, bars.error_x.arrayminus) == ((8.0, 4.0), (10.0, 6.0))
+    assert bars.marker.color == (LIGHT.pruned, LIGHT.kept)
+
+
+def test_who_got_hurt_is_one_calm_sentence_where_nothing_changed() -> None:
+    app = open_app("prune")
+    assert any("Nobody yet" in caption.value for caption in app.caption)
+    turn_to(app, "quantize")
+    app.select_slider(key="quantize_bits").set_value(16).run()
+    assert any("Nobody: each of 600 images" in text.value for text in app.markdown)
+
+
+def test_an_alarm_stands_under_the_strip_and_goes_with_its_cause() -> None:
+    app = open_app(recipe="quantize:bits=2,layers=fc1;quantize:bits=4")
+    (warning,) = app.warning
+    assert "changes nothing, later steps" in warning.value
+    app.button(key="remove_step_1").click().run()
+    assert not app.warning
+
+
+def test_an_accuracy_at_chance_comes_first_of_at_most_three_alarms() -> None:
+    app = open_app(recipe="prune:sparsity=0.5;random_prune:sparsity=0.9999")
+    assert len(app.warning) == 3
+    assert "no better than guessing" in app.warning[0].value
+
+
+def test_a_recipe_that_grows_the_file_says_so() -> None:
+    app = open_app("factorize", recipe="factorize:rank=60,layers=fc1")
+    assert "choose rank 56 or less" in app.warning[0].value
 
 
 def test_the_plane_measures_the_same_numbers_as_the_core() -> None:

@@ -1,6 +1,6 @@
 """What pages share: sidebar, metrics strip, notices, a chart with its table, the missing data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from compress_core import MODELS, DataError, Recipe, load_dataset
+from compress_core.alarms import Alarm
 from compress_core.data import IDX_DATASETS, Dataset, download
+from compress_core.measurement.accuracy import Accuracy
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import winning_steps
 from ui import history, presenter, snapshots, state, words
@@ -24,6 +26,13 @@ STICKY_STRIP = """<style>
 }
 .st-key-strip { background: light-dark(#FFFFFF, #12161B); }
 </style>"""
+MOST_ALARMS = 3
+ALARM_ICONS = {
+    "chance": ":material/casino:",
+    "collapsed": ":material/block:",
+    "no_effect": ":material/do_not_disturb_on:",
+    "bytes_up": ":material/trending_up:",
+}
 Columns = Mapping[str, Any]  # a name and its values, any kind of array
 
 
@@ -160,11 +169,11 @@ def metrics_strip(current: Current) -> Any:
         return columns[0]
 
 
-def fill_accuracy(slot: Any, current: Current) -> None:
+def fill_accuracy(slot: Any, current: Current) -> Accuracy | None:
     """Measure, after the page is drawn, and show the accuracy with interval and change."""
     if state.data_problem(current.model):
         slot.metric("Accuracy", "—", delta_description="no test images")
-        return
+        return None
     n = state.image_count(current.model)
     found, change = state.accuracy(current.model, current.recipe, n)
     half = (found.accuracy_high - found.accuracy_low) / 2
@@ -178,6 +187,18 @@ def fill_accuracy(slot: Any, current: Current) -> None:
         f"on the same images: {change.gained} became right, {change.lost} wrong, 95 % interval "
         f"{100 * change.difference_low:+.2f} … {100 * change.difference_high:+.2f} points.",
     )
+    return found
+
+
+def show_alarms(slot: Any, found: Sequence[Alarm]) -> None:
+    """The gravest alarms, in place of those that the slot showed before."""
+    if not found:
+        return
+    with slot.container():
+        for alarm in found[:MOST_ALARMS]:
+            st.warning(alarm.text, icon=ALARM_ICONS[alarm.kind])
+        if len(found) > MOST_ALARMS:
+            st.caption(f"And {len(found) - MOST_ALARMS} more; these come first.")
 
 
 def chart(figure: go.Figure, key: str, title: str, table: Columns, **options: Any) -> Any:
@@ -251,12 +272,16 @@ def image_grid(data: Dataset, classes: Tensor, *, limit: int = 12) -> None:
     with st.container(horizontal=True, gap="small"):
         for index in wrong_first.tolist():
             true, found = (data.class_names[int(c[index])] for c in (data.labels, classes))
-            with st.container(width=92, gap=None):
-                st.image(picture(data.images[index]), width=72, alt=f"a {true}, taken for {found}")
-                right = true == found
-                st.caption(
-                    f":material/check: {true}" if right else f"{true} → :orange[**{found}**]"
-                )
+            right = true == found
+            text = f":material/check: {true}" if right else f"{true} → :orange[**{found}**]"
+            captioned(data.images[index], text, alt=f"a {true}, taken for {found}")
+
+
+def captioned(image: Tensor, text: str, *, alt: str, width: int = 92) -> None:
+    """One test image over its caption, a tile of a grid."""
+    with st.container(width=width, gap=None):
+        st.image(picture(image), width=72, alt=alt)
+        st.caption(text)
 
 
 def picture(image: Tensor) -> NDArray[np.uint8]:

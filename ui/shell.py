@@ -59,9 +59,16 @@ panels.sidebar()
 current = state.current()
 accuracy_slot = panels.metrics_strip(current)
 panels.notices(current)
+alarm_slot = st.empty()
+by_stage = navigation.url_path == "combine"  # the one page that encodes each stage's file
+alarms = state.current_alarms(current, by_stage=by_stage)
+panels.show_alarms(alarm_slot, alarms)
 slow = navigation.url_path == "trade_offs"  # a sweep: the strip must not wait for its end
-if slow:
-    panels.fill_accuracy(accuracy_slot, current)
-navigation.run()
 if not slow:  # the page's own pictures first
-    panels.fill_accuracy(accuracy_slot, current)
+    navigation.run()
+accuracy = panels.fill_accuracy(accuracy_slot, current)
+measured = state.current_alarms(current, accuracy, by_stage=by_stage)
+if measured != alarms:
+    panels.show_alarms(alarm_slot, measured)
+if slow:
+    navigation.run()

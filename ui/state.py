@@ -25,6 +25,7 @@ from compress_core import (
     load_dataset,
     load_model,
 )
+from compress_core.alarms import Alarm, alarms
 from compress_core.compressed import Compressed
 from compress_core.data import Dataset
 from compress_core.measurement.accuracy import (
@@ -32,14 +33,15 @@ from compress_core.measurement.accuracy import (
     PairedDifference,
     accuracy_of,
     paired_difference,
-    predicted_classes,
 )
+from compress_core.measurement.harm import Answers, ClassHarm, Flip, flips, harm_by_class
+from compress_core.measurement.harm import answers as answers_of
 from compress_core.measurement.report import Size, measure, measure_size
-from compress_core.recipe import AnyStep
+from compress_core.recipe import AnyStep, stages
 from ui import address
 from ui.palette import Palette, palette
 from ui.snapshot_store import SnapshotStore
-from ui.words import read_recipe, recipe_text
+from ui.words import describe, read_recipe, recipe_text
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_MODEL = "digits-cnn"
@@ -173,11 +175,15 @@ def size(model: str, recipe: Recipe) -> Size:
     return measure_size(compressed(model, recipe))
 
 
-@st.cache_data(max_entries=2000, show_spinner=False)
+@st.cache_data(max_entries=1000, show_spinner=False)
+def answers(model: str, recipe: Recipe, n: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Predicted classes of the first n images of the subset, and the confidence in each."""
+    found = answers_of(compressed(model, recipe).module, test_images(model, n))
+    return found.classes.numpy().astype(np.uint8), found.confidences.numpy()
+
+
 def classes(model: str, recipe: Recipe, n: int) -> NDArray[np.uint8]:
-    """Predicted classes of the first n images of the subset, one byte each."""
-    found = predicted_classes(compressed(model, recipe).module, test_images(model, n))
-    return found.numpy().astype(np.uint8)
+    return answers(model, recipe, n)[0]
 
 
 def class_tensor(model: str, recipe: Recipe, n: int) -> Tensor:
@@ -194,6 +200,40 @@ def change(model: str, before: Recipe, after: Recipe, n: int) -> PairedDifferenc
     """What one recipe changes against another on the same n test images."""
     first, second = class_tensor(model, before, n), class_tensor(model, after, n)
     return paired_difference(first, second, test_images(model, n))
+
+
+def harm(model: str, recipe: Recipe, n: int) -> tuple[tuple[ClassHarm, ...], tuple[Flip, ...]]:
+    """The change of each class on n test images, and the images whose answer flipped."""
+    data = test_images(model, n)
+    before, after = (_answer_tensors(model, steps, n) for steps in ((), recipe))
+    return harm_by_class(before.classes, after.classes, data), flips(before, after, data)
+
+
+def _answer_tensors(model: str, recipe: Recipe, n: int) -> Answers:
+    confidences = answers(model, recipe, n)[1]
+    return Answers(class_tensor(model, recipe, n), torch.from_numpy(confidences))
+
+
+def stage_bytes(current: Current) -> list[tuple[str, int]]:
+    """Bytes of the file: the original's, then after each stage of the recipe."""
+    prefixes = stages(current.recipe)
+    sizes = [(kind, size(current.model, prefix).stored_bytes) for kind, prefix in prefixes]
+    return [("original", current.size.original_bytes), *sizes]
+
+
+def current_alarms(
+    current: Current, accuracy: Accuracy | None = None, *, by_stage: bool
+) -> tuple[Alarm, ...]:
+    """The alarms of what is known already; `by_stage` where each stage's file is encoded anyway."""
+    by_stage = by_stage or len(stages(current.recipe)) == 1
+    return alarms(
+        current.compressed,
+        current.size,
+        accuracy,
+        class_count=len(test_images(current.model, accuracy.n).class_names) if accuracy else 0,
+        stage_bytes=stage_bytes(current) if by_stage else (),
+        describe=describe,
+    )
 
 
 class Points:

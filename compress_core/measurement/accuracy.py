@@ -83,13 +83,18 @@ def paired_difference(before: Tensor, after: Tensor, data: Dataset) -> PairedDif
     The interval is Wald's with half an observation added to each cell (Agresti & Min 2005): it is
     not empty when no image changed. Images that both get right, or both wrong, do not widen it.
     """
-    right_before, right_after = before == data.labels, after == data.labels
+    return paired_change(before == data.labels, after == data.labels)
+
+
+def paired_change(right_before: Tensor, right_after: Tensor) -> PairedDifference:
+    """The same from which images were right before and after, (n,) bool; within -1 … 1."""
     gained = int((right_after & ~right_before).sum())
     lost = int((right_before & ~right_after).sum())
-    n = len(data)
+    n = len(right_before)
     padded_n, centre = n + 2, (gained - lost) / (n + 2)
     half = Z_95 * math.sqrt(((gained + lost + 1) / padded_n - centre**2) / padded_n)
-    return PairedDifference((gained - lost) / n, centre - half, centre + half, gained, lost, n)
+    low, high = max(-1.0, centre - half), min(1.0, centre + half)
+    return PairedDifference((gained - lost) / n, low, high, gained, lost, n)
 
 
 def confusion_matrix(classes: Tensor, data: Dataset) -> Tensor:

@@ -4,7 +4,14 @@ Every figure has a fixed height and its `uirevision`, so that zoom survives a ne
 """
 
 from ui.figures.base import heatmap, layer_bars
-from ui.figures.results import bytes_before_after, confusion, shares, trade_off_plane, waterfall
+from ui.figures.results import (
+    bytes_before_after,
+    change_by_class,
+    confusion,
+    shares,
+    trade_off_plane,
+    waterfall,
+)
 from ui.figures.weights import (
     energy_curve,
     error_histogram,
@@ -17,6 +24,7 @@ from ui.figures.weights import (
 
 __all__ = [
     "bytes_before_after",
+    "change_by_class",
     "confusion",
     "energy_curve",
     "error_histogram",

@@ -109,6 +109,37 @@ def confusion(counts: Array, names: Sequence[str], colors: Palette) -> go.Figure
     return shown
 
 
+def change_by_class(
+    names: Sequence[str],
+    changes: Sequence[float],
+    intervals: Sequence[tuple[float, float]],
+    colors: Palette,
+) -> go.Figure:
+    """Change of each class's accuracy in points with its interval, the first class on top."""
+    height = max(200, 70 + 26 * len(names))
+    shown = figure(colors, x="change of accuracy, points", y="class", height=height)
+    shown.add_bar(
+        x=list(changes),
+        y=list(names),
+        orientation="h",
+        marker={"color": [colors.pruned if change < 0 else colors.kept for change in changes]},
+        error_x={
+            "type": "data",
+            "array": [high - x for x, (_, high) in zip(changes, intervals, strict=True)],
+            "arrayminus": [x - low for x, (low, _) in zip(changes, intervals, strict=True)],
+            "color": colors.text,
+            "thickness": 1,
+            "width": 3,
+        },
+        customdata=list(intervals),
+        hovertemplate="%{y}: %{x:+.1f} points, 95 % interval "
+        "%{customdata[0]:+.1f} … %{customdata[1]:+.1f}<extra></extra>",
+    )
+    shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)", type="category")
+    shown.update_xaxes(zeroline=True, zerolinecolor=colors.original, zerolinewidth=1)
+    return shown
+
+
 CURVES = {  # colour role, dash and marker: three ways to tell the curves apart
     "prune": ("pruned", "solid", "circle"),
     "quantize": ("quantized", "solid", "square"),

@@ -1,0 +1,196 @@
+"""Alarms: what a recipe did that nobody can have wanted, each in one sentence with what to do.
+
+They read what is computed already: the layers as stored, their sizes, and the memo of the original.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
+
+import torch
+
+from compress_core.compressed import Compressed, StoredLayer, compress
+from compress_core.measurement.accuracy import Accuracy
+from compress_core.measurement.report import LayerRow, Size
+from compress_core.methods.low_rank import break_even_rank, matrix_shape, parameter_count
+from compress_core.methods.pruning import Prune
+from compress_core.methods.step import ALL_LAYERS, matching
+from compress_core.original import Original
+from compress_core.recipe import KINDS, AnyStep, Recipe, format_step, winning_steps
+
+FLOOR = 0.01  # the density under which a layer counts as collapsed
+
+Kind = Literal["chance", "collapsed", "no_effect", "bytes_up"]
+Describe = Callable[[AnyStep], str]  # a step in words
+StageBytes = Sequence[tuple[str, int]]  # ("original", its bytes), then each stage and the file's
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What went wrong, in which layer (None: not in one), and one sentence with what to do."""
+
+    kind: Kind
+    layer: str | None
+    text: str
+
+
+def alarms(
+    compressed: Compressed,
+    size: Size,
+    accuracy: Accuracy | None = None,
+    *,
+    class_count: int = 0,
+    stage_bytes: StageBytes = (),
+    describe: Describe = format_step,
+) -> tuple[Alarm, ...]:
+    """Everything to warn about, the gravest first; an empty recipe gives no alarm.
+
+    `accuracy` with the dataset's `class_count`, and the bytes of the file after each stage, are
+    looked at where they are given. `describe` words a step.
+    """
+    if not compressed.recipe:
+        return ()
+    pairs = tuple(_grown_pairs(size))
+    stages = [alarm for alarm in _grown_stages(stage_bytes) if not (pairs and alarm[0] == KINDS[0])]
+    return (
+        *_at_chance(accuracy, class_count),
+        *_collapsed(compressed, size),
+        *_without_effect(compressed, describe),
+        *pairs,
+        *(alarm for _, alarm in stages),
+    )
+
+
+def _at_chance(accuracy: Accuracy | None, class_count: int) -> Iterator[Alarm]:
+    if accuracy and class_count and accuracy.accuracy_low <= 1 / class_count:
+        yield Alarm(
+            "chance",
+            None,
+            f"Right on {100 * accuracy.accuracy:.1f} % of {accuracy.n:,} images, no better than "
+            f"guessing one of {class_count} classes: weaken a step of the recipe, or remove it.",
+        )
+
+
+def _collapsed(compressed: Compressed, size: Size) -> Iterator[Alarm]:
+    pruned = winning_steps(compressed.recipe, "prune", compressed.layers)
+    for row in size.layers:
+        stored = compressed.layers[row.name]
+        dead = any(not weight.values.any() for weight in stored.weights)
+        if (dead or 1 - row.sparsity < FLOOR) and _was_alive(stored):
+            left = (
+                "has no live output channel" if dead else f"keeps only {_share(1 - row.sparsity)}"
+            )
+            yield Alarm(
+                "collapsed", row.name, f"{row.name} {left}: {_revival(pruned.get(row.name))}."
+            )
+
+
+def _was_alive(stored: StoredLayer) -> bool:
+    weight = stored.layer.weight
+    return int(weight.count_nonzero()) >= FLOOR * weight.numel()
+
+
+def _share(density: float) -> str:
+    return f"{100 * density:.2g} % of its weights"
+
+
+def _revival(step: AnyStep | None) -> str:
+    if step is None:
+        return "give it more bits, or a scale for each channel"
+    if isinstance(step, Prune) and step.sparsity is not None and step.scope == "global":
+        return "prune less, or the same share of each layer (scope layer)"
+    return "prune it less"
+
+
+def _without_effect(compressed: Compressed, describe: Describe) -> Iterator[Alarm]:
+    recipe, original = compressed.recipe, compressed.original
+    for i, step in enumerate(recipe):
+        won = _layers_won(recipe, i, original)
+        if not won:
+            why = "later steps of its kind replace it in every layer: remove it, or move it last"
+        elif _changes_nothing(recipe, i, won, original):
+            why = "the weights are the same without it: make it stronger, or remove it"
+        else:
+            continue
+        yield Alarm("no_effect", None, f"“{describe(step)}” (step {i + 1}) changes nothing, {why}.")
+
+
+def _layers_won(recipe: Recipe, index: int, original: Original) -> tuple[str, ...]:
+    """The layers that the step names and no later step of its kind."""
+    named = matching(recipe[index].layers, original.layers)
+    for later in recipe[index + 1 :]:
+        if later.kind == recipe[index].kind:
+            named -= matching(later.layers, original.layers)
+    return tuple(name for name in original.layers if name in named)
+
+
+def _changes_nothing(recipe: Recipe, index: int, won: tuple[str, ...], original: Original) -> bool:
+    """Whether the layers that a step wins are the same without it."""
+    step = recipe[index]
+    without = winning_steps((*recipe[:index], *recipe[index + 1 :]), step.kind, original.layers)
+    if any(name in without for name in won):
+        return all(_same_settings(step, without.get(name)) for name in won)
+    before = compress(original, _up_to(recipe, step.kind, included=False)).layers
+    after = compress(original, _up_to(recipe, step.kind, included=True)).layers
+    return all(_same(before[name], after[name]) for name in won)
+
+
+def _same_settings(step: AnyStep, other: AnyStep | None) -> bool:
+    """Whether `other` does the same to a layer; under a global sparsity that needs the others."""
+    if other is None or (isinstance(step, Prune) and step.sparsity and step.scope == "global"):
+        return False
+    return replace(step, layers=ALL_LAYERS) == replace(other, layers=ALL_LAYERS)
+
+
+def _up_to(recipe: Recipe, kind: str, *, included: bool) -> Recipe:
+    kinds = KINDS[: KINDS.index(kind) + included]
+    return tuple(step for step in recipe if step.kind in kinds)
+
+
+def _same(before: StoredLayer, after: StoredLayer) -> bool:
+    if len(before.weights) != len(after.weights):
+        return False
+    pairs = zip(before.weights, after.weights, strict=True)
+    return all(
+        old.quantized is new.quantized and torch.equal(old.values, new.values) for old, new in pairs
+    )
+
+
+def _grown_pairs(size: Size) -> Iterator[Alarm]:
+    for row in size.layers:
+        if row.rank is not None and row.parameters > _weights(row):
+            yield Alarm(
+                "bytes_up",
+                row.name,
+                f"{row.name} at rank {row.rank} has {row.parameters:,} weights instead of "
+                f"{_weights(row):,}: {_smaller_rank(row)}.",
+            )
+
+
+def _weights(row: LayerRow) -> int:
+    out, columns = matrix_shape(row.shape)
+    return out * columns
+
+
+def _smaller_rank(row: LayerRow) -> str:
+    rank = break_even_rank(row.shape)
+    if parameter_count(row.shape, rank) > _weights(row):
+        return "no rank makes it smaller, take it out of the step"
+    return f"choose rank {rank} or less"
+
+
+REMEDIES = {
+    "factorize": "choose a smaller rank, or remove the step",
+    "prune": "prune more, a few zeros do not pay for telling where they are, or remove the step",
+    "quantize": "choose fewer bits or larger groups, or remove the step",
+}
+
+
+def _grown_stages(stage_bytes: StageBytes) -> Iterator[tuple[str, Alarm]]:
+    for (_, before), (kind, after) in pairwise(stage_bytes):
+        if after > before:
+            text = (
+                f"The {kind} step made the file {after - before:,} bytes larger: {REMEDIES[kind]}."
+            )
+            yield kind, Alarm("bytes_up", None, text)

@@ -1,0 +1,178 @@
+"""Alarms on hand-made layers and recipes: which are raised, on what, and what they advise."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from compress_core import Factorize, Prune, Quantize, RandomPrune, Recipe, compress, parse_step
+from compress_core.alarms import Alarm, StageBytes, alarms
+from compress_core.measurement.accuracy import Accuracy, wilson_interval
+from compress_core.measurement.report import measure_size
+from compress_core.original import Original
+
+LinearOf = Callable[[Tensor], Original]
+
+
+def raised(
+    original: Original,
+    *steps: str,
+    accuracy: Accuracy | None = None,
+    stage_bytes: StageBytes = (),
+) -> tuple[Alarm, ...]:
+    recipe: Recipe = tuple(parse_step(step) for step in steps)
+    made = compress(original, recipe)
+    size = measure_size(made)
+    return alarms(made, size, accuracy, class_count=10, stage_bytes=stage_bytes)
+
+
+def right(count: int, n: int) -> Accuracy:
+    return Accuracy(count / n, *wilson_interval(count, n), n)
+
+
+def test_an_empty_recipe_raises_no_alarm(zoo_model: Original) -> None:
+    assert raised(zoo_model, accuracy=right(0, 100)) == ()
+
+
+def test_a_sensible_recipe_raises_no_alarm(digits_cnn: Original) -> None:
+    assert (
+        raised(
+            digits_cnn,
+            "factorize:rank=16,layers=fc1",
+            "prune:sparsity=0.5",
+            "quantize:bits=4",
+            accuracy=right(590, 600),
+            stage_bytes=[("original", 100), ("factorize", 90), ("prune", 80), ("quantize", 9)],
+        )
+        == ()
+    )
+
+
+def test_a_layer_without_a_live_channel_has_collapsed(animal: Callable[[str], Original]) -> None:
+    weights = animal("no_bias").layers["fc1"].weight
+    (alarm,) = raised(animal("no_bias"), f"prune:threshold={float(weights.abs().max()):.6f}1")
+    assert (alarm.kind, alarm.layer) == ("collapsed", "fc1")
+    assert "no live output channel" in alarm.text
+    assert "prune it less" in alarm.text
+
+
+def test_a_layer_below_one_percent_has_collapsed_and_one_above_has_not(linear_of: LinearOf) -> None:
+    original = linear_of(torch.arange(1.0, 1001).view(10, 100))
+    (alarm,) = raised(original, "prune:sparsity=0.991")
+    assert (alarm.kind, alarm.layer) == ("collapsed", "fc")
+    assert "0.9 % of its weights" in alarm.text
+    assert "scope layer" in alarm.text
+    assert raised(original, "prune:sparsity=0.99") == ()
+
+
+def test_codes_that_are_all_zero_collapse_a_layer_without_any_pruning(linear_of: LinearOf) -> None:
+    weight = torch.full((10, 100), 0.01)
+    weight[0, 0] = 1.0
+    (alarm,) = raised(linear_of(weight), "quantize:bits=2,granularity=tensor")
+    assert alarm.kind == "collapsed"
+    assert "more bits" in alarm.text
+
+
+def test_a_layer_that_was_zero_all_along_has_not_collapsed(
+    animal: Callable[[str], Original],
+) -> None:
+    assert raised(animal("all_zero"), "quantize:bits=4") == ()
+
+
+def test_a_step_that_prunes_nothing_is_named(digits_cnn: Original) -> None:
+    (alarm,) = raised(digits_cnn, "quantize:bits=4", "prune:sparsity=0")
+    assert (alarm.kind, alarm.layer) == ("no_effect", None)
+    assert "“prune:sparsity=0.0” (step 2) changes nothing" in alarm.text
+
+
+def test_pruning_what_is_zero_already_changes_nothing(linear_of: LinearOf) -> None:
+    original = linear_of(torch.tensor([[0.0, 0.0, 1.0, 2.0]]))
+    (alarm,) = raised(original, "prune:sparsity=0.5")
+    assert alarm.kind == "no_effect"
+
+
+def test_a_step_whose_every_layer_is_overridden_changes_nothing(digits_cnn: Original) -> None:
+    (alarm,) = raised(digits_cnn, "quantize:bits=2,layers=fc1", "quantize:bits=4")
+    assert alarm.kind == "no_effect"
+    assert "(step 1) changes nothing, later steps of its kind replace it" in alarm.text
+
+
+def test_the_first_of_two_equal_steps_is_the_overridden_one(digits_cnn: Original) -> None:
+    (alarm,) = raised(digits_cnn, "prune:sparsity=0.5", "prune:sparsity=0.5")
+    assert "(step 1)" in alarm.text
+
+
+def test_a_step_that_still_wins_one_layer_is_no_alarm(digits_cnn: Original) -> None:
+    steps = ("quantize:bits=2", "quantize:bits=4,layers=conv1|conv2|fc1")
+    assert raised(digits_cnn, *steps) == ()
+
+
+def test_an_exception_that_says_the_same_as_the_rule_changes_nothing(digits_cnn: Original) -> None:
+    (alarm,) = raised(digits_cnn, "quantize:bits=4", "quantize:bits=4,layers=fc1")
+    assert "(step 2)" in alarm.text
+
+
+def test_an_exception_from_a_global_sparsity_changes_something(digits_cnn: Original) -> None:
+    assert raised(digits_cnn, "prune:sparsity=0.5", "prune:sparsity=0.5,layers=fc2") == ()
+
+
+@pytest.mark.parametrize("rank", [56, 57])
+def test_a_rank_above_break_even_is_named_with_a_better_one(
+    digits_cnn: Original, rank: int
+) -> None:
+    found = raised(digits_cnn, f"factorize:rank={rank},layers=fc1")
+    assert [alarm.layer for alarm in found] == ([] if rank == 56 else ["fc1"])
+    assert all("32,832 weights instead of 32,768: choose rank 56" in a.text for a in found)
+
+
+def test_a_layer_that_no_rank_makes_smaller_is_to_be_left_out(linear_of: LinearOf) -> None:
+    (alarm,) = raised(linear_of(torch.tensor([[2.0, 1.0, 3.0]])), "factorize:rank=1")
+    assert "no rank makes it smaller" in alarm.text
+
+
+def test_a_stage_that_grew_the_file_is_named(digits_cnn: Original) -> None:
+    stages = [("original", 1000), ("prune", 1200), ("quantize", 300)]
+    steps = ("prune:sparsity=0.1", "quantize:bits=4")
+    (alarm,) = raised(digits_cnn, *steps, stage_bytes=stages)
+    assert (alarm.kind, alarm.layer) == ("bytes_up", None)
+    assert "prune step made the file 200 bytes larger" in alarm.text
+
+
+def test_a_rank_above_break_even_is_not_told_twice(digits_cnn: Original) -> None:
+    stages = [("original", 1000), ("factorize", 1200)]
+    found = raised(digits_cnn, "factorize:rank=60,layers=fc1", stage_bytes=stages)
+    assert [(alarm.kind, alarm.layer) for alarm in found] == [("bytes_up", "fc1")]
+
+
+@pytest.mark.parametrize(("count", "kinds"), [(60, ["chance"]), (72, ["chance"]), (90, [])])
+def test_accuracy_whose_interval_reaches_guessing_is_at_chance(
+    digits_cnn: Original, count: int, kinds: list[str]
+) -> None:
+    found = raised(digits_cnn, "quantize:bits=4", accuracy=right(count, 600))
+    assert [alarm.kind for alarm in found] == kinds
+
+
+def test_the_gravest_alarm_comes_first_and_each_is_one_sentence(digits_cnn: Original) -> None:
+    found = raised(
+        digits_cnn,
+        "factorize:rank=60,layers=fc1",
+        "random_prune:sparsity=0.999",
+        "quantize:bits=4,layers=fc2",
+        "quantize:bits=4",
+        accuracy=right(60, 600),
+    )
+    order = ["chance", "collapsed", "no_effect", "bytes_up"]
+    assert list(dict.fromkeys(alarm.kind for alarm in found)) == order
+    assert all(alarm.text.endswith(".") and ". " not in alarm.text for alarm in found)
+
+
+def test_looking_for_alarms_compresses_nothing_anew(
+    digits_cnn: Original, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = (Factorize(rank=4), RandomPrune(0.5), Quantize(bits=3), Prune(0.25, layers=("fc2",)))
+    made = compress(digits_cnn, recipe)
+    size = measure_size(made)
+    for name in ("pruning.prune_smallest", "pruning.prune_random", "quantization.quantize"):
+        monkeypatch.setattr(f"compress_core.methods.{name}", None)
+    assert alarms(made, size) == ()
