@@ -62,6 +62,12 @@ def test_the_controls_own_word_for_not_quantized_is_no_mistake() -> None:
     assert (seeds["recipe"], notices) == ("", [])
 
 
+def test_one_layer_without_its_name_makes_no_step() -> None:
+    seeds, notices = read(prune_scope="one", prune_layer="fc9", prune_sparsity="50")
+    assert seeds["recipe"] == ""
+    assert len(notices) == 2
+
+
 def test_an_energy_of_the_address_makes_a_step() -> None:
     seeds, _ = read(factorize_layer="fc1", factorize_energy="90")
     assert seeds["recipe"] == "factorize:energy=0.9,layers=fc1"

@@ -49,7 +49,8 @@ def read(
     if "recipe" in query:
         recipe = _recipe(query["recipe"], notices)
     else:
-        recipe = _from_controls(query, notices)
+        wrong = {key for key in (*CHOICES, *LAYERS) if key not in seeds}
+        recipe = _from_controls({k: v for k, v in query.items() if k not in wrong}, notices)
     return seeds | {"recipe": recipe_text(recipe)}, notices
 
 
@@ -98,9 +99,11 @@ def _threshold(threshold: float, query: Mapping[str, str]) -> AnyStep | None:
 
 
 def _prune_layers(query: Mapping[str, str]) -> tuple[str, ...]:
-    if query.get("prune_scope") == "one" and query.get("prune_layer"):
-        return (query["prune_layer"],)
-    return ALL_LAYERS
+    if query.get("prune_scope") != "one":
+        return ALL_LAYERS
+    if "prune_layer" not in query:
+        raise ValueError("prune_layer is missing")
+    return (query["prune_layer"],)
 
 
 def _quantize(bits: float, query: Mapping[str, str]) -> AnyStep | None:
@@ -137,8 +140,8 @@ def _notice(key: str, value: str, rule: str) -> str:
 
 Maker = Callable[[float, Mapping[str, str]], AnyStep | None]
 CONTROLS: dict[str, tuple[str, Maker]] = {
-    "prune_sparsity": ("a percentage from 0 to 99.9", _sparsity),
-    "prune_threshold": ("a magnitude of at least 0", _threshold),
+    "prune_sparsity": ("a percentage from 0 to 99.9, of prune_layer=… for one", _sparsity),
+    "prune_threshold": ("a magnitude of at least 0, in prune_layer=… for one", _threshold),
     "quantize_bits": (f"one of {', '.join(map(str, BITS))}", _quantize),
     "factorize_rank": ("a whole number of at least 1, with factorize_layer=…", _rank),
     "factorize_energy": ("a percentage above 0, with factorize_layer=…", _energy),

@@ -1,6 +1,7 @@
 """Widgets → recipe step. Each `show_*` puts what the recipe says into its widgets, draws them, and
 writes the step back in a callback, so that widgets and recipe never disagree."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -43,10 +44,12 @@ ECHO_S = 3.0  # how long a browser may send back a value that we have replaced m
 
 
 def put(key: str, value: object) -> None:
-    """Set a widget's value before it is drawn in this run, and remember that we did."""
-    if st.session_state.get(key) != value:
+    """Set a widget's value before it is drawn in this run, and remember what it replaces."""
+    before = st.session_state.get(key)
+    if before != value:
         st.session_state[key] = value
-        echoes(key).append((value, time.monotonic()))
+        if isinstance(before, int | float):
+            echoes(key).append((before, time.monotonic()))
 
 
 def moved(key: str) -> bool:
@@ -55,15 +58,15 @@ def moved(key: str) -> bool:
     Two controls that show one quantity write into each other. A person who moves one of them fast
     sends along what the other showed before we wrote into it; that is an echo and no wish.
     """
-    recent = (v for v, at in echoes(key) if time.monotonic() - at < ECHO_S)
-    if st.session_state[key] in recent:
-        return False
-    echoes(key).clear()
-    return True
+    now = time.monotonic()
+    echoes(key)[:] = [(value, at) for value, at in echoes(key) if now - at < ECHO_S]
+    found = st.session_state[key]
+    return not any(math.isclose(found, value, rel_tol=1e-5) for value, _ in echoes(key))
 
 
-def echoes(key: str) -> list[tuple[object, float]]:
-    found: list[tuple[object, float]] = st.session_state.setdefault(f"{key}_echoes", [])
+def echoes(key: str) -> list[tuple[float, float]]:
+    """The values of a widget that we replaced lately, each with the time of that."""
+    found: list[tuple[float, float]] = st.session_state.setdefault(f"{key}_echoes", [])
     return found
 
 
@@ -212,7 +215,6 @@ def show_pruning(current: Current, cuts: dict[str, Cut]) -> str:
         step=0.1,
         format="%.1f %%",
         key="prune_sparsity",
-        bind="query-params",
         on_change=set_sparsity,
         help="The fraction of weights that becomes zero, the smallest magnitudes first.",
     )
@@ -222,7 +224,6 @@ def show_pruning(current: Current, cuts: dict[str, Cut]) -> str:
         step=0.001,
         format="%.5f",
         key="prune_threshold",
-        bind="query-params",
         on_change=set_threshold,
         disabled=st.session_state.prune_method == "random",
         help="Weights of at most this magnitude become zero. Set it, and the sparsity follows.",
@@ -262,7 +263,6 @@ def show_quantization(current: Current) -> None:
         "Bits of a weight, 32 means not quantized",
         [*BITS, FLOAT],
         key="quantize_bits",
-        bind="query-params",
         on_change=set_quantization,
         help="A weight gets one of 2ᵏ codes. 32, at the right end, leaves the weights alone.",
     )
@@ -296,7 +296,6 @@ def show_factorization(current: Current, layer: str) -> int:
         1,
         full,
         key="factorize_rank",
-        bind="query-params",
         on_change=set_rank,
         disabled=full == 1,
         help="How many singular values are kept. Below break-even the pair is smaller.",
@@ -308,7 +307,6 @@ def show_factorization(current: Current, layer: str) -> int:
         step=0.1,
         format="%.1f %%",
         key="factorize_energy",
-        bind="query-params",
         on_change=set_energy,
         help="The least rank that keeps this share of the squared singular values is taken.",
     )

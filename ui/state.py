@@ -81,6 +81,10 @@ def ensure() -> None:
     st.session_state.last_recipe = ""
     for key, value in seeds.items():
         st.session_state[key] = value
+    for key in address.CONTROLS.keys() & query.keys():  # from here on the recipe says it
+        del st.query_params[key]
+    if seeds["recipe"]:
+        st.query_params["recipe"] = seeds["recipe"]
 
 
 def current() -> Current:
