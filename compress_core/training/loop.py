@@ -21,7 +21,8 @@ class Settings:
     """How one network is trained; `shift` in pixels, `flip` mirrors left and right at random.
 
     SGD with an L2 penalty leaves many weights near zero, so that pruning has something to find:
-    on digits-cnn 80 % sparsity costs 0.2 points, 34 with AdamW. Transformers need AdamW.
+    80 % one-shot sparsity costs digits-cnn 0.0 points, and 35 points in a trial with AdamW.
+    Transformers need AdamW.
     """
 
     epochs: int
