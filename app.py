@@ -11,7 +11,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.graph_routes import ROUTES
+from ui import graph_routes
+from ui.live_histogram import routes as live_routes
 
 SHELL = Path(__file__).resolve().parent / "ui" / "shell.py"
 
@@ -23,7 +24,8 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App(SHELL, routes=ROUTES, lifespan=lifespan)
+routes = [*graph_routes.ROUTES, *live_routes.ROUTES]
+app = st.App(SHELL, routes=routes, lifespan=lifespan)
 
 if __name__ == "__main__":
     app.run()

@@ -3,7 +3,7 @@
 A picture never gets more than 512 x 512 values, whatever the layer's size.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,14 +14,17 @@ from torch import Tensor
 from compress_core.compressed import StoredLayer
 from compress_core.methods.low_rank import split
 from compress_core.methods.quantization import (
+    Granularity,
+    Quantize,
+    Quantized,
     choose_qparams,
     code_range,
     textbook_min_max,
     textbook_times_255,
 )
-from compress_core.weights import as_matrix, energy
+from compress_core.weights import as_matrix, energy, sqnr_db
 
-PICTURE_LIMIT = 512
+PICTURE_LIMIT = 256
 
 
 def block_sparsity(weight: Tensor, blocks: int = 32) -> NDArray[np.float32]:
@@ -98,25 +101,6 @@ def pruning_cut(stored: StoredLayer) -> Cut:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class MaskedHistogram:
-    """Counts (bins,) of the kept and of the pruned weights, and the bins' edges (bins + 1,)."""
-
-    kept: NDArray[np.int64]
-    pruned: NDArray[np.int64]
-    edges: NDArray[np.float64]
-
-
-def masked_histogram(stored: StoredLayer, bins: int = 121) -> MaskedHistogram:
-    """Of a pruned, not quantized layer's weights before pruning, both factors together."""
-    before = torch.cat([weight.ravel() for weight in unpruned(stored)]).numpy()
-    after = torch.cat([weight.values.ravel() for weight in stored.weights]).numpy()
-    limit = float(np.abs(before).max()) or 1.0
-    total, edges = np.histogram(before, bins=bins, range=(-limit, limit))
-    kept = np.histogram(before[after != 0], bins=bins, range=(-limit, limit))[0]
-    return MaskedHistogram(kept, total - kept, edges)
-
-
 def kept_histogram(stored: StoredLayer, bins: int) -> NDArray[np.int64]:
     """Counts (bins,) of the layer's nonzero stored weights, both factors together; the bins
     reach from minus to plus the largest magnitude."""
@@ -126,38 +110,50 @@ def kept_histogram(stored: StoredLayer, bins: int) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True, eq=False)
-class LevelsView:
-    """The weights that share one scale, the values they may take, and how many were cut off.
-
-    `weights` (n,) before quantization, `levels` ascending (thinned where there are more than 512),
-    `low` and `high` the outermost levels, `clipped` the fraction of weights beyond them.
-    """
+class ScaleView:
+    """The weights that share one scale (n,), as they were before quantization; the fraction of
+    them that is clipped, and their SQNR in dB (None: exact, or not quantized)."""
 
     weights: NDArray[np.float32]
-    levels: NDArray[np.float32]
-    low: float
-    high: float
     clipped: float
+    sqnr_db: float | None
 
 
-def levels_view(stored: StoredLayer, channel: int) -> LevelsView:
-    """Levels of output channel `channel` (its first group); of the whole layer where it has one
-    scale. Of a factor pair the second factor is shown, which has the layer's output channels."""
-    quantized = stored.weights[-1].quantized
-    if quantized is None:
-        raise ValueError(f"{stored.layer.name} is not quantized; it has no levels to show")
-    matrix, scale, zero = as_matrix(unpruned(stored)[-1]), quantized.scale, quantized.zero_point
-    if scale.dim() > 0:
-        matrix, scale, zero = matrix[channel], scale[channel], zero[channel]
-    if quantized.group_size:
-        matrix, scale, zero = matrix[: quantized.group_size], scale[0], zero[0]
-    q_min, q_max = code_range(quantized.bits, quantized.scheme)
-    codes = torch.arange(q_min, q_max + 1, max(1, 2**quantized.bits // PICTURE_LIMIT))
+def scale_view(before: StoredLayer, after: StoredLayer, step: Quantize, channel: int) -> ScaleView:
+    """Output channel `channel` (its first group), or the whole layer where it has one scale.
+
+    `before` is the layer without quantization, `after` with it, or the same where it is not
+    quantized: then `step` says which weights would share a scale. Of a factor pair the second
+    factor is shown, which has the layer's output channels.
+    """
+    coded = after.weights[-1].quantized
+    if coded is not None:  # its own granularity may be another than that of `step`
+        step = _granularity_of(coded, step)
+    weights, values = (_sharing(s.weights[-1].values, step, channel) for s in (before, after))
+    if coded is None:
+        return ScaleView(weights.numpy(), 0.0, None)
+    q_min, q_max = code_range(coded.bits, coded.scheme)
+    scale, zero = (_of_channel(p, channel) for p in (coded.scale, coded.zero_point))
     low, high = (float((q - zero) * scale) for q in (q_min, q_max))
     half = float(scale) / 2  # up to half a step beyond, rounding still finds the nearest level
-    clipped = ((matrix < low - half) | (matrix > high + half)).float().mean()
-    levels = ((codes - zero) * scale).numpy()
-    return LevelsView(matrix.numpy().ravel(), levels, low, high, float(clipped))
+    clipped = ((weights < low - half) | (weights > high + half)).float().mean()
+    return ScaleView(weights.numpy(), float(clipped), sqnr_db(weights, values))
+
+
+def _granularity_of(coded: Quantized, step: Quantize) -> Quantize:
+    granularity: Granularity = ("tensor", "channel", "group")[coded.scale.dim()]
+    return replace(step, granularity=granularity, group_size=coded.group_size or step.group_size)
+
+
+def _sharing(weight: Tensor, step: Quantize, channel: int) -> Tensor:
+    matrix = as_matrix(weight)
+    if step.granularity == "tensor":
+        return matrix.ravel()
+    return matrix[channel, : step.group_size if step.granularity == "group" else None]
+
+
+def _of_channel(parameter: Tensor, channel: int) -> Tensor:
+    return parameter if parameter.dim() == 0 else parameter[channel].ravel()[0]
 
 
 def textbook_table(weight: Tensor, bits: int, count: int = 7) -> dict[str, NDArray[np.float32]]:

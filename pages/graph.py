@@ -2,39 +2,45 @@
 
 import streamlit as st
 
-from ui import panels, state, words
+from ui import fragments, panels, state, words
 from ui.graph_view import viewer_address
 
-current = state.current()
-panels.heading(
-    "Graph",
-    "What a runtime gets: the exported ONNX graph. Click a node's title to see its numbers. "
-    "Quantized weights come in through DequantizeLinear, a factor pair is two nodes.",
-    r"w = \text{scale} \cdot (q - \text{zero\_point})",
-)
-left, right = st.columns(2)
-for column, title, recipe in ((left, "Before", ()), (right, "After", current.recipe)):
-    with column:
-        st.markdown(f"**{title}**")
-        with st.spinner("Exporting the graph, a few seconds the first time…"):
-            address = viewer_address(title.lower(), current.model, recipe)
-        st.iframe(address, height=620)
 
-rows = current.size.layers
-original = state.size(current.model, ()).layers
-st.markdown("**Layers before and after**")
-st.dataframe(
-    {
-        "layer": [row.name for row in rows],
-        "shape": [words.shape(row.shape) for row in rows],
-        "bits": [row.bits for row in rows],
-        "rank": [str(row.rank or "full") for row in rows],
-        "sparsity": [words.percent(row.sparsity) for row in rows],
-        "bytes before": [row.bytes for row in original],
-        "bytes after": [row.bytes for row in rows],
-        "MACs before": [row.macs for row in original],
-        "MACs after": [row.macs for row in rows],
-    },
-    hide_index=True,
-    alt="Layers before and after",
-)
+@fragments.body
+def graph() -> None:
+    current = state.current()
+    panels.heading(
+        "Graph",
+        "What a runtime gets: the exported ONNX graph. Click a node's title to see its numbers. "
+        "Quantized weights come in through DequantizeLinear, a factor pair is two nodes.",
+        r"w = \text{scale} \cdot (q - \text{zero\_point})",
+    )
+    left, right = st.columns(2)
+    for column, title, recipe in ((left, "Before", ()), (right, "After", current.recipe)):
+        with column:
+            st.markdown(f"**{title}**")
+            with st.spinner("Exporting the graph, a few seconds the first time…"):
+                address = viewer_address(title.lower(), current.model, recipe)
+            st.iframe(address, height=620)
+
+    rows = current.size.layers
+    original = state.size(current.model, ()).layers
+    st.markdown("**Layers before and after**")
+    st.dataframe(
+        {
+            "layer": [row.name for row in rows],
+            "shape": [words.shape(row.shape) for row in rows],
+            "bits": [row.bits for row in rows],
+            "rank": [str(row.rank or "full") for row in rows],
+            "sparsity": [words.percent(row.sparsity) for row in rows],
+            "bytes before": [row.bytes for row in original],
+            "bytes after": [row.bytes for row in rows],
+            "MACs before": [row.macs for row in original],
+            "MACs after": [row.macs for row in rows],
+        },
+        hide_index=True,
+        alt="Layers before and after",
+    )
+
+
+graph()

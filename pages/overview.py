@@ -4,77 +4,88 @@ import pandas as pd
 import streamlit as st
 
 from compress_core.measurement.accuracy import confusion_matrix
-from ui import figures, panels, state, words
+from ui import figures, fragments, panels, state, words
 
-current = state.current()
-colors = state.colors()
-panels.heading(
-    "Overview",
-    "The network as it stands, layer by layer, and how it does on images that it never saw. The "
-    "pages under *Method* make it smaller; the strip above follows.",
-    r"\text{ratio} = \frac{\text{original bytes}}{\text{stored bytes}}",
-)
-rows = current.size.layers
-layers = current.original.layers
 
-with st.container(horizontal=True, gap="small"):
-    for row in rows:
-        with st.container(border=True, width=126):
-            st.markdown(f"**{row.name}**  \n{words.shape(row.shape)}  \n{row.parameters:,} weights")
-
-left, right = st.columns([3, 2])
-with left:
-    st.markdown("**Layers**")
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "layer": [row.name for row in rows],
-                "kind": [layers[row.name].kind for row in rows],
-                "weights": [row.parameters for row in rows],
-                "bytes": [row.bytes for row in rows],
-                "MACs": [row.macs for row in rows],
-                "sparsity": [100 * row.sparsity for row in rows],
-                "histogram of w": [layers[row.name].profile.histogram(31)[0] for row in rows],
-            }
-        ),
-        column_config={
-            "weights": st.column_config.NumberColumn(format="localized"),
-            "bytes": st.column_config.NumberColumn(format="localized", help="In the stored file."),
-            "MACs": st.column_config.NumberColumn(format="localized", help="For one image."),
-            "sparsity": st.column_config.NumberColumn(format="%.1f %%"),
-            "histogram of w": st.column_config.BarChartColumn(help="Of the original weights."),
-        },
-        hide_index=True,
-        alt="Layers with their weights, bytes, MACs, sparsity and histogram",
+@fragments.body
+def overview() -> None:
+    current = state.current()
+    colors = state.colors()
+    panels.heading(
+        "Overview",
+        "The network as it stands, layer by layer, and how it does on images that it never saw. "
+        "The pages under *Method* make it smaller; the strip above follows.",
+        r"\text{ratio} = \frac{\text{original bytes}}{\text{stored bytes}}",
     )
-with right:
-    parts = {"MACs": [row.macs for row in rows], "bytes": [row.bytes for row in rows]}
-    panels.chart(
-        figures.shares([row.name for row in rows], parts, colors),
-        "overview_shares",
-        "Where the bytes and the MACs are",
-        {"layer": [row.name for row in rows], **parts},
-    )
+    rows = current.size.layers
+    layers = current.original.layers
 
-if not panels.needs_data(current.model):
-    n = state.image_count(current.model)
-    data = state.test_images(current.model, n)
-    classes = state.class_tensor(current.model, current.recipe, n)
-    baseline, _ = state.accuracy(current.model, (), n)
-    st.markdown(
-        f"The original is right on **{words.percent(baseline.accuracy, 2)}** of {n:,} test images, "
-        f"95 % interval {words.interval(baseline.accuracy_low, baseline.accuracy_high)}."
-    )
-    left, right = st.columns(2)
+    with st.container(horizontal=True, gap="small"):
+        for row in rows:
+            with st.container(border=True, width=126):
+                st.markdown(
+                    f"**{row.name}**  \n{words.shape(row.shape)}  \n{row.parameters:,} weights"
+                )
+
+    left, right = st.columns([3, 2])
     with left:
-        counts = confusion_matrix(classes, data).numpy()
-        panels.chart(
-            figures.confusion(counts, data.class_names, colors),
-            "overview_confusion",
-            "Mistakes of the present model, true × predicted class",
-            {"true class": data.class_names}
-            | {name: counts[:, i] for i, name in enumerate(data.class_names)},
+        st.markdown("**Layers**")
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "layer": [row.name for row in rows],
+                    "kind": [layers[row.name].kind for row in rows],
+                    "weights": [row.parameters for row in rows],
+                    "bytes": [row.bytes for row in rows],
+                    "MACs": [row.macs for row in rows],
+                    "sparsity": [100 * row.sparsity for row in rows],
+                    "histogram of w": [layers[row.name].profile.histogram(31)[0] for row in rows],
+                }
+            ),
+            column_config={
+                "weights": st.column_config.NumberColumn(format="localized"),
+                "bytes": st.column_config.NumberColumn(
+                    format="localized", help="In the stored file."
+                ),
+                "MACs": st.column_config.NumberColumn(format="localized", help="For one image."),
+                "sparsity": st.column_config.NumberColumn(format="%.1f %%"),
+                "histogram of w": st.column_config.BarChartColumn(help="Of the original weights."),
+            },
+            hide_index=True,
+            alt="Layers with their weights, bytes, MACs, sparsity and histogram",
         )
     with right:
-        st.markdown("**Test images, mistakes first**")
-        panels.image_grid(data, classes)
+        parts = {"MACs": [row.macs for row in rows], "bytes": [row.bytes for row in rows]}
+        panels.chart(
+            figures.shares([row.name for row in rows], parts, colors),
+            "overview_shares",
+            "Where the bytes and the MACs are",
+            {"layer": [row.name for row in rows], **parts},
+        )
+
+    if not panels.needs_data(current.model):
+        n = state.subset_size(current.model)
+        data = state.test_images(current.model, n)
+        classes = state.class_tensor(current.model, current.recipe, n)
+        baseline, _ = state.accuracy(current.model, (), n)
+        interval = words.interval(baseline.accuracy_low, baseline.accuracy_high)
+        st.markdown(
+            f"The original is right on **{words.percent(baseline.accuracy, 2)}** of {n:,} test "
+            f"images, 95 % interval {interval}."
+        )
+        left, right = st.columns(2)
+        with left:
+            counts = confusion_matrix(classes, data).numpy()
+            panels.chart(
+                figures.confusion(counts, data.class_names, colors),
+                "overview_confusion",
+                "Mistakes of the present model, true × predicted class",
+                {"true class": data.class_names}
+                | {name: counts[:, i] for i, name in enumerate(data.class_names)},
+            )
+        with right:
+            st.markdown("**Test images, mistakes first**")
+            panels.image_grid(data, classes)
+
+
+overview()

@@ -3,92 +3,52 @@
 import streamlit as st
 
 from compress_core import summaries
-from ui import controls, figures, harm_panel, panels, state, words
+from ui import controls, figures, fragments, live, panels, state
+from ui.state import Current
 
-current = state.current()
-colors = state.colors()
-panels.heading(
-    "Quantize",
-    "Round every weight to one of 2ᵏ :green[levels], and store the number of the level. Few "
-    "levels, or a scale that must serve too many weights, cost accuracy.",
-    r"w \approx \text{scale} \cdot (q - \text{zero\_point})",
-)
-controls.show_quantization(current)
-panels.exceptions(current, "quantize")
-layers = current.compressed.layers
-rows = {row.name: row for row in current.size.layers}
-quantized = [name for name, stored in layers.items() if stored.bits < controls.FLOAT]
 
-left, right = st.columns([1, 1], vertical_alignment="bottom")
-with left:
-    layer = controls.choose_layer(current, "quantize_layer")
-channels = layers[layer].layer.shape[0]
-with right:
-    if st.session_state.get("quantize_channel", 0) >= channels:
-        controls.put("quantize_channel", 0)
-    channel = st.number_input(
-        f"Output channel, 0 … {channels - 1}",
-        0,
-        channels - 1,
-        key="quantize_channel",
-        persist_state="session",
-        disabled=layer not in quantized or st.session_state.quantize_granularity == "tensor",
-        help="Each output channel has its own scale, and so its own levels; this one is drawn.",
+@fragments.body
+def quantize() -> None:
+    current = state.current()
+    panels.heading(
+        "Quantize",
+        "Round every weight to one of 2ᵏ :green[levels], and store the number of the level. Few "
+        "levels, or a scale that must serve too many weights, cost accuracy.",
+        r"w \approx \text{scale} \cdot (q - \text{zero\_point})",
     )
+    layer, channel = controls.show_quantization(current)
+    panels.exceptions(current, "quantize")
+    live.quantize(current, layer, channel)
+    st.caption(
+        "Drag an end of the range to clip there: the step then keeps that percentile of |w|. SQNR "
+        "is against the original weights: pruning and factorizing count as noise, too."
+    )
+    rows = current.size.layers
+    panels.twin(
+        "quantize_layers",
+        "Signal to quantization noise of each layer",
+        {
+            "layer": [row.name for row in rows],
+            "SQNR, dB": [row.sqnr_db for row in rows],
+            "bits": [row.bits for row in rows],
+            "bytes": [row.bytes for row in rows],
+            "encoding": [", ".join(row.encodings) for row in rows],
+        },
+    )
+    if current.compressed.layers[layer].bits < controls.FLOAT:
+        errors(current, layer)
 
-left, right = st.columns([3, 2])
-with left:
-    if layer in quantized:
-        view = summaries.levels_view(layers[layer], int(channel))
-        what = layer if layers[layer].rank is None else f"the second factor of {layer}"
-        panels.chart(
-            figures.levels_histogram(view.weights, view.levels, view.low, view.high, colors),
-            "quantize_histogram",
-            f"Weights of {what} that share a scale, and their levels",
-            {"level": view.levels},
-        )
-        st.caption(
-            f"{len(view.weights):,} weights share this scale; {words.percent(view.clipped, 2)} lie "
-            f"in the shaded tails beyond {view.low:.4f} … {view.high:.4f} and are clipped."
-        )
-    else:
-        counts, edges = layers[layer].layer.profile.histogram()
-        panels.chart(
-            figures.weight_histogram(counts, edges, colors),
-            "quantize_histogram",
-            f"Weights of {layer}, not quantized",
-            {"from": edges[:-1], "to": edges[1:], "weights": counts},
-        )
-        st.caption("Move the bits below 32 to see the levels.")
-with right:
-    if quantized:
-        noise = [rows[name].sqnr_db for name in quantized]
-        panels.chart(
-            figures.layer_bars(quantized, noise, colors, x="SQNR, dB", color=colors.quantized),
-            "quantize_sqnr",
-            "Signal to quantization noise of each layer",
-            {
-                "layer": quantized,
-                "SQNR, dB": noise,
-                "bits": [rows[name].bits for name in quantized],
-                "bytes": [rows[name].bytes for name in quantized],
-                "encoding": [", ".join(rows[name].encodings) for name in quantized],
-            },
-        )
-        st.caption(
-            "Against the original weights: pruning and factorizing count as noise too. A layer "
-            "without a bar is exact."
-        )
 
-if layer in quantized:
-    counts, edges = summaries.error_histogram(layers[layer])
+def errors(current: Current, layer: str) -> None:
+    """How far the layer's weights moved, and what the formulas of tutorials would have done."""
+    stored = current.compressed.layers[layer]
+    counts, edges = summaries.error_histogram(stored)
     panels.chart(
-        figures.error_histogram(counts, edges, colors),
+        figures.error_histogram(counts, edges, state.colors()),
         "quantize_error",
         f"Error of the weights of {layer}",
         {"from": edges[:-1], "to": edges[1:], "weights": counts},
     )
-
     textbook = st.expander(
         "The formulas of tutorials", key="quantize_textbook", type="compact", on_change="rerun"
     )
@@ -100,10 +60,11 @@ if layer in quantized:
             "all others are cut off."
         )
         try:
-            table = summaries.textbook_table(layers[layer].layer.weight, layers[layer].bits)
+            table = summaries.textbook_table(stored.layer.weight, stored.bits)
         except ValueError as error:
             textbook.info(str(error))
         else:
             textbook.dataframe(table, hide_index=True, alt=f"Weights of {layer} by three formulas")
 
-harm_panel.show(current)
+
+quantize()

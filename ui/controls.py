@@ -1,10 +1,12 @@
-"""Widgets → recipe step. Each `show_*` puts what the recipe says into its widgets, draws them, and
-writes the step back in a callback, so that widgets and recipe never disagree."""
+"""Widgets → recipe step. Each `show_*` puts what the recipe says into its widgets and draws them;
+the callbacks, and the `release_*` of the live component, write the step back into the recipe, so
+that widgets and recipe never disagree."""
 
 import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -40,6 +42,7 @@ RANGE_HELP = (
     "unless the recipe says otherwise). mse: the range of least squared error. "
     "Weights beyond the range are clipped to its ends."
 )
+LAYER_WIDTH, NUMBER_WIDTH = 180, 140  # pixels
 ECHO_S = 3.0  # how long a browser may send back a value that we have replaced meanwhile
 
 
@@ -99,14 +102,38 @@ def choose_layer(current: Current, key: str, *, layers: list[str] | None = None)
     if st.session_state.get(key) not in names:
         put(key, max(names, key=lambda name: current.original.layers[name].weight.numel()))
     st.selectbox(
-        "Layer", names, key=key, bind="query-params", help="The layer that is drawn below."
+        "Layer",
+        names,
+        key=key,
+        bind="query-params",
+        width=LAYER_WIDTH,
+        help="The layer that is drawn below.",
     )
     return str(st.session_state[key])
 
 
 def set_pruning() -> None:
     """The callback of the method: the same sparsity by the other one."""
-    sparsity = round(st.session_state.prune_sparsity / 100, 6)
+    _prune(round(st.session_state.prune_sparsity / 100, 6))
+
+
+def release_pruning(wish: dict[str, Any]) -> None:
+    """What was dragged: the sparsity, the threshold, one layer's bar; or the layer to draw."""
+    layers = state.original(st.session_state.model).layers
+    if wish.get("draw") in layers:
+        st.session_state.prune_layer = wish["draw"]
+    elif wish.get("layer") in layers:
+        layer, sparsity = wish["layer"], round(float(wish["sparsity"]), 6)
+        step = Prune(sparsity, scope="layer") if sparsity else None
+        state.set_recipe(with_layer_step(state.session_recipe(), "prune", layer, step, layers))
+    elif "threshold" in wish:
+        _prune_at(wish["threshold"])
+    elif "sparsity" in wish:
+        _prune(round(float(wish["sparsity"]), 6))
+
+
+def _prune(sparsity: float) -> None:
+    """The share `sparsity` by the method and in the scope that are chosen."""
     if not sparsity:
         _set_prune_step(None)
     elif st.session_state.prune_method == "random":
@@ -124,8 +151,12 @@ def set_sparsity() -> None:
 
 def set_threshold() -> None:
     if moved("prune_threshold"):
-        threshold = float(f"{st.session_state.prune_threshold:.6g}")
-        _set_prune_step(Prune(threshold=threshold) if threshold else None)
+        _prune_at(st.session_state.prune_threshold)
+
+
+def _prune_at(threshold: float) -> None:
+    threshold = float(f"{threshold:.6g}")
+    _set_prune_step(Prune(threshold=threshold) if threshold else None)
 
 
 def set_scope() -> None:
@@ -149,29 +180,46 @@ def _set_prune_step(step: Prune | RandomPrune | None) -> None:
 
 
 def set_quantization() -> None:
-    recipe, bits = state.session_recipe(), st.session_state.quantize_bits
-    if bits == FLOAT:
+    """The callback of all controls of the page."""
+    release_quantization({"bits": st.session_state.quantize_bits})
+
+
+def release_quantization(wish: dict[str, Any]) -> None:
+    """What was dragged: bits, or the clipping with its percentile; the rest as it is chosen."""
+    recipe, wanted = state.session_recipe(), {"bits": st.session_state.quantize_bits} | wish
+    if wanted["bits"] == FLOAT:
         state.set_recipe(without_step(recipe, "quantize", ALL_LAYERS))
         return
-    # group size and percentile have no control here: what the recipe says of them stays
-    before = own_step(recipe, "quantize", ALL_LAYERS) or Quantize()
-    assert isinstance(before, Quantize)
-    step = replace(
-        before,
-        bits=int(bits),
+    state.set_recipe(with_step(recipe, replace(_chosen_quantization(recipe), **wanted)))
+
+
+def _chosen_quantization(recipe: Recipe) -> Quantize:
+    """The step of all layers with the page's choices; what has no control stays as it is."""
+    before = own_step(recipe, "quantize", ALL_LAYERS)
+    return replace(
+        before if isinstance(before, Quantize) else Quantize(),
         scheme=st.session_state.quantize_scheme,
         granularity=st.session_state.quantize_granularity,
         clipping=st.session_state.quantize_clipping,
     )
-    state.set_recipe(with_step(recipe, step))
+
+
+def quantization_settings(current: Current) -> Quantize:
+    """What the page shows, quantized or not."""
+    return _chosen_quantization(current.recipe)
 
 
 def set_rank() -> None:
     """The callback of the rank; the full rank means: not factorized."""
     if moved("factorize_rank"):
-        layer, rank = st.session_state.factorize_layer, st.session_state.factorize_rank
-        full = full_rank(state.original(st.session_state.model).layers[layer].shape)
-        _set_factorization(layer, Factorize(rank=rank) if rank < full else None)
+        release_rank({"rank": st.session_state.factorize_rank})
+
+
+def release_rank(wish: dict[str, Any]) -> None:
+    """What was dragged: the rank of the drawn layer."""
+    layer, rank = st.session_state.factorize_layer, int(wish["rank"])
+    full = full_rank(state.original(st.session_state.model).layers[layer].shape)
+    _set_factorization(layer, Factorize(rank=rank) if rank < full else None)
 
 
 def set_energy() -> None:
@@ -188,6 +236,13 @@ def _set_factorization(layer: str, step: Factorize | None) -> None:
     state.set_recipe(recipe)
 
 
+def prunes_by_threshold(current: Current, layer: str) -> bool:
+    """Whether the step that the page edits names a threshold; else it names a share."""
+    alone = st.session_state.prune_scope == "one"
+    step = own_step(current.recipe, "prune", (layer,) if alone else ALL_LAYERS)
+    return isinstance(step, Prune) and step.threshold is not None
+
+
 def show_pruning(current: Current, cuts: dict[str, Cut]) -> str:
     """Method, scope, layer, sparsity and threshold; returns the layer that is drawn."""
     step = own_step(current.recipe, "prune", ALL_LAYERS)
@@ -201,29 +256,31 @@ def show_pruning(current: Current, cuts: dict[str, Cut]) -> str:
         choose("Method", METHODS, "prune_method", METHOD_HELP, on_change=set_pruning)
         choose("Scope", SCOPES, "prune_scope", SCOPE_HELP, on_change=set_scope)
         layer = choose_layer(current, "prune_layer")
+        numbers = st.container(horizontal=True, width="content")  # drawn when the layer is known
     shown = cuts
     if st.session_state.prune_scope == "one":
         shown = {layer: cuts[layer]}
         step = own_step(current.recipe, "prune", (layer,))
     put("prune_sparsity", min(MOST, round(100 * _sparsity(step, current, shown), 1)))
     put("prune_threshold", _threshold(step, layer, shown))
-    sparsity, threshold = st.columns([3, 1], vertical_alignment="bottom")
-    sparsity.slider(
-        "Sparsity, % of weights set to zero",
+    numbers.number_input(
+        "Sparsity, %",
         0.0,
         MOST,
         step=0.1,
-        format="%.1f %%",
+        format="%.1f",
         key="prune_sparsity",
+        width=NUMBER_WIDTH,
         on_change=set_sparsity,
-        help="The fraction of weights that becomes zero, the smallest magnitudes first.",
+        help="The share of weights that becomes zero, the smallest first. Drag it below.",
     )
-    threshold.number_input(
+    numbers.number_input(
         "Threshold t on |w|",
         min_value=0.0,
         step=0.001,
         format="%.5f",
         key="prune_threshold",
+        width=NUMBER_WIDTH,
         on_change=set_threshold,
         disabled=st.session_state.prune_method == "random",
         help="Weights of at most this magnitude become zero. Set it, and the sparsity follows.",
@@ -251,22 +308,23 @@ def _threshold(step: AnyStep | None, layer: str, cuts: dict[str, Cut]) -> float:
     return cuts[layer].threshold
 
 
-def show_quantization(current: Current) -> None:
-    """Bits, granularity, scheme and range of the whole model."""
+def show_quantization(current: Current) -> tuple[str, int]:
+    """Bits, granularity, scheme and range of the whole model; the layer and channel to draw."""
     step = own_step(current.recipe, "quantize", ALL_LAYERS)
     if isinstance(step, Quantize):
         put("quantize_granularity", step.granularity)
         put("quantize_scheme", step.scheme)
         put("quantize_clipping", step.clipping)
     put("quantize_bits", step.bits if isinstance(step, Quantize) else FLOAT)
-    st.select_slider(
-        "Bits of a weight, 32 means not quantized",
-        [*BITS, FLOAT],
-        key="quantize_bits",
-        on_change=set_quantization,
-        help="A weight gets one of 2ᵏ codes. 32, at the right end, leaves the weights alone.",
-    )
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Bits",
+            [*BITS, FLOAT],
+            key="quantize_bits",
+            width=110,
+            on_change=set_quantization,
+            help="A weight gets one of 2ᵏ codes. 32 leaves the weights alone. Step through below.",
+        )
         for label, options, key, text in (
             (
                 "Granularity",
@@ -278,6 +336,23 @@ def show_quantization(current: Current) -> None:
             ("Range", CLIPPINGS, "quantize_clipping", RANGE_HELP),
         ):
             choose(label, options, key, text, on_change=set_quantization)
+        layer = choose_layer(current, "quantize_layer")
+        return layer, _choose_channel(current.original.layers[layer].shape[0])
+
+
+def _choose_channel(channels: int) -> int:
+    if st.session_state.get("quantize_channel", 0) >= channels:
+        put("quantize_channel", 0)
+    return st.number_input(
+        f"Channel, 0 … {channels - 1}",
+        0,
+        channels - 1,
+        key="quantize_channel",
+        width=NUMBER_WIDTH,
+        persist_state="session",
+        disabled=st.session_state.quantize_granularity == "tensor",
+        help="Each output channel has its own scale, and so its own levels; this one is drawn.",
+    )
 
 
 def show_factorization(current: Current, layer: str) -> int:
@@ -290,23 +365,24 @@ def show_factorization(current: Current, layer: str) -> int:
     asked = step.energy if isinstance(step, Factorize) and step.energy else kept
     put("factorize_rank", rank)
     put("factorize_energy", round(100 * asked, 1) if stored.rank else 100.0)
-    left, right = st.columns(2)
-    left.slider(
-        f"Rank r, full rank {full} means not factorized",
+    st.number_input(
+        f"Rank r of {full}",
         1,
         full,
         key="factorize_rank",
+        width=NUMBER_WIDTH,
         on_change=set_rank,
         disabled=full == 1,
-        help="How many singular values are kept. Below break-even the pair is smaller.",
+        help="How many singular values are kept; all of them: not factorized. Drag it below.",
     )
-    right.slider(
+    st.number_input(
         "Energy kept, % of Σσ²",
         0.1,
         100.0,
         step=0.1,
-        format="%.1f %%",
+        format="%.1f",
         key="factorize_energy",
+        width=NUMBER_WIDTH,
         on_change=set_energy,
         help="The least rank that keeps this share of the squared singular values is taken.",
     )

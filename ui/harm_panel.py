@@ -7,8 +7,7 @@ import streamlit as st
 
 from compress_core.data import Dataset
 from compress_core.measurement.harm import ClassHarm, Flip, Outcome
-from ui import figures, panels, state, words
-from ui.state import Current
+from ui import figures, fragments, panels, state, words
 
 MOST_IMAGES = 12
 ENDINGS: tuple[tuple[Outcome, str], ...] = (
@@ -18,15 +17,17 @@ ENDINGS: tuple[tuple[Outcome, str], ...] = (
 )
 
 
-def show(current: Current) -> None:
+@st.fragment(key=fragments.HARM)
+def show() -> None:
     """The panel, or one sentence where nobody got hurt."""
+    current = state.current()
     st.subheader("Who got hurt", anchor=False)
     if not current.recipe:
         st.caption("Nobody yet: the recipe is empty, every answer is the original's.")
     elif state.data_problem(current.model):
         st.caption("The test images are not on this machine; *Overview* says how to get them.")
     else:
-        n = state.image_count(current.model)
+        n = state.subset_size(current.model)
         rows, flips = state.harm(current.model, current.recipe, n)
         st.markdown(sentence(flips, n))
         if flips:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+from ui import fragments
+
 LIMIT = 100  # texts that can be undone
 
 
@@ -67,7 +69,9 @@ def buttons() -> None:
 
 def _undo() -> None:
     st.session_state.recipe = record().undo()
+    fragments.refresh()
 
 
 def _redo() -> None:
     st.session_state.recipe = record().redo()
+    fragments.refresh()

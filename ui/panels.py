@@ -10,21 +10,22 @@ import streamlit as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress_core import MODELS, DataError, Recipe, load_dataset
+from compress_core import MODELS, DataError, Recipe
 from compress_core.alarms import Alarm
 from compress_core.data import IDX_DATASETS, Dataset, download
-from compress_core.measurement.accuracy import Accuracy
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import winning_steps
-from ui import history, presenter, snapshots, state, words
+from ui import fragments, history, presenter, snapshots, state, wake_up, words
 from ui.state import Current
 
-# No option of Streamlit keeps an element in view while the page scrolls.
-STICKY_STRIP = """<style>
+# No option of Streamlit keeps an element in view while the page scrolls, or keeps the place of one
+# that is not there: the page below must not jump when an alarm comes or goes.
+FRAME_STYLE = """<style>
 @media (min-width: 640px) {
   div:has(> .st-key-strip) { position: sticky; top: 3.75rem; z-index: 100; }
 }
 .st-key-strip { background: light-dark(#FFFFFF, #12161B); }
+.st-key-alarms { min-height: 2.4rem; justify-content: center; margin-block: -0.5rem; }
 </style>"""
 MOST_ALARMS = 3
 ALARM_ICONS = {
@@ -37,7 +38,7 @@ Columns = Mapping[str, Any]  # a name and its values, any kind of array
 
 
 def sidebar() -> None:
-    """Model picker, the recipe in words with a way out of each step, and as text."""
+    """Model picker, the recipe, the presenter's switch."""
     with st.sidebar:
         st.selectbox(
             "Model",
@@ -46,25 +47,30 @@ def sidebar() -> None:
             bind="query-params",
             help="A trained network and its test set. The recipe stays when you change it.",
         )
-        model = st.session_state.model
-        st.caption(MODELS[model].description)
-        steps = st.container()  # drawn after the text field: back and forward change that one
-        st.text_input(
-            "Recipe as text",
-            key="recipe",
-            bind="query-params",
-            placeholder="prune:sparsity=0.9;quantize:bits=5",
-            help="The same recipe as on the command line, steps joined by `;`. Edit, copy or "
-            "paste it; the address of this page carries it too.",
-        )
-        with steps:
-            _recipe_list(state.session_recipe())
-        error = state.recipe_error()
-        if error:
-            st.error(f"{error}. The last recipe that could be read is shown.", title="Not a recipe")
-        if not state.data_problem(model):
-            _exact_toggle(model)
+        st.caption(MODELS[st.session_state.model].description)
+        recipe()
         presenter.toggle()
+
+
+@st.fragment(key=fragments.RECIPE)
+def recipe() -> None:
+    """The recipe in words with a way out of each step, and as text."""
+    state.assert_bound("recipe")
+    steps = st.container()  # drawn after the text field: back and forward change that one
+    st.text_input(
+        "Recipe as text",
+        key="recipe",
+        bind="query-params",
+        placeholder="prune:sparsity=0.9;quantize:bits=5",
+        on_change=fragments.refresh,
+        help="The same recipe as on the command line, steps joined by `;`. Edit, copy or "
+        "paste it; the address of this page carries it too.",
+    )
+    with steps:
+        _recipe_list(state.session_recipe())
+    error = state.recipe_error()
+    if error:
+        st.error(f"{error}. The last recipe that could be read is shown.", title="Not a recipe")
 
 
 def _recipe_list(recipe: Recipe) -> None:
@@ -101,20 +107,16 @@ def _drop_step(index: int) -> None:
     state.set_recipe((*recipe[:index], *recipe[index + 1 :]))
 
 
-def _exact_toggle(model: str) -> None:
-    total = len(load_dataset(state.dataset_name(model)))
-    if total > state.SUBSET:
-        st.toggle(
-            f"Measure all {total:,} images",
-            key="exact",
-            bind="query-params",
-            help=f"Off: accuracy on {state.SUBSET:,} class-balanced test images, faster, with a "
-            "wider interval.",
-        )
+@st.fragment(key=fragments.ALARMS)
+def alarms() -> None:
+    """What the address or the recipe asked for and could not have, and what went wrong."""
+    current = state.current()
+    _notices(current)
+    with st.container(key="alarms"):
+        _alarms(state.current_alarms(current))
 
 
-def notices(current: Current) -> None:
-    """What the address or the recipe asked for and could not have."""
+def _notices(current: Current) -> None:
     for text in st.session_state.notices:
         st.warning(text, icon=":material/link_off:")
     if st.session_state.notices:
@@ -131,74 +133,90 @@ def notices(current: Current) -> None:
         )
 
 
-def metrics_strip(current: Current) -> Any:
-    """Accuracy, size, ratio, sparsity, MACs; returns the place of the first.
-
-    Nothing is written there yet: the accuracy of before stays, greyed, until the new one is known.
-    """
-    size = current.size
-    st.html(STICKY_STRIP)
+def strip() -> Any:
+    """The frame of the metrics strip; returns the place of the accuracy, which is filled later."""
+    st.html(FRAME_STYLE)
     with st.container(border=True, key="strip"):
-        columns = st.columns([1.6, 1.1, 0.9, 1, 1])
-        columns[1].metric(
-            "Size",
-            words.byte_size(size.stored_bytes),
-            delta_description=f"of {words.byte_size(size.original_bytes)}",
-            help=f"{size.stored_bytes:,} bytes, header included: the file that Combine downloads.",
-        )
-        columns[2].metric(
-            "Ratio",
-            words.ratio(size.compression_ratio),
-            delta_description="smaller" if size.compression_ratio > 1 else "larger",
-            help="Original bytes (dense fp32 safetensors) / stored bytes.",
-        )
-        columns[3].metric(
-            "Sparsity",
-            words.percent(size.sparsity),
-            delta_description="zeros",
-            help="Zeros among the stored weights of the compressible layers.",
-        )
-        unchanged = size.macs == size.original_macs
-        columns[4].metric(
-            "MACs",
-            words.count(size.macs),
-            delta_description="unchanged" if unchanged else f"of {words.count(size.original_macs)}",
-            help="Multiply-accumulates of one image. Zeros are still multiplied: only a factor "
-            "pair changes this number.",
-        )
-        return columns[0]
+        left, right = st.columns([1.6, 4])
+        with right:
+            sizes()
+        return left
 
 
-def fill_accuracy(slot: Any, current: Current) -> Accuracy | None:
-    """Measure, after the page is drawn, and show the accuracy with interval and change."""
+@st.fragment(key=fragments.SIZES)
+def sizes() -> None:
+    """Size, ratio, sparsity and MACs of the present recipe."""
+    size = state.current().size
+    columns = st.columns([1.1, 0.9, 1, 1])
+    columns[0].metric(
+        "Size",
+        words.byte_size(size.stored_bytes),
+        delta_description=f"of {words.byte_size(size.original_bytes)}",
+        help=f"{size.stored_bytes:,} bytes, header included: the file that Combine downloads.",
+    )
+    columns[1].metric(
+        "Ratio",
+        words.ratio(size.compression_ratio),
+        delta_description="smaller" if size.compression_ratio > 1 else "larger",
+        help="Original bytes (dense fp32 safetensors) / stored bytes.",
+    )
+    columns[2].metric(
+        "Sparsity",
+        words.percent(size.sparsity),
+        delta_description="zeros",
+        help="Zeros among the stored weights of the compressible layers.",
+    )
+    unchanged = size.macs == size.original_macs
+    columns[3].metric(
+        "MACs",
+        words.count(size.macs),
+        delta_description="unchanged" if unchanged else f"of {words.count(size.original_macs)}",
+        help="Multiply-accumulates of one image. Zeros are still multiplied: only a factor "
+        "pair changes this number.",
+    )
+
+
+@st.fragment(key=fragments.ACCURACY)
+def accuracy() -> None:
+    """Accuracy on the subset at once; on the whole test set as soon as the background has it."""
+    current = state.current()
     if state.data_problem(current.model):
-        slot.metric("Accuracy", "—", delta_description="no test images")
-        return None
-    n = state.image_count(current.model)
+        st.metric("Accuracy", "—", delta_description="no test images")
+        return
+    with st.container(gap=None):
+        _accuracy_metric(current)
+        waiting = state.wait_for_exact(current)
+        if waiting is not None:
+            wake_up.show("accuracy_wake_up", waiting)
+
+
+def _accuracy_metric(current: Current) -> None:
+    n = state.measured_size(current.model, current.recipe)
     found, change = state.accuracy(current.model, current.recipe, n)
     half = (found.accuracy_high - found.accuracy_low) / 2
-    slot.metric(
+    exact = "exact, " if n == state.test_size(current.model) else ""
+    st.metric(
         "Accuracy",
-        f"{words.percent(found.accuracy)} ± {100 * half:.1f}",
+        f"{words.percent(found.accuracy, 2 if exact else 1)} ± {100 * half:.1f}",
         delta=round(100 * change.difference, 2) if current.recipe else None,
-        delta_description=f"{'points, ' if current.recipe else ''}n = {found.n:,}",
+        delta_description=f"{'points, ' if current.recipe else ''}{exact}n = {found.n:,}",
         help=f"Right answers on {found.n:,} test images; Wilson 95 % interval "
         f"{words.interval(found.accuracy_low, found.accuracy_high)}. Change against the original "
         f"on the same images: {change.gained} became right, {change.lost} wrong, 95 % interval "
-        f"{100 * change.difference_low:+.2f} … {100 * change.difference_high:+.2f} points.",
+        f"{100 * change.difference_low:+.2f} … {100 * change.difference_high:+.2f} points. "
+        "First on a class-balanced subset, then, in the background, on the whole test set.",
     )
-    return found
 
 
-def show_alarms(slot: Any, found: Sequence[Alarm]) -> None:
-    """The gravest alarms, in place of those that the slot showed before."""
+def _alarms(found: Sequence[Alarm]) -> None:
+    """The gravest alarms; else one quiet line."""
     if not found:
+        st.caption(":material/check_circle: No alarms: no layer collapsed, no step without effect.")
         return
-    with slot.container():
-        for alarm in found[:MOST_ALARMS]:
-            st.warning(alarm.text, icon=ALARM_ICONS[alarm.kind])
-        if len(found) > MOST_ALARMS:
-            st.caption(f"And {len(found) - MOST_ALARMS} more; these come first.")
+    for alarm in found[:MOST_ALARMS]:
+        st.warning(alarm.text, icon=ALARM_ICONS[alarm.kind])
+    if len(found) > MOST_ALARMS:
+        st.caption(f"And {len(found) - MOST_ALARMS} more; these come first.")
 
 
 def chart(figure: go.Figure, key: str, title: str, table: Columns, **options: Any) -> Any:
@@ -213,12 +231,17 @@ def chart(figure: go.Figure, key: str, title: str, table: Columns, **options: An
         config={"displaylogo": False, "displayModeBar": False},
         **options,
     )
-    if presenter.on():
-        return event
-    twin = st.expander("As a table", key=f"{key}_table", type="compact", on_change="rerun")
-    if twin.open:
-        twin.dataframe(pd.DataFrame(dict(table)), hide_index=True, alt=f"{title}, as a table")
+    twin(key, title, table)
     return event
+
+
+def twin(key: str, title: str, table: Columns) -> None:
+    """What a picture shows, as a table behind a click; not for the projector."""
+    if presenter.on():
+        return
+    closed = st.expander("As a table", key=f"{key}_table", type="compact", on_change="rerun")
+    if closed.open:
+        closed.dataframe(pd.DataFrame(dict(table)), hide_index=True, alt=f"{title}, as a table")
 
 
 def heading(title: str, sentence: str, formula: str) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from ui import panels, presenter, snapshots, state
+from ui import harm_panel, panels, presenter, snapshots, state
 from ui.state import ROOT
 
 PAGES = {
@@ -31,6 +31,7 @@ PAGES = {
         ),
     ),
 }
+HARM_PAGES = ("prune", "quantize", "factorize", "combine")
 
 
 def page(name: str, title: str, icon: str, text: str) -> StreamlitPage:
@@ -55,20 +56,20 @@ presenter.apply()
 navigation = st.navigation(
     {section: [page(*entry) for entry in entries] for section, entries in PAGES.items()}
 )
+name = navigation.url_path or "overview"
+st.session_state.page = name
+st.session_state.shows_harm = name in HARM_PAGES
 panels.sidebar()
-current = state.current()
-accuracy_slot = panels.metrics_strip(current)
-panels.notices(current)
-alarm_slot = st.empty()
-by_stage = navigation.url_path == "combine"  # the one page that encodes each stage's file
-alarms = state.current_alarms(current, by_stage=by_stage)
-panels.show_alarms(alarm_slot, alarms)
-slow = navigation.url_path == "trade_offs"  # a sweep: the strip must not wait for its end
+accuracy_slot = panels.strip()
+alarm_slot = st.container()
+slow = name == "trade_offs"  # a sweep: the strip must not wait for its end
 if not slow:  # the page's own pictures first
     navigation.run()
-accuracy = panels.fill_accuracy(accuracy_slot, current)
-measured = state.current_alarms(current, accuracy, by_stage=by_stage)
-if measured != alarms:
-    panels.show_alarms(alarm_slot, measured)
+with accuracy_slot:
+    panels.accuracy()
+with alarm_slot:
+    panels.alarms()
 if slow:
     navigation.run()
+if st.session_state.shows_harm:
+    harm_panel.show()

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from compress_core.summaries import kept_histogram
-from ui import state, words
+from ui import fragments, state, words
 from ui.snapshot_store import MAX_NAME, Snapshot
 from ui.state import Current
 
@@ -43,7 +43,7 @@ def take(current: Current, name: str) -> Snapshot:
     """The present state, measured as the strip measures it."""
     accuracy = None
     if not state.data_problem(current.model):
-        n = state.image_count(current.model)
+        n = state.measured_size(current.model, current.recipe)
         accuracy, _ = state.accuracy(current.model, current.recipe, n)
     layers = current.compressed.layers.values()
     largest = max(layers, key=lambda stored: stored.layer.weight.numel())
@@ -76,6 +76,7 @@ def _pin() -> None:
         st.toast(f"Not pinned: {error}.", icon=":material/error:")
     else:
         st.session_state.snapshots_token = token
+        fragments.refresh_snapshots()
 
 
 def menu() -> None:
@@ -130,15 +131,18 @@ def _action(snapshot: Snapshot, verb: str, icon: str, act: Any, text: str) -> No
 def _rename(snapshot_id: str) -> None:
     name = st.session_state[f"snapshot_name_{snapshot_id}"]
     state.snapshot_store().rename(st.session_state.snapshots_token, snapshot_id, name)
+    fragments.refresh_snapshots()
 
 
 def _apply(snapshot: Snapshot) -> None:
     st.session_state.model = snapshot.model
     st.session_state.recipe = snapshot.recipe
+    st.rerun()
 
 
 def _remove(snapshot: Snapshot) -> None:
     state.snapshot_store().remove(st.session_state.snapshots_token, snapshot.id)
+    fragments.refresh_snapshots()
 
 
 def facts(snapshot: Snapshot) -> str:

@@ -5,6 +5,8 @@ a text field bound to the address. Pages write it in callbacks, before the run t
 Caches are keyed on (model name, recipe), a plain tuple of flat dataclasses: see DESIGN, trap 1.
 """
 
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -38,7 +40,9 @@ from compress_core.measurement.harm import Answers, ClassHarm, Flip, flips, harm
 from compress_core.measurement.harm import answers as answers_of
 from compress_core.measurement.report import Size, measure, measure_size
 from compress_core.recipe import AnyStep, stages
-from ui import address
+from compress_core.summaries import Cut, pruning_cut
+from ui import address, fragments
+from ui.exact import ExactAnswers
 from ui.palette import Palette, palette
 from ui.snapshot_store import SnapshotStore
 from ui.words import describe, read_recipe, recipe_text
@@ -46,7 +50,7 @@ from ui.words import describe, read_recipe, recipe_text
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_MODEL = "digits-cnn"
 MAX_POINTS = 4000  # of the trade-off plane, all models together
-SUBSET = 2000  # images measured at once; the whole test set where it is smaller, or on demand
+SUBSET = 2000  # images measured at once; the whole test set follows in the background
 
 torch.set_num_threads(1)  # one server, many sessions: a second thread slows both (DESIGN, trap 10)
 
@@ -74,6 +78,8 @@ class Current:
 def ensure() -> None:
     """Give the session its keys, once; the address may set them, wrong values give a notice."""
     if "notices" in st.session_state:
+        assert_bound("model")
+        assert_bound("recipe")
         return
     query = st.query_params.to_dict()
     seeds, notices = address.read(query, DEFAULT_MODEL, lambda model: original(model).layers)
@@ -85,6 +91,15 @@ def ensure() -> None:
         del st.query_params[key]
     if seeds["recipe"]:
         st.query_params["recipe"] = seeds["recipe"]
+
+
+def assert_bound(key: str) -> None:
+    """Let a widget of the address keep what a callback wrote into it.
+
+    A callback that ends in st.rerun loses Streamlit's note of it, and the address's old value would
+    win. What the browser's back button asks for still wins over this.
+    """
+    st.session_state[key] = st.session_state[key]
 
 
 def current() -> Current:
@@ -116,8 +131,9 @@ def recipe_error() -> str | None:
 
 
 def set_recipe(recipe: Recipe) -> None:
-    """Only in a callback: before the run in which the text field is drawn."""
+    """The last act of a callback: what shows the recipe runs anew."""
     st.session_state.recipe = recipe_text(recipe)
+    fragments.refresh()
 
 
 def split_fitting(model: str, recipe: Recipe) -> tuple[Recipe, tuple[Refusal, ...]]:
@@ -152,10 +168,20 @@ def data_problem(model: str) -> str | None:
     return None
 
 
-def image_count(model: str) -> int:
-    """How many test images are measured: a subset for speed, all of them on demand."""
-    total = len(load_dataset(dataset_name(model)))
-    return total if st.session_state.get("exact") else min(SUBSET, total)
+def test_size(model: str) -> int:
+    """How many test images there are."""
+    return len(load_dataset(dataset_name(model)))
+
+
+def subset_size(model: str) -> int:
+    """How many of them are measured at once."""
+    return min(SUBSET, test_size(model))
+
+
+def measured_size(model: str, recipe: Recipe) -> int:
+    """How many of them the recipe is measured on by now: all, or the subset."""
+    exact = all(exact_answers().known(model, steps) for steps in ((), recipe))
+    return test_size(model) if exact else subset_size(model)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the model…")
@@ -179,9 +205,41 @@ def size(model: str, recipe: Recipe) -> Size:
     return measure_size(compressed(model, recipe))
 
 
-@st.cache_data(max_entries=1000, show_spinner=False)
+@st.cache_resource(show_spinner=False)
+def exact_answers() -> ExactAnswers:
+    """What is measured in the background, on all test images."""
+    return ExactAnswers()
+
+
+def ask_exactly(session: str, model: str, recipe: Recipe) -> None:
+    """Have original and recipe measured on all test images, in the background."""
+    keys = [(model, ()), (model, recipe)]
+    exact_answers().ask(session, {key: _exact_measure(*key) for key in keys})
+
+
+def _exact_measure(model: str, recipe: Recipe) -> Callable[[Callable[[], bool]], Answers]:
+    """For the background's thread, which has no cache of Streamlit at hand."""
+    module, data = compressed(model, recipe).module, load_dataset(dataset_name(model))
+
+    def measure(stop: Callable[[], bool]) -> Answers:
+        found = answers_of(module, data, stop=stop)
+        return Answers(found.classes.to(torch.uint8), found.confidences)
+
+    return measure
+
+
 def answers(model: str, recipe: Recipe, n: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Predicted classes of the first n images of the subset, and the confidence in each."""
+    """Predicted classes of n test images, class-balanced, and the confidence in each."""
+    exact = exact_answers().known(model, recipe) if n == test_size(model) else None
+    if exact:
+        return exact.classes.numpy(), exact.confidences.numpy()
+    return _subset_answers(model, recipe, n)
+
+
+@st.cache_data(max_entries=1000, show_spinner=False)
+def _subset_answers(
+    model: str, recipe: Recipe, n: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     found = answers_of(compressed(model, recipe).module, test_images(model, n))
     return found.classes.numpy().astype(np.uint8), found.confidences.numpy()
 
@@ -218,6 +276,13 @@ def _answer_tensors(model: str, recipe: Recipe, n: int) -> Answers:
     return Answers(class_tensor(model, recipe, n), torch.from_numpy(confidences))
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
+def cuts(model: str, recipe: Recipe) -> dict[str, Cut]:
+    """Threshold, sparsity and kept energy of each layer of a recipe that does not quantize."""
+    layers = compressed(model, recipe).layers
+    return {name: pruning_cut(stored) for name, stored in layers.items()}
+
+
 def stage_bytes(current: Current) -> list[tuple[str, int]]:
     """Bytes of the file: the original's, then after each stage of the recipe."""
     prefixes = stages(current.recipe)
@@ -225,19 +290,39 @@ def stage_bytes(current: Current) -> list[tuple[str, int]]:
     return [("original", current.size.original_bytes), *sizes]
 
 
-def current_alarms(
-    current: Current, accuracy: Accuracy | None = None, *, by_stage: bool
-) -> tuple[Alarm, ...]:
-    """The alarms of what is known already; `by_stage` where each stage's file is encoded anyway."""
-    by_stage = by_stage or len(stages(current.recipe)) == 1
+def current_alarms(current: Current) -> tuple[Alarm, ...]:
+    """What is wrong with the present state; each stage's file is encoded only where it is shown."""
+    model, recipe = current.model, current.recipe
+    found, classes = None, 0
+    if not data_problem(model):
+        n = measured_size(model, recipe)
+        found = accuracy(model, recipe, n)[0]
+        classes = len(test_images(model, n).class_names)
+    by_stage = st.session_state.page == "combine" or len(stages(recipe)) == 1
     return alarms(
         current.compressed,
         current.size,
-        accuracy,
-        class_count=len(test_images(current.model, accuracy.n).class_names) if accuracy else 0,
+        found,
+        class_count=classes,
         stage_bytes=stage_bytes(current) if by_stage else (),
         describe=describe,
     )
+
+
+def wait_for_exact(current: Current) -> int | None:
+    """Ask for the whole test set; how often this state was asked for already, None once known."""
+    session = st.session_state.setdefault("exact_session", secrets.token_hex(8))
+    wanted = (current.model, current.recipe)
+    if measured_size(*wanted) == test_size(current.model):
+        exact_answers().drop(session)
+        return None
+    before, turn = st.session_state.get("exact_waiting", (None, 0))
+    turn = turn + 1 if before == wanted else 0
+    if turn and not exact_answers().waiting(session):
+        return None  # it failed, and the server's log says why
+    ask_exactly(session, *wanted)
+    st.session_state.exact_waiting = (wanted, turn)
+    return turn
 
 
 class Points:

@@ -1,6 +1,7 @@
 """Accuracy with its interval, and the paired difference of two models on the same images."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -39,15 +40,27 @@ class PairedDifference:
     n: int
 
 
-def predict(model: nn.Module, images: Tensor) -> Tensor:
+class Stopped(Exception):  # noqa: N818  # no error: somebody asked for it
+    """A measurement ended early because its result is not wanted any more."""
+
+
+def predict(
+    model: nn.Module, images: Tensor, *, stop: Callable[[], bool] = lambda: False
+) -> Tensor:
     """Logits (n, classes) for images (n, C, H, W), in batches, without gradients.
 
+    `stop` is asked before each batch; where it says yes, Stopped is raised.
     Raises ValueError for a model in training mode: it is never switched here, others may share it.
     """
     if model.training:
         raise ValueError("the model is in training mode; pass model.eval() to measure it")
+    logits = []
     with torch.inference_mode():
-        return torch.cat([model(batch) for batch in images.split(BATCH)])
+        for batch in images.split(BATCH):
+            if stop():
+                raise Stopped
+            logits.append(model(batch))
+        return torch.cat(logits)
 
 
 def predicted_classes(model: nn.Module, data: Dataset) -> Tensor:

@@ -1,5 +1,6 @@
 """Who got hurt: the change of accuracy of each class, and the images whose answer flipped."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,9 +46,11 @@ class Flip:
     confidence_after: float
 
 
-def answers(model: nn.Module, data: Dataset) -> Answers:
-    """The class of the largest logit for each image, and its softmax."""
-    logits = predict(model, data.images)  # (n, classes)
+def answers(
+    model: nn.Module, data: Dataset, *, stop: Callable[[], bool] = lambda: False
+) -> Answers:
+    """The class of the largest logit for each image, and its softmax; `stop` as for `predict`."""
+    logits = predict(model, data.images, stop=stop)  # (n, classes)
     classes = logits.argmax(1)
     return Answers(classes, logits.softmax(1).gather(1, classes[:, None])[:, 0])
 

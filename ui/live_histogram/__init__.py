@@ -1,0 +1,49 @@
+"""The picture that follows the finger: a component of our own, drawn by the browser alone.
+
+While one drags, nothing reaches the server; `release` brings it what was chosen, with a serial
+number, and the answer carries that number back, so that a late answer never undoes a later drag.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from ui.live_histogram.routes import FOLDER, PREFIX
+
+HEIGHT = {"prune": "23rem", "quantize": "23rem", "factorize": "26rem"}
+# A few lines: they travel with every rerun. The scripts themselves come from our own routes, once.
+LOADER = f"""
+const {{ mount }} = await import(new URL("{PREFIX}/main.js", document.baseURI));
+export default mount;
+"""
+
+
+def component() -> Any:
+    """Registered where it is first used: the registry belongs to the running server."""
+    return st.components.v2.component(
+        "live_histogram",
+        html='<div class="live"></div>',
+        css=(Path(FOLDER) / "style.css").read_text(),
+        js=LOADER,
+    )
+
+
+def show(mode: str, data: dict[str, Any], *, on_release: Callable[[dict[str, Any]], None]) -> None:
+    """Draw `data` on the page called `mode`; `on_release` is a callback and gets the last wish.
+
+    `data` has the addresses `profiles` and, for some pages, `view`; see main.js and its siblings.
+    """
+    key, serial = f"{mode}_live", f"{mode}_live_serial"
+
+    def release() -> None:
+        wish = dict(st.session_state[key].release or {})
+        st.session_state[serial] = wish.pop("serial", 0)
+        on_release(wish)
+
+    component()(
+        key=key,
+        data={"mode": mode, "serial": st.session_state.get(serial, 0), **data},
+        on_release_change=release,
+    )

@@ -1,0 +1,64 @@
+// The component: one root a place on the page, kept over reruns; profiles are fetched once.
+
+import { Factorize } from "./factorize.js";
+import { Prune } from "./prune.js";
+import { Quantize } from "./quantize.js";
+
+const VIEWS = { prune: Prune, quantize: Quantize, factorize: Factorize };
+const mounted = new WeakMap(); // parentElement → what stands in it
+const profiles = new Map(); // address → a promise of what it holds
+
+/** A blob of ours: the length of a JSON header, the header, then the float32 arrays it names. */
+function unpack(buffer) {
+  const length = new DataView(buffer).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const start = 4 + length;
+  const revive = entry =>
+    Object.fromEntries(Object.entries(entry).map(([name, value]) => {
+      const array = value !== null && typeof value === "object";
+      return [name, array ? new Float32Array(buffer, start + value.offset, value.length) : value];
+    }));
+  return { layers: header.layers.map(revive) };
+}
+
+async function fetchProfiles(address) {
+  const response = await fetch(new URL(address, document.baseURI));
+  if (!response.ok) throw new Error(`${address} answered ${response.status}; reload the page`);
+  return unpack(await response.arrayBuffer());
+}
+
+function profilesAt(address) {
+  if (!profiles.has(address)) {
+    const found = fetchProfiles(address);
+    found.catch(() => profiles.delete(address));
+    profiles.set(address, found);
+  }
+  return profiles.get(address);
+}
+
+export function mount({ parentElement, data, setTriggerValue }) {
+  const root = parentElement.querySelector(".live");
+  const place = mounted.get(parentElement) ?? { serial: data.serial };
+  mounted.set(parentElement, place);
+  place.tell = wish => {
+    place.serial += 1;
+    setTriggerValue("release", { ...wish, serial: place.serial });
+  };
+  show(root, place, data).catch(error => root.replaceChildren(String(error)));
+  return () => {
+    place.view?.plot.observer.disconnect();
+    mounted.delete(parentElement);
+  };
+}
+
+async function show(root, place, data) {
+  const [layers, drawn] = await Promise.all([data.profiles, data.view].map(a => a && profilesAt(a)));
+  if (data.serial < place.serial) return; // a later move is on its way to the server
+  place.serial = data.serial;
+  if (place.address !== data.profiles) {
+    place.view?.plot.observer.disconnect();
+    place.view = new VIEWS[data.mode](root, layers, wish => place.tell(wish));
+    place.address = data.profiles;
+  }
+  place.view.update(data, drawn?.layers[0]);
+}

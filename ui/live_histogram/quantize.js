@@ -1,0 +1,293 @@
+// Quantize: step through bit-widths, drag the ends of the range; levels and SQNR move along.
+
+import {
+  byteSize, chips, draggable, everyFrame, make, percent, readouts, slider, write,
+} from "./controls.js";
+import { Plot, countScale, themeColours } from "./plot.js";
+
+const FLOAT = 32; // the choice that means: not quantized
+const MOST_TICKS = 128; // more levels than this are a band of green
+const CLIPS = Array.from({ length: 81 }, (_, i) => 1 - 0.01 * i); // the core's grid, widest first
+
+/** q_min and q_max, as the core counts them. */
+function codeRange(bits, scheme) {
+  if (scheme === "asymmetric") return [0, 2 ** bits - 1];
+  return bits === 1 ? [-1, 0] : [1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1];
+}
+
+/** Scale and zero point of a range, widened to hold zero: x ≈ scale · (q − zero_point). */
+function parameters(low, high, bits, scheme) {
+  const [qMin, qMax] = codeRange(bits, scheme);
+  const [a, b] = [Math.min(low, 0), Math.max(high, 0)];
+  const width =
+    scheme === "symmetric" ? Math.max(-a, b) / Math.max(qMax, -qMin) : (b - a) / (qMax - qMin);
+  const scale = width > 1e-38 ? width : 1;
+  const zero = scheme === "symmetric" ? 0 : Math.min(qMax, Math.max(qMin, Math.round(-a / scale)));
+  return { scale, zero, qMin, qMax };
+}
+
+function rounded(value, { scale, zero, qMin, qMax }) {
+  const code = Math.min(qMax, Math.max(qMin, Math.round(value / scale) + zero));
+  return (code - zero) * scale;
+}
+
+/** Σ(w − w′)² of values, each with the range low … high shrunk to `share` of it. */
+function noise(values, range, share, bits, scheme) {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) {
+    const [low, high] = range(i);
+    const error = values[i] - rounded(values[i], parameters(low * share, high * share, bits, scheme));
+    sum += error * error;
+  }
+  return sum;
+}
+
+const energy = values => values.reduce((sum, value) => sum + value * value, 0);
+
+const decibel = (signal, error) => (error > 0 && signal > 0 ? 10 * Math.log10(signal / error) : null);
+
+/** The share of the range with the least error, found on the same grid as the core's. */
+function bestShare(values, range, bits, scheme) {
+  let [best, least] = [1, Infinity];
+  for (const share of CLIPS) {
+    const error = noise(values, range, share, bits, scheme);
+    if (error < least) [best, least] = [share, error];
+  }
+  return best;
+}
+
+export class Quantize {
+  constructor(root, profiles, tell) {
+    this.layers = profiles.layers;
+    this.root = root;
+    this.tell = tell;
+    this.draw = everyFrame(() => this.drawNow());
+    this.build();
+  }
+
+  build() {
+    this.stage = make("div", { class: "stage" });
+    this.ends = [make("div", { class: "grip" }), make("div", { class: "grip" })];
+    this.numbers = readouts(["levels", "scale", "clipped", "SQNR of these", "weights, packed"]);
+    this.stepper = make("div", { class: "stepper" });
+    this.title = make("strong");
+    this.legend = make("div", { class: "legend" },
+      make("span", { class: "original" }, "weights"), make("span", { class: "quantized" }, "levels"),
+      make("span", { class: "pruned" }, "clipped"));
+    this.rows = this.layers.map(layer => new NoiseRow(layer));
+    this.root.replaceChildren(
+      make("div", { class: "split" },
+        make("section", { class: "main" },
+          make("header", {}, this.title, this.legend),
+          this.stage, this.numbers.element,
+          make("div", { class: "bar" }, make("span", {}, "bits"), this.stepper)),
+        make("section", { class: "side" },
+          make("header", {}, make("strong", {}, "SQNR of each layer, dB")),
+          make("div", { class: "rows" }, ...this.rows.map(row => row.element)))));
+    this.plot = new Plot(this.stage, () => this.draw());
+    this.stage.append(...this.ends);
+  }
+
+  bind(choices) {
+    const release = () => this.release();
+    draggable(this.stage, {
+      move: event => this.setLimit(Math.abs(this.plot.toValue(event.clientX))),
+      release,
+    });
+    this.describeEnds = this.ends.map((end, i) =>
+      slider(end, i ? "Upper end of the range" : "Lower end of the range", {
+        range: () => this.limitRange(),
+        set: limit => this.setLimit(limit),
+        release,
+      }));
+    this.chips = chips("Bits", choices, bits => String(bits), bits => {
+      this.setBits(bits);
+      this.release();
+    });
+    this.stepper.replaceChildren(this.chips.element);
+    this.describeStepper = slider(this.stepper, "Bits of a weight", {
+      range: () => ({
+        min: 0, max: choices.length - 1, value: choices.indexOf(this.now.bits), step: 1, big: 3,
+        text: this.now.bits === FLOAT ? "32, not quantized" : `${this.now.bits} bits`,
+      }),
+      set: index => this.setBits(choices[index]),
+      release,
+    });
+    this.bound = true;
+  }
+
+  limitRange() {
+    const max = this.reach;
+    const text = `clipped at ±${this.limit.toPrecision(3)}`;
+    return { min: 0, max, value: this.limit, step: max / 200, big: max / 20, text };
+  }
+
+  update(data, view) {
+    this.data = data;
+    this.view = view;
+    this.points = Array.from(view.points);
+    this.wish = null;
+    this.reach = Math.max(...this.points.map(Math.abs), 1e-9);
+    if (!this.bound) this.bind(data.choices);
+    this.plot.forget();
+    write(this.title, data.title);
+    this.draw();
+  }
+
+  /** The settings in force: the server's, with what is dragged over them. */
+  get now() {
+    return { ...this.data.step, ...this.wish };
+  }
+
+  setBits(bits) {
+    this.wish = { ...this.wish, bits };
+    this.draw();
+  }
+
+  /** Clip at ±limit: the step says it as the percentile of |w| that lies within. */
+  setLimit(limit) {
+    if (this.now.bits === FLOAT) return;
+    const within = this.points.filter(w => w !== 0 && Math.abs(w) <= limit).length;
+    const percentile = (100 * within) / Math.max(1, this.points.filter(w => w !== 0).length);
+    this.wish = {
+      ...this.wish,
+      clipping: "percentile",
+      percentile: Math.max(50, Math.min(100, Math.round(100 * percentile) / 100)),
+      limit: Math.max(limit, this.reach / 1000),
+    };
+    this.draw();
+  }
+
+  release() {
+    if (!this.wish) return;
+    const { limit: _, ...settings } = this.wish;
+    this.tell(settings);
+  }
+
+  /** Range of the drawn weights as the settings choose it, and the share of the full one. */
+  range() {
+    const { bits, scheme, clipping, percentile, limit } = this.now;
+    const [low, high] = [Math.min(...this.points, 0), Math.max(...this.points, 0)];
+    if (clipping === "mse") {
+      const share = bestShare(this.points, () => [low, high], bits, scheme);
+      return { low: low * share, high: high * share };
+    }
+    if (clipping === "min_max") return { low, high };
+    const cut = limit ?? this.quantile(percentile / 100);
+    return { low: Math.max(low, -cut), high: Math.min(high, cut) };
+  }
+
+  quantile(share) {
+    const magnitudes = this.points.map(Math.abs).filter(w => w > 0).sort((a, b) => a - b);
+    return magnitudes[Math.max(0, Math.ceil(share * magnitudes.length) - 1)] ?? 0;
+  }
+
+  drawNow() {
+    if (!this.data) return;
+    const colours = themeColours(this.root);
+    const key = [colours.original, this.plot.width].join();
+    if (key !== this.key) this.plot.forget();
+    this.key = key;
+    const scale = countScale(this.view.counts, false);
+    const edge = this.reach * 1.05;
+    this.plot.setRange(-edge, edge);
+    this.plot.clear();
+    this.plot.axes(colours, { x: "weight w", y: "weights per bin", yTicks: scale.ticks });
+    const bars = this.plot.bars(scale.heights, colours.original, { from: -edge, to: edge });
+    this.plot.stamp(bars);
+    const quantized = this.now.bits !== FLOAT;
+    this.ends.forEach(end => (end.hidden = !quantized));
+    if (quantized) this.drawLevels(colours);
+    else this.fill([`–`, `–`, `–`, `exact`], {});
+    this.chips.mark(this.now.bits);
+    this.describeStepper();
+  }
+
+  drawLevels(colours) {
+    const { bits, scheme } = this.now;
+    const { low, high } = this.range();
+    const found = parameters(low, high, bits, scheme);
+    const { scale, zero, qMin, qMax } = found;
+    const count = qMax - qMin + 1;
+    const [bottom, top] = [(qMin - zero) * scale, (qMax - zero) * scale];
+    const { plot } = this;
+    if (count <= MOST_TICKS) {
+      plot.ticks(Array.from({ length: count }, (_, i) => bottom + i * scale), colours.quantized);
+    } else {
+      plot.shade(bottom, top, colours.quantized);
+    }
+    plot.shade(-this.reach * 1.05, bottom, colours.pruned);
+    plot.shade(top, this.reach * 1.05, colours.pruned);
+    plot.mark(bottom, colours.text, { dash: [4, 3] });
+    plot.mark(top, colours.text, { dash: [4, 3] });
+    this.limit = Math.max(-bottom, top);
+    this.ends[0].style.transform = `translateX(${plot.toPixel(Math.max(bottom, plot.low))}px)`;
+    this.ends[1].style.transform = `translateX(${plot.toPixel(Math.min(top, plot.high))}px)`;
+    this.describeEnds.forEach(describe => describe());
+    this.fill(this.texts(found, bottom, top, count), { low, high });
+  }
+
+  texts(found, bottom, top, count) {
+    const { points } = this;
+    const error = points.reduce((sum, w) => sum + (w - rounded(w, found)) ** 2, 0);
+    const half = found.scale / 2;
+    const clipped = points.filter(w => w < bottom - half || w > top + half).length / points.length;
+    const about = this.wish ? "≈ " : "";
+    const exact = this.data.group_sqnr_db;
+    const sqnr = this.wish || exact === null ? decibel(energy(points), error) : exact;
+    return [
+      String(count), found.scale.toPrecision(3), percent(this.wish ? clipped : this.data.clipped, 2),
+      sqnr === null ? "exact" : `${about}${sqnr.toFixed(1)} dB`,
+    ];
+  }
+
+  fill(texts, { low, high }) {
+    this.numbers.fill([...texts, byteSize(this.packedBytes())]);
+    const full = [Math.min(...this.points, 0), Math.max(...this.points, 0)];
+    const share = low === undefined ? 1 : Math.max(-low, high) / Math.max(-full[0], full[1], 1e-30);
+    const most = Math.max(...this.data.layers.map(layer => layer.sqnr_db ?? 0), 40);
+    this.rows.forEach((row, i) => row.fill(this.noiseOf(i, share), most));
+    this.root.dataset.value = this.now.bits;
+    this.root.dataset.limit = this.now.bits === FLOAT ? "" : this.limit;
+  }
+
+  /** Weights of all layers at fixed width, with their scales. */
+  packedBytes() {
+    const { bits, scheme } = this.now;
+    return this.layers.reduce((sum, layer, i) => {
+      const width = this.data.layers[i].moves ? bits : this.data.layers[i].bits;
+      const scales = width === FLOAT ? 0 : layer.scales * (scheme === "asymmetric" ? 6 : 4);
+      return sum + Math.ceil((layer.weights * width) / 8) + scales;
+    }, 0);
+  }
+
+  /** The SQNR of a layer: exact, or while dragging that of its sample. */
+  noiseOf(index, share) {
+    const exact = this.data.layers[index];
+    if (!this.wish || !exact.moves) return { value: exact.sqnr_db, exact: true };
+    const { bits, scheme, clipping } = this.now;
+    if (bits === FLOAT) return { value: null, exact: false };
+    const { values, low, high } = this.layers[index];
+    const range = i => [low[i], high[i]];
+    const part = clipping === "mse" ? bestShare(values, range, bits, scheme) : share;
+    return {
+      value: decibel(energy(values), noise(values, range, part, bits, scheme)),
+      exact: false,
+    };
+  }
+}
+
+/** One layer's signal-to-noise ratio as a bar. */
+class NoiseRow {
+  constructor(layer) {
+    this.bar = make("div", { class: "fill" });
+    this.number = make("span", { class: "number" });
+    this.element = make("div", { class: "row plain" }, make("span", { class: "name" }, layer.name),
+      make("div", { class: "track", "aria-hidden": "true" }, this.bar), this.number);
+  }
+
+  fill({ value, exact }, most) {
+    this.bar.style.transform = `scaleX(${Math.max(0, Math.min(1, (value ?? 0) / most))})`;
+    write(this.number, value === null ? "exact" : `${exact ? "" : "≈ "}${value.toFixed(1)}`);
+  }
+}

@@ -1,0 +1,21 @@
+"""One rerun of the fragment it stands in, after a while: for a result that is under way.
+
+`st.fragment(run_every=…)` goes on until its parent runs again; this stops by itself.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+FIRST_MS, LONGEST_MS = 250, 2000
+
+
+def show(key: str, waited: int) -> None:
+    """Wake the fragment again; `waited` counts the times so far, and each waits longer."""
+    component = st.components.v2.component(
+        "wake_up",
+        html='<span class="wake-up" hidden></span>',
+        js=(Path(__file__).parent / "wake_up.js").read_text(),
+    )
+    after_ms = min(LONGEST_MS, round(FIRST_MS * 1.25**waited))
+    component(key=key, data={"turn": waited, "after_ms": after_ms}, on_now_change=lambda: None)
