@@ -1,6 +1,6 @@
 """Weights made small enough to draw: block sparsities, thumbnails, error histograms.
 
-A picture never gets more than 512 x 512 values, whatever the layer's size.
+A picture never gets more than 256 x 256 values, whatever the layer's size.
 """
 
 from dataclasses import dataclass, replace

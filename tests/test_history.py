@@ -1,9 +1,8 @@
 """Undo and redo: by hand on the history, and by AppTest on the app."""
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from tests.test_pages import open_app
+from tests.whole_app import WholeApp, open_app
 from ui.history import LIMIT, History
 
 START = "quantize:bits=8"
@@ -40,38 +39,38 @@ def test_the_history_is_bounded() -> None:
     assert history.past[-1] == str(3 * LIMIT - 2)
 
 
-def recipe(app: AppTest) -> str:
+def recipe(app: WholeApp) -> str:
     return str(app.session_state["recipe"])
 
 
-def press(app: AppTest, key: str) -> str:
+def press(app: WholeApp, key: str) -> str:
     app.button(key=key).click().run()
     assert not app.exception
     return recipe(app)
 
 
 @pytest.fixture(scope="module")
-def moved() -> tuple[AppTest, list[str]]:
+def moved() -> tuple[WholeApp, list[str]]:
     """The prune page after five moves of its slider, and the recipe after each."""
     app = open_app("prune", recipe=START)
     texts = [recipe(app)]
     for sparsity in (10.0, 37.3, 37.4, 99.9, 50.0):
-        app.slider(key="prune_sparsity").set_value(sparsity).run()
+        app.number_input(key="prune_sparsity").set_value(sparsity).run()
         texts.append(recipe(app))
     return app, texts
 
 
 def test_undo_after_five_moves_returns_to_the_first_state_exactly_and_redo_to_the_last(
-    moved: tuple[AppTest, list[str]],
+    moved: tuple[WholeApp, list[str]],
 ) -> None:
     app, texts = moved
     assert len(set(texts)) == 6
     assert [press(app, "undo") for _ in range(5)] == texts[4::-1]
     assert recipe(app) == START
-    assert app.slider(key="prune_sparsity").value == 0.0
+    assert app.number_input(key="prune_sparsity").value == 0.0
     assert app.button(key="undo").disabled
     assert [press(app, "redo") for _ in range(5)] == texts[1:]
-    assert app.slider(key="prune_sparsity").value == 50.0
+    assert app.number_input(key="prune_sparsity").value == 50.0
     assert app.button(key="redo").disabled
 
 

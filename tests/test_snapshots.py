@@ -4,13 +4,13 @@ import threading
 from dataclasses import replace
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from compress_core import Prune, compress, load_model
 from compress_core.compressed import Compressed
 from compress_core.measurement.accuracy import Accuracy
 from compress_core.summaries import kept_histogram
 from tests.test_pages import assert_strip_shows, measured, open_app, turn_to
+from tests.whole_app import WholeApp
 from ui import figures, snapshot_store, words
 from ui.palette import LIGHT
 from ui.snapshot_store import MAX_AGE_S, MAX_NAME, MAX_SNAPSHOTS, Snapshot, SnapshotStore
@@ -146,17 +146,17 @@ def test_the_plane_writes_a_snapshots_name_beside_its_point() -> None:
     assert "customdata[2]" in trace.hovertemplate
 
 
-def pinned(app: AppTest) -> list[str]:
+def pinned(app: WholeApp) -> list[str]:
     return [field.value for field in app.text_input if field.key.startswith("snapshot_name")]
 
 
-def only(app: AppTest, kind: str, verb: str) -> str:
+def only(app: WholeApp, kind: str, verb: str) -> str:
     """The key of the one snapshot's name field or button."""
     (key,) = (w.key for w in getattr(app, kind) if (w.key or "").startswith(f"snapshot_{verb}_"))
     return str(key)
 
 
-def pin(app: AppTest) -> AppTest:
+def pin(app: WholeApp) -> WholeApp:
     app.button(key="pin").click().run()
     assert not app.exception
     return app

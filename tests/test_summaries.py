@@ -1,5 +1,6 @@
 """Pictures of weights: small, and true to the numbers."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -14,14 +15,14 @@ from compress_core.methods.quantization import Quantize
 from compress_core.original import Original
 from compress_core.recipe import AnyStep
 from compress_core.summaries import (
+    ScaleView,
     block_sparsity,
     error_histogram,
     heatmap_rows,
     kept_thumbnail,
-    levels_view,
     low_rank_view,
-    masked_histogram,
     pruning_cut,
+    scale_view,
     thumbnail,
     unpruned,
 )
@@ -78,9 +79,9 @@ def test_a_large_weight_is_averaged_down() -> None:
     assert thumbnail(weight, limit=4).tolist() == [[0.5, 2.5, 4.5, 6.5]] * 4
 
 
-def test_no_picture_is_larger_than_512() -> None:
-    assert thumbnail(torch.zeros(3, 2000)).shape == (3, 512)
-    assert thumbnail(torch.zeros(1000, 100, 3, 3)).shape == (512, 512)
+def test_no_picture_is_larger_than_256() -> None:
+    assert thumbnail(torch.zeros(3, 2000)).shape == (3, 256)
+    assert thumbnail(torch.zeros(1000, 100, 3, 3)).shape == (256, 256)
 
 
 def test_the_mask_shows_what_was_kept(stored: Callable[..., StoredLayer]) -> None:
@@ -120,59 +121,50 @@ def test_unpruned_factors_are_those_before_pruning(stored: Callable[..., StoredL
         assert torch.equal(found, weight.values)
 
 
-@pytest.mark.parametrize(("steps", "count"), [((), 8), ((Factorize(rank=1),), 6)])
-def test_the_masked_histogram_counts_kept_and_pruned_weights(
-    stored: Callable[..., StoredLayer], steps: tuple[AnyStep, ...], count: int
-) -> None:
-    plain = masked_histogram(stored(*steps))
-    pruned = masked_histogram(stored(*steps, Prune(sparsity=0.5)))
-    assert plain.kept.sum() == count
-    assert plain.pruned.sum() == 0
-    assert pruned.pruned.sum() == round(0.5 * count)
-    assert np.array_equal(plain.kept, pruned.kept + pruned.pruned)
+def view(stored: Callable[..., StoredLayer], step: Quantize, channel: int = 0) -> ScaleView:
+    return scale_view(stored(), stored(step), step, channel)
 
 
-def test_levels_of_a_channel_by_hand(stored: Callable[..., StoredLayer]) -> None:
-    view = levels_view(stored(Quantize(bits=3)), channel=1)
-    assert view.weights.tolist() == WEIGHT[1].tolist()
-    assert view.levels.tolist() == [-3, -2, -1, 0, 1, 2, 3]
-    assert (view.low, view.high, view.clipped) == (-3, 3, 0)
+def test_a_channel_shares_a_scale(stored: Callable[..., StoredLayer]) -> None:
+    found = view(stored, Quantize(bits=3), channel=1)
+    assert found.weights.tolist() == WEIGHT[1].tolist()
+    assert found.clipped == 0
 
 
-def test_levels_of_a_group_show_its_weights_alone(stored: Callable[..., StoredLayer]) -> None:
-    view = levels_view(stored(Quantize(bits=3, granularity="group", group_size=2)), channel=0)
-    assert view.weights.tolist() == [4, -1]
-    assert view.high == 4
+def test_a_group_shows_its_weights_alone(stored: Callable[..., StoredLayer]) -> None:
+    found = view(stored, Quantize(bits=3, granularity="group", group_size=2))
+    assert found.weights.tolist() == [4, -1]
 
 
-def test_levels_of_the_tensor_show_all_weights(stored: Callable[..., StoredLayer]) -> None:
-    view = levels_view(stored(Quantize(bits=8, granularity="tensor")), channel=0)
-    assert view.weights.size == 8
-    assert len(view.levels) == 255
+def test_the_tensor_shows_all_weights(stored: Callable[..., StoredLayer]) -> None:
+    assert view(stored, Quantize(bits=8, granularity="tensor")).weights.size == 8
 
 
 def test_the_clipped_tails_are_counted(stored: Callable[..., StoredLayer]) -> None:
     step = Quantize(bits=8, granularity="tensor", clipping="percentile", percentile=75)
-    view = levels_view(stored(step), channel=0)
-    assert view.high == 2
-    assert view.clipped == 2 / 8  # 4 and 3
+    assert view(stored, step).clipped == 2 / 8  # 4 and 3
 
 
 def test_a_weight_half_a_step_beyond_the_levels_is_not_clipped(
     stored: Callable[..., StoredLayer],
 ) -> None:
-    view = levels_view(stored(Quantize(bits=2, scheme="asymmetric")), channel=1)
-    assert view.levels.tolist() == [-1.25, 0, 1.25, 2.5]  # the largest weight is 3
-    assert view.clipped == 0
+    step = Quantize(bits=2, scheme="asymmetric")  # levels -1.25, 0, 1.25, 2.5; the largest is 3
+    assert view(stored, step, channel=1).clipped == 0
 
 
-def test_sixteen_bits_are_drawn_thinned(stored: Callable[..., StoredLayer]) -> None:
-    assert levels_view(stored(Quantize(bits=16)), channel=0).levels.size <= 513
+def test_the_noise_is_that_of_the_weights_shown(stored: Callable[..., StoredLayer]) -> None:
+    step = Quantize(bits=3)
+    before, after = stored(), stored(step)
+    error = (after.dense - before.dense)[0]
+    expected = 10 * math.log10(float(before.dense[0].square().sum() / error.square().sum()))
+    assert view(stored, step).sqnr_db == pytest.approx(expected)
 
 
-def test_what_is_not_quantized_has_no_levels(stored: Callable[..., StoredLayer]) -> None:
-    with pytest.raises(ValueError, match="fc is not quantized; it has no levels"):
-        levels_view(stored(Prune(sparsity=0.5)), channel=0)
+def test_what_is_not_quantized_shows_who_would_share_a_scale(
+    stored: Callable[..., StoredLayer],
+) -> None:
+    found = scale_view(stored(), stored(), Quantize(granularity="tensor"), 0)
+    assert (found.weights.size, found.clipped, found.sqnr_db) == (8, 0, None)
 
 
 def test_the_low_rank_view_subtracts(stored: Callable[..., StoredLayer]) -> None:

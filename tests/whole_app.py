@@ -1,0 +1,35 @@
+"""AppTest that always shows the whole app.
+
+After a callback has rerun some fragments, Streamlit's AppTest knows their elements alone. A person
+still sees the rest of the page, so a full run follows and brings it back.
+"""
+
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from ui.state import ROOT
+
+SHELL = ROOT / "ui" / "shell.py"
+
+
+class WholeApp(AppTest):
+    def _run(self, widget_state: Any = None, timeout: float | None = None) -> "WholeApp":
+        super()._run(widget_state, timeout)
+        if not any(box.key == "model" for box in self.selectbox):
+            super()._run(self._tree.get_widget_states(), timeout)
+        return self
+
+
+def open_app(page: str = "overview", **query: str) -> WholeApp:
+    """The app on one of its pages, with what the address says."""
+    app = WholeApp(SHELL, default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    return app if page == "overview" else turn_to(app, page)
+
+
+def turn_to(app: WholeApp, page: str) -> WholeApp:
+    app.switch_page(str(ROOT / "pages" / f"{page}.py")).run()
+    return app
