@@ -1,15 +1,16 @@
-"""Run all benchmarks, or those named: `python -m benchmarks profile slider cold_start sweep`."""
+"""Run all benchmarks, or those named: `python -m benchmarks slider live`."""
 
 import argparse
 
 import torch
 
-from benchmarks import cold_start, profile, slider, sweep
+from benchmarks import cold_start, live, profile, slider, sweep
 from benchmarks.table import machine_facts
 
 BENCHMARKS = {
     "profile": profile.run,
     "slider": slider.run,
+    "live": live.run,
     "cold_start": cold_start.run,
     "sweep": sweep.run,
 }

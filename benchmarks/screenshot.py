@@ -5,9 +5,9 @@ Needs the development requirements and a Chromium (`make setup`), and the MNIST 
 
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.cold_start import BROWSER_ARGS, ROOT, find_chromium, running_app
+from benchmarks.browser import BROWSER_ARGS, ROOT, find_chromium, running_app
 
-ADDRESS = "prune?model=mnist-lenet-5&recipe=prune:sparsity=0.9;quantize:bits=5&exact=true"
+ADDRESS = "prune?model=mnist-lenet-5&recipe=prune:sparsity=0.9;quantize:bits=5"
 
 
 def main() -> None:

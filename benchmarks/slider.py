@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from benchmarks.cold_start import running_app
+from benchmarks.browser import running_app
 from benchmarks.table import Lap, Row, row, show, timed
 from compress_core import Original, Prune, Quantize, Recipe, compress, load_dataset, load_model
 from compress_core.data import Dataset, is_available
@@ -86,7 +86,7 @@ def plain_bytes(network: nn.Module, sparsity: float) -> int:
 
 def moves_in_the_app() -> list[float]:
     """Seconds of each rerun of the Prune page, from the request to the finished page."""
-    with running_app("--server.enableAgentApi=true") as app:
+    with running_app("app.py", "--server.enableAgentApi=true") as app:
         page = interact(app.origin, {"page": "prune", "query_params": {"model": [MODEL]}})
         session = page["session_id"]
         laps = []

@@ -75,7 +75,7 @@ def _pin() -> None:
     except ValueError as error:
         st.toast(f"Not pinned: {error}.", icon=":material/error:")
     else:
-        st.session_state.snapshots_token = token
+        st.session_state.snapshots_token = st.query_params[PARAMETER] = token
         fragments.refresh_snapshots()
 
 

@@ -1,0 +1,97 @@
+"""What the benchmarks that need a browser share: finding Chromium, and the app as a process."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE_S = 60.0
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True)
+class App:
+    """A running server; `started` is the clock when its process began."""
+
+    origin: str
+    started: float
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self.started
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser, or None, with a line that says so, where Playwright is not installed."""
+    try:
+        from playwright.sync_api import sync_playwright  # of requirements-dev.txt
+    except ModuleNotFoundError:
+        print("\nskipped, it needs a browser; `make setup` installs it")
+        yield None
+        return
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=BROWSER_ARGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def running_app(script: str = "app.py", *flags: str) -> Iterator[App]:
+    """The app as a process of its own on a free port, from ready until the block ends."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", script, "--server.headless=true"]
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [*command, f"--server.port={port}", *flags],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        app = App(f"http://127.0.0.1:{port}", started)
+        wait_until_ready(app, process)
+        yield app
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def wait_until_ready(app: App, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None and app.seconds() < PATIENCE_S:
+        try:
+            urllib.request.urlopen(f"{app.origin}/_stcore/health", timeout=PATIENCE_S).close()
+        except OSError:  # not listening yet
+            time.sleep(0.01)
+        else:
+            return
+    raise RuntimeError("the app did not start; `streamlit run app.py` says why")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def find_chromium() -> str | None:
+    """The browser named by CHROMIUM, else the system's; None leaves the choice to Playwright."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
