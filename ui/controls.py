@@ -344,14 +344,14 @@ def _choose_channel(channels: int) -> int:
     if st.session_state.get("quantize_channel", 0) >= channels:
         put("quantize_channel", 0)
     return st.number_input(
-        f"Channel, 0 … {channels - 1}",
+        "Output channel",
         0,
         channels - 1,
         key="quantize_channel",
         width=NUMBER_WIDTH,
         persist_state="session",
         disabled=st.session_state.quantize_granularity == "tensor",
-        help="Each output channel has its own scale, and so its own levels; this one is drawn.",
+        help=f"0 … {channels - 1}. Each has its own scale, and so its own levels; this one is drawn.",
     )
 
 

@@ -137,7 +137,7 @@ def strip() -> Any:
     """The frame of the metrics strip; returns the place of the accuracy, which is filled later."""
     st.html(FRAME_STYLE)
     with st.container(border=True, key="strip"):
-        left, right = st.columns([1.6, 4])
+        left, right = st.columns([1.9, 4])
         with right:
             sizes()
         return left
@@ -195,16 +195,18 @@ def _accuracy_metric(current: Current) -> None:
     found, change = state.accuracy(current.model, current.recipe, n)
     half = (found.accuracy_high - found.accuracy_low) / 2
     exact = "exact, " if n == state.test_size(current.model) else ""
+    interval = words.interval(found.accuracy_low, found.accuracy_high)
+    low, high = 100 * change.difference_low, 100 * change.difference_high
     st.metric(
         "Accuracy",
         f"{words.percent(found.accuracy, 2 if exact else 1)} ± {100 * half:.1f}",
-        delta=round(100 * change.difference, 2) if current.recipe else None,
-        delta_description=f"{'points, ' if current.recipe else ''}{exact}n = {found.n:,}",
-        help=f"Right answers on {found.n:,} test images; Wilson 95 % interval "
-        f"{words.interval(found.accuracy_low, found.accuracy_high)}. Change against the original "
-        f"on the same images: {change.gained} became right, {change.lost} wrong, 95 % interval "
-        f"{100 * change.difference_low:+.2f} … {100 * change.difference_high:+.2f} points. "
-        "First on a class-balanced subset, then, in the background, on the whole test set.",
+        delta=f"{100 * change.difference:+.2f} pt" if current.recipe else None,
+        delta_description=f"{exact}n = {found.n:,}",
+        help=f"Right answers on {found.n:,} test images; Wilson 95 % interval {interval}. "
+        "Change in percentage points against the original on the same images: "
+        f"{change.gained} became right, {change.lost} wrong, 95 % interval {low:+.2f} … "
+        f"{high:+.2f} points. First on a class-balanced subset, then, in the background, on the "
+        "whole test set.",
     )
 
 
@@ -246,6 +248,11 @@ def twin(key: str, title: str, table: Columns) -> None:
 
 def heading(title: str, sentence: str, formula: str) -> None:
     """A page's title, its one sentence, and its one formula, which wraps where it is narrow."""
+    if presenter.on():  # the room has the sentence from the one who presents
+        with st.container(horizontal=True, vertical_alignment="center", gap="large"):
+            st.title(title, anchor=False, width="content")
+            st.latex(formula, width="content")
+        return
     st.title(title, anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(sentence, width=560)

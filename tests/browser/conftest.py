@@ -5,18 +5,24 @@ test that needs `asyncio.run` must call it in a thread of its own.
 """
 
 import os
+import re
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 from starlette.types import ASGIApp
+
+from ui.state import ROOT
 
 ARGS = [
     "--no-sandbox",
@@ -69,7 +75,9 @@ def console_errors(page: Page) -> list[str]:
     errors: list[str] = []
 
     def record(message: ConsoleMessage) -> None:
-        if message.type == "error":
+        # on a deep link Streamlit looks for itself below the page's own path first
+        its_own = "/_stcore/" in message.location.get("url", "")
+        if message.type == "error" and not its_own:
             errors.append(f"{message.text} {message.location.get('url', '')}")
 
     page.on("console", record)
@@ -114,3 +122,51 @@ def _served(app: ASGIApp) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app as `make app` starts it, on a free port; its log must stay free of complaints."""
+    port, log = free_port(), tmp_path_factory.mktemp("app") / "server.log"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    options = [f"--server.port={port}", "--server.headless=true"]
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [*command, *options], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            wait_until_healthy(f"http://127.0.0.1:{port}", server)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+    complaints = re.findall(r"(?i).*(?:warning|error|traceback|deprecat).*", log.read_text())
+    assert complaints == []
+
+
+def wait_until_healthy(origin: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        assert server.poll() is None, "the server ended before it answered"
+        try:
+            urllib.request.urlopen(f"{origin}/_stcore/health", timeout=1)
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail("the server did not answer within a minute")
+
+
+def visit(page: Page, address: str, title: str = "Overview") -> None:
+    page.goto(address)
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Wait until the accuracy is there and no script runs."""
+    expect(metric(page, "Accuracy")).to_have_text(re.compile(r"%|—"))
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
+def metric(page: Page, label: str) -> Locator:
+    return page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue")

@@ -2,15 +2,16 @@
 
 const QUIET_MS = 350; // after the last key press, before the server is told
 
-/** A function that asks for `draw` in the next animation frame, once however often it is called. */
-export function everyFrame(draw) {
+/** A function that asks for `draw` in the next animation frame, once however often it is called,
+ * and not at all where `root` has left the page by then. */
+export function everyFrame(root, draw) {
   let asked = false;
   return () => {
     if (asked) return;
     asked = true;
     requestAnimationFrame(() => {
       asked = false;
-      draw();
+      if (root.isConnected) draw();
     });
   };
 }

@@ -9,7 +9,7 @@ export class Factorize {
     this.full = Math.min(this.layer.rows, this.layer.columns);
     this.root = root;
     this.tell = tell;
-    this.draw = everyFrame(() => this.drawNow());
+    this.draw = everyFrame(root, () => this.drawNow());
     this.build();
   }
 

@@ -50,7 +50,7 @@ export class Prune {
     this.root = root;
     this.tell = tell;
     this.logarithmic = true;
-    this.draw = everyFrame(() => this.drawNow());
+    this.draw = everyFrame(root, () => this.drawNow());
     this.build();
   }
 

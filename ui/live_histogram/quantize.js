@@ -61,7 +61,7 @@ export class Quantize {
     this.layers = profiles.layers;
     this.root = root;
     this.tell = tell;
-    this.draw = everyFrame(() => this.drawNow());
+    this.draw = everyFrame(root, () => this.drawNow());
     this.build();
   }
 
