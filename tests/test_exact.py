@@ -161,7 +161,8 @@ def test_the_same_wish_again_does_not_start_over(answers: ExactAnswers) -> None:
 
 
 def test_the_same_wish_again_does_not_lose_its_turn(answers: ExactAnswers) -> None:
-    busy, log = occupy(answers), []
+    busy = occupy(answers)
+    log: list[str] = []
     anna, ben = (Measurement(log=log, name=name) for name in ("anna", "ben"))
     answers.ask("anna", anna.for_percent(10))
     answers.ask("ben", ben.for_percent(20))
@@ -181,7 +182,8 @@ def test_another_sessions_wish_stops_nothing(answers: ExactAnswers) -> None:
 
 
 def test_sessions_are_served_in_the_order_of_their_wishes(answers: ExactAnswers) -> None:
-    busy, log = occupy(answers), []
+    busy = occupy(answers)
+    log: list[str] = []
     for percent, name in enumerate(["anna", "ben", "cleo"]):
         answers.ask(name, Measurement(log=log, name=name).for_percent(percent))
     busy.gate.set()
@@ -191,7 +193,8 @@ def test_sessions_are_served_in_the_order_of_their_wishes(answers: ExactAnswers)
 
 def test_who_changes_their_mind_goes_to_the_end(answers: ExactAnswers) -> None:
     """A session that never rests must not keep the others from their turn."""
-    busy, log = occupy(answers), []
+    busy = occupy(answers)
+    log: list[str] = []
     for percent, name in enumerate(["anna", "ben", "anna again"]):
         session = name.removesuffix(" again")
         answers.ask(session, Measurement(log=log, name=name).for_percent(percent))
@@ -201,7 +204,8 @@ def test_who_changes_their_mind_goes_to_the_end(answers: ExactAnswers) -> None:
 
 
 def test_whose_running_measurement_is_superseded_goes_to_the_end(answers: ExactAnswers) -> None:
-    busy, log = occupy(answers), []
+    busy = occupy(answers)
+    log: list[str] = []
     answers.ask("ben", Measurement(log=log, name="ben").for_percent(10))
     answers.ask("busy", Measurement(log=log, name="busy again").for_percent(20))
     busy.gate.set()

@@ -173,7 +173,7 @@ def test_a_browser_keeps_a_profile_for_a_year_without_asking_again() -> None:
 def test_an_unknown_digest_is_not_found_and_says_what_to_do(digest: str) -> None:
     publish(b"profile")
     answer = get(f"{PREFIX}/profiles/{digest}")
-    assert (answer.status, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
+    assert answer.status == 404
     assert b"reload the page" in answer.body
 
 
@@ -252,6 +252,20 @@ def test_a_script_is_asked_for_again_and_has_a_tag_to_compare() -> None:
     assert headers["etag"]
 
 
+@pytest.mark.xfail(strict=True, reason="FileResponse sends the whole file again")
+def test_a_script_that_did_not_change_is_not_sent_again() -> None:
+    tag = get(f"{PREFIX}/main.js").headers["etag"]
+    answer = get(f"{PREFIX}/main.js", if_none_match=tag)
+    assert (answer.status, answer.body) == (304, b"")
+
+
+@pytest.mark.parametrize("name", ["main.js/", "profiles/"])
+def test_a_slash_at_the_end_leads_to_the_address_without_it(name: str) -> None:
+    answer = get(f"{PREFIX}/{name}", host="app.test")
+    assert answer.status == 307
+    assert answer.headers["location"] == f"http://app.test/{PREFIX}/{name[:-1]}"
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -261,7 +275,6 @@ def test_a_script_is_asked_for_again_and_has_a_tag_to_compare() -> None:
         "__pycache__",
         "missing.js",
         "MAIN.JS",
-        "main.js/",
         "main.js.map",
         "../wake_up/main.js",
         "../live_histogram/main.js",
@@ -270,13 +283,10 @@ def test_a_script_is_asked_for_again_and_has_a_tag_to_compare() -> None:
         "../../../../etc/passwd",
         "/etc/passwd",
         "profiles",
-        "profiles/",
         ".",
         "..",
         "",
     ],
 )
 def test_only_scripts_are_served(name: str) -> None:
-    answer = get(f"{PREFIX}/{name}")
-    assert answer.status in {404, 307}
-    assert b"import" not in answer.body
+    assert get(f"{PREFIX}/{name}").status == 404

@@ -351,7 +351,7 @@ def _choose_channel(channels: int) -> int:
         width=NUMBER_WIDTH,
         persist_state="session",
         disabled=st.session_state.quantize_granularity == "tensor",
-        help=f"0 … {channels - 1}. Each has its own scale, and so its own levels; this one is drawn.",
+        help=f"0 … {channels - 1}. Each has a scale, and so levels of its own; this one is drawn.",
     )
 
 
