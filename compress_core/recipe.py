@@ -25,7 +25,9 @@ STEPS: dict[str, type[AnyStep]] = {
     "random_prune": RandomPrune,
     "quantize": Quantize,
 }
-KINDS = ("factorize", "prune", "quantize")  # the order in which they act
+NETWORK_KINDS = ("fold", "structured")  # these change the network itself,
+LAYER_KINDS = ("factorize", "prune", "quantize", "share", "activations")  # these its layers
+KINDS = (*NETWORK_KINDS, *LAYER_KINDS)  # the order in which they act
 SCHEMA_VERSION = 1
 
 

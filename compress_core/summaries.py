@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress_core.compressed import StoredLayer
-from compress_core.methods.low_rank import split
 from compress_core.methods.quantization import (
+    Quantized,
     choose_qparams,
     code_range,
     textbook_min_max,
     textbook_times_255,
 )
+from compress_core.stored import StoredLayer
 from compress_core.weights import as_matrix, energy
 
 PICTURE_LIMIT = 512
@@ -35,7 +35,7 @@ def block_sparsity(weight: Tensor, blocks: int = 32) -> NDArray[np.float32]:
 def heatmap_rows(layers: dict[str, StoredLayer], blocks: int = 32) -> NDArray[np.float32]:
     """Block sparsities of all layers, (layers, blocks); a short layer's runs are repeated.
 
-    For a factor pair those of its second factor, which has the layer's own output rows.
+    For factors those of the last, which has the layer's own output rows.
     """
     rows = []
     for stored in layers.values():
@@ -56,7 +56,7 @@ def thumbnail(values: Tensor, limit: int = PICTURE_LIMIT) -> NDArray[np.float32]
 
 
 def kept_thumbnail(stored: StoredLayer, limit: int = PICTURE_LIMIT) -> NDArray[np.float32]:
-    """Density (1 = kept, 0 = pruned) of the layer's weight, or of its second factor."""
+    """Density (1 = kept, 0 = pruned) of the layer's weight, or of its last factor."""
     return thumbnail(stored.weights[-1].values.ne(0), limit)
 
 
@@ -79,10 +79,8 @@ class Cut:
 
 
 def unpruned(stored: StoredLayer) -> list[Tensor]:
-    """The layer's weight, or its two factors, before anything was pruned or quantized."""
-    if stored.rank is None:
-        return [stored.layer.weight]
-    return list(split(stored.layer.profile, stored.rank))
+    """The layer's weight, or its factors, before anything was pruned or coded."""
+    return [part.weight for part in stored.parts]
 
 
 def pruning_cut(stored: StoredLayer) -> Cut:
@@ -108,7 +106,7 @@ class MaskedHistogram:
 
 
 def masked_histogram(stored: StoredLayer, bins: int = 121) -> MaskedHistogram:
-    """Of a pruned, not quantized layer's weights before pruning, both factors together."""
+    """Of a pruned, not quantized layer's weights before pruning, all factors together."""
     before = torch.cat([weight.ravel() for weight in unpruned(stored)]).numpy()
     after = torch.cat([weight.values.ravel() for weight in stored.weights]).numpy()
     limit = float(np.abs(before).max()) or 1.0
@@ -118,7 +116,7 @@ def masked_histogram(stored: StoredLayer, bins: int = 121) -> MaskedHistogram:
 
 
 def kept_histogram(stored: StoredLayer, bins: int) -> NDArray[np.int64]:
-    """Counts (bins,) of the layer's nonzero stored weights, both factors together; the bins
+    """Counts (bins,) of the layer's nonzero stored weights, all factors together; the bins
     reach from minus to plus the largest magnitude."""
     values = torch.cat([weight.values.ravel() for weight in stored.weights]).numpy()
     limit = float(np.abs(values).max(initial=0)) or 1.0
@@ -142,9 +140,9 @@ class LevelsView:
 
 def levels_view(stored: StoredLayer, channel: int) -> LevelsView:
     """Levels of output channel `channel` (its first group); of the whole layer where it has one
-    scale. Of a factor pair the second factor is shown, which has the layer's output channels."""
-    quantized = stored.weights[-1].quantized
-    if quantized is None:
+    scale. Of factors the last is shown, which has the layer's output channels."""
+    quantized = stored.weights[-1].codes
+    if not isinstance(quantized, Quantized):
         raise ValueError(f"{stored.layer.name} is not quantized; it has no levels to show")
     matrix, scale, zero = as_matrix(unpruned(stored)[-1]), quantized.scale, quantized.zero_point
     if scale.dim() > 0:

@@ -8,15 +8,14 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from compress_core.methods.quantization import Quantize, quantize
+from compress_core.methods.quantization import Quantize, Quantized, quantize
 from compress_core.storage.entropy_coding import StreamError
 from compress_core.storage.streams import (
     StoredWeight,
-    Streams,
-    _code_encodings,
-    _float_encodings,
     decode_streams,
+    weight_of,
 )
+from compress_core.storage.streams.stream import Streams
 from compress_core.weights import Profile
 
 
@@ -33,8 +32,7 @@ def pruned(fraction: float) -> Tensor:
 
 
 def quantized(weight: Tensor, **settings: Any) -> StoredWeight:
-    codes = quantize(weight, Quantize(**settings))
-    return StoredWeight(Profile(codes.dequantize()), codes)
+    return weight_of(quantize(weight, Quantize(**settings)))
 
 
 WEIGHTS = {
@@ -53,18 +51,19 @@ def test_each_weight_gets_the_encoding_that_suits_it(encoding: str) -> None:
 
 @pytest.mark.parametrize("weight", WEIGHTS.values(), ids=WEIGHTS)
 def test_the_chosen_encoding_makes_the_smallest_file(weight: StoredWeight) -> None:
-    encodings = (_code_encodings if weight.quantized else _float_encodings)(weight)
+    encodings = weight.candidates
     assert len(encodings) > 1 or encodings[0].header["encoding"] == "dense"
     assert len(save(weight.streams.tensors)) == min(len(save(e.tensors)) for e in encodings)
 
 
 @pytest.mark.parametrize("weight", WEIGHTS.values(), ids=WEIGHTS)
 def test_every_possible_encoding_comes_back_bit_for_bit(weight: StoredWeight) -> None:
-    for streams in (_code_encodings if weight.quantized else _float_encodings)(weight):
+    for streams in weight.candidates:
         decoded = decode_streams(streams.header, streams.tensors)
         assert decoded.values.numpy().tobytes() == weight.values.numpy().tobytes()
-        if weight.quantized and decoded.quantized:
-            assert torch.equal(decoded.quantized.codes, weight.quantized.codes)
+        if isinstance(weight.codes, Quantized):
+            assert isinstance(decoded.codes, Quantized)
+            assert torch.equal(decoded.codes.codes, weight.codes.codes)
 
 
 @pytest.mark.parametrize("granularity", ["tensor", "channel", "group"])
@@ -85,14 +84,10 @@ def test_a_bitmask_costs_a_bit_a_weight_and_the_kept_floats() -> None:
 
 
 def test_packed_codes_cost_their_bits_and_scales() -> None:
-    streams = quantized(normal(40, 50), bits=5, scheme="asymmetric").streams
-    packed = next(
-        s
-        for s in _code_encodings(quantized(normal(40, 50), bits=5, scheme="asymmetric"))
-        if s.header["encoding"] == "packed"
-    )
+    weight = quantized(normal(40, 50), bits=5, scheme="asymmetric")
+    packed = next(s for s in weight.candidates if s.header["encoding"] == "packed")
     assert packed.byte_count == 2000 * 5 / 8 + 40 * 4 + 40 * 2  # codes, F32 scales, U16 zero points
-    assert streams.byte_count <= packed.byte_count
+    assert weight.streams.byte_count <= packed.byte_count
 
 
 def test_a_kept_negative_zero_stays_negative() -> None:
