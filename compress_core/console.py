@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from compress_core.measurement.report import Report
+from compress_core.measurement.report import LayerRow, Report
 from compress_core.recipe import format_step, from_json
 
 T = TypeVar("T")
@@ -102,10 +102,10 @@ def show_report(report: Report, *, written: Path | None = None) -> None:
                 " x ".join(map(str, row.shape)),
                 percent(row.sparsity),
                 str(row.bits),
-                str(row.rank or "full"),
+                "x".join(map(str, row.ranks)) or "full",
                 f"{row.bytes:,}",
                 f"{row.original_bytes:,}",
-                "exact" if row.sqnr_db is None else f"{row.sqnr_db:.1f}",
+                noise(row),
                 f"{row.macs:,}",
             )
             for row in size.layers
@@ -128,6 +128,12 @@ def show_report(report: Report, *, written: Path | None = None) -> None:
     )
     if written:
         _console().print(f"wrote {written}: {size.stored_bytes:,} bytes", highlight=False)
+
+
+def noise(row: LayerRow) -> str:
+    if row.shape != row.original_shape:
+        return "smaller"
+    return "exact" if row.sqnr_db is None else f"{row.sqnr_db:.1f}"
 
 
 def show_sweep(rows: Sequence[Mapping[str, Any]]) -> None:
