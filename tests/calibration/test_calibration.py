@@ -206,14 +206,16 @@ def test_gradients_of_two_layers_by_hand() -> None:
     torch.testing.assert_close(found.gradients("0"), back.T @ images / 300)
 
 
-def test_gradients_are_autograds(zoo_model: Original) -> None:
-    images = normal(6, *zoo_model.input_shape).clamp(0, 9)
-    if zoo_model.module(images).dim() != 2 or zoo_model.name == "one_weight":
-        pytest.skip("no classifier of three classes")
-    found = Calibration(zoo_model.module, zoo_model.layers, dataset(images))
-    model = Original(zoo_model.module, zoo_model.input_shape).module.requires_grad_(True)
+@pytest.mark.parametrize(
+    "name", ["tied", "repeated", "words", "attention", "cross_attention", "no_bias"]
+)
+def test_gradients_are_autograds(animal: Callable[[str], Original], name: str) -> None:
+    original = animal(name)
+    images = normal(6, *original.input_shape).clamp(0, 9)
+    found = Calibration(original.module, original.layers, dataset(images))
+    model = original.with_module(original.module).module.requires_grad_(True)
     functional.cross_entropy(model(images), found.data.labels).backward()
-    for name, layer in zoo_model.layers.items():
+    for name, layer in original.layers.items():
         expected = model.get_parameter(layer.key).grad
         torch.testing.assert_close(found.gradients(name), expected)
 
