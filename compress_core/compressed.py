@@ -12,10 +12,15 @@ from functools import cached_property
 from torch import Tensor, nn
 
 from compress_core.applying.factorize import factorize_layers
-from compress_core.applying.prune import prune_layers
+from compress_core.applying.prune import (
+    prune_at_random,
+    prune_by_magnitude,
+    prune_by_score,
+    prune_in_groups,
+)
 from compress_core.applying.quantize import quantize_layers
 from compress_core.methods.low_rank import Factorize
-from compress_core.methods.pruning import Prune, RandomPrune
+from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
 from compress_core.methods.quantization import Quantize
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.original import Original
@@ -37,8 +42,11 @@ BASES: dict[type[AnyStep], Callable[[AnyStep, tuple[str, ...], Original], Origin
 # (step, layers it wins, their network) → the same layers, changed
 FUNCTIONS: dict[type[AnyStep], Callable[[AnyStep, StoredLayers, Original], StoredLayers]] = {
     Factorize: factorize_layers,
-    Prune: prune_layers,
-    RandomPrune: prune_layers,
+    Prune: prune_by_magnitude,
+    RandomPrune: prune_at_random,
+    PruneNM: prune_in_groups,
+    PruneTaylor: prune_by_score,
+    PruneWanda: prune_by_score,
     Quantize: quantize_layers,
 }
 

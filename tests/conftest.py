@@ -128,7 +128,13 @@ def make_animal(name: str) -> Original:
     build, input_shape = ZOO[name]
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return Original(build().eval(), input_shape, name=name)
+        module = build().eval()
+        images = torch.rand(12, *input_shape)
+    classes = module(images).shape[1]
+    labels = torch.arange(12) % classes
+    names = tuple("abcdefgh"[:classes])
+    data = Dataset("noise", "train", images, labels, names)
+    return Original(module, input_shape, name=name, calibration=data)
 
 
 @pytest.fixture(scope="session")

@@ -41,13 +41,13 @@ class PruneWanda:
         check_layers(self.layers)
 
 
-def input_norms(gram: Tensor) -> Tensor:
-    """√(mean x_j²) of each input from XᵀX / count: (…, in, in) → (…, in).
+def input_norms(mean_squares: Tensor) -> Tensor:
+    """√(mean x_j²) of each input, in the shape of `mean_squares`.
 
     It is ‖x_j‖₂/√count: the same ranking within a layer, and across layers one that does not grow
     with the number of positions at which a convolution is applied.
     """
-    return gram.diagonal(dim1=-2, dim2=-1).sqrt()
+    return mean_squares.sqrt()
 
 
 def wanda_scores(weight: Tensor, norms: Tensor) -> Tensor:

@@ -28,9 +28,9 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def gram(rows: Tensor) -> Tensor:
-    """XᵀX / count of inputs (…, count, in)."""
-    return rows.double().mT @ rows.double() / rows.shape[-2]
+def mean_squares(rows: Tensor) -> Tensor:
+    """Σx² / count of each of the inputs (…, count, in)."""
+    return rows.double().square().mean(-2)
 
 
 def pruned(weight: Tensor, norms: Tensor, sparsity: float, scope: str = "row") -> Tensor:
@@ -56,7 +56,7 @@ def reference(weight: Tensor, inputs: list[Tensor], sparsity: float) -> Tensor:
 def test_a_linear_layer_is_pruned_as_the_formula_says(sparsity: float) -> None:
     weight, x = normal(6, 20), normal(30, 20, seed=1) * torch.linspace(0.1, 3, 20)
     expected = reference(weight, [x] * 6, sparsity)
-    assert torch.equal(pruned(weight, input_norms(gram(x)), sparsity), expected)
+    assert torch.equal(pruned(weight, input_norms(mean_squares(x)), sparsity), expected)
 
 
 @given(
@@ -72,7 +72,7 @@ def test_a_convolution_is_pruned_as_the_formula_says_group_by_group(
     weight = normal(groups * out, channels, *kernel)
     images = normal(2, groups, channels, 5, 5, seed=1) * torch.rand(groups, channels, 1, 1)
     patches = [functional.unfold(images[:, g], kernel).mT.flatten(0, 1) for g in range(groups)]
-    norms = input_norms(torch.stack([gram(x) for x in patches]))  # (groups, in per group)
+    norms = input_norms(torch.stack([mean_squares(x) for x in patches]))  # (groups, in per group)
     sparsity = min(sparsity, 1 - 1 / weight[0].numel())  # one weight of a row is always left
     expected = reference(weight, [patches[i // out] for i in range(groups * out)], sparsity)
     assert torch.equal(pruned(weight, norms, sparsity), expected)
@@ -91,7 +91,7 @@ def test_with_uncorrelated_inputs_no_other_mask_has_less_output_error(
 ) -> None:
     loudness = torch.rand(6, generator=torch.Generator().manual_seed(seed)) + 0.1
     x, weight = torch.diag(loudness), normal(1, 6, seed=seed)
-    kept = pruned(weight, input_norms(gram(x)), count / 6)
+    kept = pruned(weight, input_norms(mean_squares(x)), count / 6)
     errors = []
     for columns in itertools.combinations(range(6), count):
         masked = weight.clone()
@@ -117,7 +117,7 @@ def test_layer_scope_equals_torchs_with_these_scores(sparsity: float) -> None:
 
 def test_the_norms_are_root_mean_squares_of_the_inputs() -> None:
     x = torch.tensor([[3.0, 0.0], [4.0, 2.0]])
-    assert input_norms(gram(x)).tolist() == pytest.approx([math.sqrt(12.5), math.sqrt(2)])
+    assert input_norms(mean_squares(x)).tolist() == pytest.approx([math.sqrt(12.5), math.sqrt(2)])
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 4), (4, 3)])
