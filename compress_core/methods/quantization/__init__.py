@@ -11,7 +11,30 @@ from compress_core.methods.quantization.affine import (
     textbook_min_max,
     textbook_times_255,
 )
-from compress_core.methods.quantization.granularity import Granularity
+from compress_core.methods.quantization.binary import (
+    Binarize,
+    SignCoded,
+    Ternarize,
+    binarize,
+    check_not_pruned,
+    ternarize,
+)
+from compress_core.methods.quantization.data_aware import (
+    CorrectBias,
+    QuantizeGPTQ,
+    corrected_bias,
+    gptq,
+)
+from compress_core.methods.quantization.floats import (
+    FORMAT_BITS,
+    FloatCoded,
+    FloatFormat,
+    QuantizeFloat,
+    decode_float,
+    encode_float,
+    quantize_float,
+)
+from compress_core.methods.quantization.granularity import GRANULARITIES, Granularity
 from compress_core.methods.quantization.ranges import (
     CLIP_GRID,
     Clipping,
@@ -23,14 +46,32 @@ from compress_core.methods.quantization.ranges import (
 __all__ = [
     "BITS",
     "CLIP_GRID",
+    "FORMAT_BITS",
+    "GRANULARITIES",
+    "Binarize",
     "Clipping",
+    "CorrectBias",
+    "FloatCoded",
+    "FloatFormat",
     "Granularity",
     "Quantize",
+    "QuantizeFloat",
+    "QuantizeGPTQ",
     "Quantized",
     "Scheme",
+    "SignCoded",
+    "Ternarize",
+    "binarize",
+    "check_not_pruned",
     "choose_qparams",
     "code_range",
+    "corrected_bias",
+    "decode_float",
+    "encode_float",
+    "gptq",
     "quantize",
+    "quantize_float",
+    "ternarize",
     "textbook_min_max",
     "textbook_times_255",
 ]
