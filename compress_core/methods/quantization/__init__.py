@@ -3,6 +3,17 @@
 One method a file; `granularity` says what shares a scale, `ranges` which range the levels cover.
 """
 
+from compress_core.methods.quantization.activations import (
+    ACTIVATION_BITS,
+    InputQuantizer,
+    Mode,
+    QuantizeActivations,
+    dynamic_qparams,
+    input_path,
+    plan_input,
+    round_input,
+    with_quantized_inputs,
+)
 from compress_core.methods.quantization.affine import (
     BITS,
     Quantize,
@@ -44,6 +55,7 @@ from compress_core.methods.quantization.ranges import (
 )
 
 __all__ = [
+    "ACTIVATION_BITS",
     "BITS",
     "CLIP_GRID",
     "FORMAT_BITS",
@@ -54,7 +66,10 @@ __all__ = [
     "FloatCoded",
     "FloatFormat",
     "Granularity",
+    "InputQuantizer",
+    "Mode",
     "Quantize",
+    "QuantizeActivations",
     "QuantizeFloat",
     "QuantizeGPTQ",
     "Quantized",
@@ -67,11 +82,16 @@ __all__ = [
     "code_range",
     "corrected_bias",
     "decode_float",
+    "dynamic_qparams",
     "encode_float",
     "gptq",
+    "input_path",
+    "plan_input",
     "quantize",
     "quantize_float",
+    "round_input",
     "ternarize",
     "textbook_min_max",
     "textbook_times_255",
+    "with_quantized_inputs",
 ]
