@@ -92,8 +92,8 @@ def plan_input(step: QuantizeActivations, values: Tensor) -> InputQuantizer:
 
 def dynamic_qparams(values: Tensor, bits: int) -> tuple[Tensor, Tensor]:
     """Scale and zero point of the min-max of `values`, any shape: DynamicQuantizeLinear's."""
-    low, high = values.aminmax()
-    return choose_qparams(low, high, bits, "asymmetric")
+    # not aminmax, which torch's ONNX exporter cannot translate
+    return choose_qparams(values.min(), values.max(), bits, "asymmetric")
 
 
 def round_input(values: Tensor, scale: Tensor, zero_point: Tensor, bits: int) -> Tensor:
