@@ -28,6 +28,7 @@ from compress_core.storage.entropy_coding.packing import (
 Classes = NDArray[np.int32]
 
 CLASS_BITS = (0, 1, 2, 3)
+MAX_CELLS = 2**24  # of the histograms of all rows: 128 MB; larger layers keep their first classes
 PASSES = 3  # of moving rows and columns; five more win 0.2 %
 # A byte b >= 1 stands for the frequency (16 + b mod 16) · 2^(b div 16): steps of 3 to 6 %, which
 # cost some 0.03 % of the stream, from 17 to 1,015,808.
@@ -68,7 +69,8 @@ def choose_contexts(symbols: Symbols, alphabet: int) -> Contexts:
         (_coarser(finest, *bits) for bits in product(CLASS_BITS, CLASS_BITS)),
         key=lambda contexts: _size(_merged(counts.reshape(shape), contexts), contexts),
     )
-    if chosen.count == 1:
+    lines, width = max(symbols.shape), alphabet << max(chosen.row_bits, chosen.column_bits)
+    if chosen.count == 1 or lines * width > MAX_CELLS:
         return chosen
     moved = chosen
     for _ in range(PASSES):
@@ -142,15 +144,22 @@ def _move(symbols: Symbols, alphabet: int, contexts: Contexts) -> Contexts:
 
 def _nearest(symbols: Symbols, alphabet: int, contexts: Contexts) -> Classes:
     """The row class of least Σ -log2 p of each row's symbols, (rows,)."""
-    classes = 1 << contexts.column_bits
-    counts = _histograms(symbols, alphabet, contexts) + 0.1  # no symbol is impossible in a class
-    cost = -np.log2(counts / counts.sum(1, keepdims=True)).reshape(-1, classes * alphabet)
-    cells = contexts.columns[None, :] * np.int32(alphabet) + symbols  # (rows, columns)
-    cells += np.arange(len(symbols), dtype=np.int32)[:, None] * (classes * alphabet)
-    held = np.bincount(cells.ravel(), minlength=len(symbols) * classes * alphabet)
-    bits = held.reshape(len(symbols), -1) @ cost.T  # (rows, row classes)
-    nearest: Classes = bits.argmin(1).astype(np.int32)
+    held = _row_histograms(symbols, alphabet, contexts)  # (rows, column classes · alphabet)
+    members = np.eye(1 << contexts.row_bits)[contexts.rows]  # (rows, row classes)
+    counts = members.T @ held + 0.1  # no symbol is impossible in a class
+    totals = counts.reshape(-1, alphabet).sum(1)  # (contexts,)
+    cost = np.repeat(np.log2(totals), alphabet).reshape(counts.shape) - np.log2(counts)
+    nearest: Classes = (held @ cost.T).argmin(1).astype(np.int32)
     return nearest
+
+
+def _row_histograms(symbols: Symbols, alphabet: int, contexts: Contexts) -> NDArray[np.float64]:
+    """How often each symbol occurs in each column class of each row."""
+    width = alphabet << contexts.column_bits
+    cells = contexts.columns[None, :] * np.int32(alphabet) + symbols  # (rows, columns)
+    cells += np.arange(len(symbols), dtype=np.int32)[:, None] * np.int32(width)
+    counts = np.bincount(cells.ravel("K"), minlength=len(symbols) * width)  # in any order
+    return counts.reshape(-1, width).astype(np.float64)
 
 
 def encode_context(symbols: Symbols, alphabet: int) -> Bytes:
@@ -158,7 +167,7 @@ def encode_context(symbols: Symbols, alphabet: int) -> Bytes:
 
     A byte (16 · bits of the row classes + bits of the column classes), the classes packed, the
     tables (contexts x alphabet bytes, see LEVELS), then ANS words: one context after the other,
-    each in row-major order. A context of fewer than two symbols has no words.
+    each in row-major order. A context of one symbol alone has no words.
     """
     contexts = choose_contexts(symbols, alphabet)
     levels = to_levels(_histograms(symbols, alphabet, contexts))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from compress_core.storage.entropy_coding import (
     StreamError,
     Symbols,
+    context,
     decode_context,
     encode_context,
     encode_symbols,
@@ -58,6 +59,15 @@ def test_classes_are_found_where_rows_and_columns_differ() -> None:
     assert set(contexts.rows[dense_rows]).isdisjoint(contexts.rows[~dense_rows])
     dense_columns = np.arange(300) % 2 == 0
     assert set(contexts.columns[dense_columns]).isdisjoint(contexts.columns[~dense_columns])
+
+
+def test_too_large_layers_keep_the_classes_of_their_spread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(context, "MAX_CELLS", 0)
+    assert choose_contexts(uneven(), 15).count > 1
+    stream = encode_context(uneven(), 15)
+    assert np.array_equal(decode_context(stream, 15, (200, 300)), uneven())
 
 
 def test_uneven_matrices_cost_the_entropy_of_their_parts() -> None:
