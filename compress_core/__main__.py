@@ -15,11 +15,11 @@ import torch
 from compress_core import console
 from compress_core.compressed import Compressed, compress
 from compress_core.data import DATASETS, Dataset, download, load_dataset
-from compress_core.measurement.report import measure
+from compress_core.measurement.report import measure, measure_size
 from compress_core.models.catalog import MODELS, model_spec
 from compress_core.models.checkpoints import CHECKPOINTS, load_card
 from compress_core.original import load_model
-from compress_core.recipe import Recipe, from_json, parse_step
+from compress_core.recipe import Recipe, from_json, parse_step, to_json
 from compress_core.storage.container import ContainerError, decode
 
 BAD_INPUT = 2
@@ -82,6 +82,9 @@ def build_parser() -> Parser:
     swept.add_argument("model", metavar="MODEL")
     swept.add_argument("--family", action="append", metavar="NAME", help="default: all of them")
     add_subset(swept)
+
+    ledger = add("ledger", run_ledger, "the same weights in every encoding, in real bytes")
+    add_recipe(ledger)
 
     exported = add("export-onnx", run_export_onnx, "write the ONNX graph of a compressed model")
     add_recipe(exported)
@@ -271,6 +274,21 @@ def run_sweep(options: argparse.Namespace) -> None:
         for (name, _), report in zip(points, reports, strict=True)
     ]
     emit(options, rows, lambda: console.show_sweep(rows))
+
+
+def run_ledger(options: argparse.Namespace) -> None:
+    from compress_core.graph import to_onnx
+    from compress_core.measurement.ledger import ledger, verdict
+
+    compressed = compressed_of(options)
+    rows = ledger(compressed, to_onnx(compressed))
+    row = {
+        "model": options.model,
+        "recipe": to_json(compressed.recipe),
+        "verdict": verdict(rows, measure_size(compressed).sparsity),
+        "rows": [row.as_dict() for row in rows],
+    }
+    emit(options, row, lambda: console.show_ledger(row))
 
 
 def run_export_onnx(options: argparse.Namespace) -> None:

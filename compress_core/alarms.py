@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-from compress_core.compressed import Compressed, StoredLayer, compress
+from compress_core.compressed import Compressed, compress
 from compress_core.measurement.accuracy import Accuracy
 from compress_core.measurement.report import LayerRow, Size
 from compress_core.methods.low_rank import break_even_rank, matrix_shape, parameter_count
@@ -18,6 +18,7 @@ from compress_core.methods.pruning import Prune
 from compress_core.methods.step import ALL_LAYERS, matching
 from compress_core.original import Original
 from compress_core.recipe import KINDS, AnyStep, Recipe, format_step, winning_steps
+from compress_core.stored import StoredLayer
 
 FLOOR = 0.01  # the density under which a layer counts as collapsed
 
@@ -52,13 +53,17 @@ def alarms(
     if not compressed.recipe:
         return ()
     pairs = tuple(_grown_pairs(size))
-    stages = [alarm for alarm in _grown_stages(stage_bytes) if not (pairs and alarm[0] == KINDS[0])]
+    stages = [
+        alarm
+        for kind, alarm in _grown_stages(stage_bytes)
+        if not (pairs and kind == "factorize")  # they say it already
+    ]
     return (
         *_at_chance(accuracy, class_count),
         *_collapsed(compressed, size),
         *_without_effect(compressed, describe),
         *pairs,
-        *(alarm for _, alarm in stages),
+        *stages,
     )
 
 
@@ -152,8 +157,10 @@ def _same(before: StoredLayer, after: StoredLayer) -> bool:
     if len(before.weights) != len(after.weights):
         return False
     pairs = zip(before.weights, after.weights, strict=True)
-    return all(
-        old.quantized is new.quantized and torch.equal(old.values, new.values) for old, new in pairs
+    return (
+        all(old.codes is new.codes and torch.equal(old.values, new.values) for old, new in pairs)
+        and before.bias is after.bias
+        and before.inputs is after.inputs
     )
 
 
@@ -181,9 +188,13 @@ def _smaller_rank(row: LayerRow) -> str:
 
 
 REMEDIES = {
+    "fold": "the biases that it adds are stored, too; quantize after it, or remove the step",
+    "structured": "remove more channels, or remove the step",
     "factorize": "choose a smaller rank, or remove the step",
     "prune": "prune more, a few zeros do not pay for telling where they are, or remove the step",
     "quantize": "choose fewer bits or larger groups, or remove the step",
+    "share": "choose fewer clusters, or remove the step",
+    "activations": "the inputs' ranges are stored, too: name fewer layers, or remove the step",
 }
 
 

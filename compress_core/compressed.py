@@ -1,135 +1,52 @@
 """compress(): a model and a recipe make a Compressed, runnable and as stored.
 
-The one table FUNCTIONS maps a step type to what it does to the layers that it wins. Each layer
-carries the key of all that was done to it; the original's memo answers the same key at once, so
-that one moved slider recompresses only the layers it changed.
+Two tables map a step type to what it does: BASES, to the whole network, FUNCTIONS, to the layers
+that it wins. Each layer carries the key of all that was done to it; its base's memo answers the
+same key at once, so that one moved slider recompresses only the layers it changed.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from torch import Tensor, nn
 
-from compress_core.methods import low_rank, pruning, quantization
+from compress_core.applying.factorize import factorize_layers
+from compress_core.applying.prune import (
+    prune_at_random,
+    prune_by_magnitude,
+    prune_by_score,
+    prune_in_groups,
+)
+from compress_core.applying.quantize import quantize_layers
 from compress_core.methods.low_rank import Factorize
-from compress_core.methods.pruning import Prune, RandomPrune
-from compress_core.methods.quantization import Quantize, Quantized
+from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
+from compress_core.methods.quantization import Quantize
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.original import Memo, Original
-from compress_core.recipe import KINDS, AnyStep, Recipe, to_json, winning_steps
+from compress_core.original import Original
+from compress_core.recipe import (
+    LAYER_KINDS,
+    NETWORK_KINDS,
+    AnyStep,
+    Recipe,
+    to_json,
+    winning_steps,
+)
 from compress_core.storage.container import encode
 from compress_core.storage.streams import StoredWeight
-from compress_core.weights import Layer, Profile, sqnr_db, with_weights
+from compress_core.stored import BUILDERS, StoredLayer, StoredLayers, untouched
+from compress_core.weights import with_weights
 
-
-@dataclass(frozen=True, eq=False)
-class StoredLayer:
-    """A layer as it is stored: one weight, or the two of a factor pair (first applied first)."""
-
-    layer: Layer
-    key: tuple[Hashable, ...]
-    weights: tuple[StoredWeight, ...]
-
-    @property
-    def rank(self) -> int | None:
-        return self.weights[0].values.shape[0] if len(self.weights) == 2 else None
-
-    @property
-    def bits(self) -> int:
-        """Nominal bits of a weight: 32 unless quantized."""
-        quantized = self.weights[0].quantized
-        return quantized.bits if quantized else 32
-
-    @property
-    def weight_keys(self) -> tuple[str, ...]:
-        """The state-dict keys of the weights in the compressed model."""
-        name, key = self.layer.name, self.layer.key
-        return (key,) if self.rank is None else (f"{name}.0.weight", f"{name}.1.weight")
-
-    @cached_property
-    def dense(self) -> Tensor:
-        """The weight (out, …) that the layer multiplies with, factors multiplied out."""
-        values = [weight.values for weight in self.weights]
-        return values[0] if len(values) == 1 else low_rank.join(values[0], values[1])
-
-    @cached_property
-    def sqnr_db(self) -> float | None:
-        """Against the original weight, so that everything done to the layer counts as noise."""
-        return sqnr_db(self.layer.weight, self.dense)
-
-
-StoredLayers = dict[str, StoredLayer]
-
-
-def factorize_layers(step: AnyStep, layers: StoredLayers, memo: Memo) -> StoredLayers:
-    assert isinstance(step, Factorize)
-    return {
-        name: _factorized(stored, low_rank.plan_rank(step, stored.layer), memo)
-        for name, stored in layers.items()
-    }
-
-
-def _factorized(stored: StoredLayer, rank: int, memo: Memo) -> StoredLayer:
-    def make() -> StoredLayer:
-        pair = low_rank.split(stored.layer.profile, rank)
-        return replace(stored, key=key, weights=tuple(StoredWeight(Profile(part)) for part in pair))
-
-    key = (*stored.key, ("factorize", rank))
-    return memo.get(key, make)
-
-
-def prune_layers(step: AnyStep, layers: StoredLayers, memo: Memo) -> StoredLayers:
-    assert isinstance(step, Prune | RandomPrune)
-    profiles = {name: [w.profile for w in stored.weights] for name, stored in layers.items()}
-    counts = (
-        pruning.plan_prune(step, profiles)
-        if isinstance(step, Prune)
-        else pruning.plan_random(step, profiles)
-    )
-    return {name: _pruned(layers[name], step, counts[name], memo) for name in layers}
-
-
-def _pruned(
-    stored: StoredLayer, step: Prune | RandomPrune, counts: tuple[int, ...], memo: Memo
-) -> StoredLayer:
-    def values(profile: Profile, count: int, weight_key: str) -> Tensor:
-        if isinstance(step, RandomPrune):
-            return pruning.prune_random(profile, count, pruning.seed_for(step.seed, weight_key))
-        return pruning.prune_smallest(profile, count)
-
-    def make() -> StoredLayer:
-        parts = zip(stored.weights, counts, stored.weight_keys, strict=True)
-        pruned = (values(weight.profile, count, name) for weight, count, name in parts)
-        return replace(stored, key=key, weights=tuple(StoredWeight(Profile(v)) for v in pruned))
-
-    seed = step.seed if isinstance(step, RandomPrune) else None
-    key = (*stored.key, ("prune", counts, seed))
-    return memo.get(key, make)
-
-
-def quantize_layers(step: AnyStep, layers: StoredLayers, memo: Memo) -> StoredLayers:
-    assert isinstance(step, Quantize)
-    return {name: _quantized(stored, step, memo) for name, stored in layers.items()}
-
-
-def _quantized(stored: StoredLayer, step: Quantize, memo: Memo) -> StoredLayer:
-    def make() -> StoredLayer:
-        codes = (quantization.quantize(w.values, step) for w in stored.weights)
-        return replace(stored, key=key, weights=tuple(_from_codes(q) for q in codes))
-
-    key = (*stored.key, replace(step, layers=ALL_LAYERS))
-    return memo.get(key, make)
-
-
-def _from_codes(quantized: Quantized) -> StoredWeight:
-    return StoredWeight(Profile(quantized.dequantize()), quantized)
-
-
-FUNCTIONS: dict[type[AnyStep], Callable[[AnyStep, StoredLayers, Memo], StoredLayers]] = {
+# (step, names of the layers it wins, network so far) → the network with these layers changed
+BASES: dict[type[AnyStep], Callable[[AnyStep, tuple[str, ...], Original], Original]] = {}
+# (step, layers it wins, their network) → the same layers, changed
+FUNCTIONS: dict[type[AnyStep], Callable[[AnyStep, StoredLayers, Original], StoredLayers]] = {
     Factorize: factorize_layers,
-    Prune: prune_layers,
-    RandomPrune: prune_layers,
+    Prune: prune_by_magnitude,
+    RandomPrune: prune_at_random,
+    PruneNM: prune_in_groups,
+    PruneTaylor: prune_by_score,
+    PruneWanda: prune_by_score,
     Quantize: quantize_layers,
 }
 
@@ -138,27 +55,39 @@ FUNCTIONS: dict[type[AnyStep], Callable[[AnyStep, StoredLayers, Memo], StoredLay
 class Compressed:
     """A compressed model: `layers` as stored, `module` to run, `container` the file's bytes.
 
-    The module's weights are bit for bit those that the container decodes to.
+    `original` is what it is measured against, `base` the network whose layers are stored: another
+    one where a step has changed its structure. The module's weights are bit for bit those that the
+    container decodes to.
     """
 
     original: Original
+    base: Original
     recipe: Recipe
     layers: StoredLayers
 
     @cached_property
     def module(self) -> nn.Module:
         """The runnable model, in evaluation mode; parameters that no step changed are shared."""
-        module = with_weights(self.original.module, {})
-        weights: dict[str, Tensor] = {}
-        for name, stored in self.layers.items():
-            if stored.rank is not None:
-                pair = low_rank.factor_pair(module.get_submodule(name), stored.rank)
-                owner, _, attribute = name.rpartition(".")
-                setattr(module.get_submodule(owner), attribute, pair)
-            keys = stored.layer.tied_keys if stored.rank is None else stored.weight_keys
-            values = [weight.values for weight in stored.weights]
-            weights |= dict(zip(keys, values * (len(keys) // len(values)), strict=True))
-        return with_weights(module, weights)
+        acting = [stored for stored in self.layers.values() if stored.inputs]
+        if not acting:
+            return self.weights_module
+        module = with_weights(self.weights_module, {})
+        for stored in acting:
+            assert stored.inputs is not None
+            for owner in stored.layer.owners(module):
+                stored.inputs.attach(owner)
+        return module
+
+    @cached_property
+    def weights_module(self) -> nn.Module:
+        """The model with the stored weights and biases, its activations as they are."""
+        module = with_weights(self.base.module, {})
+        tensors: dict[str, Tensor] = {}
+        for stored in self.layers.values():
+            if stored.form != "plain":
+                _replace_by_factors(module, stored)
+            tensors |= _tensors_of(stored)
+        return with_weights(module, tensors)
 
     @cached_property
     def rest(self) -> dict[str, Tensor]:
@@ -193,20 +122,76 @@ class Compressed:
         return len(self.container)
 
 
+def _replace_by_factors(module: nn.Module, stored: StoredLayer) -> None:
+    name = stored.layer.name
+    factors = BUILDERS[stored.form](module.get_submodule(name), *stored.ranks)
+    owner, _, attribute = name.rpartition(".")
+    setattr(module.get_submodule(owner), attribute, factors)
+
+
+def _tensors_of(stored: StoredLayer) -> dict[str, Tensor]:
+    """What the layer sets in the model, by state-dict key; a tied weight under all its keys."""
+    values = [weight.values for weight in stored.weights]
+    if stored.form == "plain":
+        tensors = dict.fromkeys(stored.layer.tied_keys, values[0])
+    else:
+        tensors = dict(zip(stored.weight_keys, values, strict=True))
+    if stored.bias is not None and stored.bias_key is not None:
+        tensors[stored.bias_key] = stored.bias
+    return tensors
+
+
 def compress(original: Original, recipe: Recipe) -> Compressed:
     """Apply a recipe to a model; the model is untouched.
 
     Raises ValueError where a step does not fit the model (value, rule and remedy in the text).
     """
-    layers = {name: _untouched(layer, original.memo) for name, layer in original.layers.items()}
-    for kind in KINDS:
+    _check_one_code(recipe, original)
+    base = make_base(original, recipe)
+    layers = {
+        name: base.memo.get((name,), lambda layer=layer: untouched(layer))  # type: ignore[misc]
+        for name, layer in base.layers.items()
+    }
+    for kind in LAYER_KINDS:
         winners = winning_steps(recipe, kind, layers)
         for step in dict.fromkeys(winners.values()):
             named = {name: stored for name, stored in layers.items() if winners.get(name) == step}
-            layers |= FUNCTIONS[type(step)](step, named, original.memo)
-    return Compressed(original, recipe, layers)
+            layers |= FUNCTIONS[type(step)](step, named, base)
+    return Compressed(original, base, recipe, layers)
 
 
-def _untouched(layer: Layer, memo: Memo) -> StoredLayer:
-    key = (layer.name,)
-    return memo.get(key, lambda: StoredLayer(layer, key, (StoredWeight(layer.profile),)))
+def make_base(original: Original, recipe: Recipe) -> Original:
+    """The network that the steps which change its structure leave; the original if there is none.
+
+    It has the layers of the original, by name, some of them smaller.
+    """
+    base = original
+    for kind in NETWORK_KINDS:
+        winners = winning_steps(recipe, kind, original.layers)
+        for step in dict.fromkeys(winners.values()):
+            names = tuple(name for name, winner in winners.items() if winner == step)
+            base = _next_base(step, names, base)
+    return base
+
+
+def _next_base(step: AnyStep, names: tuple[str, ...], base: Original) -> Original:
+    def make() -> Original:
+        made = BASES[type(step)](step, names, base)
+        assert made.layers.keys() == base.layers.keys(), "a base keeps the names of all layers"
+        return made
+
+    return base.bases.get((replace(step, layers=ALL_LAYERS), names), make)
+
+
+def _check_one_code(recipe: Recipe, original: Original) -> None:
+    """Raise ValueError where a layer is quantized and shared: a weight is stored in one way."""
+    quantized, shared = (
+        winning_steps(recipe, kind, original.layers) for kind in ("quantize", "share")
+    )
+    both = [name for name in quantized if name in shared]
+    if both:
+        raise ValueError(
+            f"{', '.join(both)}: quantized and shared, but a weight is stored either as codes on a "
+            "uniform grid or as indices of a codebook; name the layer in one of the two steps "
+            "(layers=…)"
+        )

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from compress_core.measurement.report import Report
+from compress_core.measurement.report import LayerRow, Report
 from compress_core.recipe import format_step, from_json
 
 T = TypeVar("T")
@@ -92,7 +92,6 @@ def show_models(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def show_report(report: Report, *, written: Path | None = None) -> None:
     size, accuracy, change = report.size, report.accuracy, report.change
-    steps = " → ".join(format_step(step) for step in from_json(report.recipe)) or "untouched"
     columns = ("layer", "shape", "sparsity", "bits", "rank", "bytes", "of", "SQNR dB", "MACs")
     print_table(
         columns,
@@ -102,15 +101,15 @@ def show_report(report: Report, *, written: Path | None = None) -> None:
                 " x ".join(map(str, row.shape)),
                 percent(row.sparsity),
                 str(row.bits),
-                str(row.rank or "full"),
+                "x".join(map(str, row.ranks)) or "full",
                 f"{row.bytes:,}",
                 f"{row.original_bytes:,}",
-                "exact" if row.sqnr_db is None else f"{row.sqnr_db:.1f}",
+                noise(row),
                 f"{row.macs:,}",
             )
             for row in size.layers
         ],
-        title=f"{size.model}: {steps}",
+        title=f"{size.model}: {steps_of(report.recipe)}",
     )
     interval = f"{percent(accuracy.accuracy_low)} … {percent(accuracy.accuracy_high)}"
     shift = f"{100 * change.difference:+.2f} points"
@@ -130,6 +129,12 @@ def show_report(report: Report, *, written: Path | None = None) -> None:
         _console().print(f"wrote {written}: {size.stored_bytes:,} bytes", highlight=False)
 
 
+def noise(row: LayerRow) -> str:
+    if row.shape != row.original_shape:
+        return "smaller"
+    return "exact" if row.sqnr_db is None else f"{row.sqnr_db:.1f}"
+
+
 def show_sweep(rows: Sequence[Mapping[str, Any]]) -> None:
     columns = ("family", "recipe", "accuracy", "change", "bytes", "ratio", "MACs")
     print_table(
@@ -137,7 +142,7 @@ def show_sweep(rows: Sequence[Mapping[str, Any]]) -> None:
         [
             (
                 row["family"],
-                " → ".join(format_step(step) for step in from_json(row["recipe"])),
+                steps_of(row["recipe"]),
                 percent(row["accuracy"], 2),
                 f"{100 * row['difference']:+.2f}",
                 f"{row['stored_bytes']:,}",
@@ -147,6 +152,37 @@ def show_sweep(rows: Sequence[Mapping[str, Any]]) -> None:
             for row in rows
         ],
     )
+
+
+def show_ledger(ledger: Mapping[str, Any]) -> None:
+    """All encodings with their files' sizes, then their bytes by layer, then the verdict."""
+    rows = ledger["rows"]
+    dense = rows[0]["total_bytes"]
+    print_table(
+        ("encoding", "bytes", "of fp32", "what"),
+        [
+            (
+                row["name"],
+                "-" if row["total_bytes"] is None else f"{row['total_bytes']:,}",
+                "-" if row["total_bytes"] is None else percent(row["total_bytes"] / dense),
+                row["note"],
+            )
+            for row in rows
+        ],
+        title=f"{ledger['model']}: {steps_of(ledger['recipe'])}",
+    )
+    shown = [row for row in rows if row["layer_bytes"]]
+    lines = [(name, [row["layer_bytes"][name] for row in shown]) for name in rows[0]["layer_bytes"]]
+    lines.append(("rest, header", [row["rest_bytes"] for row in shown]))
+    print_table(
+        ("bytes", *(row["name"] for row in shown)),
+        [(name, *(f"{count:,}" for count in counts)) for name, counts in lines],
+    )
+    _console().print(ledger["verdict"], highlight=False)
+
+
+def steps_of(recipe: dict[str, Any]) -> str:
+    return " → ".join(format_step(step) for step in from_json(recipe)) or "untouched"
 
 
 def percent(fraction: float, digits: int = 1) -> str:

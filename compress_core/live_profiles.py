@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress_core.compressed import StoredLayer
 from compress_core.methods.low_rank import energy_curve, matrix_shape
-from compress_core.methods.quantization import Quantize, code_range, quantize, spread
+from compress_core.methods.quantization import Quantize, code_range, quantize
+from compress_core.methods.quantization.granularity import spread
 from compress_core.storage.entropy_coding import MAX_ALPHABET
+from compress_core.stored import StoredLayer
 from compress_core.summaries import unpruned
 from compress_core.weights import Layer, Profile, as_matrix
 

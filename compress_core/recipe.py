@@ -12,20 +12,25 @@ from collections.abc import Iterable
 from typing import Any
 
 from compress_core.methods.low_rank import Factorize
-from compress_core.methods.pruning import Prune, RandomPrune
+from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
 from compress_core.methods.quantization import Quantize
 from compress_core.methods.step import Step, matching
 
-AnyStep = Factorize | Prune | RandomPrune | Quantize
+AnyStep = Factorize | Prune | RandomPrune | PruneNM | PruneTaylor | PruneWanda | Quantize
 Recipe = tuple[AnyStep, ...]
 
 STEPS: dict[str, type[AnyStep]] = {
     "factorize": Factorize,
     "prune": Prune,
     "random_prune": RandomPrune,
+    "prune_nm": PruneNM,
+    "prune_taylor": PruneTaylor,
+    "prune_wanda": PruneWanda,
     "quantize": Quantize,
 }
-KINDS = ("factorize", "prune", "quantize")  # the order in which they act
+NETWORK_KINDS = ("fold", "structured")  # these change the network itself,
+LAYER_KINDS = ("factorize", "prune", "quantize", "share", "activations")  # these its layers
+KINDS = (*NETWORK_KINDS, *LAYER_KINDS)  # the order in which they act
 SCHEMA_VERSION = 1
 
 

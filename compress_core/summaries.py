@@ -11,8 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress_core.compressed import StoredLayer
-from compress_core.methods.low_rank import split
 from compress_core.methods.quantization import (
     Granularity,
     Quantize,
@@ -22,6 +20,7 @@ from compress_core.methods.quantization import (
     textbook_min_max,
     textbook_times_255,
 )
+from compress_core.stored import StoredLayer
 from compress_core.weights import as_matrix, energy, sqnr_db
 
 PICTURE_LIMIT = 256
@@ -82,10 +81,8 @@ class Cut:
 
 
 def unpruned(stored: StoredLayer) -> list[Tensor]:
-    """The layer's weight, or its two factors, before anything was pruned or quantized."""
-    if stored.rank is None:
-        return [stored.layer.weight]
-    return list(split(stored.layer.profile, stored.rank))
+    """The layer's weight, or its factors, before anything was pruned or coded."""
+    return [part.weight for part in stored.parts]
 
 
 def pruning_cut(stored: StoredLayer) -> Cut:
@@ -102,7 +99,7 @@ def pruning_cut(stored: StoredLayer) -> Cut:
 
 
 def kept_histogram(stored: StoredLayer, bins: int) -> NDArray[np.int64]:
-    """Counts (bins,) of the layer's nonzero stored weights, both factors together; the bins
+    """Counts (bins,) of the layer's nonzero stored weights, all factors together; the bins
     reach from minus to plus the largest magnitude."""
     values = torch.cat([weight.values.ravel() for weight in stored.weights]).numpy()
     limit = float(np.abs(values).max(initial=0)) or 1.0
@@ -126,12 +123,12 @@ def scale_view(before: StoredLayer, after: StoredLayer, step: Quantize, channel:
     quantized: then `step` says which weights would share a scale. Of a factor pair the second
     factor is shown, which has the layer's output channels.
     """
-    coded = after.weights[-1].quantized
-    if coded is not None:  # its own granularity may be another than that of `step`
+    coded = after.weights[-1].codes
+    if isinstance(coded, Quantized):  # its own granularity may be another than that of `step`
         step = _granularity_of(coded, step)
     weights, values = (_sharing(s.weights[-1].values, step, channel) for s in (before, after))
-    if coded is None:
-        return ScaleView(weights.numpy(), 0.0, None)
+    if not isinstance(coded, Quantized):  # levels of another kind, or none
+        return ScaleView(weights.numpy(), 0.0, sqnr_db(weights, values))
     q_min, q_max = code_range(coded.bits, coded.scheme)
     scale, zero = (_of_channel(p, channel) for p in (coded.scale, coded.zero_point))
     low, high = (float((q - zero) * scale) for q in (q_min, q_max))

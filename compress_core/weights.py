@@ -110,6 +110,11 @@ class Layer:
     def profile(self) -> Profile:
         return Profile(self.weight)
 
+    def owners(self, model: nn.Module) -> list[nn.Module]:
+        """The modules of `model`, or what runs in their place, that multiply with this weight."""
+        found = [model.get_submodule(key.rpartition(".")[0]) for key in self.tied_keys]
+        return list({id(module): module for module in found}.values())
+
 
 def as_matrix(weight: Tensor) -> Tensor:
     """(out, …) → (out, in): what a layer multiplies its flattened input patch with."""

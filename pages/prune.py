@@ -3,7 +3,7 @@
 import streamlit as st
 
 from compress_core import summaries
-from compress_core.compressed import StoredLayers
+from compress_core.stored import StoredLayers
 from ui import controls, figures, fragments, live, panels, state, words
 
 

@@ -5,6 +5,8 @@ An Original is never written to, so one of each serves the whole session.
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -12,12 +14,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from compress_core.compressed import BASES
 from compress_core.data import Dataset, load_dataset
 from compress_core.methods.low_rank import Factorize, full_rank
 from compress_core.methods.pruning import Prune, RandomPrune
 from compress_core.methods.quantization import BITS, Quantize
 from compress_core.original import Original, load_model
-from compress_core.recipe import Recipe
+from compress_core.recipe import STEPS, Recipe
 
 # the same examples in every run: a red test is red for everybody
 settings.register_profile(
@@ -125,7 +128,13 @@ def make_animal(name: str) -> Original:
     build, input_shape = ZOO[name]
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return Original(build().eval(), input_shape, name=name)
+        module = build().eval()
+        images = torch.rand(12, *input_shape)
+    classes = module(images).shape[1]
+    labels = torch.arange(12) % classes
+    names = tuple("abcdefgh"[:classes])
+    data = Dataset("noise", "train", images, labels, names)
+    return Original(module, input_shape, name=name, calibration=data)
 
 
 @pytest.fixture(scope="session")
@@ -152,6 +161,35 @@ def digits_transformer() -> Original:
 @pytest.fixture(scope="session")
 def digits() -> Dataset:
     return load_dataset("digits")
+
+
+@dataclass(frozen=True)
+class Halve:
+    """A stand-in for a step that changes the network: the first half of fc1's neurons is left."""
+
+    kind: ClassVar[str] = "structured"
+
+    layers: tuple[str, ...] = ("fc1",)
+
+
+def halve(_step: Halve, names: tuple[str, ...], base: Original) -> Original:
+    assert names == ("fc1",)
+    module = base.with_module(base.module).module  # a copy of our own
+    first, second = module.fc1, module.fc2
+    left = first.out_features // 2
+    module.fc1 = nn.Linear(first.in_features, left)
+    module.fc1.weight.data, module.fc1.bias.data = first.weight[:left], first.bias[:left]
+    module.fc2 = nn.Linear(left, second.out_features)
+    module.fc2.weight.data, module.fc2.bias.data = second.weight[:, :left], second.bias
+    return base.with_module(module.eval())
+
+
+@pytest.fixture
+def halving(monkeypatch: pytest.MonkeyPatch) -> type[Any]:
+    """`Halve`, known to the tables as the methods' own steps are."""
+    monkeypatch.setitem(BASES, Halve, halve)
+    monkeypatch.setitem(STEPS, "halve", Halve)
+    return Halve
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Alarms on hand-made layers and recipes: which are raised, on what, and what they advise."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from compress_core.alarms import Alarm, StageBytes, alarms
 from compress_core.measurement.accuracy import Accuracy, wilson_interval
 from compress_core.measurement.report import measure_size
 from compress_core.original import Original
+from compress_core.recipe import KINDS
 
 LinearOf = Callable[[Tensor], Original]
 
@@ -176,3 +178,17 @@ def test_looking_for_alarms_compresses_nothing_anew(
     for name in ("pruning.prune_smallest", "pruning.prune_random", "quantization.quantize"):
         monkeypatch.setattr(f"compress_core.methods.{name}", None)
     assert alarms(made, size) == ()
+
+
+def test_a_step_that_changes_the_network_has_an_effect(
+    digits_mlp: Original, halving: type[Any]
+) -> None:
+    made = compress(digits_mlp, (halving(), Quantize(bits=8)))
+    assert alarms(made, measure_size(made)) == ()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_step_has_a_remedy_for_a_larger_file(digits_mlp: Original, kind: str) -> None:
+    (alarm,) = raised(digits_mlp, "prune:sparsity=0.5", stage_bytes=[("original", 1), (kind, 2)])
+    assert f"{kind} step made the file 1 bytes larger: " in alarm.text
+    assert "remove the step" in alarm.text

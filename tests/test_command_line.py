@@ -16,7 +16,9 @@ from compress_core import data
 from compress_core.__main__ import main
 from compress_core.compressed import compress
 from compress_core.data import Dataset
+from compress_core.graph import to_onnx
 from compress_core.measurement.accuracy import accuracy_of, predicted_classes
+from compress_core.measurement.ledger import ledger
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize
@@ -185,6 +187,22 @@ def test_data_tells_the_sizes(run: Run) -> None:
     }
 
 
+def test_the_ledger_prints_every_encoding_and_its_sentence(run: Run) -> None:
+    table = run("ledger", "digits-mlp", "--step", "prune:sparsity=0.9")
+    for word in ("dense fp32", "CSR", "zstd -19", "entropy bound", "our container", "ONNX", "fc1"):
+        assert word in table
+    assert "90 % zeros, and the .onnx did not shrink by a byte" in table
+
+
+def test_the_ledger_as_json_has_the_cores_rows(run: Run, digits_mlp: Original) -> None:
+    printed = json.loads(run("ledger", "digits-mlp", *STEP_OPTIONS, "--json"))
+    made = compress(digits_mlp, RECIPE)
+    expected = [row.as_dict() for row in ledger(made, to_onnx(made))]
+    assert printed["rows"] == expected
+    assert f"{made.stored_bytes:,}" in printed["verdict"]
+    assert from_json(printed["recipe"]) == RECIPE
+
+
 def test_export_onnx_writes_a_graph_that_agrees(
     run: Run, tmp_path: Path, digits_mlp: Original, digits: Dataset
 ) -> None:
@@ -319,7 +337,7 @@ def test_a_failed_download_is_told_in_one_line(
 
 @pytest.mark.parametrize(
     "command",
-    ["models", "train", "data", "measure", "compress", "decode", "sweep", "export-onnx"],
+    ["models", "train", "data", "measure", "compress", "decode", "sweep", "ledger", "export-onnx"],
 )
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit, match="0"):

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from compress_core.compressed import Compressed, compress
+from compress_core.compressed import FUNCTIONS, Compressed, compress
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, RandomPrune
 from compress_core.methods.quantization import Quantize
@@ -239,3 +241,78 @@ def test_a_constant_layer_is_quantized_to_its_constant(
 ) -> None:
     dense = compress(animal("constant"), (Quantize(bits=4),)).layers["fc"].dense
     torch.testing.assert_close(dense, torch.full((3, 4), 0.25))
+
+
+def test_a_step_that_changes_the_network_makes_another_base(
+    digits_mlp: Original, halving: type[Any]
+) -> None:
+    compressed = compress(digits_mlp, (halving(),))
+    assert compressed.original is digits_mlp
+    assert compressed.base is not digits_mlp
+    shapes = {name: stored.dense.shape for name, stored in compressed.layers.items()}
+    assert shapes == {"fc1": (150, 64), "fc2": (100, 150), "fc3": (10, 100)}
+    assert digits_mlp.layers["fc1"].shape == (300, 64)
+
+
+def test_without_such_a_step_the_base_is_the_original(digits_mlp: Original) -> None:
+    assert compress(digits_mlp, FULL).base is digits_mlp
+
+
+def test_other_steps_act_on_the_base_whatever_their_place(
+    digits_mlp: Original, halving: type[Any]
+) -> None:
+    forward = compress(digits_mlp, (halving(), *FULL))
+    backward = compress(digits_mlp, (*FULL, halving()))
+    assert_same_bits(backward.module.state_dict(), forward.module.state_dict())
+    kept = [stored.dense.count_nonzero() for stored in forward.layers.values()]
+    assert sum(kept) < 150 * 64 + 100 * 150 + 1000
+    assert_same_bits(decode(forward.container).state_dict, forward.module.state_dict())
+
+
+def test_a_base_is_made_once_and_its_layers_are_recompressed_alone(
+    digits_mlp: Original, halving: type[Any]
+) -> None:
+    before = compress(digits_mlp, (halving(), Quantize(bits=4)))
+    after = compress(digits_mlp, (halving(), Quantize(bits=4), Quantize(bits=2, layers=("fc3",))))
+    assert after.base is before.base
+    kept = {name for name, stored in before.layers.items() if after.layers[name] is stored}
+    assert kept == {"fc1", "fc2"}
+
+
+def test_a_base_step_twice_is_the_same_as_once(digits_mlp: Original, halving: type[Any]) -> None:
+    recipe = (halving(), Prune(sparsity=0.5))
+    once, twice = compress(digits_mlp, recipe), compress(digits_mlp, recipe * 2)
+    assert twice.base is once.base
+    assert all(twice.layers[name] is stored for name, stored in once.layers.items())
+
+
+def test_a_base_is_calibrated_on_the_same_images(digits_mlp: Original, halving: type[Any]) -> None:
+    base = compress(digits_mlp, (halving(),)).base
+    found, expected = base.calibrate(20), digits_mlp.calibrate(20)
+    assert torch.equal(found.data.images, expected.data.images)
+    assert found.moments("fc2").mean.shape == (150,)
+    torch.testing.assert_close(found.moments("fc2").mean, expected.moments("fc2").mean[:150])
+
+
+@dataclass(frozen=True)
+class Share:
+    """A stand-in for weight sharing, known by its kind alone."""
+
+    kind: ClassVar[str] = "share"
+
+    layers: tuple[str, ...] = ("*",)
+
+
+def test_a_layer_that_is_quantized_and_shared_is_refused_in_words(digits_cnn: Original) -> None:
+    recipe = (Quantize(), Share(layers=("fc1", "conv1")))
+    with pytest.raises(ValueError, match=r"conv1, fc1: quantized and shared.*one of the two steps"):
+        compress(digits_cnn, recipe)
+
+
+def test_layers_apart_may_be_quantized_and_shared(
+    digits_cnn: Original, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FUNCTIONS, Share, lambda _step, layers, _base: layers)
+    recipe = (Quantize(layers=("conv*",)), Share(layers=("fc*",)))
+    bits = [stored.bits for stored in compress(digits_cnn, recipe).layers.values()]
+    assert bits == [8, 8, 32, 32]

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import onnx
 import onnxruntime
@@ -24,6 +24,8 @@ from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import CheckpointError
 from compress_core.original import Original, load_model
 from compress_core.recipe import Recipe
+from compress_core.storage.streams import ENCODINGS, weight_of
+from compress_core.storage.streams.floats import float_encodings
 
 DIGITS = ("digits-mlp", "digits-cnn", "digits-transformer")
 INTEGER_TYPES = {
@@ -376,3 +378,34 @@ def test_stripping_spares_tensors_up_to_the_limit(mlp: Original) -> None:
     stripped = onnx.load_model_from_string(strip_weights(to_onnx(compress(mlp, ())), limit=500))
     data = {tensor.name: len(tensor.raw_data) for tensor in stripped.graph.initializer}
     assert (data["fc2.bias"], data["fc1.bias"], data["fc1.weight"]) == (400, 0, 0)
+
+
+@pytest.mark.parametrize("steps", [(), (Quantize(bits=4),)], ids=["dense", "quantized"])
+def test_onnxruntime_agrees_on_a_smaller_network(
+    mlp: Original, halving: type[Any], steps: Recipe
+) -> None:
+    to_onnx(compress(mlp, steps))  # a base has a structure of its own
+    assert logits_difference(compress(mlp, (halving(), *steps))) < 1e-4
+
+
+class Halves(NamedTuple):
+    """Codes that no operator of ONNX decodes."""
+
+    halves: Tensor
+    bits: int = 16
+
+    def dequantize(self) -> Tensor:
+        return self.halves.float()
+
+
+def test_other_codes_are_written_as_the_floats_that_they_stand_for(
+    mlp: Original, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENCODINGS, Halves, lambda codes: float_encodings(codes.dequantize()))
+    layers = compress(mlp, ()).layers
+    weight = weight_of(Halves(mlp.layers["fc1"].weight.half()))
+    halves = layers["fc1"].with_weights("halves", (weight,))
+    compressed = Compressed(mlp, mlp, (), layers | {"fc1": halves})
+    tensors = {tensor.name: tensor for tensor in load(compressed).graph.initializer}
+    written = onnx.numpy_helper.to_array(tensors["fc1.weight"])
+    assert torch.equal(torch.from_numpy(written.copy()), weight.values)

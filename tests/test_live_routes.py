@@ -1,4 +1,4 @@
-"""The live component's routes: what a profile looks like on the wire, and what is served to whom."""
+"""The live component's routes: a profile on the wire, and what is served."""
 
 import hashlib
 import json

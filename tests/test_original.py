@@ -1,14 +1,17 @@
 """The model as it came, and the memo of what was made of it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from compress_core import data
 from compress_core.compressed import compress
+from compress_core.data import DataError, Dataset, load_dataset
 from compress_core.measurement.report import measure_size
 from compress_core.models.checkpoints import CHECKPOINTS, load_network
 from compress_core.original import Memo, Original, load_model
@@ -133,3 +136,83 @@ def test_a_reference_network_computes_what_its_checkpoint_computes(digits_cnn: O
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"unknown model 'lenet'; choose one of digits-cnn"):
         load_model("lenet")
+
+
+def keys(images: Tensor) -> set[bytes]:
+    return {image.numpy().tobytes() for image in images}
+
+
+@pytest.mark.parametrize("samples", [1, 50, 256, 1197])
+def test_calibration_images_are_training_images_and_never_test_images(
+    digits_cnn: Original, digits: Dataset, samples: int
+) -> None:
+    calibrated_on = digits_cnn.calibrate(samples, seed=samples).data
+    assert len(calibrated_on) == samples
+    assert keys(calibrated_on.images) <= keys(load_dataset("digits", "train").images)
+    assert not keys(calibrated_on.images) & keys(digits.images)
+
+
+def test_calibration_images_are_balanced_and_drawn_by_seed(digits_cnn: Original) -> None:
+    found = digits_cnn.calibrate(100, seed=3).data
+    assert found.labels.bincount().tolist() == pytest.approx([10] * 10, abs=1)
+    assert not torch.equal(found.images, digits_cnn.calibrate(100, seed=4).data.images)
+
+
+def test_a_model_is_calibrated_once_for_each_draw(digits_cnn: Original) -> None:
+    assert digits_cnn.calibrate(100) is digits_cnn.calibrate(100, seed=0)
+    assert digits_cnn.calibrate(100) is not digits_cnn.calibrate(101)
+
+
+def test_more_samples_than_there_are_mean_all_of_them(digits_cnn: Original) -> None:
+    assert len(digits_cnn.calibrate(10_000).data) == 1197
+
+
+def test_training_images_are_read_when_first_asked_for() -> None:
+    def load() -> Dataset:
+        read.append("now")
+        return load_dataset("digits", "train")
+
+    read: list[str] = []
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).eval()
+    original = Original(model, (1, 8, 8), calibration=load)
+    assert read == []
+    original.calibrate(10)
+    assert read == ["now"]
+
+
+def test_a_model_without_training_data_says_how_to_give_it_some() -> None:
+    original = Original(nn.Sequential(nn.Linear(4, 3)).eval(), (4,))
+    with pytest.raises(ValueError, match=r"without training data.*Original\(…, calibration="):
+        original.calibrate(256)
+
+
+def test_the_test_split_is_no_calibration_data(digits: Dataset) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).eval()
+    original = Original(model, (1, 8, 8), calibration=digits)
+    with pytest.raises(ValueError, match=r"test split of digits would flatter.*training split"):
+        original.calibrate(256)
+
+
+@pytest.mark.parametrize("samples", [0, -1, 2.5])
+def test_a_number_of_samples_that_is_none_is_refused(digits_cnn: Original, samples: int) -> None:
+    with pytest.raises(ValueError, match=r"samples=.*256 is usual|samples=.*whole number"):
+        digits_cnn.calibrate(samples)
+
+
+def test_absent_training_files_are_an_error_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COMPRESS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(data, "user_cache", lambda: tmp_path / "cache")
+    data._load.cache_clear()
+    lenet = load_model("mnist-lenet-5")
+    with pytest.raises(DataError, match=r"train-images.* is not on this machine.*data mnist"):
+        lenet.calibrate(256)
+    data._load.cache_clear()
+
+
+def test_another_network_keeps_inputs_name_and_training_data(digits_cnn: Original) -> None:
+    other = digits_cnn.with_module(digits_cnn.module)
+    assert (other.input_shape, other.name) == (digits_cnn.input_shape, "digits-cnn")
+    assert other.calibration is digits_cnn.calibration
+    assert other.memo is not digits_cnn.memo

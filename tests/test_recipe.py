@@ -101,7 +101,7 @@ def test_the_json_carries_version_and_settings() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("shrink:by=2", ["unknown step 'shrink'", "factorize, prune, random_prune, quantize"]),
+        ("shrink:by=2", ["unknown step 'shrink'", "factorize, prune, random_prune", "quantize"]),
         ("", ["unknown step ''", "choose one of"]),
         ("prune:amount=0.5", ["'prune'", "no field 'amount'", "sparsity, threshold, sigmas"]),
         ("prune:sparsity", ["'sparsity'", "not field=value", "such as"]),

@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from compress_core.compressed import StoredLayer, compress
+from compress_core.compressed import compress
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize
 from compress_core.original import Original
 from compress_core.recipe import AnyStep
+from compress_core.stored import StoredLayer
 from compress_core.summaries import (
     ScaleView,
     block_sparsity,

@@ -4,7 +4,7 @@ import re
 
 from compress_core.measurement.accuracy import Accuracy
 from compress_core.methods.low_rank import Factorize
-from compress_core.methods.pruning import Prune, RandomPrune
+from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
 from compress_core.methods.quantization import Quantize
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import AnyStep, Recipe, format_step, parse_step
@@ -77,6 +77,12 @@ def _action(step: AnyStep, *, everywhere: bool) -> str:
     match step:
         case RandomPrune():
             return f"prune {percent(step.sparsity)} at random"
+        case PruneNM():
+            return f"prune to {step.n}:{step.m}"
+        case PruneTaylor():
+            return f"prune {percent(step.sparsity)} by effect on the loss (Taylor)"
+        case PruneWanda():
+            return f"prune {percent(step.sparsity)} by weight and input (Wanda)"
         case Prune(sparsity=float() as sparsity):
             scope = "globally" if step.scope == "global" else "of each layer"
             return f"prune {percent(sparsity)}" + (f" {scope}" if everywhere else "")

@@ -5,10 +5,12 @@ from functools import partial
 
 import onnx_ir as ir
 
-from compress_core.compressed import Compressed, StoredLayer
+from compress_core.compressed import Compressed
 from compress_core.graph.structure import weight_users
 from compress_core.measurement.report import LayerRow, layer_row
 from compress_core.recipe import format_step
+from compress_core.stored import StoredLayer
+from compress_core.weights import Layer
 
 
 def annotate(model: ir.Model, compressed: Compressed, macs: Mapping[str, int]) -> None:
@@ -17,20 +19,21 @@ def annotate(model: ir.Model, compressed: Compressed, macs: Mapping[str, int]) -
     `macs` are the layers' multiply-accumulates. The model itself gets its name and the recipe.
     """
     values = {value.name: value for value in _weight_values(model.graph)}
-    memo = compressed.original.memo
+    memo = compressed.base.memo
     for name, stored in compressed.layers.items():
         # a moved slider changes some layers; measuring the others again would take most of the time
-        facts = memo.get(("onnx facts", stored.key), partial(_facts_of, stored, macs[name]))
+        before = compressed.original.layers[name]
+        facts = memo.get(("onnx facts", stored.key), partial(_facts_of, stored, before, macs[name]))
         for i, key in enumerate(stored.weight_keys):
-            factor = {"factor": f"{i + 1} of 2"} if stored.rank else {}
+            factor = {"factor": f"{i + 1} of {len(stored.weights)}"} if stored.ranks else {}
             for node in _nodes_of(values[key]):
                 node.metadata_props.update(facts | factor)
     steps = " → ".join(format_step(step) for step in compressed.recipe)
     model.metadata_props.update(model=compressed.original.name, recipe=steps or "untouched")
 
 
-def _facts_of(stored: StoredLayer, macs: int) -> dict[str, str]:
-    return layer_facts(layer_row(stored, macs))
+def _facts_of(stored: StoredLayer, before: Layer, macs: int) -> dict[str, str]:
+    return layer_facts(layer_row(stored, before, macs))
 
 
 def _weight_values(graph: ir.Graph) -> list[ir.Value]:

@@ -12,10 +12,11 @@ import onnx_ir as ir
 import torch
 from torch import nn
 
-from compress_core.compressed import Compressed, StoredLayer
+from compress_core.compressed import Compressed
 from compress_core.graph.simplification import clear_metadata, simplify
 from compress_core.measurement.cost import macs_by_layer
 from compress_core.original import Original
+from compress_core.stored import StoredLayer
 from compress_core.weights import with_weights
 
 OPSET = 23  # the first with an Attention operator: one node where older ones need fifteen
@@ -31,8 +32,8 @@ class GraphError(ValueError):
 class Structure:
     """The graph shared by all recipes of one structure: clone `model`, never write to it.
 
-    Its compressible weights are initializers without data, so that none can be stale. `macs` are
-    the multiply-accumulates of each layer.
+    Its compressible weights, and the biases that a step replaces, are initializers without data,
+    so that none can be stale. `macs` are the multiply-accumulates of each layer.
     """
 
     model: ir.Model
@@ -41,9 +42,9 @@ class Structure:
 
 def find_structure(compressed: Compressed) -> Structure:
     """The structure of `compressed`, exported now if no recipe of this structure was before."""
-    memo = compressed.original.memo
-    ranks = {name: stored.rank for name, stored in compressed.layers.items() if stored.rank}
-    key: Hashable = ("onnx", tuple(ranks.items()))
+    memo = compressed.base.memo
+    shapes = [(s.form, s.ranks, s.bias is not None) for s in compressed.layers.values()]
+    key: Hashable = ("onnx", tuple(shapes))
 
     def wait_and_export() -> Structure:
         with _EXPORTER:  # asked again, since another thread may have exported it meanwhile
@@ -53,20 +54,22 @@ def find_structure(compressed: Compressed) -> Structure:
 
 
 def export_structure(compressed: Compressed) -> Structure:
-    """Export, simplify and name the graph, and take the compressible weights out of it.
+    """Export, simplify and name the graph, and take what recipes change out of it.
 
     Raises GraphError when the model cannot be traced or a weight is not found in the graph.
     """
     # a copy of our own: tracing replaces the parameters of the module, and others may run it now
-    module = with_weights(compressed.module, {})
-    macs = macs_by_layer(module, compressed.original)
-    model = export(module, compressed.original)
-    keys = {k: tied for stored in compressed.layers.values() for k, tied in _keys(stored).items()}
-    for key, tied in keys.items():
+    module = with_weights(compressed.weights_module, {})
+    macs = macs_by_layer(module, compressed.base)
+    model = export(module, compressed.base)
+    layers = compressed.layers.values()
+    keys = {k: tied for stored in layers for k, tied in _keys(stored).items()}
+    biases = {s.bias_key: (s.bias_key,) for s in layers if s.bias is not None and s.bias_key}
+    for key, tied in (keys | biases).items():
         blank_weight(model.graph, key, tied)
     simplify(model)
     name_nodes(model.graph, keys)
-    model.graph.name = compressed.original.name
+    model.graph.name = compressed.base.name
     clear_metadata(model)
     return Structure(model, macs)
 
@@ -145,7 +148,7 @@ def unique_name(name: str, taken: set[str]) -> str:
 
 def _keys(stored: StoredLayer) -> dict[str, tuple[str, ...]]:
     """Each weight's key, and all state-dict keys under which the exporter may know it."""
-    if stored.rank is None:
+    if stored.form == "plain":
         return {stored.layer.key: stored.layer.tied_keys}
     return {key: (key,) for key in stored.weight_keys}
 

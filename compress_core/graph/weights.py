@@ -20,6 +20,9 @@ def write_weights(model: ir.Model, compressed: Compressed) -> None:
     for stored in compressed.layers.values():
         for key, weight in zip(stored.weight_keys, stored.weights, strict=True):
             write_weight(model.graph, key, weight)
+        if stored.bias is not None:
+            bias = ir.tensor(stored.bias.contiguous().numpy(), name=stored.bias_key)
+            model.graph.initializers[str(stored.bias_key)].const_value = bias
     blank = [name for name, v in model.graph.initializers.items() if v.const_value is None]
     assert not blank, f"{blank} have no data: every blank weight belongs to a layer"
     if any(value.dtype in TWO_BIT_TYPES for value in model.graph.initializers.values()):
@@ -30,10 +33,10 @@ def write_weights(model: ir.Model, compressed: Compressed) -> None:
 
 def write_weight(graph: ir.Graph, key: str, weight: StoredWeight) -> None:
     value = graph.initializers[key]
-    if weight.quantized is None:
+    if isinstance(weight.codes, Quantized):
+        dequantize_weight(graph, value, weight.codes)
+    else:  # other codes have no operator of their own: the floats that they stand for
         value.const_value = ir.tensor(weight.values.contiguous().numpy(), name=key)
-    else:
-        dequantize_weight(graph, value, weight.quantized)
 
 
 def dequantize_weight(graph: ir.Graph, weight: ir.Value, quantized: Quantized) -> None:

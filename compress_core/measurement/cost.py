@@ -62,7 +62,7 @@ def _macs(path: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Any)
 
 
 def macs_by_layer(model: nn.Module, original: Original) -> dict[str, int]:
-    """MACs of each compressible layer by its name; the two factors of a pair are added up."""
+    """MACs of each compressible layer by its name; the factors of one are added up."""
     totals = dict.fromkeys(original.layers, 0)
     layer_at: dict[str, str] = {}  # by module path: tied layers run at several of them
     for layer in original.layers.values():
@@ -70,7 +70,7 @@ def macs_by_layer(model: nn.Module, original: Original) -> dict[str, int]:
             layer_at.setdefault(key.rpartition(".")[0], layer.name)
     for path, macs in layer_macs(model, original.example).items():
         owner, _, last = path.rpartition(".")
-        name = layer_at.get(owner if last in {"0", "1"} and owner in layer_at else path)
+        name = layer_at.get(owner if last in {"0", "1", "2"} and owner in layer_at else path)
         if name:
             totals[name] += macs
     return totals

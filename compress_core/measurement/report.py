@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from compress_core.compressed import Compressed, StoredLayer
+from compress_core.compressed import Compressed
 from compress_core.data import Dataset
 from compress_core.measurement.accuracy import (
     Accuracy,
@@ -16,19 +16,25 @@ from compress_core.measurement.accuracy import (
 )
 from compress_core.measurement.cost import macs_by_layer
 from compress_core.recipe import to_json
+from compress_core.stored import StoredLayer
+from compress_core.weights import Layer
 
 
 @dataclass(frozen=True)
 class LayerRow:
     """One layer as stored. `bytes` are its streams in the file, `parameters` its stored weights
-    (of both factors), `bits` nominal bits a weight, `encodings` one per stored weight."""
+    (of all factors), `bits` nominal bits a weight, `rank` the first of `ranks`, `encodings` one
+    per stored weight. `sqnr_db` is None where nothing changed, and where `shape` is no longer the
+    `original_shape`: weights that are not there have no noise."""
 
     name: str
     shape: tuple[int, ...]
+    original_shape: tuple[int, ...]
     parameters: int
     sparsity: float
     bits: int
     rank: int | None
+    ranks: tuple[int, ...]
     bytes: int
     original_bytes: int
     sqnr_db: float | None
@@ -83,8 +89,11 @@ class Report:
 def measure_size(compressed: Compressed) -> Size:
     """Bytes, sparsity and MACs of a compressed model."""
     original = compressed.original
-    macs = macs_by_layer(compressed.module, original)
-    rows = tuple(layer_row(stored, macs[name]) for name, stored in compressed.layers.items())
+    macs = macs_by_layer(compressed.module, compressed.base)
+    rows = tuple(
+        layer_row(stored, original.layers[name], macs[name])
+        for name, stored in compressed.layers.items()
+    )
     rest = sum(tensor.nbytes for tensor in compressed.rest.values())
     stored_bytes = compressed.stored_bytes
     weights = sum(row.parameters for row in rows)
@@ -104,20 +113,23 @@ def measure_size(compressed: Compressed) -> Size:
     )
 
 
-def layer_row(stored: StoredLayer, macs: int) -> LayerRow:
+def layer_row(stored: StoredLayer, before: Layer, macs: int) -> LayerRow:
+    """The row of a layer that was `before` in the original model."""
     values = [weight.values for weight in stored.weights]
     parameters = sum(value.numel() for value in values)
     kept = sum(int(value.count_nonzero()) for value in values)
     return LayerRow(
         name=stored.layer.name,
         shape=stored.layer.shape,
+        original_shape=before.shape,
         parameters=parameters,
         sparsity=1 - kept / parameters,
         bits=stored.bits,
         rank=stored.rank,
+        ranks=stored.ranks,
         bytes=sum(weight.streams.byte_count for weight in stored.weights),
-        original_bytes=stored.layer.weight.nbytes,
-        sqnr_db=stored.sqnr_db,
+        original_bytes=before.weight.nbytes,
+        sqnr_db=stored.sqnr_db if stored.layer.shape == before.shape else None,
         macs=macs,
         encodings=tuple(weight.streams.header["encoding"] for weight in stored.weights),
     )

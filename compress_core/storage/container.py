@@ -17,7 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from compress_core.storage.streams import StoredWeight, decode_streams, weight_shape
+from compress_core.storage.streams import StoredWeight, decode_streams
+from compress_core.storage.streams.stream import weight_shape
 
 FORMAT_VERSION = 1
 HEADER_KEY = "compress_core"

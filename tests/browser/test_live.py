@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, WebSocket, expect
 from compress_core import Factorize, Prune, Quantize, compress, load_model
 from compress_core.measurement.report import measure_size
 from compress_core.methods.low_rank import energy_curve, parameter_count
+from compress_core.methods.quantization import Quantized
 from compress_core.recipe import AnyStep, parse_step
 from compress_core.summaries import Cut, pruning_cut
 from tests.browser.conftest import metric, settle, visit
@@ -163,9 +164,9 @@ def test_an_end_of_the_range_clips_there(
     found = step(page, before)
     assert isinstance(found, Quantize)
     assert (found.bits, found.clipping) == (4, "percentile")
-    scale = compress(load_model(MODEL), (found,)).layers["fc1"].weights[0].quantized
-    assert scale is not None
-    assert number(page, "limit") == pytest.approx(7 * float(scale.scale[0]), rel=1e-3)
+    coded = compress(load_model(MODEL), (found,)).layers["fc1"].weights[0].codes
+    assert isinstance(coded, Quantized)
+    assert number(page, "limit") == pytest.approx(7 * float(coded.scale[0]), rel=1e-3)
     assert number(page, "limit") == pytest.approx(during, rel=0.05)
     assert console_errors == []
 

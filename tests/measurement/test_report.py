@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -82,6 +83,22 @@ def test_an_untouched_layer_is_exact_and_dense(digits_cnn: Original) -> None:
         assert (row.sqnr_db, row.bits, row.rank) == (None, 32, None)
         assert row.encodings == ("dense",)
         assert row.bytes == row.original_bytes
+
+
+def test_a_smaller_layer_is_measured_against_the_original(
+    digits_mlp: Original, halving: type[Any]
+) -> None:
+    size = measure_size(compress(digits_mlp, (halving(), Quantize(bits=4))))
+    fc1, fc2, fc3 = size.layers
+    assert (fc1.shape, fc1.original_shape) == ((150, 64), (300, 64))
+    assert fc1.original_bytes == 4 * 300 * 64
+    assert fc1.parameters == 150 * 64
+    assert fc1.sqnr_db is None  # what was removed has no noise
+    assert fc2.sqnr_db is None
+    assert fc3.sqnr_db is not None
+    assert size.original_bytes == digits_mlp.stored_bytes
+    assert size.macs == 150 * 64 + 100 * 150 + 1000
+    assert size.original_macs == 300 * 64 + 100 * 300 + 1000
 
 
 def test_macs_of_the_original_stand_beside(report: Report) -> None:

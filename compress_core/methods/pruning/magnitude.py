@@ -1,18 +1,19 @@
-"""Pruning: set weights to zero. Magnitude by threshold or by sparsity, and random as the control.
-
-Every step becomes a count per tensor first, so that "90 %" means exactly round(0.9·n) weights,
-ties included, and one moved slider changes only the tensors whose count changed.
-"""
+"""Magnitude pruning by threshold or by sparsity, and random pruning as the control."""
 
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from compress_core.methods.pruning.ranking import (
+    Counts,
+    check_sparsity,
+    plan_sparsity,
+    smallest_mask,
+)
 from compress_core.methods.step import (
     ALL_LAYERS,
     check_choice,
@@ -20,10 +21,9 @@ from compress_core.methods.step import (
     check_number,
     check_whole,
 )
-from compress_core.weights import LARGEST, Profile, counts_below
+from compress_core.weights import LARGEST, Profile
 
 Scope = Literal["global", "layer"]
-Counts = dict[str, tuple[int, ...]]  # how many weights to prune, for each tensor of each layer
 
 
 @dataclass(frozen=True)
@@ -80,28 +80,6 @@ class RandomPrune:
         check_layers(self.layers)
 
 
-def check_sparsity(sparsity: float) -> None:
-    check_number(
-        "sparsity", sparsity, low=0, high=1, remedy="it is a fraction, and 1 would leave no weight"
-    )
-
-
-def smallest_mask(weight: Tensor, count: int, threshold: float) -> Tensor:
-    """Keep all but the `count` smallest |w|; of equal ones the first in memory are pruned first.
-
-    `threshold` is the largest pruned magnitude (`Profile.threshold_at(count)`).
-    """
-    if count == 0:
-        return torch.ones_like(weight, dtype=torch.bool)
-    magnitude = weight.abs()
-    mask = magnitude > threshold
-    spared = count - (mask.numel() - int(mask.sum()))  # negative when ties were pruned too many
-    if spared < 0:
-        tied = torch.nonzero((magnitude == threshold).view(-1)).view(-1)
-        mask.view(-1)[tied[spared:]] = True
-    return mask
-
-
 def seed_for(seed: int, tensor: str) -> int:
     """A seed of its own for each tensor: layers of one size must not get the same mask."""
     return zlib.crc32(f"{seed} {tensor}".encode())
@@ -127,15 +105,11 @@ def plan_prune(step: Prune, profiles: Mapping[str, Sequence[Profile]]) -> Counts
         }
         _check_some_left(step, counts, profiles)
         return counts
-    if step.scope == "layer":
-        return _fraction_of_each(step.sparsity, profiles)
-    flat = [profile for parts in profiles.values() for profile in parts]
-    split = iter(global_counts(flat, step.sparsity))
-    return {name: tuple(next(split) for _ in parts) for name, parts in profiles.items()}
+    return plan_sparsity(step.sparsity, step.scope, profiles)
 
 
 def plan_random(step: RandomPrune, profiles: Mapping[str, Sequence[Profile]]) -> Counts:
-    return _fraction_of_each(step.sparsity, profiles)
+    return plan_sparsity(step.sparsity, "layer", profiles)
 
 
 def _check_some_left(
@@ -152,12 +126,6 @@ def _check_some_left(
     )
 
 
-def _fraction_of_each(sparsity: float, profiles: Mapping[str, Sequence[Profile]]) -> Counts:
-    sizes = {name: [p.weight.numel() for p in parts] for name, parts in profiles.items()}
-    # below 100 % one weight is left, also of a layer so small that the fraction rounds to all
-    return {n: tuple(min(round(sparsity * k), k - 1) for k in ks) for n, ks in sizes.items()}
-
-
 def _threshold(step: Prune, name: str, profile: Profile) -> float:
     if step.threshold is not None:
         return step.threshold
@@ -168,37 +136,6 @@ def _threshold(step: Prune, name: str, profile: Profile) -> float:
             "the threshold means nothing; give threshold= for that layer"
         )
     return step.sigmas * profile.sigma
-
-
-def global_counts(profiles: Sequence[Profile], sparsity: float) -> list[int]:
-    """Split the round(sparsity·n) smallest weights of all tensors into a count per tensor.
-
-    The threshold is found by bisection over the bit patterns of float32, which order as the
-    magnitudes do: 31 binary searches a tensor, exact, and nothing is merged or sorted again.
-    """
-    total = round(sparsity * sum(profile.magnitudes.size for profile in profiles))
-    if total == 0:
-        return [0] * len(profiles)
-    low, high = 0, int(np.array(np.inf, np.float32).view(np.int32))
-    while low < high:
-        middle = (low + high) // 2
-        if sum(counts_below(profiles, _from_bits(middle))) >= total:
-            high = middle
-        else:
-            low = middle + 1
-    strictly_below = counts_below(profiles, _from_bits(low - 1)) if low else [0] * len(profiles)
-    ties = total - sum(strictly_below)
-    counts = []
-    up_to = counts_below(profiles, _from_bits(low))
-    for below, all_ties in zip(strictly_below, up_to, strict=True):
-        taken = min(ties, all_ties - below)
-        counts.append(below + taken)
-        ties -= taken
-    return counts
-
-
-def _from_bits(bits: int) -> float:
-    return float(np.array(bits, np.int32).view(np.float32))
 
 
 def prune_smallest(profile: Profile, count: int) -> Tensor:

@@ -1,42 +1,26 @@
-"""Streams of small whole numbers: packed at fixed width, or entropy-coded by ANS.
+"""Symbols entropy-coded by ANS (asymmetric numeral systems, Duda 2013, 1311.2540).
 
-ANS (asymmetric numeral systems, Duda 2013, 1311.2540) comes from the library `constriction`. Its
-model is the stream's own histogram, rounded to 16 bits a symbol and stored before the stream.
+The coder comes from the library `constriction`. Its model is the stream's own histogram, rounded
+to 16 bits a symbol and stored before the stream.
 """
+
+import math
 
 import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-Symbols = NDArray[np.int32]
-Bytes = NDArray[np.uint8]
+from compress_core.storage.entropy_coding.packing import (
+    Bytes,
+    Counts,
+    StreamError,
+    SymbolCoder,
+    Symbols,
+)
+
 Frequencies = NDArray[np.uint16]
 
 MAX_ALPHABET = 4096  # beyond it the table costs more than the coding saves, at our layer sizes
-
-
-class StreamError(ValueError):
-    """A stream does not have the length or the content that its header says."""
-
-
-def pack(symbols: Symbols, bits: int) -> Bytes:
-    """Symbols in [0, 2ᵏ), k bits each, most significant bit first, the last byte zero-padded."""
-    if bits in {8, 16}:
-        return symbols.astype(">u2" if bits == 16 else np.uint8).view(np.uint8)
-    shifts = np.arange(bits - 1, -1, -1, dtype=np.uint8)
-    return np.packbits((symbols.astype(np.uint8)[:, None] >> shifts) & 1)
-
-
-def unpack(stream: Bytes, bits: int, count: int) -> Symbols:
-    """The `count` symbols that `pack` was given. Raises StreamError for another length."""
-    expected = -(-count * bits // 8)
-    if stream.size != expected:
-        raise StreamError(f"{stream.size} bytes for {count} codes of {bits} bits, not {expected}")
-    if bits in {8, 16}:
-        return stream.view(">u2" if bits == 16 else np.uint8).astype(np.int32)
-    digits = np.unpackbits(stream, count=count * bits).reshape(count, bits)
-    powers = (1 << np.arange(bits - 1, -1, -1)).astype(np.int32)
-    return digits.astype(np.int32) @ powers
 
 
 def entropy_bits(symbols: Symbols) -> float:
@@ -48,9 +32,20 @@ def entropy_bits(symbols: Symbols) -> float:
 
 def frequencies(symbols: Symbols, alphabet: int) -> Frequencies:
     """The histogram of symbols in [0, alphabet), scaled to 16 bits; present ones get at least 1."""
-    counts = np.bincount(symbols, minlength=alphabet)
+    return scale_counts(np.bincount(symbols, minlength=alphabet))
+
+
+def scale_counts(counts: Counts) -> Frequencies:
     scaled = np.round(counts * (65535 / counts.max()))
     return np.where(counts > 0, np.maximum(scaled, 1), 0).astype(np.uint16)
+
+
+def ans_size(counts: Counts) -> int:
+    """About the bytes of `encode_symbols`: the table, and -Σ count · log2 p of its model."""
+    frequency = scale_counts(counts)[counts > 0]
+    p = frequency / frequency.sum(dtype=np.float64)
+    bits = -float(counts[counts > 0] @ np.log2(p))
+    return 2 * counts.size + 4 * math.ceil(bits / 32)
 
 
 def encode_symbols(symbols: Symbols, alphabet: int) -> Bytes:
@@ -90,3 +85,6 @@ def decode_symbols(stream: Bytes, alphabet: int, count: int) -> Symbols:
 def _model(frequency: Frequencies) -> constriction.stream.model.Categorical:
     probabilities = frequency.astype(np.float64) / frequency.sum(dtype=np.float64)
     return constriction.stream.model.Categorical(probabilities, perfect=False)
+
+
+ANS = SymbolCoder(encode_symbols, decode_symbols, ans_size)

@@ -1,20 +1,18 @@
-"""Streams of small whole numbers: they come back, and cost what they must."""
+"""ANS: symbols come back, and cost the entropy of the model that they are coded with."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compress_core.methods.quantization import BITS
 from compress_core.storage.entropy_coding import (
+    ANS,
     StreamError,
     Symbols,
     decode_symbols,
     encode_symbols,
     entropy_bits,
     frequencies,
-    pack,
-    unpack,
 )
 
 
@@ -25,36 +23,6 @@ def symbols_of(*values: int) -> Symbols:
 def draw(probabilities: list[float], count: int) -> Symbols:
     rng = np.random.default_rng(0)
     return rng.choice(len(probabilities), count, p=probabilities).astype(np.int32)
-
-
-@pytest.mark.parametrize(
-    ("symbols", "bits", "expected"),
-    [
-        ([1, 0, 1, 1], 1, "b0"),  # 1011 0000
-        ([5, 3], 3, "ac"),  # 101 011 00
-        ([1, 2, 3], 4, "1230"),
-        ([31, 0, 1], 5, "f802"),  # 11111 000 00 00001 0
-        ([255, 1], 8, "ff01"),
-        ([1, 65535], 16, "0001ffff"),
-    ],
-)
-def test_packed_bytes_by_hand(symbols: list[int], bits: int, expected: str) -> None:
-    assert pack(symbols_of(*symbols), bits).tobytes().hex() == expected
-
-
-@given(st.sampled_from(BITS), st.data())
-def test_what_is_packed_comes_back(bits: int, data: st.DataObject) -> None:
-    values = data.draw(st.lists(st.integers(0, 2**bits - 1), min_size=1, max_size=40))
-    stream = pack(symbols_of(*values), bits)
-    assert stream.size == -(-len(values) * bits // 8)
-    assert unpack(stream, bits, len(values)).tolist() == values
-
-
-@pytest.mark.parametrize("bits", BITS)
-def test_a_packed_stream_of_another_length_is_refused(bits: int) -> None:
-    stream = pack(np.zeros(16, np.int32), bits)
-    with pytest.raises(StreamError, match=f"bytes for 32 codes of {bits} bits, not {4 * bits}"):
-        unpack(stream, bits, 32)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +62,13 @@ def test_a_coded_stream_is_as_long_as_its_entropy(probabilities: list[float]) ->
     table, entropy = 2 * alphabet, count * entropy_bits(symbols) / 8
     assert entropy - 1 <= stream.size - table <= 1.001 * entropy + 64
     assert np.array_equal(decode_symbols(stream, alphabet, count), symbols)
+
+
+@pytest.mark.parametrize("count", [1, 7, 1000, 50_000])
+def test_the_size_is_foretold_from_the_histogram_within_eight_bytes(count: int) -> None:
+    symbols = draw([0.7, 0.1, 0.1, 0.06, 0.04], count)
+    size = ANS.size(np.bincount(symbols, minlength=5))
+    assert abs(size - encode_symbols(symbols, 5).size) <= 8
 
 
 def test_a_constant_stream_costs_its_table_alone() -> None:

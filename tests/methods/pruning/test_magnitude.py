@@ -1,4 +1,4 @@
-"""Pruning: exact counts, stable ties, and torch's own pruning as the oracle."""
+"""Magnitude and random pruning, with torch's own pruning as the oracle."""
 
 import math
 import re
@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils import prune as torch_prune
 
@@ -17,17 +15,12 @@ from compress_core.compressed import compress
 from compress_core.methods.pruning import (
     Prune,
     RandomPrune,
-    global_counts,
     plan_prune,
     plan_random,
     random_mask,
-    smallest_mask,
 )
 from compress_core.original import Original
 from compress_core.weights import Profile
-
-# few different values, so that ties are the rule
-tied_values = st.lists(st.sampled_from([-2.0, -1.0, 0.0, 1.0, 2.0]), min_size=1, max_size=12)
 
 
 def normal(*shape: int) -> Tensor:
@@ -120,54 +113,9 @@ def test_zero_sparsity_prunes_nothing(digits_cnn: Original) -> None:
     assert all(mask.all() for mask in kept(digits_cnn, Prune(sparsity=0)).values())
 
 
-def test_of_equal_weights_the_first_are_pruned_first() -> None:
-    weight = torch.tensor([2.0, 1.0, -1.0, 1.0])
-    assert smallest_mask(weight, 2, threshold=1.0).tolist() == [True, False, False, True]
-
-
 def test_half_of_a_constant_layer_is_exactly_half(animal: Callable[[str], Original]) -> None:
     masks = kept(animal("constant"), Prune(sparsity=0.5))
     assert masks["fc"].view(-1).tolist() == [False] * 6 + [True] * 6
-
-
-@given(tied_values, st.floats(0, 0.99))
-def test_ties_never_change_the_count(values: list[float], sparsity: float) -> None:
-    weight = torch.tensor(values)
-    (count,) = plan_prune(Prune(sparsity=sparsity, scope="layer"), {"fc": [Profile(weight)]})["fc"]
-    mask = smallest_mask(weight, count, Profile(weight).threshold_at(count))
-    # one weight is left where the fraction rounds to all of them
-    expected = min(round(sparsity * len(values)), len(values) - 1)
-    assert int((~mask).sum()) == count == expected
-
-
-@given(tied_values, st.integers(0, 12))
-def test_the_mask_is_that_of_a_stable_sort(values: list[float], count: int) -> None:
-    weight, count = torch.tensor(values), min(count, len(values))
-    expected = torch.ones(len(values), dtype=torch.bool)
-    expected[weight.abs().argsort(stable=True)[:count]] = False
-    mask = smallest_mask(weight, count, Profile(weight).threshold_at(count))
-    assert torch.equal(mask, expected)
-
-
-@given(st.lists(tied_values, min_size=1, max_size=4), st.floats(0, 0.99))
-def test_global_counts_are_those_of_one_stable_sort(
-    tensors: list[list[float]], sparsity: float
-) -> None:
-    owner = np.repeat(np.arange(len(tensors)), [len(values) for values in tensors])
-    order = np.argsort(np.abs(np.concatenate(tensors)), kind="stable")
-    pruned = owner[order[: round(sparsity * len(owner))]]
-    counts = global_counts([Profile(torch.tensor(values)) for values in tensors], sparsity)
-    assert counts == np.bincount(pruned, minlength=len(tensors)).tolist()
-
-
-def test_global_counts_hold_for_the_smallest_and_largest_floats() -> None:
-    extremes = torch.tensor([0.0, 1e-45, 1e-38, 1.0, 3.4e38])
-    assert [global_counts([Profile(extremes)], s) for s in (0.2, 0.4, 0.6, 0.8)] == [
-        [1],
-        [2],
-        [3],
-        [4],
-    ]
 
 
 def test_both_factors_of_a_pair_are_planned_together() -> None:

@@ -1,0 +1,211 @@
+"""The byte ledger: what the same weights weigh in every way that people store them.
+
+Every row but one is a real file that decodes to the weights (see storage/layouts.py), and its bytes
+are counted on that file. The one is the entropy bound, marked as such: no code of single symbols by
+one histogram a layer is shorter. Codes that see more (gaps, contexts) may lie below it.
+"""
+
+import gzip
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import zstandard
+
+from compress_core.compressed import Compressed
+from compress_core.storage.entropy_coding import entropy_bits
+from compress_core.storage.layouts import LAYOUTS, LayoutFile, coded_form, encode_file
+from compress_core.storage.streams import StoredWeight
+
+LAYOUT_ROWS = {
+    "dense fp32": "dense",
+    "dense fp16": "dense_fp16",
+    "bitmask + fp32 values": "bitmask",
+    "CSR": "csr",
+    "codebook + indices": "codebook",
+    "k-bit packed": "packed",
+    "bitmask + k-bit codes": "masked_codes",
+    "Huffman": "huffman",
+    "gap + Huffman": "gap_huffman",
+    "ANS": "ans",
+    "context ANS": "context",
+}
+NOTES = {
+    "dense fp16": "rounded: the only row that does not give the weights back bit for bit",
+    "CSR": "fp32 values, int32 columns and row pointers, as SciPy writes them",
+    "gap + Huffman": "Deep Compression, tables included",
+    "context ANS": "a model for each class of rows and columns",
+}
+# From this sparsity on, the zeros are what the sentence is about; quantization alone makes some.
+MANY_ZEROS, MOST_ZEROS = 0.1, 0.5
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One encoding of all weights: a file of `total_bytes`, or None where it does not apply.
+
+    `layer_bytes` are (layer, bytes) pairs; with `rest_bytes` (biases, norms, the file's header)
+    they add up to the total. Both are None where the parts do not add up: gzip, zstd and ONNX see
+    the file as a whole. `note` says why there is no number, or what is peculiar to it.
+    """
+
+    name: str
+    total_bytes: int | None
+    layer_bytes: tuple[tuple[str, int], ...] | None = None
+    rest_bytes: int | None = None
+    is_bound: bool = False
+    note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready: the form of `--json`."""
+        layers = None if self.layer_bytes is None else dict(self.layer_bytes)
+        return {**vars(self), "layer_bytes": layers}
+
+
+def ledger(compressed: Compressed, onnx: bytes | None = None) -> tuple[LedgerRow, ...]:
+    """A row for each encoding of the compressed model's weights.
+
+    `onnx` is its graph as `to_onnx` gives it, which takes seconds the first time; without it the
+    rows of the ONNX file have no number.
+    """
+    weights = {key: weight for _, key, weight in _stored(compressed)}
+    files = {
+        name: encode_file(layout, weights, compressed.rest) for name, layout in LAYOUT_ROWS.items()
+    }
+    plain = files["dense fp32"].raw
+    return (
+        *(layout_row(compressed, name, file) for name, file in files.items()),
+        LedgerRow("gzip -9", len(gzipped(plain)), note="of the dense fp32 file as a whole"),
+        LedgerRow("zstd -19", len(zstd(plain)), note="of the dense fp32 file as a whole"),
+        bound_row(compressed),
+        container_row(compressed),
+        *onnx_rows(onnx),
+    )
+
+
+def gzipped(raw: bytes) -> bytes:
+    return gzip.compress(raw, compresslevel=9, mtime=0)
+
+
+def zstd(raw: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=19).compress(raw)
+
+
+def _stored(compressed: Compressed) -> Iterator[tuple[str, str, StoredWeight]]:
+    """Layer, state-dict key and weight of everything stored."""
+    for name, stored in compressed.layers.items():
+        for key, weight in zip(stored.weight_keys, stored.weights, strict=True):
+            yield name, key, weight
+
+
+def _by_layer(
+    compressed: Compressed, weight_bytes: Mapping[str, int]
+) -> tuple[tuple[str, int], ...]:
+    """Bytes by state-dict key, summed by layer: a factor pair has two keys."""
+    totals: dict[str, int] = {}
+    for name, key, _ in _stored(compressed):
+        totals[name] = totals.get(name, 0) + weight_bytes[key]
+    return tuple(totals.items())
+
+
+def layout_row(compressed: Compressed, name: str, file: LayoutFile) -> LedgerRow:
+    """A layout's file, or why it has none: where it fits no weight at all."""
+    if len(file.unfit) == len(file.weight_bytes):
+        return LedgerRow(name, None, note=f"needs {LAYOUTS[LAYOUT_ROWS[name]].needs}")
+    notes = [NOTES[name]] if name in NOTES else []
+    if file.unfit:
+        notes.append(f"stays dense, as it does not fit: {', '.join(file.unfit)}")
+    return LedgerRow(
+        name,
+        len(file.raw),
+        _by_layer(compressed, file.weight_bytes),
+        len(file.raw) - sum(file.weight_bytes.values()),
+        note="; ".join(notes),
+    )
+
+
+def bound_row(compressed: Compressed) -> LedgerRow:
+    """The entropy bound: count · entropy of each weight's histogram, its table for free.
+
+    Of a weight without codes the entropy of its mask, and the kept floats as they are. Scales and
+    the rest of the model are counted as they are, a header is not.
+    """
+    bounds = {key: weight_bound(weight) for _, key, weight in _stored(compressed)}
+    rest = sum(tensor.nbytes for tensor in compressed.rest.values())
+    return LedgerRow(
+        "entropy bound",
+        rest + sum(bounds.values()),
+        _by_layer(compressed, bounds),
+        rest,
+        is_bound=True,
+        note="a bound, no file: one histogram a layer, its table for free",
+    )
+
+
+def weight_bound(weight: StoredWeight) -> int:
+    """Bytes below which no code of single symbols by one histogram stores this weight."""
+    form = coded_form(weight)
+    if form is None:
+        mask = weight.values.contiguous().view(-1).view(torch.int32).ne(0).int()
+        return math.ceil(mask.numel() * entropy_bits(mask.numpy()) / 8) + 4 * int(mask.sum())
+    bits = form.symbols.size * entropy_bits(form.symbols)
+    return math.ceil(bits / 8) + sum(tensor.nbytes for tensor in form.parameters.values())
+
+
+def container_row(compressed: Compressed) -> LedgerRow:
+    """Our own file: of each weight the smallest of its encodings."""
+    bytes_by_key = {key: weight.streams.byte_count for _, key, weight in _stored(compressed)}
+    encodings = {weight.streams.header["encoding"] for _, _, weight in _stored(compressed)}
+    total = compressed.stored_bytes
+    return LedgerRow(
+        "our container",
+        total,
+        _by_layer(compressed, bytes_by_key),
+        total - sum(bytes_by_key.values()),
+        note=f"the smallest of each layer: {', '.join(sorted(encodings))}",
+    )
+
+
+def onnx_rows(onnx: bytes | None) -> tuple[LedgerRow, LedgerRow]:
+    """The graph's file, and gzip -9 of it."""
+    if onnx is None:
+        note = "no graph was given; export it with to_onnx"
+        return LedgerRow("ONNX", None, note=note), LedgerRow("ONNX, gzip -9", None, note=note)
+    return (
+        LedgerRow("ONNX", len(onnx), note="weights and graph"),
+        LedgerRow("ONNX, gzip -9", len(gzipped(onnx)), note="of the ONNX file as a whole"),
+    )
+
+
+def verdict(rows: tuple[LedgerRow, ...], sparsity: float) -> str:
+    """The one sentence to remember; `sparsity` is the fraction of zeros among all stored weights.
+
+    Zeros that a file still stores come first, then what fewer bits gave, then what floats are.
+    """
+    sizes = {row.name: row.total_bytes for row in rows if row.total_bytes is not None}
+    dense, ours, packed = sizes["dense fp32"], sizes["our container"], sizes.get("k-bit packed")
+    if sparsity >= (MANY_ZEROS if packed is None else MOST_ZEROS):
+        return f"{100 * sparsity:.0f} % zeros, and {_of_zeros(dense, ours, sizes.get('ONNX'))}"
+    if packed is not None:
+        return (
+            f"Fewer bits shrink a file whatever the values: {dense:,} bytes of fp32 are {packed:,} "
+            f"when packed, and {ours:,} once the frequent codes are the shorter ones."
+        )
+    return (
+        f"Trained floats look like noise: gzip -9 takes {100 - 100 * sizes['gzip -9'] / dense:.0f} "
+        f"% off {dense:,} bytes; what makes a file small is fewer weights or fewer bits."
+    )
+
+
+def _of_zeros(dense: int, ours: int, onnx: int | None) -> str:
+    coded = f"coded, the same weights take {ours:,}."
+    if onnx is None:
+        return f"a dense file does not shrink by a byte ({dense:,}): it stores zeros; {coded}"
+    if onnx >= dense:
+        return (
+            f"the .onnx did not shrink by a byte ({onnx:,} for {dense:,} of fp32): it stores "
+            f"zeros; {coded}"
+        )
+    return f"the .onnx still takes {onnx:,} bytes: it stores every zero as a full code; {coded}"

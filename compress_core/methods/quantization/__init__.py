@@ -1,0 +1,97 @@
+"""Quantization: fewer bits for each weight, and for the inputs of the layers.
+
+One method a file; `granularity` says what shares a scale, `ranges` which range the levels cover.
+"""
+
+from compress_core.methods.quantization.activations import (
+    ACTIVATION_BITS,
+    InputQuantizer,
+    Mode,
+    QuantizeActivations,
+    dynamic_qparams,
+    input_path,
+    plan_input,
+    round_input,
+    with_quantized_inputs,
+)
+from compress_core.methods.quantization.affine import (
+    BITS,
+    Quantize,
+    Quantized,
+    quantize,
+    textbook_min_max,
+    textbook_times_255,
+)
+from compress_core.methods.quantization.binary import (
+    Binarize,
+    SignCoded,
+    Ternarize,
+    binarize,
+    check_not_pruned,
+    ternarize,
+)
+from compress_core.methods.quantization.data_aware import (
+    CorrectBias,
+    QuantizeGPTQ,
+    corrected_bias,
+    gptq,
+)
+from compress_core.methods.quantization.floats import (
+    FORMAT_BITS,
+    FloatCoded,
+    FloatFormat,
+    QuantizeFloat,
+    decode_float,
+    encode_float,
+    quantize_float,
+)
+from compress_core.methods.quantization.granularity import GRANULARITIES, Granularity
+from compress_core.methods.quantization.ranges import (
+    CLIP_GRID,
+    Clipping,
+    Scheme,
+    choose_qparams,
+    code_range,
+)
+
+__all__ = [
+    "ACTIVATION_BITS",
+    "BITS",
+    "CLIP_GRID",
+    "FORMAT_BITS",
+    "GRANULARITIES",
+    "Binarize",
+    "Clipping",
+    "CorrectBias",
+    "FloatCoded",
+    "FloatFormat",
+    "Granularity",
+    "InputQuantizer",
+    "Mode",
+    "Quantize",
+    "QuantizeActivations",
+    "QuantizeFloat",
+    "QuantizeGPTQ",
+    "Quantized",
+    "Scheme",
+    "SignCoded",
+    "Ternarize",
+    "binarize",
+    "check_not_pruned",
+    "choose_qparams",
+    "code_range",
+    "corrected_bias",
+    "decode_float",
+    "dynamic_qparams",
+    "encode_float",
+    "gptq",
+    "input_path",
+    "plan_input",
+    "quantize",
+    "quantize_float",
+    "round_input",
+    "ternarize",
+    "textbook_min_max",
+    "textbook_times_255",
+    "with_quantized_inputs",
+]

@@ -1,0 +1,154 @@
+"""Activations: the input of a layer as unsigned codes, x ≈ scale · (q - zero_point), per tensor.
+
+Simulated: codes turn back into float32 before the layer multiplies. Static parameters come from
+calibration and lie in the layer's buffers `input_scale` and `input_zero_point`, which are part of
+its state dict; dynamic ones are those of each input as it comes, whole batches included.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from compress_core.methods.quantization.affine import Quantize
+from compress_core.methods.quantization.ranges import (
+    Clipping,
+    choose_qparams,
+    choose_range,
+    round_to_codes,
+)
+from compress_core.methods.step import ALL_LAYERS, check_choice, check_whole
+from compress_core.weights import Layer, with_weights
+
+Mode = Literal["static", "dynamic"]
+
+ACTIVATION_BITS = (4, 5, 6, 7, 8)
+
+
+@dataclass(frozen=True)
+class QuantizeActivations:
+    """The inputs of layers in 4 to 8 bits, asymmetric, one scale and zero point per layer.
+
+    mode: "static", one range from `samples` calibration inputs, the full min-max, the `percentile`
+      of |x| or the one of least squared error; or "dynamic", the min-max of each input.
+    Raises ValueError for other values, and for a clipping that dynamic ranges would not have.
+    Source: Jacob et al. 2017, 1712.05877 §3; ONNX DynamicQuantizeLinear.
+    """
+
+    kind: ClassVar[str] = "activations"
+
+    bits: int = 8
+    mode: Mode = "static"
+    clipping: Clipping = "min_max"
+    percentile: float = 99.9
+    samples: int = 256
+    seed: int = 0
+    layers: tuple[str, ...] = ALL_LAYERS
+
+    def __post_init__(self) -> None:
+        check_choice("bits", self.bits, ACTIVATION_BITS)
+        check_choice("mode", self.mode, ("static", "dynamic"))
+        _ = self.affine  # refuses what `Quantize` refuses
+        check_whole("samples", self.samples, low=1, high=2**31, remedy="256 are usual")
+        check_whole("seed", self.seed, low=0, high=2**63, remedy="use one such as 0")
+        if self.mode == "dynamic" and self.clipping != "min_max":
+            raise ValueError(
+                f"mode=dynamic, clipping={self.clipping}: dynamic ranges are the min-max of each "
+                "input; leave clipping out, or take mode=static"
+            )
+
+    @property
+    def affine(self) -> Quantize:
+        """The step that quantizes a weight tensor the same way."""
+        return Quantize(
+            self.bits, "asymmetric", "tensor", self.clipping, self.percentile, layers=self.layers
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class InputQuantizer:
+    """How one layer's input is quantized: `scale` (float32) and `zero_point` (uint8), both of
+    shape (), or None for those of each input as it comes."""
+
+    bits: int
+    scale: Tensor | None = None
+    zero_point: Tensor | None = None
+
+
+def plan_input(step: QuantizeActivations, values: Tensor) -> InputQuantizer:
+    """The static quantizer for a layer whose calibration inputs are `values`, float32 (n,)."""
+    low, high = choose_range(
+        values[None],
+        clipping=step.clipping,
+        percentile=step.percentile,
+        bits=step.bits,
+        scheme="asymmetric",
+    )
+    scale, zero_point = choose_qparams(low[0], high[0], step.bits, "asymmetric")
+    return InputQuantizer(step.bits, scale, zero_point.to(torch.uint8))
+
+
+def dynamic_qparams(values: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+    """Scale and zero point of the min-max of `values`, any shape: DynamicQuantizeLinear's."""
+    # not aminmax, which torch's ONNX exporter cannot translate
+    return choose_qparams(values.min(), values.max(), bits, "asymmetric")
+
+
+def round_input(values: Tensor, scale: Tensor, zero_point: Tensor, bits: int) -> Tensor:
+    """scale · (clamp(round(x / scale) + zero_point, 0, 2ᵏ - 1) - zero_point), float32."""
+    codes = round_to_codes(values, scale, zero_point, bits=bits, scheme="asymmetric")
+    return codes.sub_(zero_point).mul_(scale)
+
+
+@dataclass(frozen=True)
+class RoundInput:
+    """The forward pre-hook: rounds a module's first argument, by its buffers if it has them."""
+
+    bits: int
+
+    def __call__(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        values, *others = inputs
+        if hasattr(module, "input_scale"):
+            scale = module.get_buffer("input_scale")
+            zero_point = module.get_buffer("input_zero_point")
+        else:
+            scale, zero_point = dynamic_qparams(values, self.bits)
+        return (round_input(values, scale, zero_point, self.bits), *others)
+
+
+def with_quantized_inputs(model: nn.Module, quantizers: Mapping[str, InputQuantizer]) -> nn.Module:
+    """A copy of `model` whose modules at the paths in `quantizers` round their input first.
+
+    A factor pair rounds what comes into its first factor. Parameters are shared with `model`.
+    """
+    copied = with_weights(model, {})
+    for path, quantizer in quantizers.items():
+        module = copied.get_submodule(path)
+        if quantizer.scale is not None:
+            module.register_buffer("input_scale", quantizer.scale)
+            module.register_buffer("input_zero_point", quantizer.zero_point)
+        module.register_forward_pre_hook(RoundInput(quantizer.bits))
+    return copied
+
+
+def input_path(model: nn.Module, layer: Layer) -> str:
+    """The path of the module whose input `layer` multiplies.
+
+    Raises ValueError where there is no such input to round: a tied weight has several, an
+    embedding takes indices, and nn.MultiheadAttention multiplies without calling a layer.
+    """
+    path = layer.key.rpartition(".")[0]
+    module, owner = model.get_submodule(path), model.get_submodule(path.rpartition(".")[0])
+    if len(layer.tied_keys) > 1:
+        reason = f"its weight is tied ({', '.join(layer.tied_keys)}), each with inputs of its own"
+    elif isinstance(module, nn.Embedding):
+        reason = "an embedding looks its rows up by index"
+    elif isinstance(module, nn.MultiheadAttention) or isinstance(owner, nn.MultiheadAttention):
+        reason = "the attention module reads the weight itself"
+    else:
+        return path
+    raise ValueError(
+        f"{layer.name} has no input to quantize: {reason}; name other layers (layers=…)"
+    )

@@ -1,0 +1,123 @@
+"""Gap coding: sparse symbols as the distances between those that differ from the usual one.
+
+Deep Compression's relative index: a distance 1 … 2ᵏ fits into k bits as distance - 1; where the
+next symbol is farther away, a filler (the usual symbol itself) stands in between, 2ᵏ on. Distances
+and symbols are then coded each with a model of its own. Source: Han et al. 2015, 1510.00149,
+sections 2 (figure 2) and 4; the paper counts the first distance from index 0, we from -1, so that
+the first weight may be kept.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress_core.storage.entropy_coding.huffman import HUFFMAN
+from compress_core.storage.entropy_coding.packing import (
+    Bytes,
+    Counts,
+    StreamError,
+    SymbolCoder,
+    Symbols,
+)
+
+INDEX_BITS = range(2, 9)
+HEADER = np.dtype([("bits", "u1"), ("usual", "<u2"), ("entries", "<u4"), ("gap_bytes", "<u4")])
+
+
+@dataclass(frozen=True, eq=False)
+class RelativeIndex:
+    """`gaps` (entries,): distance - 1 to each entry, in [0, 2ᵏ); `is_filler` (entries,) bool."""
+
+    gaps: Symbols
+    is_filler: NDArray[np.bool_]
+
+
+def relative_index(kept: NDArray[np.bool_], bits: int) -> RelativeIndex:
+    """Distances between the kept ones of a flat mask, with fillers where `bits` do not hold them.
+
+    >>> relative_index(np.array([0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 1], bool), 2).gaps
+    array([2, 0, 3, 2], dtype=int32)
+    """
+    distances = _distances(kept)
+    fillers = distances >> bits  # (kept,)
+    ends = np.cumsum(fillers + 1) - 1  # the place of each kept one among all entries
+    gaps = np.full(kept.sum() + fillers.sum(), 2**bits - 1, np.int32)
+    gaps[ends] = distances & (2**bits - 1)
+    is_filler = np.ones(gaps.size, np.bool_)
+    is_filler[ends] = False
+    return RelativeIndex(gaps, is_filler)
+
+
+def _distances(kept: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many are not kept before each kept one, since the one before it."""
+    return np.diff(np.flatnonzero(kept), prepend=-1) - 1
+
+
+def positions(gaps: Symbols) -> NDArray[np.int64]:
+    """Where each entry of a relative index stands, fillers included."""
+    return np.cumsum(gaps.astype(np.int64) + 1) - 1
+
+
+def best_index_bits(symbols: Symbols, alphabet: int, coder: SymbolCoder = HUFFMAN) -> int:
+    """The index bits in 2 … 8 that need the fewest bytes, fillers and tables included."""
+    counts = np.bincount(symbols, minlength=alphabet)
+    usual = int(counts.argmax())
+    distances = np.bincount(_distances(symbols != usual), minlength=1)
+    return min(INDEX_BITS, key=lambda bits: _size(distances, counts, bits, coder))
+
+
+def _size(distances: Counts, counts: Counts, bits: int, coder: SymbolCoder) -> int:
+    """Bytes of gaps and symbols, from the histograms of distances and of all symbols."""
+    far = np.arange(distances.size)
+    gaps = np.bincount(far & (2**bits - 1), distances, 2**bits).astype(np.int64)
+    fillers = int(distances @ (far >> bits))
+    gaps[-1] += fillers
+    values = counts.copy()
+    values[counts.argmax()] = fillers
+    if not gaps.any():
+        return 0
+    return coder.size(gaps) + coder.size(values)
+
+
+def encode_gap(symbols: Symbols, alphabet: int, *, coder: SymbolCoder = HUFFMAN) -> Bytes:
+    """HEADER, the coded gaps, the coded symbols (fillers too): all but the most frequent one."""
+    usual = int(np.bincount(symbols, minlength=alphabet).argmax())
+    bits = best_index_bits(symbols, alphabet, coder)
+    index = relative_index(symbols != usual, bits)
+    values = np.full(index.gaps.size, usual, np.int32)
+    values[~index.is_filler] = symbols[symbols != usual]
+    parts = []
+    if values.size:
+        parts = [coder.encode(index.gaps, 2**bits), coder.encode(values, alphabet)]
+    gap_bytes = parts[0].size if parts else 0
+    header = np.array([(bits, usual, values.size, gap_bytes)], HEADER)
+    return np.concatenate([header.view(np.uint8), *parts])
+
+
+def decode_gap(
+    stream: Bytes, alphabet: int, count: int, *, coder: SymbolCoder = HUFFMAN
+) -> Symbols:
+    """The `count` symbols that `encode_gap` was given. Raises StreamError if it cannot be."""
+    bits, usual, entries, gap_bytes = _read_header(stream, alphabet, count)
+    symbols = np.full(count, usual, np.int32)
+    body = stream[HEADER.itemsize :]
+    if not entries:
+        if body.size:
+            raise StreamError(f"{body.size} bytes follow a stream of one symbol alone")
+        return symbols
+    where = positions(coder.decode(body[:gap_bytes], 2**bits, entries))
+    if where[-1] >= count:
+        raise StreamError(f"an entry stands at {where[-1]} of {count} symbols")
+    symbols[where] = coder.decode(body[gap_bytes:], alphabet, entries)
+    return symbols
+
+
+def _read_header(stream: Bytes, alphabet: int, count: int) -> tuple[int, int, int, int]:
+    if stream.size < HEADER.itemsize:
+        raise StreamError(f"{stream.size} bytes are less than the {HEADER.itemsize} of a header")
+    fields = stream[: HEADER.itemsize].view(HEADER)[0]
+    bits, usual, entries, gap_bytes = (int(field) for field in fields)
+    if bits not in INDEX_BITS or usual >= alphabet or entries > count:
+        raise StreamError(f"{bits} index bits, symbol {usual}, {entries} entries are impossible")
+    return bits, usual, entries, gap_bytes
