@@ -11,7 +11,9 @@ from compress_core.methods.low_rank import (
     matrix_shape,
     parameter_count,
 )
-from ui import controls, figures, fragments, live, panels, state, words
+from ui import figures, fragments, live, panels, state, words
+from ui.controls.common import choose_layer
+from ui.controls.factorize import show_factorization
 from ui.state import Current
 
 
@@ -29,8 +31,8 @@ def factorize() -> None:
         st.info("No layer of this model can run as a factor pair.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        layer = controls.choose_layer(current, "factorize_layer", layers=able)
-        rank = controls.show_factorization(current, layer)
+        layer = choose_layer(current, "factorize_layer", layers=able)
+        rank = show_factorization(current, layer)
     live.factorize(current, layer, rank)
     sentence(current, layer, rank)
     weights_before_after(current, layer)

@@ -4,7 +4,8 @@ import streamlit as st
 
 from compress_core import summaries
 from compress_core.stored import StoredLayers
-from ui import controls, figures, fragments, live, panels, state, words
+from ui import figures, fragments, live, panels, state, words
+from ui.controls.prune import show_pruning
 
 
 @fragments.body
@@ -20,7 +21,7 @@ def prune() -> None:
     before_codes = tuple(step for step in current.recipe if step.kind != "quantize")
     layers = state.compressed(current.model, before_codes).layers
     cuts = state.cuts(current.model, before_codes)
-    layer = controls.show_pruning(current, cuts)
+    layer = show_pruning(current, cuts)
     live.prune(current, layer, cuts)
     what = layer if layers[layer].rank is None else f"both factors of {layer}"
     random = st.session_state.prune_method == "random"

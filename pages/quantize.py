@@ -3,7 +3,8 @@
 import streamlit as st
 
 from compress_core import summaries
-from ui import controls, figures, fragments, live, panels, state
+from ui import figures, fragments, live, panels, state
+from ui.controls.quantize import FLOAT, show_quantization
 from ui.state import Current
 
 
@@ -16,7 +17,7 @@ def quantize() -> None:
         "levels, or a scale that must serve too many weights, cost accuracy.",
         r"w \approx \text{scale} \cdot (q - \text{zero\_point})",
     )
-    layer, channel = controls.show_quantization(current)
+    layer, channel = show_quantization(current)
     panels.exceptions(current, "quantize")
     live.quantize(current, layer, channel)
     st.caption(
@@ -35,7 +36,7 @@ def quantize() -> None:
             "encoding": [", ".join(row.encodings) for row in rows],
         },
     )
-    if current.compressed.layers[layer].bits < controls.FLOAT:
+    if current.compressed.layers[layer].bits < FLOAT:
         errors(current, layer)
 
 

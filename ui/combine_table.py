@@ -11,7 +11,7 @@ from compress_core.methods.low_rank import full_rank
 from compress_core.methods.quantization import BITS
 from compress_core.recipe_edit import step_for, with_layer_step
 from ui import state, words
-from ui.controls import FLOAT
+from ui.controls.quantize import FLOAT
 from ui.state import Current
 
 

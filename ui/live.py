@@ -14,7 +14,10 @@ from compress_core.methods.quantization import BITS
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import winning_steps
 from compress_core.summaries import Cut
-from ui import controls, live_histogram, state
+from ui import live_histogram, state
+from ui.controls.factorize import release_rank
+from ui.controls.prune import prunes_by_threshold, release_pruning
+from ui.controls.quantize import FLOAT, quantization_settings, release_quantization
 from ui.live_histogram.routes import pack, publish
 from ui.state import Current
 
@@ -33,7 +36,7 @@ def prune(current: Current, layer: str, cuts: dict[str, Cut]) -> None:
             "layer": layer,
             "method": st.session_state.prune_method,
             "scope": st.session_state.prune_scope,
-            "by": "threshold" if controls.prunes_by_threshold(current, layer) else "sparsity",
+            "by": "threshold" if prunes_by_threshold(current, layer) else "sparsity",
             "sparsity": fallen / max(1, sum(counted.values())),
             "threshold": st.session_state.prune_threshold,
             "bytes": current.size.stored_bytes,
@@ -48,7 +51,7 @@ def prune(current: Current, layer: str, cuts: dict[str, Cut]) -> None:
                 for name, cut in cuts.items()
             ],
         },
-        on_release=controls.release_pruning,
+        on_release=release_pruning,
     )
 
 
@@ -74,7 +77,7 @@ def pruning_blob(model: str, others: Recipe) -> bytes:
 
 def quantize(current: Current, layer: str, channel: int) -> None:
     """The weights of `layer` that share a scale, their levels, and the noise of every layer."""
-    step = controls.quantization_settings(current)
+    step = quantization_settings(current)
     others = tuple(s for s in current.recipe if s.kind != "quantize")
     before = state.compressed(current.model, others).layers[layer]
     view = summaries.scale_view(before, current.compressed.layers[layer], step, channel)
@@ -86,7 +89,7 @@ def quantize(current: Current, layer: str, channel: int) -> None:
             "profiles": publish(range_blob(current.model, others, scales)),
             "view": publish(pack([weight_points(view.weights)])),
             "title": _title(current, layer, channel, step),
-            "choices": [*BITS, controls.FLOAT],
+            "choices": [*BITS, FLOAT],
             "step": {
                 "bits": st.session_state.quantize_bits,
                 "scheme": step.scheme,
@@ -104,7 +107,7 @@ def quantize(current: Current, layer: str, channel: int) -> None:
                 for row in current.size.layers
             ],
         },
-        on_release=controls.release_quantization,
+        on_release=release_quantization,
     )
 
 
@@ -134,7 +137,7 @@ def factorize(current: Current, layer: str, rank: int) -> None:
             "break_even": break_even_rank(shape),
             "macs": before[layer],
         },
-        on_release=controls.release_rank,
+        on_release=release_rank,
     )
 
 
