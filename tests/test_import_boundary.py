@@ -27,6 +27,7 @@ FLOORS = {
     "compressed": 3,
     "summaries": 4,
     "measurement": 4,
+    "live_profiles": 5,
     "alarms": 5,
     "graph": 5,
     "search": 5,
