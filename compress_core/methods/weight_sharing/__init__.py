@@ -14,3 +14,15 @@ from compress_core.methods.weight_sharing.sharing import (
     share_across,
     sse,
 )
+
+__all__ = [
+    "INITS",
+    "MAX_CLUSTERS",
+    "Init",
+    "ShareWeights",
+    "Shared",
+    "codebook_usage",
+    "share",
+    "share_across",
+    "sse",
+]
