@@ -21,6 +21,7 @@ from compress_core.applying.prune import (
     prune_in_groups,
 )
 from compress_core.applying.quantize import quantize_layers, quantize_with_feedback
+from compress_core.applying.share import share_layers
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
 from compress_core.methods.quantization import (
@@ -34,6 +35,7 @@ from compress_core.methods.quantization import (
     check_not_pruned,
 )
 from compress_core.methods.step import ALL_LAYERS
+from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.original import Original
 from compress_core.recipe import (
     LAYER_KINDS,
@@ -63,6 +65,7 @@ FUNCTIONS: dict[type[AnyStep], Callable[[AnyStep, StoredLayers, Original], Store
     Binarize: quantize_layers,
     Ternarize: quantize_layers,
     QuantizeGPTQ: quantize_with_feedback,
+    ShareWeights: share_layers,
     CorrectBias: correct_biases,
     QuantizeActivations: quantize_inputs,
 }

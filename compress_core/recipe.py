@@ -23,6 +23,7 @@ from compress_core.methods.quantization import (
     Ternarize,
 )
 from compress_core.methods.step import Step, matching
+from compress_core.methods.weight_sharing import ShareWeights
 
 AnyStep = (
     Factorize
@@ -36,6 +37,7 @@ AnyStep = (
     | Binarize
     | Ternarize
     | QuantizeGPTQ
+    | ShareWeights
     | CorrectBias
     | QuantizeActivations
 )
@@ -53,6 +55,7 @@ STEPS: dict[str, type[AnyStep]] = {
     "binarize": Binarize,
     "ternarize": Ternarize,
     "quantize_gptq": QuantizeGPTQ,
+    "share": ShareWeights,
     "correct_bias": CorrectBias,
     "quantize_activations": QuantizeActivations,
 }
@@ -154,6 +157,8 @@ def _parse_value(step: str, field: str, text: str, hint: Any) -> Any:
         return tuple(text.split("|"))
     if text in {"", "None"} and type(None) in options:
         return None
+    if bool in options:
+        return _parse_bool(step, field, text)
     number: type[int] | type[float] | None = next((t for t in (int, float) if t in options), None)
     if number is None:
         return text
@@ -162,6 +167,12 @@ def _parse_value(step: str, field: str, text: str, hint: Any) -> Any:
     except ValueError:
         wanted = "a whole number" if number is int else "a number"
         raise RecipeError(f"{field}={text!r} of step {step!r} must be {wanted}") from None
+
+
+def _parse_bool(step: str, field: str, text: str) -> bool:
+    if text not in {"True", "False"}:
+        raise RecipeError(f"{field}={text!r} of step {step!r} must be True or False")
+    return text == "True"
 
 
 def _build(name: str, values: dict[str, Any]) -> AnyStep:

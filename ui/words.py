@@ -15,6 +15,7 @@ from compress_core.methods.quantization import (
     Ternarize,
 )
 from compress_core.methods.step import ALL_LAYERS
+from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe import AnyStep, Recipe, format_step, parse_step
 
 SEPARATOR = ";"
@@ -150,6 +151,9 @@ def _per(step: Quantize | QuantizeGPTQ | QuantizeFloat) -> str:
 
 def _others(step: AnyStep) -> str:
     match step:
+        case ShareWeights():
+            together = ", one codebook" if step.scope == "all" else ""
+            return f"share {step.clusters} values{together}"
         case CorrectBias():
             return "correct the biases"
         case QuantizeActivations():

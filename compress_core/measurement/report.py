@@ -1,6 +1,6 @@
 """The rows that everything shows: one per layer, one per model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -16,7 +16,7 @@ from compress_core.measurement.accuracy import (
 )
 from compress_core.measurement.cost import macs_by_layer
 from compress_core.recipe import to_json
-from compress_core.stored import StoredLayer
+from compress_core.stored import StoredLayer, StoredLayers
 from compress_core.weights import Layer
 
 
@@ -92,8 +92,9 @@ def measure_size(compressed: Compressed) -> Size:
     """Bytes, sparsity and MACs of a compressed model."""
     original = compressed.original
     macs = macs_by_layer(compressed.module, compressed.base)
+    stored_once = layer_bytes(compressed.layers)
     rows = tuple(
-        layer_row(stored, original.layers[name], macs[name])
+        replace(layer_row(stored, original.layers[name], macs[name]), bytes=stored_once[name])
         for name, stored in compressed.layers.items()
     )
     rest = sum(tensor.nbytes for tensor in compressed.rest.values())
@@ -113,6 +114,17 @@ def measure_size(compressed: Compressed) -> Size:
         header_bytes=stored_bytes - rest - sum(row.bytes for row in rows),
         layers=rows,
     )
+
+
+def layer_bytes(layers: StoredLayers) -> dict[str, int]:
+    """Bytes of the streams of each layer; a codebook of several is the first one's."""
+    seen: set[int] = set()
+    sizes = {}
+    for name, stored in layers.items():
+        streams = {id(t): t for w in stored.weights for t in w.streams.tensors.values()}
+        sizes[name] = sum(t.nbytes for identity, t in streams.items() if identity not in seen)
+        seen |= streams.keys()
+    return sizes
 
 
 def layer_row(stored: StoredLayer, before: Layer, macs: int) -> LayerRow:
