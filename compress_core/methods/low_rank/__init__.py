@@ -19,13 +19,7 @@ from compress_core.methods.low_rank.counting import (
 )
 from compress_core.methods.low_rank.energy import Options, energy_curve, energy_rank
 from compress_core.methods.low_rank.factorize import FORMS, Factorize, Form
-from compress_core.methods.low_rank.forms import (
-    Decomposition,
-    decompose,
-    factor_modules,
-    join_parts,
-    ranks_of,
-)
+from compress_core.methods.low_rank.forms import Decomposition, decompose
 from compress_core.methods.low_rank.plan import plan_rank, plan_ranks
 from compress_core.methods.low_rank.spatial import join_spatial, spatial_pair, split_spatial
 from compress_core.methods.low_rank.tucker import join_tucker, split_tucker, tucker_triple
@@ -43,13 +37,11 @@ __all__ = [
     "decompose",
     "energy_curve",
     "energy_rank",
-    "factor_modules",
     "factor_pair",
     "forms_of",
     "full_rank",
     "is_larger",
     "join",
-    "join_parts",
     "join_spatial",
     "join_tucker",
     "matrix_shape",
@@ -57,7 +49,6 @@ __all__ = [
     "plan_rank",
     "plan_ranks",
     "ranks_at",
-    "ranks_of",
     "spatial_pair",
     "split",
     "split_spatial",

@@ -1,8 +1,4 @@
-"""The forms side by side: what is computed once of a layer and then answers any rank.
-
-The tables JOINS and MODULES say how the parts of each form make one weight, and which modules run
-them.
-"""
+"""The forms side by side: what is computed once of a layer and then answers any rank."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -10,38 +6,18 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from compress_core.methods.low_rank.channel import Factors, factor_pair, join, split_channels
+from compress_core.methods.low_rank.channel import Factors, split_channels
 from compress_core.methods.low_rank.counting import Ranks, forms_of, parameter_count
 from compress_core.methods.low_rank.energy import Options, energy_curve
 from compress_core.methods.low_rank.factorize import Form
-from compress_core.methods.low_rank.spatial import (
-    join_spatial,
-    spatial_factors,
-    spatial_pair,
-    split_spatial,
-)
-from compress_core.methods.low_rank.tucker import (
-    hosvd_energy,
-    join_tucker,
-    mode_factors,
-    split_tucker,
-    tucker_triple,
-)
+from compress_core.methods.low_rank.spatial import spatial_factors, split_spatial
+from compress_core.methods.low_rank.tucker import hosvd_energy, mode_factors, split_tucker
 from compress_core.methods.low_rank.whitening import balanced, whitened_factors
 from compress_core.weights import Layer, as_matrix
 
-JOINS: dict[Form, Callable[..., Tensor]] = {
-    "channel": join,
-    "spatial": join_spatial,
-    "tucker": join_tucker,
-}
-MODULES: dict[Form, Callable[[nn.Module, Ranks], nn.Sequential]] = {
-    "channel": lambda module, ranks: factor_pair(module, ranks[0]),
-    "spatial": lambda module, ranks: spatial_pair(module, ranks[0]),
-    "tucker": tucker_triple,
-}
+Gram = Callable[[], Tensor]  # the inputs' second moment (in, in); asked for once, and not kept
 
 
 class Decomposition(Protocol):
@@ -67,10 +43,10 @@ class Decomposition(Protocol):
 class PairSvd:
     """A layer as a pair, of form "channel" or "spatial".
 
-    With the second moment of the inputs, `gram` (in, in), the energy is the output's.
+    With `gram` the energy is the output's.
     """
 
-    def __init__(self, layer: Layer, form: Form, gram: Tensor | None = None) -> None:
+    def __init__(self, layer: Layer, form: Form, gram: Gram | None = None) -> None:
         self.layer, self.form, self.gram = layer, form, gram
 
     @cached_property
@@ -78,7 +54,7 @@ class PairSvd:
         if self.form == "spatial":
             return spatial_factors(self.layer.weight)
         if self.gram is not None:
-            return whitened_factors(as_matrix(self.layer.weight), self.gram)
+            return whitened_factors(as_matrix(self.layer.weight), self.gram())
         return self.layer.profile.factors
 
     @cached_property
@@ -134,8 +110,8 @@ class Tucker2:
         return split_tucker(self.layer.weight, self.factors, ranks)
 
 
-def decompose(layer: Layer, form: Form = "channel", gram: Tensor | None = None) -> Decomposition:
-    """The decomposition of a layer in a form; `gram` (in, in) makes the form "channel" data-aware.
+def decompose(layer: Layer, form: Form = "channel", gram: Gram | None = None) -> Decomposition:
+    """The decomposition of a layer in a form; `gram` makes the form "channel" data-aware.
 
     Raises ValueError for a layer that cannot run as factors, or not in this form.
     """
@@ -151,18 +127,3 @@ def decompose(layer: Layer, form: Form = "channel", gram: Tensor | None = None) 
             f"{', '.join(able)}: use one of them, or name other layers (layers=conv*)"
         )
     return Tucker2(layer) if form == "tucker" else PairSvd(layer, form, gram)
-
-
-def join_parts(form: Form, parts: tuple[Tensor, ...]) -> Tensor:
-    """The weight (out, in, …) that the parts of a form stand for, float32."""
-    return JOINS[form](*parts)
-
-
-def factor_modules(module: nn.Module, form: Form, ranks: Ranks) -> nn.Sequential:
-    """The modules that replace `module`, weights unset; the bias goes to the last."""
-    return MODULES[form](module, ranks)
-
-
-def ranks_of(parts: tuple[Tensor, ...]) -> Ranks:
-    """(r,) of a pair, (r_in, r_out) of a Tucker triple."""
-    return tuple(part.shape[0] for part in parts[:-1])

@@ -1,13 +1,14 @@
 """From a step to ranks: each form, each way to choose, and every refusal in words."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 
 from compress_core.methods.low_rank import (
     FORMS,
@@ -16,17 +17,31 @@ from compress_core.methods.low_rank import (
     Form,
     break_even_rank,
     decompose,
-    factor_modules,
+    factor_pair,
     forms_of,
     full_rank,
-    join_parts,
+    join,
+    join_spatial,
+    join_tucker,
     parameter_count,
     plan_ranks,
     ranks_at,
-    ranks_of,
+    spatial_pair,
+    tucker_triple,
 )
 from compress_core.original import Original
 from compress_core.weights import Layer, walk_layers
+
+JOINS: dict[Form, Callable[..., Tensor]] = {
+    "channel": join,
+    "spatial": join_spatial,
+    "tucker": join_tucker,
+}
+BUILDERS: dict[Form, Callable[..., nn.Sequential]] = {
+    "channel": factor_pair,
+    "spatial": spatial_pair,
+    "tucker": tucker_triple,
+}
 
 
 def conv(*, out: int = 12, channels: int = 6) -> Layer:
@@ -59,7 +74,7 @@ def test_the_energy_is_kept_with_the_fewest_weights(form: Form, energy: float) -
     decomposition = decompose(layer, form)
     ranks = plan_ranks(Factorize(energy=energy, form=form), {"conv": decomposition})["conv"]
     assert ranks is not None
-    fitted = join_parts(form, decomposition.split(ranks))
+    fitted = JOINS[form](*decomposition.split(ranks))
     kept = 1 - float((layer.weight - fitted).square().sum() / layer.weight.square().sum())
     assert kept >= energy - 1e-5
     cheaper = [
@@ -105,20 +120,21 @@ def test_a_layer_that_no_rank_makes_smaller_is_left_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_ranks_can_be_read_from_the_parts(form: Form) -> None:
+def test_the_parts_fit_into_their_modules(form: Form) -> None:
     layer = conv()
     ranks = ranks_at(layer.shape, 4, form)
     parts = decompose(layer, form).split(ranks)
-    assert ranks_of(parts) == ranks
-    modules = factor_modules(nn.Conv2d(6, 12, 3), form, ranks)
+    modules = BUILDERS[form](nn.Conv2d(6, 12, 3), *ranks)
     assert [module.weight.shape for module in modules] == [part.shape for part in parts]
+    assert tuple(part.shape[0] for part in parts[:-1]) == ranks
+    assert sum(part.numel() for part in parts) == parameter_count(layer.shape, 4, form)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_full_rank_is_exact(form: Form) -> None:
     layer = conv()
     ranks = ranks_at(layer.shape, full_rank(layer.shape, form), form)
-    joined = join_parts(form, decompose(layer, form).split(ranks))
+    joined = JOINS[form](*decompose(layer, form).split(ranks))
     torch.testing.assert_close(joined, layer.weight, rtol=1e-5, atol=1e-5)
 
 

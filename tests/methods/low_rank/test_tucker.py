@@ -57,7 +57,7 @@ def test_the_triple_outputs_what_its_reconstructed_kernel_does(
     layer = kind(4, 6, 3, **options)
     images = normal(2, 4, 9) if kind is nn.Conv1d else normal(2, 4, 9, 9)
     parts = split(layer.weight.detach(), (2, 3))
-    modules = tucker_triple(layer, (2, 3))
+    modules = tucker_triple(layer, 2, 3)
     weights = {f"{i}.weight": part for i, part in enumerate(parts)}
     modules.load_state_dict(weights, strict=False, assign=True)
     layer.weight.data = join_tucker(*parts)
@@ -147,4 +147,4 @@ def test_break_even_is_the_last_rank_that_is_not_larger(shape: tuple[int, ...]) 
 
 def test_a_linear_has_no_triple() -> None:
     with pytest.raises(TypeError, match="Linear has no Tucker triple"):
-        tucker_triple(nn.Linear(4, 4), (1, 1))
+        tucker_triple(nn.Linear(4, 4), 1, 1)
