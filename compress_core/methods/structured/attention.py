@@ -52,6 +52,6 @@ def head_columns(attention: PackedAttention, head: int) -> tuple[int, ...]:
 
 
 def cut_heads(attention: nn.Module, removed: tuple[int, ...]) -> None:
-    """Tell the module that its rows and columns have gone; written to in place."""
+    """Tell the module, which is written to, that rows and columns of these heads will go."""
     assert is_packed_attention(attention)
     attention.heads -= len(removed)

@@ -1,25 +1,22 @@
-"""Which channels can only go together: torch-pruning's dependency graph, one channel at a time.
+"""Which channels can only go together, and which cannot go at all.
 
 The sum of a residual connection needs the same channels on both sides, a flattened image brings
 one column for each pixel of a channel, a concatenation shifts the numbers. A unit is the least set
 of channels that can go; a group is the units that live in the same layers.
 
-The graph reads the traced operations and knows many of them by their names alone. So each group is
-tried out before it is offered: cut in half, the network must answer as the masked one does.
+torch-pruning's graph reads the traced operations and knows many by their names alone. So each group
+is tried out before it is offered: with channels removed, the network must answer as the masked one.
 """
 
 import copy
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from threading import Lock
 from types import MethodType
 from typing import Any
 
 import torch
-import torch_pruning
 from torch import Tensor, nn
-from torch_pruning._helpers import _HybridIndex
 
 from compress_core.methods.structured.attention import (
     head_columns,
@@ -27,27 +24,25 @@ from compress_core.methods.structured.attention import (
     is_packed_attention,
     packed_attentions,
 )
+from compress_core.methods.structured.chains import Chain, cuts_outputs, follow
 from compress_core.methods.structured.surgery import (
     CUTTABLE,
-    Convolution,
+    WEIGHTED,
     Cut,
     Indices,
-    is_depthwise,
     masked,
     merge,
     shrink,
 )
 
-WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
 TOLERANCE = 1e-4  # of the largest output: float32 sums in another order differ by less
+UNKNOWN = "what hangs on its channels is not all known; without some the network does not run"
 REASONS: dict[type[nn.Module], str] = {
     nn.LayerNorm: "normalizes over all of its channels, so that removing one changes the others",
     nn.GroupNorm: "normalizes over several channels, so that removing one changes the others",
     nn.MultiheadAttention: "ties its heads to its width; torch has no form of it with fewer heads",
     nn.Embedding: "is a table of vectors, whose width is not pruned",
 }
-# torch-pruning keeps the axis of a bare parameter in an object that all graphs share
-_TRACING = Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +99,10 @@ def _tried(group: Group, module: nn.Module, probe: Tensor) -> Group:
     for units in _trials(group.units):
         try:
             alike = _alike(module, merge(units), probe)
-        except (RuntimeError, IndexError, ValueError, TypeError, AssertionError):
-            return replace(group, locked="the network does not run without some of its channels")
+        except (RuntimeError, IndexError, ValueError):
+            return replace(group, locked=UNKNOWN)
         if not alike:
-            return replace(group, locked="without some of its channels the others change, too")
+            return replace(group, locked="removing some of its channels changes the others")
     return group
 
 
@@ -140,8 +135,7 @@ def _traced_groups(module: nn.Module, example: Tensor) -> Iterator[Group]:
     traced = _traceable(module)
     names = {part: name for name, part in traced.named_modules()}
     weighted = [name for name, part in module.named_modules() if isinstance(part, WEIGHTED)]
-    with _TRACING:
-        chains = _follow(_dependency_graph(traced, example))
+    chains = follow(traced, example)
     members: defaultdict[tuple[tuple[str, ...], str | None], list[Cut]] = defaultdict(list)
     locks = {key: _lock(*key, names, module) for key in {key for chain in chains for key in chain}}
     for chain in chains:
@@ -168,126 +162,21 @@ def _traceable(module: nn.Module) -> nn.Module:
     return traced
 
 
-def _dependency_graph(traced: nn.Module, example: Tensor) -> Any:
-    try:
-        with torch.enable_grad():
-            # in a tuple: a bare tensor would be unpacked along its batch
-            return torch_pruning.DependencyGraph().build_dependency(
-                traced, (example,), verbose=False
-            )
-    except Exception as error:
-        raise ValueError(
-            f"the channels of this {type(traced).__name__} cannot be followed ({error}); prune "
-            "its weights instead (prune:sparsity=…)"
-        ) from error
-
-
-# A chain is what one unit is in the graph: indices by (node, function that would cut them).
-Chain = dict[tuple[Any, MethodType], set[int]]
-
-
-def _follow(graph: Any) -> list[Chain]:
-    """Every output channel of every layer, with all that must go with it."""
-    labels = _Labels()
-    for part, node in list(graph.module2node.items()):
-        if isinstance(part, WEIGHTED):
-            pruner = graph.get_pruner_of_module(part)
-            count = pruner.get_out_channels(part)
-            labels.spread(node, pruner.prune_out_channels, range(count))
-    for part, node in graph.module2node.items():
-        if isinstance(part, Convolution) and part.groups > 1 and not is_depthwise(part):
-            pruner = graph.get_pruner_of_module(part)
-            labels.couple_groups(node, pruner.prune_out_channels, part.out_channels // part.groups)
-            labels.couple_groups(node, pruner.prune_in_channels, part.in_channels // part.groups)
-    return labels.chains()
-
-
-class _Labels:
-    """Labels that spread along the graph's dependencies; where two meet, they become one."""
-
-    def __init__(self) -> None:
-        self.parents: list[int] = []
-        self.labels: defaultdict[tuple[Any, MethodType], dict[int, int]]
-        self.labels = defaultdict(dict)
-
-    def root(self, label: int) -> int:
-        while self.parents[label] != label:
-            self.parents[label] = label = self.parents[self.parents[label]]
-        return label
-
-    def unite(self, a: int, b: int) -> None:
-        a, b = sorted((self.root(a), self.root(b)))
-        self.parents[b] = a
-
-    def spread(self, node: Any, function: MethodType, indices: Iterable[int]) -> None:
-        """A label for each index that has none yet, and for all that depends on it."""
-        fresh = [index for index in indices if index not in self.labels[node, function]]
-        start = len(self.parents)
-        self.parents += range(start, start + len(fresh))
-        pairs = [_HybridIndex(index, start + place) for place, index in enumerate(fresh)]
-        waiting = [(node, function, pairs)]
-        while waiting:
-            node, function, pairs = waiting.pop()
-            news = self._enter(node, function, pairs)
-            for dependency in node.dependencies if news else ():
-                if dependency.is_triggered_by(function):
-                    waiting.append((dependency.target, dependency.handler, _map(dependency, news)))
-
-    def _enter(self, node: Any, function: MethodType, pairs: list[Any]) -> list[Any]:
-        """Write the labels down; those of indices that had none are to be spread further."""
-        known, news = self.labels[node, function], []
-        for pair in pairs:
-            if pair.idx in known:
-                self.unite(known[pair.idx], pair.root_idx)
-            else:
-                known[pair.idx] = pair.root_idx
-                news.append(pair)
-        return news
-
-    def couple_groups(self, node: Any, function: MethodType, width: int) -> None:
-        """The groups of a convolution stay equally wide: their channels go in step."""
-        known = self.labels.get((node, function), {})
-        for index, label in known.items():
-            if index % width in known:
-                self.unite(label, known[index % width])
-
-    def chains(self) -> list[Chain]:
-        chains: defaultdict[int, Chain] = defaultdict(lambda: defaultdict(set))
-        for key, known in self.labels.items():
-            for index, label in known.items():
-                chains[self.root(label)][key].add(index)
-        return list(chains.values())
-
-
-def _map(dependency: Any, pairs: list[Any]) -> list[Any]:
-    for mapping in dependency.index_mapping:
-        if mapping is not None:
-            pairs = mapping(pairs)
-    return pairs
-
-
 def _unit(chain: Chain, names: dict[nn.Module, str]) -> Cut:
     outputs: dict[str, Indices] = {}
     inputs: dict[str, Indices] = {}
     for (node, function), indices in chain.items():
         if isinstance(node.module, CUTTABLE):
-            # a batch norm, a depthwise convolution: what cuts outputs also cuts inputs
-            (outputs if _cuts_outputs(function) else inputs)[names[node.module]] = tuple(
-                sorted(indices)
-            )
+            side = outputs if cuts_outputs(function) else inputs
+            side[names[node.module]] = tuple(sorted(indices))
     return Cut(outputs, inputs)
-
-
-def _cuts_outputs(function: MethodType) -> bool:
-    pruner: Any = function.__self__
-    return bool(function == pruner.prune_out_channels)
 
 
 def _lock(
     node: Any, function: MethodType, names: dict[nn.Module, str], module: nn.Module
 ) -> str | None:
     """Why channels that reach this node may not go, None if they may."""
-    if not node.outputs and _cuts_outputs(function):
+    if not node.outputs and cuts_outputs(function):
         return "its channels are the network's output"
     if isinstance(node.module, nn.Parameter):
         return "a parameter outside of any layer has an entry for each of its channels"

@@ -150,18 +150,15 @@ def _check_patterns(
     step: PruneStructured, module: nn.Module, groups: Sequence[Group], names: tuple[str, ...]
 ) -> None:
     prunable = {name for group in groups if not group.locked for name in group.layers}
+    others = ", ".join(name for name in names if name in prunable)
+    remedy = f"name others, such as {others}" if others else "prune its weights (prune:sparsity=…)"
     for pattern in step.layers:
         named = matching((pattern,), names)
         if not named & prunable:
             name = next(name for name in names if name in named)
             raise ValueError(
                 f"layers={pattern!r}: no channel of {name} can be removed: "
-                f"{reason_for(name, module, groups)}; "
-                + (
-                    f"name others, such as {', '.join(n for n in names if n in prunable)}"
-                    if prunable
-                    else "prune weights of this model instead (prune:sparsity=…)"
-                )
+                f"{reason_for(name, module, groups)}; {remedy}"
             )
 
 

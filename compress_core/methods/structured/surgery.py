@@ -18,7 +18,8 @@ from compress_core.methods.structured.attention import cut_heads
 Indices = tuple[int, ...]
 Convolution = nn.Conv1d | nn.Conv2d
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
-CUTTABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d)
+WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
+CUTTABLE = (*WEIGHTED, nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +72,12 @@ def shrink(module: nn.Module, cut: Cut) -> Shrunk:
     Its output equals that of `masked(module, cut)` up to rounding.
     """
     small = copy.deepcopy(module)
+    for name, heads in cut.heads.items():
+        cut_heads(small.get_submodule(name), heads)
     for name, removed in cut.outputs.items():
         _cut_outputs(small.get_submodule(name), removed)
     for name, removed in cut.inputs.items():
         _cut_inputs(small.get_submodule(name), removed)
-    for name, heads in cut.heads.items():
-        cut_heads(small.get_submodule(name), heads)
     for name, parameter in module.named_parameters():  # torch-pruning makes new ones
         small.get_parameter(name).requires_grad_(parameter.requires_grad)
     return Shrunk(small, *_kept(module, cut))
