@@ -43,7 +43,8 @@ def foldable(module: nn.Module, example: Tensor) -> dict[str, str]:
     statistics. Found by running `example` (an input with a batch dimension) and reading autograd's
     graph, which also sees what happens between modules.
     """
-    calls, output = _run(copy.deepcopy(module).requires_grad_(True), example)
+    with torch.inference_mode(False):  # inside of it nothing has gradients, whoever calls us
+        calls, output = _run(copy.deepcopy(module).requires_grad_(True), example.clone())
     readers = Counter(source for _, source in _edges(output.grad_fn))
     runs = Counter(name for name, _ in calls)
     makers = {

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -134,6 +135,13 @@ def test_a_norm_that_is_not_alone_behind_the_layer_stays(
 ) -> None:
     net = trained(Net(forward, conv=nn.Conv2d(2, 2, 1), norm=nn.BatchNorm2d(2)))
     assert foldable(net, torch.zeros(1, 2, 5, 5)) == {}
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_the_caller_may_have_switched_gradients_off(mode: Callable[[], Any]) -> None:
+    net = trained(nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)))
+    with mode():
+        assert foldable(net, torch.zeros(1, 4)) == {"0": "1"}
 
 
 def test_a_norm_over_tokens_stays() -> None:

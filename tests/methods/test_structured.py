@@ -631,6 +631,14 @@ def test_a_layer_that_the_output_does_not_hang_on_is_refused() -> None:
         cut_of(module, torch.zeros(1, 2), PruneStructured(0.5, layers=("b",)))
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_the_caller_may_have_switched_gradients_off(mode: Callable[[], Any]) -> None:
+    module, x = build("residual")
+    expected = locked(couple(module, x[:1]))
+    with mode():
+        assert locked(couple(module, torch.zeros_like(x[:1]))) == expected
+
+
 def test_pruning_twice_halves_twice() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -132,10 +132,11 @@ def _head_groups(module: nn.Module) -> Iterator[Group]:
 
 
 def _traced_groups(module: nn.Module, example: Tensor) -> Iterator[Group]:
-    traced = _traceable(module)
+    with torch.inference_mode(False):  # inside of it nothing has gradients, whoever calls us
+        traced = _traceable(module)
+        chains = follow(traced, example.clone())
     names = {part: name for name, part in traced.named_modules()}
     weighted = [name for name, part in module.named_modules() if isinstance(part, WEIGHTED)]
-    chains = follow(traced, example)
     members: defaultdict[tuple[tuple[str, ...], str | None], list[Cut]] = defaultdict(list)
     locks = {key: _lock(*key, names, module) for key in {key for chain in chains for key in chain}}
     for chain in chains:
