@@ -166,7 +166,7 @@ def test_float_bytes_are_within_5_percent(name: str, sparsity: float) -> None:
         ("digits-cnn", Quantize(bits=5)),
         ("digits-cnn", Quantize(bits=2, scheme="asymmetric")),
         ("digits-mlp", Quantize(bits=4, clipping="percentile", granularity="group")),
-        (NORMAL, Quantize(bits=3, clipping="mse", granularity="tensor")),
+        (NORMAL, Quantize(bits=4, clipping="mse")),
     ],
     ids=["symmetric", "asymmetric", "groups", "mse"],
 )
