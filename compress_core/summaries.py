@@ -182,14 +182,17 @@ def _sharing(weight: Tensor, step: Quantize, channel: int) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class InputView:
-    """What a layer takes in on calibration images: counts (bins,) between edges (bins + 1,), how
-    many of the values are zero, the range low … high that is coded with its levels (levels,), the
-    fraction of values beyond it, and the SQNR of what it leaves in dB (None: exact)."""
+    """What a layer takes in: counts (bins,) between edges (bins + 1,) of the values that are not
+    zero, and the fraction that is; the levels (levels,), the range low … high of values that go to
+    the nearest one, the fraction beyond it, and the SQNR of the rounded values in dB (None: exact).
+    """
 
     counts: NDArray[np.int64]
     edges: NDArray[np.float64]
     zeros: float
     levels: NDArray[np.float32]
+    low: float
+    high: float
     clipped: float
     sqnr_db: float | None
 
@@ -201,15 +204,16 @@ def input_view(values: Tensor, quantizer: InputQuantizer, bins: int = 121) -> In
     if scale is None or zero_point is None:
         scale, zero_point = dynamic_qparams(values, quantizer.bits)
     levels = (torch.arange(2**quantizer.bits) - zero_point.int()) * scale
-    half = scale / 2
-    beyond = (values < levels[0] - half) | (values > levels[-1] + half)
-    counts, edges = np.histogram(values.numpy(), bins=bins)
+    low, high = float(levels[0] - scale / 2), float(levels[-1] + scale / 2)
+    counts, edges = np.histogram(values[values != 0].numpy(), bins=bins)
     return InputView(
         counts,
         edges,
         float(values.eq(0).float().mean()),
         levels.numpy(),
-        float(beyond.float().mean()),
+        low,
+        high,
+        float(((values < low) | (values > high)).float().mean()),
         sqnr_db(values, round_input(values, scale, zero_point, quantizer.bits)),
     )
 

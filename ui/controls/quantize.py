@@ -21,7 +21,8 @@ from ui import state
 from ui.controls.common import NUMBER_WIDTH, choose, choose_layer, own_step, put
 from ui.state import Current
 
-STEPS: dict[str, type[AnyStep]] = {
+WeightStep = Quantize | QuantizeGPTQ | QuantizeFloat | Ternarize | Binarize
+STEPS: dict[str, type[WeightStep]] = {
     "affine": Quantize,
     "GPTQ": QuantizeGPTQ,
     "float": QuantizeFloat,
@@ -87,15 +88,21 @@ class Choice:
     @property
     def settings(self) -> Quantize:
         """What shares a scale, and the range: of the step, or what it would have."""
-        step = self.step or _step(self.method, _shown(), None)
-        match step:
-            case QuantizeGPTQ():
-                step = step.affine
-            case QuantizeFloat() if FORMAT_BITS[step.format] == 16:
-                step = Quantize(16, granularity="tensor")
-            case QuantizeFloat():
-                step = Quantize(8, granularity=step.granularity, group_size=step.group_size)
-        return step if isinstance(step, Quantize) else Quantize()
+        return sharing_of(self.step or _step(self.method, _shown(), None))
+
+
+def sharing_of(step: AnyStep) -> Quantize:
+    """The affine step with the same levels, or else with the weights that share a scale."""
+    match step:
+        case Quantize():
+            return step
+        case QuantizeGPTQ():
+            return step.affine
+        case QuantizeFloat() if FORMAT_BITS[step.format] == 16:
+            return Quantize(granularity="tensor")
+        case QuantizeFloat():
+            return Quantize(granularity=step.granularity, group_size=step.group_size)
+    return Quantize()
 
 
 def bits_of(step: AnyStep | None) -> int:

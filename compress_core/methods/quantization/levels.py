@@ -51,7 +51,8 @@ def format_values(float_format: FloatFormat) -> Tensor:
     bits = FORMAT_BITS[float_format]
     codes = torch.arange(2**bits, dtype=torch.int32).to(torch.uint16 if bits == 16 else torch.uint8)
     values = decode_float(codes, float_format)
-    return values[values.isfinite()].unique()
+    finite: Tensor = values[values.isfinite()].unique()
+    return finite
 
 
 def _of_channel(parameter: Tensor, channel: int) -> Tensor:
