@@ -23,14 +23,28 @@ from compress_core.weights import Layer, Profile, as_matrix
 
 Floats = NDArray[np.float32]
 
-# Denser from 90 % on: there a percent decides. Every fifth one has a byte count.
-SPARSITY_KNOTS = np.concatenate([np.linspace(0, 0.9, 181), np.linspace(0.9, 1, 81)[1:]])
+
+def _knots(*pieces: tuple[float, int]) -> NDArray[np.float64]:
+    """From 0 up to each piece's end in so many equal steps."""
+    ends = [0.0, *(end for end, _ in pieces)]
+    runs = [
+        np.linspace(a, b, n + 1)[1:] for a, b, (_, n) in zip(ends, ends[1:], pieces, strict=False)
+    ]
+    return np.concatenate([[0.0], *runs])
+
+
+# Denser towards 1: there a tenth of a percent decides. Every fifth knot has a byte count.
+SPARSITY_KNOTS = _knots((0.9, 130), (0.99, 70), (0.999, 40), (1.0, 20))
 BYTES_EVERY = 5
-# Where codes are counted anew, because the scales follow what is left of the weights.
-COARSE_KNOTS = np.array([0, 0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 1])
+FEW = 218  # weights, up to which a layer has a knot for each
+# Where codes are counted anew, because the scales follow what is left of the weights; of a layer
+# with more than MANY weights that would take seconds: its scales are those of all weights.
+COARSE_KNOTS = _knots((0.6, 3), (0.9, 6), (0.99, 9), (0.999, 7), (1.0, 2))
+MANY = 2_000_000
 HISTOGRAM_BINS = 121
 SAMPLE = 320  # weights of a layer whose rounding error stands for that of all
-POINTS = 800  # of the weights that share one scale, and of a spectrum
+POINTS = 800  # of the weights that share one scale
+RANKS = 333  # of a spectrum
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +74,7 @@ def pruning_profile(stored: StoredLayer, step: Quantize | None = None) -> Prunin
     parts = unpruned(stored)
     flat = Profile(torch.cat([part.ravel() for part in parts]))
     n = flat.weight.numel()
-    few = n < len(SPARSITY_KNOTS)
+    few = n <= FEW
     pruned = np.arange(n + 1) if few else np.round(SPARSITY_KNOTS * n).astype(np.int64)
     counts, edges = flat.histogram(HISTOGRAM_BINS)
     byte_knots = pruned if few else pruned[::BYTES_EVERY]
@@ -90,7 +104,8 @@ def _code_bytes(parts: Sequence[Tensor], pruned: NDArray[np.int64], step: Quanti
     """Bytes of the codes after the `pruned` smallest weights became zero, packed or coded."""
     magnitudes = np.sort(np.abs(np.concatenate([part.numpy().ravel() for part in parts])))
     limits = np.concatenate([[-1.0], magnitudes]).astype(np.float32)
-    if step.scheme == "symmetric":
+    fixed = step.scheme == "symmetric" and step.clipping == "min_max"
+    if fixed or magnitudes.size > MANY:
         sizes: Floats = np.sum([_part_bytes(part, limits[pruned], step) for part in parts], axis=0)
         return sizes
     coarse = np.unique(np.round(COARSE_KNOTS * magnitudes.size).astype(np.int64))
@@ -108,7 +123,7 @@ def _bytes_above(parts: Sequence[Tensor], limit: float, step: Quantize) -> float
 def _part_bytes(part: Tensor, limits: Floats, step: Quantize) -> Floats:
     """Of one tensor, at each of the magnitudes `limits` up to which weights are zero.
 
-    The scales are taken as they are without pruning: of symmetric ranges they hardly depend on it.
+    The scales are taken as they are without pruning.
     """
     coded = quantize(part, step)
     parameters = coded.scale.nbytes + 2 * coded.zero_point.numel() * (step.scheme == "asymmetric")
@@ -179,9 +194,10 @@ def range_sample(stored: StoredLayer, step: Quantize) -> RangeSample:
         columns.append((matrix.ravel(), low, high))
         scales += coded.scale.numel()
     values, lows, highs = (torch.cat(column) for column in zip(*columns, strict=True))
-    picked = torch.linspace(0, values.numel() - 1, min(SAMPLE, values.numel())).long()
+    n = values.numel()
+    picked = np.linspace(0, n - 1, min(SAMPLE, n)).astype(np.int64)
     picks = (column[picked].numpy() for column in (values, lows, highs))
-    return RangeSample(stored.layer.name, values.numel(), scales, *picks)
+    return RangeSample(stored.layer.name, n, scales, *picks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,9 +235,7 @@ class SpectrumProfile:
 
 def spectrum_profile(layer: Layer) -> SpectrumProfile:
     spectrum = layer.profile.spectrum
-    shown = np.unique(
-        np.linspace(0, len(spectrum) - 1, min(POINTS // 2, len(spectrum))).astype(int)
-    )
+    shown = np.unique(np.linspace(0, len(spectrum) - 1, min(RANKS, len(spectrum))).astype(int))
     rows, columns = matrix_shape(layer.shape)
     return SpectrumProfile(
         name=layer.name,

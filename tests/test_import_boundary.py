@@ -30,6 +30,7 @@ FLOORS = {
     "compressed": 5,
     "summaries": 6,
     "measurement": 6,
+    "live_profiles": 7,
     "alarms": 7,
     "graph": 7,
     "search": 7,

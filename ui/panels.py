@@ -184,14 +184,14 @@ def accuracy() -> None:
         st.metric("Accuracy", "—", delta_description="no test images")
         return
     with st.container(gap=None):
-        _accuracy_metric(current)
-        waiting = state.wait_for_exact(current)
+        n = state.measured_size(current.model, current.recipe)
+        _accuracy_metric(current, n)
+        waiting = state.wait_for_exact(current, shown=n)
         if waiting is not None:
             wake_up.show("accuracy_wake_up", waiting)
 
 
-def _accuracy_metric(current: Current) -> None:
-    n = state.measured_size(current.model, current.recipe)
+def _accuracy_metric(current: Current, n: int) -> None:
     found, change = state.accuracy(current.model, current.recipe, n)
     half = (found.accuracy_high - found.accuracy_low) / 2
     exact = "exact, " if n == state.test_size(current.model) else ""

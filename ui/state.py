@@ -309,19 +309,21 @@ def current_alarms(current: Current) -> tuple[Alarm, ...]:
     )
 
 
-def wait_for_exact(current: Current) -> int | None:
-    """Ask for the whole test set; how often this state was asked for already, None once known."""
+def wait_for_exact(current: Current, *, shown: int) -> int | None:
+    """How often the whole test set was waited for, `shown` images being on the screen; None where
+    there is nothing to wait for. The first time it is asked for."""
     session = st.session_state.setdefault("exact_session", secrets.token_hex(8))
-    wanted = (current.model, current.recipe)
-    if measured_size(*wanted) == test_size(current.model):
+    if shown == test_size(current.model):
         exact_answers().drop(session)
         return None
+    wanted = (current.model, current.recipe)
     before, turn = st.session_state.get("exact_waiting", (None, 0))
     turn = turn + 1 if before == wanted else 0
-    if turn and not exact_answers().waiting(session):
-        return None  # it failed, and the server's log says why
-    ask_exactly(session, *wanted)
     st.session_state.exact_waiting = (wanted, turn)
+    if turn == 0 or measured_size(*wanted) > shown:
+        ask_exactly(session, *wanted)
+    elif not exact_answers().waiting(session):
+        return None  # it failed, and the server's log says why
     return turn
 
 

@@ -31,7 +31,8 @@ export class Factorize {
       this.wish = Math.max(1, Math.min(this.full, Math.round(rank)));
       this.draw();
     };
-    draggable(this.stage, { move: event => set(this.plot.toValue(event.clientX)), release });
+    const move = event => set(this.plot.toValue(event.clientX));
+    draggable(this.stage, { move, release, focus: this.grip });
     this.describe = slider(this.grip, "Rank", {
       range: () => ({
         min: 1, max: this.full, value: this.rank, step: 1, big: Math.max(2, Math.round(this.full / 20)),

@@ -236,7 +236,7 @@ function short(count) {
 /** The y at x of a curve given by ascending xs, straight lines between them. */
 export function interpolate(xs, ys, x) {
   const last = xs.length - 1;
-  if (x <= xs[0]) return ys[0];
+  if (x < xs[0]) return ys[0]; // of equal xs the last counts
   if (x >= xs[last]) return ys[last];
   let low = 0;
   let high = last;

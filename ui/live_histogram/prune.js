@@ -86,7 +86,7 @@ export class Prune {
   bind() {
     const release = () => this.release();
     const drag = event => this.setThreshold(Math.abs(this.plot.toValue(event.clientX)));
-    draggable(this.stage, { move: drag, release });
+    draggable(this.stage, { move: drag, release, focus: this.plus });
     const keys = {
       range: () => this.sparsityRange(),
       set: value => this.setSparsity(value / 100),

@@ -94,6 +94,7 @@ export class Quantize {
     draggable(this.stage, {
       move: event => this.setLimit(Math.abs(this.plot.toValue(event.clientX))),
       release,
+      focus: this.ends[1],
     });
     this.describeEnds = this.ends.map((end, i) =>
       slider(end, i ? "Upper end of the range" : "Lower end of the range", {
