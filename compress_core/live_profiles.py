@@ -203,21 +203,20 @@ def range_sample(stored: StoredLayer, step: Quantize) -> RangeSample:
 @dataclass(frozen=True, eq=False)
 class WeightPoints:
     """Weights (n,), ascending, thinned to quantiles where there are more than POINTS, and the
-    counts (bins,) of them all over ±1.05 times the largest magnitude; the levels (k,) they take."""
+    counts (bins,) of them all over ±1.05 times the largest magnitude."""
 
     points: Floats
     counts: Floats
-    levels: Floats
 
 
-def weight_points(weights: NDArray[np.float32], levels: NDArray[np.float32]) -> WeightPoints:
+def weight_points(weights: NDArray[np.float32]) -> WeightPoints:
     ordered = np.sort(weights.ravel())
     limit = 1.05 * float(np.abs(ordered).max()) or 1.0
     counts = np.histogram(ordered, bins=HISTOGRAM_BINS, range=(-limit, limit))[0]
     if ordered.size > POINTS:
         middle = (np.arange(POINTS) + 0.5) / POINTS * ordered.size
         ordered = ordered[middle.astype(np.int64)]
-    return WeightPoints(ordered, counts.astype(np.float32), levels)
+    return WeightPoints(ordered, counts.astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,6 +45,8 @@ def quantize() -> None:
     top = st.container()  # its formula is that of the method chosen below
     choice = show_quantization(current)
     formula, caption = METHODS[choice.method]
+    if choice.stands_aside(current.recipe):
+        caption = f"{choice.layer} has a step of its own: choose scope one to change it."
     with top:
         panels.heading(
             "Quantize",

@@ -15,7 +15,7 @@ from compress_core.methods.low_rank import break_even_rank
 from compress_core.methods.quantization import QuantizeFloat, Ternarize
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import AnyStep, winning_steps
-from compress_core.summaries import Cut
+from compress_core.summaries import Cut, ScaleView
 from ui import live_histogram, state
 from ui.controls.factorize import release_rank
 from ui.controls.prune import prunes_by_threshold, release_pruning
@@ -97,7 +97,7 @@ def quantize(current: Current, choice: Choice) -> None:
     view = summaries.scale_view(before, current.compressed.layers[layer], settings, choice.channel)
     winners = winning_steps(current.recipe, "quantize", current.original.layers)
     moves = _moved_by_quantize(current, choice)
-    drawn = winners.get(layer)
+    drawn, draws = winners.get(layer), _drawing(current, choice, view)
     scales = Quantize(
         scheme=settings.scheme, granularity=settings.granularity, group_size=settings.group_size
     )
@@ -105,11 +105,11 @@ def quantize(current: Current, choice: Choice) -> None:
         "quantize",
         {
             "profiles": publish(range_blob(current.model, others, scales)),
-            "view": publish(pack([weight_points(view.weights, view.levels)])),
+            "view": publish(pack([weight_points(view.weights)])),
             "title": _title(current, choice, drawn),
             "choices": _choices(choice),
             "foresees": choice.method in {"affine", "GPTQ"},
-            "draws": _drawing(choice, drawn, layer in moves),
+            "draws": draws,
             "step": {
                 "bits": bits_of(choice.step),
                 "scheme": settings.scheme,
@@ -119,6 +119,7 @@ def quantize(current: Current, choice: Choice) -> None:
             "clips": is_affine(drawn),
             "clipped": view.clipped,
             "zeroed": view.zeroed if isinstance(drawn, Ternarize) else 0,
+            "levels": view.levels.tolist() if draws == "levels" else [],
             "level_count": view.level_count,
             "scale": view.scale,
             "group_sqnr_db": view.sqnr_db,
@@ -140,11 +141,11 @@ def _moved_by_quantize(current: Current, choice: Choice) -> set[str]:
     return {n for n in layers if n not in winners or winners[n].layers == ALL_LAYERS}
 
 
-def _drawing(choice: Choice, drawn: AnyStep | None, moves: bool) -> str:
+def _drawing(current: Current, choice: Choice, view: ScaleView) -> str:
     """How the component comes to the levels: by the affine formula, or the core names them."""
-    if moves and choice.method in {"affine", "GPTQ"}:
+    if choice.method in {"affine", "GPTQ"} and not choice.stands_aside(current.recipe):
         return "affine"
-    return "levels" if drawn else "nothing"
+    return "levels" if view.level_count else "nothing"
 
 
 def _choices(choice: Choice) -> dict[str, Any]:
@@ -170,11 +171,11 @@ def _choices(choice: Choice) -> dict[str, Any]:
 
 
 def _title(current: Current, choice: Choice, drawn: AnyStep | None) -> str:
-    factor = "" if current.compressed.layers[choice.layer].rank is None else "second factor of "
+    factor = "" if current.compressed.layers[choice.layer].rank is None else "the last factor of "
     sharing = (sharing_of(drawn) if drawn else choice.settings).granularity
     part = "" if sharing == "tensor" else f", output channel {choice.channel}"
     group = ", first group" if sharing == "group" else ""
-    own = "" if choice.alone or not drawn or drawn.layers == ALL_LAYERS else " (a step of its own)"
+    own = " (a step of its own)" if choice.stands_aside(current.recipe) else ""
     return f"Weights of {factor}{choice.layer}{part}{group}{own}"
 
 

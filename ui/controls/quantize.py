@@ -90,6 +90,11 @@ class Choice:
         """What shares a scale, and the range: of the step, or what it would have."""
         return sharing_of(self.step or _step(self.method, _shown(), None))
 
+    def stands_aside(self, recipe: Recipe) -> bool:
+        """Whether the drawn layer has a step of its own that the controls do not edit."""
+        drawn = step_for(recipe, "quantize", self.layer)
+        return not self.alone and drawn is not None and drawn.layers != ALL_LAYERS
+
 
 def sharing_of(step: AnyStep) -> Quantize:
     """The affine step with the same levels, or else with the weights that share a scale."""
@@ -310,7 +315,7 @@ def format_words(name: str) -> str:
 
 
 def _choose_channel(current: Current, choice: Choice) -> int:
-    channels = current.original.layers[choice.layer].shape[0]
+    channels = current.compressed.layers[choice.layer].layer.shape[0]
     if st.session_state.get("quantize_channel", 0) >= channels:
         put("quantize_channel", 0)
     return st.number_input(

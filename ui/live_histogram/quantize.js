@@ -231,11 +231,10 @@ export class Quantize {
 
   /** The levels of the core as they are, however they are spaced. */
   drawCoded(colours) {
-    const { plot, view } = this;
-    const { level_count: count, scale, zeroed, group_sqnr_db: sqnr } = this.data;
-    const ends = [view.levels[0], view.levels[view.levels.length - 1]];
-    if (count > view.levels.length) plot.shade(...ends, colours.quantized);
-    else plot.ticks(view.levels.filter(v => v >= plot.low && v <= plot.high), colours.quantized);
+    const { plot } = this;
+    const { levels, level_count: count, scale, zeroed, group_sqnr_db: sqnr } = this.data;
+    if (count > levels.length) plot.shade(levels[0], levels.at(-1), colours.quantized);
+    else plot.ticks(levels.filter(v => v >= plot.low && v <= plot.high), colours.quantized);
     if (zeroed) plot.shade(-zeroed, zeroed, colours.pruned);
     this.fill(this.open ? [OPEN, OPEN, "–", OPEN] : [
       whole(count), scale.toPrecision(3), this.data.clips ? percent(this.data.clipped, 2) : "–",
