@@ -1,5 +1,6 @@
 """The page of quantization: each method as the core has it, for all layers or one; refusals."""
 
+import numpy as np
 import pytest
 
 from compress_core import Quantize, Recipe, compress, load_dataset, load_model
@@ -15,7 +16,9 @@ from compress_core.methods.quantization import (
 )
 from compress_core.recipe import format_step
 from tests.whole_app import WholeApp, open_app
-from ui import words
+from ui import state, words
+from ui.figures import input_histogram
+from ui.palette import LIGHT
 
 MODELS = ("digits-cnn", "digits-mlp", "digits-transformer")
 
@@ -167,7 +170,11 @@ def test_without_a_step_that_looks_at_images_the_slider_sleeps() -> None:
     assert dynamic.select_slider(key="quantize_samples").disabled
 
 
-def test_a_toggle_folds_batch_norms_where_the_model_has_some() -> None:
+def test_a_toggle_folds_batch_norms_where_the_model_has_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # 10,000 images in the background would outlive the test
+    monkeypatch.setattr(state, "ask_exactly", lambda *_: None)
     assert not any(t.key == "quantize_fold" for t in open_app("quantize").toggle)
     app = open_app("quantize", model="fashion-cnn")
     app.toggle(key="quantize_fold").set_value(True).run()
@@ -215,3 +222,17 @@ def test_the_formulas_of_tutorials_belong_to_affine_levels() -> None:
 )
 def test_the_address_may_name_method_and_scope(query: dict[str, str], recipe: str) -> None:
     assert open_app("quantize", quantize_bits="4", **query).session_state["recipe"] == recipe
+
+
+def test_the_inputs_are_drawn_with_their_levels_and_what_is_clipped() -> None:
+    counts, edges, levels = np.array([3, 1]), np.array([1.0, 5.0, 9.0]), np.arange(4.0)
+    figure = input_histogram(counts, edges, levels, -0.5, 3.5, LIGHT)
+    bars, ticks = figure.data
+    assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == (
+        "input x",
+        "inputs per bin",
+    )
+    assert (list(bars.y), bars.marker.color) == ([3, 1], LIGHT.original)
+    assert (list(ticks.x), ticks.marker.color) == ([0, 1, 2, 3], LIGHT.quantized)
+    band, end = figure.layout.shapes
+    assert (band.x0, band.x1, band.fillcolor, end.x0) == (3.5, 9, LIGHT.pruned, 3.5)
