@@ -1,5 +1,7 @@
 """What the live component draws: the profiles of the layers, and the numbers it starts from."""
 
+from typing import Any
+
 import streamlit as st
 
 from compress_core import Quantize, Recipe, summaries
@@ -11,16 +13,28 @@ from compress_core.live_profiles import (
     weight_points,
 )
 from compress_core.methods.low_rank import break_even_rank
-from compress_core.methods.quantization import BITS
+from compress_core.methods.quantization import QuantizeFloat, Ternarize
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe import NETWORK_KINDS, winning_steps
-from compress_core.summaries import Cut
+from compress_core.recipe import NETWORK_KINDS, AnyStep, winning_steps
+from compress_core.summaries import Cut, ScaleView
 from ui import live_histogram, state
 from ui.controls.factorize import release_rank
 from ui.controls.prune import prunes_by_threshold, release_pruning
-from ui.controls.quantize import FLOAT, quantization_settings, release_quantization
+from ui.controls.quantize import (
+    FORMATS,
+    FP32,
+    Choice,
+    bit_choices,
+    bits_of,
+    format_words,
+    is_affine,
+    release_quantization,
+    sharing_of,
+)
 from ui.live_histogram.routes import pack, publish
 from ui.state import Current
+
+AFTER_CODES = ("correct", "activations")  # kinds that leave the weights as they are
 
 
 def prune(current: Current, layer: str, cuts: dict[str, Cut]) -> None:
@@ -80,35 +94,42 @@ def pruning_blob(model: str, others: Recipe) -> bytes:
     )
 
 
-def quantize(current: Current, layer: str, channel: int) -> None:
-    """The weights of `layer` that share a scale, their levels, and the noise of every layer."""
-    step = quantization_settings(current)
-    others = tuple(s for s in current.recipe if s.kind != "quantize")
+def quantize(current: Current, choice: Choice) -> None:
+    """The weights of a layer that share a scale, their levels, and the noise of every layer."""
+    settings, layer = choice.settings, choice.layer
+    others = tuple(s for s in current.recipe if s.kind not in {"quantize", *AFTER_CODES})
     before = state.compressed(current.model, others).layers[layer]
-    view = summaries.scale_view(before, current.compressed.layers[layer], step, channel)
+    view = summaries.scale_view(before, current.compressed.layers[layer], settings, choice.channel)
     winners = winning_steps(current.recipe, "quantize", current.original.layers)
-    scales = Quantize(scheme=step.scheme, granularity=step.granularity, group_size=step.group_size)
+    moves = _moved_by_quantize(current, choice)
+    drawn, draws = winners.get(layer), _drawing(current, choice, view)
+    scales = Quantize(
+        scheme=settings.scheme, granularity=settings.granularity, group_size=settings.group_size
+    )
     live_histogram.show(
         "quantize",
         {
             "profiles": publish(range_blob(current.model, others, scales)),
             "view": publish(pack([weight_points(view.weights)])),
-            "title": _title(current, layer, channel, step),
-            "choices": [*BITS, FLOAT],
+            "title": _title(current, choice, drawn),
+            "choices": _choices(choice),
+            "foresees": choice.method in {"affine", "GPTQ"},
+            "draws": draws,
             "step": {
-                "bits": st.session_state.quantize_bits,
-                "scheme": step.scheme,
-                "clipping": step.clipping,
-                "percentile": step.percentile,
+                "bits": bits_of(choice.step),
+                "scheme": settings.scheme,
+                "clipping": settings.clipping,
+                "percentile": settings.percentile,
             },
+            "clips": is_affine(drawn),
             "clipped": view.clipped,
+            "zeroed": view.zeroed if isinstance(drawn, Ternarize) else 0,
+            "levels": view.levels.tolist() if draws == "levels" else [],
+            "level_count": view.level_count,
+            "scale": view.scale,
             "group_sqnr_db": view.sqnr_db,
             "layers": [
-                {
-                    "moves": row.name not in winners or winners[row.name].layers == ALL_LAYERS,
-                    "bits": row.bits,
-                    "sqnr_db": row.sqnr_db,
-                }
+                {"moves": row.name in moves, "bits": row.bits, "sqnr_db": row.sqnr_db}
                 for row in current.size.layers
             ],
         },
@@ -116,11 +137,51 @@ def quantize(current: Current, layer: str, channel: int) -> None:
     )
 
 
-def _title(current: Current, layer: str, channel: int, step: Quantize) -> str:
-    factor = "" if current.compressed.layers[layer].rank is None else "second factor of "
-    part = "" if step.granularity == "tensor" else f", output channel {channel}"
-    group = ", first group" if step.granularity == "group" else ""
-    return f"Weights of {factor}{layer}{part}{group}"
+def _moved_by_quantize(current: Current, choice: Choice) -> set[str]:
+    """The layers whose step the page's controls edit."""
+    if choice.alone:
+        return {choice.layer}
+    layers = current.original.layers
+    winners = winning_steps(current.recipe, "quantize", layers)
+    return {n for n in layers if n not in winners or winners[n].layers == ALL_LAYERS}
+
+
+def _drawing(current: Current, choice: Choice, view: ScaleView) -> str:
+    """How the component comes to the levels: by the affine formula, or the core names them."""
+    if choice.method in {"affine", "GPTQ"} and not choice.stands_aside(current.recipe):
+        return "affine"
+    return "levels" if view.level_count else "nothing"
+
+
+def _choices(choice: Choice) -> dict[str, Any]:
+    """What one steps through under the picture, the last of it for: not quantized."""
+    if choice.method == "float":
+        chosen = choice.step.format if isinstance(choice.step, QuantizeFloat) else FP32
+        texts = [format_words(name) for name in FORMATS]
+        return {
+            "setting": "Format",
+            "field": "format",
+            "values": FORMATS,
+            "texts": texts,
+            "chosen": chosen,
+        }
+    values = bit_choices(choice.method)
+    return {
+        "setting": "Bits",
+        "field": "bits",
+        "values": values,
+        "texts": [str(bits) for bits in values],
+        "chosen": bits_of(choice.step),
+    }
+
+
+def _title(current: Current, choice: Choice, drawn: AnyStep | None) -> str:
+    factor = "" if current.compressed.layers[choice.layer].rank is None else "the last factor of "
+    sharing = (sharing_of(drawn) if drawn else choice.settings).granularity
+    part = "" if sharing == "tensor" else f", output channel {choice.channel}"
+    group = ", first group" if sharing == "group" else ""
+    own = " (a step of its own)" if choice.stands_aside(current.recipe) else ""
+    return f"Weights of {factor}{choice.layer}{part}{group}{own}"
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -194,7 +194,7 @@ def test_images(model: str, n: int) -> Dataset:
     return load_dataset(dataset_name(model)).subset(n)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Compressing…")  # shown from half a second on
 def compressed(model: str, recipe: Recipe) -> Compressed:
     """Shared by all sessions: never written to."""
     return compress(original(model), recipe)

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import streamlit as st
 
@@ -48,7 +49,12 @@ def own_step(recipe: Recipe, kind: str, layers: tuple[str, ...]) -> AnyStep | No
 
 
 def choose(
-    label: str, options: tuple[str, ...], key: str, text: str, *, on_change: Callable[[], None]
+    label: str,
+    options: tuple[str, ...],
+    key: str,
+    text: str,
+    *,
+    on_change: Callable[[], None] | Literal["rerun"] = "rerun",
 ) -> None:
     """A row of choices that always has one chosen, the first to begin with."""
     if st.session_state.get(key) not in options:  # the first visit, or the browser's back button

@@ -15,7 +15,7 @@ from ui.figures.results import (
 from ui.figures.weights import (
     energy_curve,
     error_histogram,
-    levels_histogram,
+    input_histogram,
     mask_picture,
     pruning_histogram,
     spectrum,
@@ -29,8 +29,8 @@ __all__ = [
     "energy_curve",
     "error_histogram",
     "heatmap",
+    "input_histogram",
     "layer_bars",
-    "levels_histogram",
     "mask_picture",
     "pruning_histogram",
     "shares",

@@ -206,7 +206,8 @@ export class Plot {
 export function countScale(counts, logarithmic) {
   const top = Math.max(1, ...counts);
   if (!logarithmic) {
-    const ticks = niceTicks(0, top).map(value => ({ at: value / top, text: short(value) }));
+    const whole = niceTicks(0, top).filter(Number.isInteger);
+    const ticks = whole.map(value => ({ at: value / top, text: short(value) }));
     return { heights: Array.from(counts, count => count / top), ticks };
   }
   const height = count => Math.log10(1 + count) / Math.log10(1 + top);
