@@ -4,6 +4,14 @@ Every figure has a fixed height and its `uirevision`, so that zoom survives a ne
 """
 
 from ui.figures.base import heatmap, layer_bars
+from ui.figures.codes import (
+    codebook_histogram,
+    codebook_usage,
+    coder_bars,
+    gap_strip,
+    huffman_tree,
+    symbol_histogram,
+)
 from ui.figures.results import (
     bytes_before_after,
     change_by_class,
@@ -25,16 +33,22 @@ from ui.figures.weights import (
 __all__ = [
     "bytes_before_after",
     "change_by_class",
+    "codebook_histogram",
+    "codebook_usage",
+    "coder_bars",
     "confusion",
     "energy_curve",
     "error_histogram",
+    "gap_strip",
     "heatmap",
+    "huffman_tree",
     "layer_bars",
     "levels_histogram",
     "mask_picture",
     "pruning_histogram",
     "shares",
     "spectrum",
+    "symbol_histogram",
     "trade_off_plane",
     "waterfall",
     "weight_histogram",

@@ -1,0 +1,98 @@
+"""What the page of shared weights shows, cached by model and recipe, and its sentences."""
+
+import math
+
+import streamlit as st
+
+from compress_core import Recipe, codebook_view
+from compress_core.codebook_view import CodebookView, SharedRow, Sharing
+from compress_core.methods.weight_sharing import ShareWeights
+from ui import state, words
+
+LATER = (
+    "quantize",
+    "share",
+    "correct",
+    "activations",
+)  # kinds that act on what is shared, or after
+OWNERS = {
+    "layer": "a codebook for each layer",
+    "model": "one for each model",
+    "both": "one for both models",
+}
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def view(model: str, recipe: Recipe, layer: str) -> CodebookView:
+    before = state.compressed(model, codebook_view.before_sharing(recipe)).layers[layer]
+    return codebook_view.codebook_view(before, state.compressed(model, recipe).layers[layer])
+
+
+@st.cache_data(max_entries=500, show_spinner="Searching for the optimum…")
+def rows(model: str, recipe: Recipe) -> tuple[SharedRow, ...]:
+    """Each shared layer against the best codebook of its own."""
+    before, after, best = (
+        state.compressed(model, steps).layers
+        for steps in (
+            codebook_view.before_sharing(recipe),
+            recipe,
+            codebook_view.best_sharing(recipe),
+        )
+    )
+    return codebook_view.shared_rows(before, after, best)
+
+
+@st.cache_data(max_entries=100, show_spinner="Clustering the weights of both models…")
+def owners(first: str, second: str, recipe: Recipe, step: ShareWeights) -> tuple[Sharing, ...]:
+    """Codebooks for layers, for models, for both; each model as far as `recipe` fits it."""
+    models = {
+        name: state.compressed(name, state.split_fitting(name, recipe)[0]).layers
+        for name in (first, second)
+    }
+    return codebook_view.compare_owners(models, step)
+
+
+def unshared(recipe: Recipe) -> Recipe:
+    """The steps that act before weights are shared."""
+    return tuple(step for step in recipe if step.kind not in LATER)
+
+
+def storage_sentence(row: SharedRow, shared_by: int) -> str:
+    """ "400,000 weights, 16 values: 4 bits each plus a codebook of 64 bytes"."""
+    bits = f"{row.bits} bit{'s' * (row.bits != 1)}"
+    common = f", which {shared_by} layers have in common" if shared_by > 1 else ""
+    return (
+        f"{row.name}: {row.weights:,} weights, {row.entries:,} values: {bits} each plus a codebook "
+        f"of {row.codebook_bytes:,} bytes{common}."
+    )
+
+
+def error_sentence(row: SharedRow) -> str:
+    """The squared error, and how far it lies above the optimum."""
+    return f"Squared error {row.sse:.4g}, {above_optimum(row)}."
+
+
+def above_optimum(row: SharedRow) -> str:
+    """ "5 % above the optimum of 16 clusters", or that it is the optimum."""
+    optimum, found = f"the optimum of {row.entries:,} clusters", row.above_optimum
+    if found is None:
+        return "without a comparison: the optimum is searched for at most 256 clusters"
+    if found < 0.0005:
+        return optimum
+    if math.isinf(found):
+        return f"where {optimum} has none"
+    return f"{words.percent(found, 1 if found < 0.1 else 0)} above {optimum}"
+
+
+def verdict(found: tuple[Sharing, ...]) -> str:
+    """What one codebook for both models saves against one for each, and what it costs."""
+    own, both = (next(way for way in found if way.owner == owner) for owner in ("model", "both"))
+    less = own.total_bytes - both.total_bytes
+    saved = f"saves {less:,} bytes" if less >= 0 else f"takes {-less:,} bytes more"
+    if not sum(own.sse):
+        return (
+            f"One codebook for both {saved}; its error is {sum(both.sse):.4g}, where own have none."
+        )
+    more = sum(both.sse) / sum(own.sse) - 1
+    change = f"{words.percent(abs(more))} {'more' if more > 0 else 'less'}"
+    return f"One codebook for both models {saved}, and makes {change} squared error than two."
