@@ -28,12 +28,14 @@ def before_sharing(recipe: Recipe) -> Recipe:
     return tuple(step for step in recipe if step.kind != "share")
 
 
-def best_sharing(recipe: Recipe) -> Recipe:
-    """The same recipe with the best codebook of as many clusters for each layer alone."""
-    return tuple(
-        replace(step, init="optimal", scope="layer") if isinstance(step, ShareWeights) else step
-        for step in recipe
-    )
+def best_sharing(recipe: Recipe, *, common: bool = False) -> Recipe:
+    """The same recipe with the best codebooks of as many clusters: each for a layer alone, or, if
+    `common`, for as many layers as they have now."""
+
+    def best(step: ShareWeights) -> ShareWeights:
+        return replace(step, init="optimal", scope=step.scope if common else "layer")
+
+    return tuple(best(step) if isinstance(step, ShareWeights) else step for step in recipe)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,19 @@ def _shared_row(before: StoredLayer, after: StoredLayer, best: StoredLayer) -> S
         sse=found,
         above_optimum=above(found, least) if entries <= SURE_CLUSTERS else None,
     )
+
+
+def above_together(before: StoredLayers, after: StoredLayers, best: StoredLayers) -> float | None:
+    """The fraction by which the error of all shared layers lies above that of `best`; None where a
+    codebook has more than SURE_CLUSTERS entries."""
+    names = [name for name, stored in after.items() if shared_codes(stored)]
+    entries = (s.codebook.numel() for name in names for s in shared_codes(after[name]))
+    if max(entries, default=0) > SURE_CLUSTERS:
+        return None
+    found, least = (
+        sum(layer_sse(before[name], layers[name]) for name in names) for layers in (after, best)
+    )
+    return above(found, least)
 
 
 def shared_codes(stored: StoredLayer) -> list[Shared]:

@@ -7,6 +7,7 @@ from compress_core.coding_view import Coding
 from ui import coding_tabs, codings, figures, fragments, panels, state
 from ui.codings import Place
 from ui.controls.encode import FIRST_BITS, quantize_first, show_choice
+from ui.state import Current
 
 
 @fragments.body
@@ -25,7 +26,7 @@ def encode() -> None:
         floats(found, layer)
     if found.taken is not None:
         st.markdown(codings.layer_sentence(layer, found, codings.row(place)))
-        symbols_and_coders(place, found)
+        symbols_and_coders(current, place, found)
         coding_tabs.show(place, found)
 
 
@@ -49,7 +50,7 @@ def floats(found: Coding, layer: str) -> None:
     )
 
 
-def symbols_and_coders(place: Place, found: Coding) -> None:
+def symbols_and_coders(current: Current, place: Place, found: Coding) -> None:
     """How often each symbol occurs; what every coder makes of them, here or in total."""
     total = st.session_state.encode_extent == "total"
     rows = codings.rows(place.model, place.recipe) if total else (codings.row(place),)
@@ -80,7 +81,8 @@ def symbols_and_coders(place: Place, found: Coding) -> None:
             f"Every coder on {'all layers' if total else place.layer}",
             table,
         )
-        st.caption(codings.coders_caption(rows, total=total))
+        floats = {*current.compressed.layers} - {row.layer for row in rows} if total else {}
+        st.caption(codings.coders_caption(rows, sorted(floats)))
 
 
 encode()

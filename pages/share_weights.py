@@ -23,19 +23,21 @@ def share_weights() -> None:
     )
     layer = show_sharing(current)
     panels.exceptions(current, "share")
-    refusal(current)
+    both = quantized_too(current)
+    if both:
+        refusal(both)
     codebook(current, layer)
     layers(current)
     two_models.show(current)
 
 
-def refusal(current: Current) -> None:
-    """Quantize and share on one layer: why not, and the way out."""
-    both = quantized_too(current)
-    if both:
+def refusal(both: list[str]) -> None:
+    """Quantize and share on the same layers: why not, and the way out."""
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(
-            f"{', '.join(both)}: the recipe quantizes and shares. A weight is stored either as a "
-            "code on a uniform grid, or as an index into a codebook, so one of the two is left out."
+            f"Quantized already: {', '.join(both)}. A weight is stored either as a code on a grid "
+            "of equal steps, or as an index into a codebook; not as both.",
+            width="stretch",
         )
         st.button(
             "Take quantization out",
@@ -43,7 +45,7 @@ def refusal(current: Current) -> None:
             icon=":material/close:",
             on_click=take_quantization_out,
             args=(both,),
-            help="The layers named above are then shared only.",
+            help="These layers are then shared, and no longer quantized.",
         )
 
 
@@ -61,7 +63,8 @@ def codebook(current: Current, layer: str) -> None:
         )
     if layer not in rows:
         right.info(
-            f"{layer} is not shared. Choose a number of clusters: 16 make indices of 4 bits.",
+            f"{layer} is not shared. Choose a number of clusters: 16 make indices of 4 bits, and "
+            "only their codebook is stored in floats.",
             icon=":material/touch_app:",
         )
         return
@@ -74,7 +77,7 @@ def codebook(current: Current, layer: str) -> None:
         )
     shared_by = len(rows) if chosen_sharing(current.recipe).scope == "all" else 1
     st.markdown(codebooks.storage_sentence(rows[layer], shared_by))
-    st.markdown(codebooks.error_sentence(rows[layer]))
+    st.markdown(codebooks.error_sentence(current.model, current.recipe, rows[layer], shared_by))
     if view.zeros:
         st.caption(
             f"{view.zeros:,} zeros have an :orange[entry of their own]: not in the histogram."
@@ -100,6 +103,11 @@ def layers(current: Current) -> None:
             "encoding": [", ".join(stored[row.name].encodings) for row in found],
         },
         hide_index=True,
+        column_config={
+            "SSE": st.column_config.NumberColumn(format="%.4g"),
+            "SQNR, dB": st.column_config.NumberColumn(format="%.1f"),
+            "bytes": st.column_config.NumberColumn(format="localized"),
+        },
         alt="Clusters, error and bytes of each shared layer",
     )
     st.caption(

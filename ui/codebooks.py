@@ -42,6 +42,20 @@ def rows(model: str, recipe: Recipe) -> tuple[SharedRow, ...]:
     return codebook_view.shared_rows(before, after, best)
 
 
+@st.cache_data(max_entries=500, show_spinner="Searching for the optimum…")
+def above_common(model: str, recipe: Recipe) -> float | None:
+    """How far the error of all layers together lies above the best common codebook's."""
+    before, after, best = (
+        state.compressed(model, steps).layers
+        for steps in (
+            codebook_view.before_sharing(recipe),
+            recipe,
+            codebook_view.best_sharing(recipe, common=True),
+        )
+    )
+    return codebook_view.above_together(before, after, best)
+
+
 @st.cache_data(max_entries=100, show_spinner="Clustering the weights of both models…")
 def owners(first: str, second: str, recipe: Recipe, step: ShareWeights) -> tuple[Sharing, ...]:
     """Codebooks for layers, for models, for both; each model as far as `recipe` fits it."""
@@ -67,21 +81,31 @@ def storage_sentence(row: SharedRow, shared_by: int) -> str:
     )
 
 
-def error_sentence(row: SharedRow) -> str:
-    """The squared error, and how far it lies above the optimum."""
-    return f"Squared error {row.sse:.4g}, {above_optimum(row)}."
+def error_sentence(model: str, recipe: Recipe, row: SharedRow, shared_by: int) -> str:
+    """The squared error, and how far it lies above the optimum, alone and together."""
+    text = f"Squared error {row.sse:.4g}, {above_optimum(row)}"
+    if shared_by == 1:
+        return f"{text}."
+    together = compare(above_common(model, recipe), "the optimum of one codebook for all")
+    return f"{text} of its own. All {shared_by} layers together: {together}."
 
 
 def above_optimum(row: SharedRow) -> str:
     """ "5 % above the optimum of 16 clusters", or that it is the optimum."""
-    optimum, found = f"the optimum of {row.entries:,} clusters", row.above_optimum
-    if found is None:
+    return compare(row.above_optimum, f"the optimum of {row.entries:,} clusters")
+
+
+def compare(above: float | None, optimum: str) -> str:
+    """How far an error lies above that of the optimum."""
+    if above is None:
         return "without a comparison: the optimum is searched for at most 256 clusters"
-    if found < 0.0005:
+    if above < 0.0005:
         return optimum
-    if math.isinf(found):
+    if math.isinf(above):
         return f"where {optimum} has none"
-    return f"{words.percent(found, 1 if found < 0.1 else 0)} above {optimum}"
+    if above >= 1:
+        return f"{1 + above:.1f} times {optimum}"
+    return f"{words.percent(above, 1 if above < 0.1 else 0)} above {optimum}"
 
 
 def verdict(found: tuple[Sharing, ...]) -> str:

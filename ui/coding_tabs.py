@@ -57,10 +57,11 @@ def _huffman(place: Place, found: Coding) -> None:
 
 def _first_symbols(first: tuple[CodeWord, ...], chosen: CodeWord, names: list[str]) -> None:
     """The stream's first bits, cut where a symbol ends."""
-    bits = " ".join(f":violet[**{word.bits}**]" if word is chosen else word.bits for word in first)
+    marked = {id(chosen): f":violet-background[{chosen.bits}]"}
+    bits = " ".join(marked.get(id(word), word.bits) for word in first)
     st.markdown(f"The stream begins {bits} …")
     st.markdown(
-        f"Walk down the tree, bit by bit: :violet[**{chosen.bits}**] ends at the leaf "
+        f"Walk down the tree, bit by bit: :violet-background[{chosen.bits}] ends at the leaf "
         f"**{names[chosen.symbol]}**. The next bit starts at the root again: no code is the "
         "beginning of another, so nothing has to separate them."
     )
@@ -103,13 +104,7 @@ def _contexts(place: Place, found: Coding) -> None:
     st.markdown(codings.context_sentence(densities))
     if densities.size > 1:
         panels.chart(
-            figures.heatmap(
-                densities,
-                state.colors(),
-                axes=("class of the input (column)", "class of the output (row)"),
-                title="not the usual symbol",
-                limits=(0.0, float(densities.max()) or 1.0),
-            ),
+            figures.context_classes(densities, state.colors()),
             "encode_contexts",
             f"Share of unusual symbols in {rows} × {columns} contexts",
             {f"column class {i}": densities[:, i] for i in range(columns)},

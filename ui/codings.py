@@ -192,14 +192,16 @@ def bound(rows: Sequence[CodingRow]) -> float:
     return sum(row.symbols * row.entropy_bits for row in rows) / sum(row.symbols for row in rows)
 
 
-def coders_caption(rows: Sequence[CodingRow], *, total: bool) -> str:
+def coders_caption(rows: Sequence[CodingRow], floats: Sequence[str]) -> str:
     """What the bars count, and why some may pass the bound."""
     text = (
         ":violet[In the file]; the others for comparison, each with its table. The bound is of "
         "codes of single symbols by one histogram a layer, its table for free: gaps and contexts "
         "see more, and may pass it."
     )
-    if total:
+    if len(rows) > 1:
         beside = sum(row.beside_bytes for row in rows)
         text += f" {beside:,} bytes of scales, codebooks or kept floats come on top of each."
+    if floats:
+        text += f" Stored as plain floats, and not counted here: {', '.join(floats)}."
     return text

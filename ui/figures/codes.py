@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from compress_core.storage.entropy_coding import HuffmanNode
-from ui.figures.base import Array, add_bins, figure
+from ui.figures.base import Array, add_bins, figure, heatmap
 from ui.palette import Palette
 
 MOST_LINES = 64  # entries of a codebook up to which each has its line through the histogram
@@ -49,15 +49,21 @@ def codebook_usage(codebook: Array, usage: Array, colors: Palette, *, own_zero: 
             hovertemplate="entry %{x}, value %{customdata:.4f}<br>%{y:,} weights<extra></extra>",
         )
     shown.update_layout(showlegend=bool(apart.any()))
-    shown.update_yaxes(type="log", dtick=1)
+    _log_counts(shown, usage)
     return shown
+
+
+def _log_counts(shown: go.Figure, counts: Array) -> None:
+    """A log axis on which a single one still has a bar."""
+    top = np.log10(max(1, counts.max()))
+    shown.update_yaxes(type="log", dtick=1, range=[-0.3, 1.05 * top + 0.1])
 
 
 def symbol_histogram(
     meanings: Sequence[str], counts: Array, ideal_bits: Array, colors: Palette, *, x: str
 ) -> go.Figure:
     """How often each symbol occurs; on hover the bits that its probability asks for."""
-    shown = figure(colors, x=x, y="symbols", bargap=0.1)
+    shown = figure(colors, x=x, y="symbols (log)", bargap=0.1)
     shown.add_bar(
         x=list(meanings),
         y=counts,
@@ -66,7 +72,8 @@ def symbol_histogram(
         hovertemplate="%{x}: %{y:,} times, %{customdata[0]:.2%}"
         "<br>worth %{customdata[1]:.2f} bits<extra></extra>",
     )
-    shown.update_xaxes(type="category", showgrid=False, nticks=20, tickangle=0)
+    shown.update_xaxes(type="category", showgrid=False, nticks=18)
+    _log_counts(shown, counts)
     return shown
 
 
@@ -87,9 +94,7 @@ def coder_bars(
         orientation="h",
         marker={"color": [colors.compressed if own else colors.original for own in taken]},
         text=[f"{b:.3f} · {size:,} bytes" for b, size in zip(bits, sizes, strict=True)],
-        textposition="inside",
-        insidetextanchor="start",
-        textangle=0,
+        textposition="outside",
         customdata=list(sizes),
         hovertemplate="%{y}: %{x:.3f} bits a weight, %{customdata:,} bytes<extra></extra>",
         cliponaxis=False,
@@ -100,6 +105,7 @@ def coder_bars(
         annotation_text=f"entropy bound {bound:.3f}",
         annotation_position="top",
     )
+    shown.update_xaxes(range=[0, 1.55 * max(*bits, bound)])  # room for the numbers
     shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
     return shown
 
@@ -183,6 +189,26 @@ def _add_nodes(
         )
 
 
+def context_classes(densities: Array, colors: Palette) -> go.Figure:
+    """Share of symbols that are not the usual one, by classes of rows and columns."""
+    shown = heatmap(
+        densities,
+        colors,
+        axes=("class of the input (column)", "class of the output (row)"),
+        title="not the usual symbol",
+        limits=(0.0, float(densities.max()) or 1.0),
+        height=240,
+    )
+    shown.update_traces(
+        texttemplate="%{z:.1%}",
+        hovertemplate="row class %{y}, column class %{x}: %{z:.1%}<extra></extra>",
+        colorbar={"tickformat": ".0%"},
+    )
+    shown.update_xaxes(dtick=1)
+    shown.update_yaxes(dtick=1)
+    return shown
+
+
 def gap_strip(
     symbols: Sequence[str], entries: Array, gaps: Sequence[str], start: int, colors: Palette
 ) -> go.Figure:
@@ -208,5 +234,5 @@ def gap_strip(
         )
     shown.update_layout(barmode="stack")
     shown.update_yaxes(visible=False, range=[0, 1.6])
-    shown.update_xaxes(showgrid=False, tickformat="d")
+    shown.update_xaxes(showgrid=False, tickformat=",d")
     return shown
