@@ -3,13 +3,35 @@
 import re
 
 from compress_core.measurement.accuracy import Accuracy
+from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
-from compress_core.methods.quantization import Quantize
+from compress_core.methods.quantization import (
+    Binarize,
+    CorrectBias,
+    Quantize,
+    QuantizeActivations,
+    QuantizeFloat,
+    QuantizeGPTQ,
+    Ternarize,
+)
 from compress_core.methods.step import ALL_LAYERS
+from compress_core.methods.structured import PruneStructured
+from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe import AnyStep, Recipe, format_step, parse_step
 
 SEPARATOR = ";"
+
+
+IMPORTANCE_WORDS = {
+    "l1": "by L1 norm",
+    "l2": "by L2 norm",
+    "taylor": "by effect on the loss (Taylor)",
+    "mean": "by mean output",
+    "std": "by spread of the output",
+    "apoz": "by zeros in the output",
+    "random": "at random",
+}
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -74,6 +96,18 @@ def describe_recipe(recipe: Recipe) -> str:
 
 
 def _action(step: AnyStep, *, everywhere: bool) -> str:
+    match step.kind:
+        case "prune":
+            return _pruning(step, everywhere=everywhere)
+        case "quantize":
+            return _quantization(step)
+        case "factorize":
+            return _factorization(step)
+        case _:
+            return _others(step)
+
+
+def _pruning(step: AnyStep, *, everywhere: bool) -> str:
     match step:
         case RandomPrune():
             return f"prune {percent(step.sparsity)} at random"
@@ -90,21 +124,63 @@ def _action(step: AnyStep, *, everywhere: bool) -> str:
             return f"prune |w| ≤ {threshold:.4g}"
         case Prune():
             return f"prune |w| ≤ {step.sigmas:g} σ"
+    raise TypeError(f"{step} has no words")
+
+
+def _factorization(step: AnyStep) -> str:
+    assert isinstance(step, Factorize)
+    form = "" if step.form == "channel" else f" ({step.form})"
+    seen = " by what the data need" if step.whiten else ""
+    match step:
         case Factorize(rank=int() as rank):
-            return f"factorize to rank {rank}"
+            return f"factorize{form} to rank {rank}{seen}"
         case Factorize(energy=float() as energy):
-            return f"factorize, {percent(energy)} energy"
-        case Factorize():
-            return "factorize at break-even"
-        case Quantize():
-            shared = (
-                f"group of {step.group_size}" if step.granularity == "group" else step.granularity
-            )
-            text = f"quantize to {step.bits} bit, {step.scheme}, per {shared}"
+            return f"factorize{form}{seen}, {percent(energy)} energy"
+        case Factorize(budget=float() as budget):
+            return f"factorize{form} to {percent(budget)} of the weights{seen}"
+        case _:
+            return f"factorize{form} at break-even{seen}"
+
+
+def _quantization(step: AnyStep) -> str:
+    match step:
+        case QuantizeFloat():
+            name = step.format.replace("_", " ")
+            return f"round to {name}" + ("" if "16" in name else f", {_per(step)}")
+        case Binarize():
+            return "binarize to ±α"
+        case Ternarize():
+            return f"ternarize, zeros up to {step.delta:g} · mean |w|"
+        case Quantize() | QuantizeGPTQ():
+            rounding = " with error feedback (GPTQ)" if isinstance(step, QuantizeGPTQ) else ""
+            text = f"quantize to {step.bits} bit{rounding}, {step.scheme}, {_per(step)}"
             if step.clipping == "min_max":
                 return text
             clipped = "least error" if step.clipping == "mse" else f"{step.percentile:g} %"
             return f"{text}, clipped at {clipped}"
+    raise TypeError(f"{step} has no words")
+
+
+def _per(step: Quantize | QuantizeGPTQ | QuantizeFloat) -> str:
+    shared = f"group of {step.group_size}" if step.granularity == "group" else step.granularity
+    return f"per {shared}"
+
+
+def _others(step: AnyStep) -> str:
+    match step:
+        case FoldBatchNorm():
+            return "fold batch norms"
+        case PruneStructured():
+            by = IMPORTANCE_WORDS[step.importance]
+            return f"remove {percent(step.pruning_ratio)} of the channels {by}"
+        case ShareWeights():
+            together = ", one codebook" if step.scope == "all" else ""
+            return f"share {step.clusters} values{together}"
+        case CorrectBias():
+            return "correct the biases"
+        case QuantizeActivations():
+            return f"inputs in {step.bits} bit, {step.mode}"
+    raise TypeError(f"{step} has no words")
 
 
 def escape_markdown(text: str) -> str:
