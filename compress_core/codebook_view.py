@@ -1,7 +1,7 @@
 """Shared weights made ready to be drawn: a layer with its codebook, its squared error against the
 optimum, and what one codebook for several layers or models saves and costs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,26 +29,32 @@ def before_sharing(recipe: Recipe) -> Recipe:
 
 
 def best_sharing(recipe: Recipe, *, common: bool = False) -> Recipe:
-    """The same recipe with the best codebooks of as many clusters: each for a layer alone, or, if
-    `common`, for as many layers as they have now."""
+    """The same recipe with the best codebooks of as many clusters, up to SURE_CLUSTERS: each for a
+    layer alone, or, if `common`, for as many layers as they have now."""
 
     def best(step: ShareWeights) -> ShareWeights:
         return replace(step, init="optimal", scope=step.scope if common else "layer")
 
-    return tuple(best(step) if isinstance(step, ShareWeights) else step for step in recipe)
+    return tuple(
+        best(step) if isinstance(step, ShareWeights) and step.clusters <= SURE_CLUSTERS else step
+        for step in recipe
+    )
 
 
 @dataclass(frozen=True)
 class SharedRow:
     """One shared layer: how many weights, `entries` of its codebook (of the first factor where it
-    has several), nominal `bits` of an index, Σ (w - w')², and the fraction by which this lies above
-    the least that as many clusters allow (None beyond SURE_CLUSTERS, inf above a least of 0)."""
+    has several), nominal `bits` of an index, bytes and number of its codebooks, the layers that
+    `together` have the first of them, Σ (w - w')², and the fraction by which this lies above the
+    least that as many clusters allow (None beyond SURE_CLUSTERS, inf above a least of 0)."""
 
     name: str
     weights: int
     entries: int
     bits: int
+    codebooks: int
     codebook_bytes: int
+    together: tuple[str, ...]
     sse: float
     above_optimum: float | None
 
@@ -57,34 +63,45 @@ def shared_rows(
     before: StoredLayers, after: StoredLayers, best: StoredLayers
 ) -> tuple[SharedRow, ...]:
     """A row for each shared layer of `after`; `best` is made by `best_sharing`."""
+    codes = {name: shared_codes(stored) for name, stored in after.items()}
+    books = {name: found[0].codebook for name, found in codes.items() if found}
     return tuple(
-        _shared_row(before[name], stored, best[name])
-        for name, stored in after.items()
-        if isinstance(stored.weights[0].codes, Shared)
+        _shared_row(
+            before[name],
+            after[name],
+            best[name],
+            tuple(other for other, its_book in books.items() if its_book is book),
+        )
+        for name, book in books.items()
     )
 
 
-def _shared_row(before: StoredLayer, after: StoredLayer, best: StoredLayer) -> SharedRow:
-    codes, least = shared_codes(after), layer_sse(before, best)
+def _shared_row(
+    before: StoredLayer, after: StoredLayer, best: StoredLayer, together: tuple[str, ...]
+) -> SharedRow:
+    codes = shared_codes(after)
     entries = codes[0].codebook.numel()
-    found = layer_sse(before, after)
+    books = {id(shared.codebook): shared.codebook.nbytes for shared in codes}
+    found, least = layer_sse(before, after), layer_sse(before, best)
     return SharedRow(
         name=after.layer.name,
         weights=sum(shared.indices.numel() for shared in codes),
         entries=entries,
         bits=codes[0].bits,
-        codebook_bytes=sum(shared.codebook.nbytes for shared in codes),
+        codebooks=len(books),
+        codebook_bytes=sum(books.values()),
+        together=together,
         sse=found,
         above_optimum=above(found, least) if entries <= SURE_CLUSTERS else None,
     )
 
 
-def above_together(before: StoredLayers, after: StoredLayers, best: StoredLayers) -> float | None:
-    """The fraction by which the error of all shared layers lies above that of `best`; None where a
-    codebook has more than SURE_CLUSTERS entries."""
-    names = [name for name, stored in after.items() if shared_codes(stored)]
-    entries = (s.codebook.numel() for name in names for s in shared_codes(after[name]))
-    if max(entries, default=0) > SURE_CLUSTERS:
+def above_together(
+    names: Sequence[str], before: StoredLayers, after: StoredLayers, best: StoredLayers
+) -> float | None:
+    """The fraction by which the error of some layers together lies above that of `best`; None
+    where a codebook has more than SURE_CLUSTERS entries."""
+    if any(s.codebook.numel() > SURE_CLUSTERS for name in names for s in shared_codes(after[name])):
         return None
     found, least = (
         sum(layer_sse(before[name], layers[name]) for name in names) for layers in (after, best)

@@ -57,11 +57,11 @@ def _huffman(place: Place, found: Coding) -> None:
 
 def _first_symbols(first: tuple[CodeWord, ...], chosen: CodeWord, names: list[str]) -> None:
     """The stream's first bits, cut where a symbol ends."""
-    marked = {id(chosen): f":violet-background[{chosen.bits}]"}
+    marked = {id(chosen): f":violet[**{chosen.bits}**]"}
     bits = " ".join(marked.get(id(word), word.bits) for word in first)
     st.markdown(f"The stream begins {bits} …")
     st.markdown(
-        f"Walk down the tree, bit by bit: :violet-background[{chosen.bits}] ends at the leaf "
+        f"Walk down the tree, bit by bit: :violet[**{chosen.bits}**] ends at the leaf "
         f"**{names[chosen.symbol]}**. The next bit starts at the root again: no code is the "
         "beginning of another, so nothing has to separate them."
     )

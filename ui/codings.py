@@ -30,7 +30,7 @@ MEANINGS = {  # what a symbol stands for, as the title of an axis
     "entry": "entry of the codebook",
     "float": "float, in units of its scale",
     "sign": "sign, in units of its scale",
-    "mask": "0 pruned, 1 kept",
+    "mask": "bit of the mask",
 }
 MOST_LEAVES = 32  # of a tree that is drawn
 MOST_CONTEXT_SYMBOLS = CODER_TABLE["context"].max_alphabet
@@ -90,7 +90,9 @@ def contexts(place: Place) -> NDArray[np.float64]:
 
 def names(found: Coding) -> list[str]:
     """What each symbol stands for, short enough for an axis."""
-    if found.meaning in {"code", "sign", "mask"}:
+    if found.meaning == "mask":
+        return ["pruned", "kept"]
+    if found.meaning in {"code", "sign"}:
         return [f"{value:.0f}" for value in found.meanings]
     return [f"{value:.3g}" for value in found.meanings]
 

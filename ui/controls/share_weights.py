@@ -117,6 +117,22 @@ def take_quantization_out(layers: list[str]) -> None:
     state.set_recipe(recipe)
 
 
+def show_refusal(layers: list[str]) -> None:
+    """Quantize and share on the same layers: why not, and the way out."""
+    st.warning(
+        f"Quantized already: {', '.join(layers)}. A weight is stored either as a code on a grid of "
+        "equal steps, or as an index into a codebook; not as both."
+    )
+    st.button(
+        "Take quantization out",
+        key="share_unquantize",
+        icon=":material/close:",
+        on_click=take_quantization_out,
+        args=(layers,),
+        help="These layers are then shared, and no longer quantized.",
+    )
+
+
 def show_sharing(current: Current) -> str:
     """Clusters, start, zeros and scope; returns the layer that is drawn."""
     recipe = state.session_recipe()  # a step that is refused keeps its place in the controls

@@ -62,12 +62,14 @@ def _log_counts(shown: go.Figure, counts: Array) -> None:
 def symbol_histogram(
     meanings: Sequence[str], counts: Array, ideal_bits: Array, colors: Palette, *, x: str
 ) -> go.Figure:
-    """How often each symbol occurs; on hover the bits that its probability asks for."""
+    """How often each symbol occurs; on hover the bits that its probability asks for. The bits of a
+    mask have the colours of pruned and kept."""
+    roles = {"pruned": colors.pruned, "kept": colors.kept}
     shown = figure(colors, x=x, y="symbols (log)", bargap=0.1)
     shown.add_bar(
         x=list(meanings),
         y=counts,
-        marker={"color": colors.quantized, "line": {"width": 0}},
+        marker={"color": [roles.get(m, colors.quantized) for m in meanings], "line": {"width": 0}},
         customdata=np.stack([counts / max(1, counts.sum()), ideal_bits], axis=1),
         hovertemplate="%{x}: %{y:,} times, %{customdata[0]:.2%}"
         "<br>worth %{customdata[1]:.2f} bits<extra></extra>",
@@ -93,8 +95,6 @@ def coder_bars(
         y=list(coders),
         orientation="h",
         marker={"color": [colors.compressed if own else colors.original for own in taken]},
-        text=[f"{b:.3f} · {size:,} bytes" for b, size in zip(bits, sizes, strict=True)],
-        textposition="outside",
         customdata=list(sizes),
         hovertemplate="%{y}: %{x:.3f} bits a weight, %{customdata:,} bytes<extra></extra>",
         cliponaxis=False,
@@ -105,7 +105,16 @@ def coder_bars(
         annotation_text=f"entropy bound {bound:.3f}",
         annotation_position="top",
     )
-    shown.update_xaxes(range=[0, 1.55 * max(*bits, bound)])  # room for the numbers
+    end = max(*bits, bound)
+    shown.add_scatter(  # in a column of their own, where neither bars nor bound cross them
+        x=[1.04 * end] * len(coders),
+        y=list(coders),
+        mode="text",
+        text=[f"{b:.3f} · {size:,} bytes" for b, size in zip(bits, sizes, strict=True)],
+        textposition="middle right",
+        hoverinfo="skip",
+    )
+    shown.update_xaxes(range=[0, 1.6 * end])
     shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
     return shown
 
