@@ -10,6 +10,7 @@ from compress_core import MODELS, Factorize, Prune, Quantize, RandomPrune, Recip
 from compress_core.methods.pruning import Scope
 from compress_core.methods.quantization import BITS, QuantizeGPTQ
 from compress_core.methods.step import ALL_LAYERS
+from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe import AnyStep
 from ui.words import read_recipe, recipe_text
 
@@ -18,6 +19,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "prune_scope": ("global", "layer", "one"),
     "quantize_method": ("affine", "GPTQ", "float", "ternary", "binary"),
     "quantize_scope": ("all", "one"),
+    "share_init": ("linear", "density", "random", "optimal"),
+    "share_scope": ("layer", "all", "one"),
     "quantize_granularity": ("tensor", "channel", "group"),
     "quantize_scheme": ("symmetric", "asymmetric"),
     "quantize_clipping": ("min_max", "percentile", "mse"),
@@ -26,7 +29,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 
-LAYERS = ("prune_layer", "quantize_layer", "factorize_layer")
+LAYERS = ("prune_layer", "quantize_layer", "share_layer", "factorize_layer", "encode_layer")
 
 
 def read(
@@ -69,6 +72,7 @@ def _recipe(text: str, notices: list[str]) -> Recipe:
 def _from_controls(query: Mapping[str, str], notices: list[str]) -> Recipe:
     makers = {
         "quantize": ("quantize_bits",),
+        "share": ("share_clusters",),
         "factorize": ("factorize_rank", "factorize_energy"),
         "prune": ("prune_sparsity", "prune_threshold"),
     }
@@ -127,6 +131,20 @@ def _quantize(bits: float, query: Mapping[str, str]) -> AnyStep | None:
     )
 
 
+def _share(clusters: float, query: Mapping[str, str]) -> AnyStep | None:
+    if clusters == 0:  # the control's own word for: not shared
+        return None
+    alone = query.get("share_scope") == "one"
+    if alone and "share_layer" not in query:
+        raise ValueError("share_layer is missing")
+    return ShareWeights(
+        clusters=int(clusters) if clusters.is_integer() else -1,
+        init=query.get("share_init", "linear"),  # type: ignore[arg-type]
+        scope="all" if query.get("share_scope") == "all" else "layer",
+        layers=(query["share_layer"],) if alone else ALL_LAYERS,
+    )
+
+
 def _rank(rank: float, query: Mapping[str, str]) -> AnyStep:
     if not rank.is_integer():
         raise ValueError(rank)
@@ -156,6 +174,7 @@ CONTROLS: dict[str, tuple[str, Maker]] = {
         f"one of {', '.join(map(str, BITS))}, of quantize_layer=… for one",
         _quantize,
     ),
+    "share_clusters": ("a whole number from 2 to 4096, of share_layer=… for one", _share),
     "factorize_rank": ("a whole number of at least 1, with factorize_layer=…", _rank),
     "factorize_energy": ("a percentage above 0, with factorize_layer=…", _energy),
 }

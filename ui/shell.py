@@ -19,9 +19,16 @@ PAGES = {
     "Method": (
         ("prune", "Prune", "content_cut", "Set the smallest weights to zero."),
         ("quantize", "Quantize", "straighten", "Round the weights to a few levels."),
+        (
+            "share_weights",
+            "Share weights",
+            "workspaces",
+            "Replace the weights by a few shared values.",
+        ),
         ("factorize", "Factorize", "call_split", "Replace a weight by two thinner ones."),
     ),
     "Whole": (
+        ("encode", "Encode", "data_array", "The same numbers in fewer bits."),
         ("combine", "Combine", "tune", "The whole recipe, layer by layer; downloads."),
         (
             "trade_offs",
@@ -31,7 +38,7 @@ PAGES = {
         ),
     ),
 }
-HARM_PAGES = ("prune", "quantize", "factorize", "combine")
+HARM_PAGES = ("prune", "quantize", "share_weights", "factorize", "combine")
 
 
 def page(name: str, title: str, icon: str, text: str) -> StreamlitPage:

@@ -4,6 +4,15 @@ Every figure has a fixed height and its `uirevision`, so that zoom survives a ne
 """
 
 from ui.figures.base import heatmap, layer_bars
+from ui.figures.codes import (
+    codebook_histogram,
+    codebook_usage,
+    coder_bars,
+    context_classes,
+    gap_strip,
+    huffman_tree,
+    symbol_histogram,
+)
 from ui.figures.results import (
     bytes_before_after,
     change_by_class,
@@ -25,16 +34,23 @@ from ui.figures.weights import (
 __all__ = [
     "bytes_before_after",
     "change_by_class",
+    "codebook_histogram",
+    "codebook_usage",
+    "coder_bars",
     "confusion",
+    "context_classes",
     "energy_curve",
     "error_histogram",
+    "gap_strip",
     "heatmap",
+    "huffman_tree",
     "input_histogram",
     "layer_bars",
     "mask_picture",
     "pruning_histogram",
     "shares",
     "spectrum",
+    "symbol_histogram",
     "trade_off_plane",
     "waterfall",
     "weight_histogram",
