@@ -13,10 +13,34 @@ from typing import Any
 
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
-from compress_core.methods.quantization import Quantize
+from compress_core.methods.quantization import (
+    Binarize,
+    CorrectBias,
+    Quantize,
+    QuantizeActivations,
+    QuantizeFloat,
+    QuantizeGPTQ,
+    Ternarize,
+)
 from compress_core.methods.step import Step, matching
+from compress_core.methods.weight_sharing import ShareWeights
 
-AnyStep = Factorize | Prune | RandomPrune | PruneNM | PruneTaylor | PruneWanda | Quantize
+AnyStep = (
+    Factorize
+    | Prune
+    | RandomPrune
+    | PruneNM
+    | PruneTaylor
+    | PruneWanda
+    | Quantize
+    | QuantizeFloat
+    | Binarize
+    | Ternarize
+    | QuantizeGPTQ
+    | ShareWeights
+    | CorrectBias
+    | QuantizeActivations
+)
 Recipe = tuple[AnyStep, ...]
 
 STEPS: dict[str, type[AnyStep]] = {
@@ -27,9 +51,17 @@ STEPS: dict[str, type[AnyStep]] = {
     "prune_taylor": PruneTaylor,
     "prune_wanda": PruneWanda,
     "quantize": Quantize,
+    "quantize_float": QuantizeFloat,
+    "binarize": Binarize,
+    "ternarize": Ternarize,
+    "quantize_gptq": QuantizeGPTQ,
+    "share": ShareWeights,
+    "correct_bias": CorrectBias,
+    "quantize_activations": QuantizeActivations,
 }
 NETWORK_KINDS = ("fold", "structured")  # these change the network itself,
-LAYER_KINDS = ("factorize", "prune", "quantize", "share", "activations")  # these its layers
+# these its layers
+LAYER_KINDS = ("factorize", "prune", "quantize", "share", "correct", "activations")
 KINDS = (*NETWORK_KINDS, *LAYER_KINDS)  # the order in which they act
 SCHEMA_VERSION = 1
 
@@ -125,6 +157,8 @@ def _parse_value(step: str, field: str, text: str, hint: Any) -> Any:
         return tuple(text.split("|"))
     if text in {"", "None"} and type(None) in options:
         return None
+    if bool in options:
+        return _parse_bool(step, field, text)
     number: type[int] | type[float] | None = next((t for t in (int, float) if t in options), None)
     if number is None:
         return text
@@ -133,6 +167,12 @@ def _parse_value(step: str, field: str, text: str, hint: Any) -> Any:
     except ValueError:
         wanted = "a whole number" if number is int else "a number"
         raise RecipeError(f"{field}={text!r} of step {step!r} must be {wanted}") from None
+
+
+def _parse_bool(step: str, field: str, text: str) -> bool:
+    if text not in {"True", "False"}:
+        raise RecipeError(f"{field}={text!r} of step {step!r} must be True or False")
+    return text == "True"
 
 
 def _build(name: str, values: dict[str, Any]) -> AnyStep:

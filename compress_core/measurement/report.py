@@ -1,6 +1,6 @@
 """The rows that everything shows: one per layer, one per model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -16,16 +16,17 @@ from compress_core.measurement.accuracy import (
 )
 from compress_core.measurement.cost import macs_by_layer
 from compress_core.recipe import to_json
-from compress_core.stored import StoredLayer
+from compress_core.stored import StoredLayer, StoredLayers
 from compress_core.weights import Layer
 
 
 @dataclass(frozen=True)
 class LayerRow:
     """One layer as stored. `bytes` are its streams in the file, `parameters` its stored weights
-    (of all factors), `bits` nominal bits a weight, `rank` the first of `ranks`, `encodings` one
-    per stored weight. `sqnr_db` is None where nothing changed, and where `shape` is no longer the
-    `original_shape`: weights that are not there have no noise."""
+    (of all factors), `bits` nominal bits a weight, `input_bits` those of what it multiplies (None:
+    floats), `rank` the first of `ranks`, `encodings` one per stored weight. `sqnr_db` is None where
+    nothing changed, and where `shape` is no longer the `original_shape`: weights that are not there
+    have no noise."""
 
     name: str
     shape: tuple[int, ...]
@@ -33,6 +34,7 @@ class LayerRow:
     parameters: int
     sparsity: float
     bits: int
+    input_bits: int | None
     rank: int | None
     ranks: tuple[int, ...]
     bytes: int
@@ -90,8 +92,9 @@ def measure_size(compressed: Compressed) -> Size:
     """Bytes, sparsity and MACs of a compressed model."""
     original = compressed.original
     macs = macs_by_layer(compressed.module, compressed.base)
+    stored_once = layer_bytes(compressed.layers)
     rows = tuple(
-        layer_row(stored, original.layers[name], macs[name])
+        replace(layer_row(stored, original.layers[name], macs[name]), bytes=stored_once[name])
         for name, stored in compressed.layers.items()
     )
     rest = sum(tensor.nbytes for tensor in compressed.rest.values())
@@ -113,6 +116,17 @@ def measure_size(compressed: Compressed) -> Size:
     )
 
 
+def layer_bytes(layers: StoredLayers) -> dict[str, int]:
+    """Bytes of the streams of each layer; a codebook of several is the first one's."""
+    seen: set[int] = set()
+    sizes = {}
+    for name, stored in layers.items():
+        streams = {id(t): t for w in stored.weights for t in w.streams.tensors.values()}
+        sizes[name] = sum(t.nbytes for identity, t in streams.items() if identity not in seen)
+        seen |= streams.keys()
+    return sizes
+
+
 def layer_row(stored: StoredLayer, before: Layer, macs: int) -> LayerRow:
     """The row of a layer that was `before` in the original model."""
     values = [weight.values for weight in stored.weights]
@@ -125,6 +139,7 @@ def layer_row(stored: StoredLayer, before: Layer, macs: int) -> LayerRow:
         parameters=parameters,
         sparsity=1 - kept / parameters,
         bits=stored.bits,
+        input_bits=stored.inputs.bits if stored.inputs else None,
         rank=stored.rank,
         ranks=stored.ranks,
         bytes=sum(weight.streams.byte_count for weight in stored.weights),
