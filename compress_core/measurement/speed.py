@@ -79,7 +79,7 @@ def speed_of(size: Size, before: Latency, after: Latency) -> Speed:
 
 def verdict(speed: Speed) -> str:
     """How much faster with how many MACs, and why, in two or three sentences."""
-    times = f"{speed.before.latency_ms_p50:.3f} → {speed.after.latency_ms_p50:.3f} ms"
+    times = f"{speed.before.latency_ms_p50:.3g} → {speed.after.latency_ms_p50:.3g} ms"
     first = f"{_pace(speed.speedup)} ({times}) with {_work(speed.promise)}."
     return " ".join([first, *reasons(speed)])
 
@@ -117,7 +117,7 @@ def _has_zeros(speed: Speed) -> bool:
 
 def _agreement(speed: Speed) -> str:
     if _agrees(speed.promise, 1):
-        return "Nothing that takes time has changed."
+        return "Neither has changed by much."
     return "Time goes with the MACs."
 
 
@@ -135,13 +135,14 @@ def _causes(speed: Speed) -> Iterator[str]:
             f"each run, and then multiplied as floats.{_eight_bits(speed)}"
         )
     if broken and speed.weights > speed.original_weights:
+        more = "Fewer MACs but more layers" if speed.promise > TOLERANCE else "More layers"
         yield (
-            f"Fewer MACs but more layers: {speed.weights} in place of {speed.original_weights}, "
-            "each with a start of its own and a result that is written and read again."
+            f"{more}: {speed.weights} in place of {speed.original_weights}, each with a start of "
+            "its own and a result that is written and read again."
         )
     if broken and speed.promise > TOLERANCE and speed.after.latency_ms_p50 < SMALL_MS:
         yield (
-            f"Too small to matter: much of {speed.after.latency_ms_p50:.3f} ms is the call of each "
+            f"Too small to matter: much of {speed.after.latency_ms_p50:.3g} ms is the call of each "
             "operator, not its multiplications."
         )
 

@@ -4,12 +4,21 @@ Every figure has a fixed height and its `uirevision`, so that zoom survives a ne
 """
 
 from ui.figures.base import heatmap, layer_bars
+from ui.figures.plane import (
+    AXES,
+    NEAR,
+    Axis,
+    Style,
+    cost_after,
+    curve_styles,
+    look_closer,
+    trade_off_plane,
+)
 from ui.figures.results import (
     bytes_before_after,
     change_by_class,
     confusion,
     shares,
-    trade_off_plane,
     waterfall,
 )
 from ui.figures.weights import (
@@ -23,14 +32,21 @@ from ui.figures.weights import (
 )
 
 __all__ = [
+    "AXES",
+    "NEAR",
+    "Axis",
+    "Style",
     "bytes_before_after",
     "change_by_class",
     "confusion",
+    "cost_after",
+    "curve_styles",
     "energy_curve",
     "error_histogram",
     "heatmap",
     "layer_bars",
     "levels_histogram",
+    "look_closer",
     "mask_picture",
     "pruning_histogram",
     "shares",
