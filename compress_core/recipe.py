@@ -11,6 +11,7 @@ import typing
 from collections.abc import Iterable
 from typing import Any
 
+from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
 from compress_core.methods.quantization import (
@@ -23,10 +24,13 @@ from compress_core.methods.quantization import (
     Ternarize,
 )
 from compress_core.methods.step import Step, matching
+from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 
 AnyStep = (
-    Factorize
+    FoldBatchNorm
+    | PruneStructured
+    | Factorize
     | Prune
     | RandomPrune
     | PruneNM
@@ -44,6 +48,8 @@ AnyStep = (
 Recipe = tuple[AnyStep, ...]
 
 STEPS: dict[str, type[AnyStep]] = {
+    "fold": FoldBatchNorm,
+    "prune_structured": PruneStructured,
     "factorize": Factorize,
     "prune": Prune,
     "random_prune": RandomPrune,

@@ -16,7 +16,7 @@ from compress_core.measurement.accuracy import (
 )
 from compress_core.measurement.cost import macs_by_layer
 from compress_core.recipe import to_json
-from compress_core.stored import StoredLayer, StoredLayers
+from compress_core.stored import Form, StoredLayer, StoredLayers
 from compress_core.weights import Layer
 
 
@@ -24,9 +24,9 @@ from compress_core.weights import Layer
 class LayerRow:
     """One layer as stored. `bytes` are its streams in the file, `parameters` its stored weights
     (of all factors), `bits` nominal bits a weight, `input_bits` those of what it multiplies (None:
-    floats), `rank` the first of `ranks`, `encodings` one per stored weight. `sqnr_db` is None where
-    nothing changed, and where `shape` is no longer the `original_shape`: weights that are not there
-    have no noise."""
+    floats), `form` how the weights make the layer, `rank` the first of `ranks`, `encodings` one per
+    stored weight. `sqnr_db` is None where nothing changed, and where `shape` is no longer the
+    `original_shape`: weights that are not there have no noise."""
 
     name: str
     shape: tuple[int, ...]
@@ -35,6 +35,7 @@ class LayerRow:
     sparsity: float
     bits: int
     input_bits: int | None
+    form: Form
     rank: int | None
     ranks: tuple[int, ...]
     bytes: int
@@ -140,6 +141,7 @@ def layer_row(stored: StoredLayer, before: Layer, macs: int) -> LayerRow:
         sparsity=1 - kept / parameters,
         bits=stored.bits,
         input_bits=stored.inputs.bits if stored.inputs else None,
+        form=stored.form,
         rank=stored.rank,
         ranks=stored.ranks,
         bytes=sum(weight.streams.byte_count for weight in stored.weights),

@@ -73,6 +73,11 @@ SYMBOLS = (
     "triangle-left",
     "triangle-right",
     "star-diamond",
+    "hexagram",
+    "diamond-wide",
+    "circle-x",
+    "square-x",
+    "star-triangle-up",
 )
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 CONTROL = "random_prune"  # no method: what pruning is worth when it does not look at the weights
@@ -86,7 +91,7 @@ def curve_styles(kinds: Mapping[str, Collection[str]]) -> dict[str, Style]:
     dashes = {role: cycle(DASHES) for role in ("compressed", *ROLES.values())}
     styles = {}
     for (name, used), symbol in zip(kinds.items(), cycle(SYMBOLS), strict=False):
-        role = ROLES[next(iter(used))] if len(used) == 1 else "compressed"
+        role = ROLES.get(next(iter(used)), "compressed") if len(used) == 1 else "compressed"
         styles[name] = Style(role, next(dashes[role]), symbol)
     if CONTROL in styles:
         styles[CONTROL] = Style("original", "dot", "x")

@@ -6,20 +6,16 @@ A Linear becomes Linear(in, r) then Linear(r, out). Source: Denton et al. 2014, 
 import torch
 from torch import Tensor, nn
 
-from compress_core.weights import Profile, as_matrix
+from compress_core.weights import as_matrix
 
 Factors = tuple[Tensor, Tensor, Tensor]  # U (m, full), S (full,), Vᵀ (full, n), float64
 
 
-def split(profile: Profile, rank: int) -> tuple[Tensor, Tensor]:
-    """first (r, in, …) and second (out, r, 1 …): second @ first is the best rank-r fit, both with
-    as many dimensions as the weight.
+def split(factors: Factors, rank: int, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """first (r, in, …) and second (out, r, 1 …) of a weight of `shape` (out, in, …).
+
+    second @ first is the best rank-r fit of the matrix that the factors are of.
     """
-    return split_channels(profile.factors, rank, tuple(profile.weight.shape))
-
-
-def split_channels(factors: Factors, rank: int, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """`split` of the factors of any matrix (out, in·…), cast into the weight's `shape`."""
     left, right = truncate(factors, rank)
     ones = (1,) * (len(shape) - 2)
     return right.view(rank, *shape[1:]), left.view(-1, rank, *ones)

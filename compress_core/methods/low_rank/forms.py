@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress_core.methods.low_rank.channel import Factors, split_channels
+from compress_core.methods.low_rank.channel import Factors, split
 from compress_core.methods.low_rank.counting import Ranks, forms_of, parameter_count
 from compress_core.methods.low_rank.energy import Options, energy_curve
 from compress_core.methods.low_rank.factorize import Form
@@ -69,7 +69,7 @@ class PairSvd:
 
     def split(self, ranks: Ranks) -> tuple[Tensor, ...]:
         factors = self.factors if self.gram is None else balanced(self.factors)
-        cut = split_spatial if self.form == "spatial" else split_channels
+        cut = split_spatial if self.form == "spatial" else split
         return cut(factors, ranks[0], self.layer.shape)
 
 

@@ -9,8 +9,7 @@ from compress_core.methods.low_rank.allocation import allocate
 from compress_core.methods.low_rank.counting import Ranks, break_even_rank, full_rank, ranks_at
 from compress_core.methods.low_rank.energy import Options, first_keeping
 from compress_core.methods.low_rank.factorize import Factorize
-from compress_core.methods.low_rank.forms import Decomposition, decompose
-from compress_core.weights import Layer
+from compress_core.methods.low_rank.forms import Decomposition
 
 
 def plan_ranks(
@@ -24,11 +23,6 @@ def plan_ranks(
     if step.budget is not None:
         return plan_budget(step.budget, decompositions)
     return {name: _plan_layer(step, layer) for name, layer in decompositions.items()}
-
-
-def plan_rank(step: Factorize, layer: Layer) -> int:
-    """The rank that `step`, without a budget, gives a layer in its channel form."""
-    return _plan_layer(step, decompose(layer))[0]
 
 
 def plan_budget(

@@ -14,3 +14,18 @@ from compress_core.methods.structured.planning import (
     plan_structured,
 )
 from compress_core.methods.structured.surgery import Cut, Shrunk, masked, merge, shrink
+
+__all__ = [
+    "IMPORTANCES",
+    "Cut",
+    "Group",
+    "Importance",
+    "PruneStructured",
+    "Shrunk",
+    "channel_importance",
+    "couple",
+    "masked",
+    "merge",
+    "plan_structured",
+    "shrink",
+]
