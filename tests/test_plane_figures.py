@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ui import figures
+from ui import figures, plane
 from ui.figures import AXES
 from ui.figures.plane import CONTROL, log_ticks
 from ui.palette import LIGHT
@@ -90,9 +90,9 @@ def test_published_marks_bear_their_unit_and_no_recipe() -> None:
 
 
 def test_no_two_curves_look_alike() -> None:
-    styles = figures.curve_styles(KINDS)
-    assert len(set(styles.values())) == len(KINDS)
-    assert len({style.symbol for style in styles.values()}) == len(KINDS)
+    styles = plane.styles(plane.families("digits-cnn")).values()
+    assert len({style.symbol for style in styles}) == len(styles)
+    assert len({(style.role, style.dash) for style in styles}) == len(styles)
 
 
 def test_colours_say_what_is_done() -> None:

@@ -20,7 +20,7 @@ from ui.state import Current
 # What a page may measure unasked: about a second on the digits, whose images are few and small.
 UNASKED = 100_000  # images times points
 MEASURE_HELP = "The curves appear when they are measured; this is done once for everybody."
-TELLING = ("prune", "quantize", "factorize", "prune + quantize")  # shown first
+TELLING = ("prune", "quantize", "factorize", "prune + quantize", "channels")  # shown first
 Rows = list[dict[str, Any]]
 # what is to be done, in words; how, with a callback for the time that it waits for its turn
 Job = tuple[str, Callable[[Callable[[], object]], object]]

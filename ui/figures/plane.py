@@ -79,7 +79,7 @@ SYMBOLS = (
     "square-x",
     "star-triangle-up",
 )
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "12px,3px,3px,3px")
 CONTROL = "random_prune"  # no method: what pruning is worth when it does not look at the weights
 
 
