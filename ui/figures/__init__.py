@@ -12,13 +12,21 @@ from ui.figures.codes import (
     gap_strip,
     huffman_tree,
     symbol_histogram,
+from ui.figures.plane import (
+    AXES,
+    NEAR,
+    Axis,
+    Style,
+    cost_after,
+    curve_styles,
+    look_closer,
+    trade_off_plane,
 )
 from ui.figures.results import (
     bytes_before_after,
     change_by_class,
     confusion,
     shares,
-    trade_off_plane,
     waterfall,
 )
 from ui.figures.weights import (
@@ -32,6 +40,10 @@ from ui.figures.weights import (
 )
 
 __all__ = [
+    "AXES",
+    "NEAR",
+    "Axis",
+    "Style",
     "bytes_before_after",
     "change_by_class",
     "codebook_histogram",
@@ -39,6 +51,8 @@ __all__ = [
     "coder_bars",
     "confusion",
     "context_classes",
+    "cost_after",
+    "curve_styles",
     "energy_curve",
     "error_histogram",
     "gap_strip",
@@ -46,6 +60,8 @@ __all__ = [
     "huffman_tree",
     "input_histogram",
     "layer_bars",
+    "levels_histogram",
+    "look_closer",
     "mask_picture",
     "pruning_histogram",
     "shares",
