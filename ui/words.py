@@ -115,13 +115,17 @@ def _pruning(step: AnyStep, *, everywhere: bool) -> str:
 
 def _factorization(step: AnyStep) -> str:
     assert isinstance(step, Factorize)
+    how = "" if step.form == "channel" else f", {step.form}"
+    how += f", data-aware ({step.samples} images)" if step.whiten else ""
     match step:
         case Factorize(rank=int() as rank):
-            return f"factorize to rank {rank}"
+            return f"factorize to rank {rank}{how}"
         case Factorize(energy=float() as energy):
-            return f"factorize, {percent(energy)} energy"
+            return f"factorize, {percent(energy)} energy{how}"
+        case Factorize(budget=float() | int() as budget):
+            return f"factorize to {percent(budget)} of the weights{how}"
         case _:
-            return "factorize at break-even"
+            return f"factorize at break-even{how}"
 
 
 def _quantization(step: AnyStep) -> str:
