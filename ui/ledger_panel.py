@@ -65,7 +65,7 @@ def _table(rows: tuple[LedgerRow, ...]) -> None:
     totals = [row.total_bytes for row in rows]
     st.dataframe(
         {
-            "stored as": [f"{row.name} (bound)" if row.is_bound else row.name for row in rows],
+            "stored as": [f"{row.name} (no file)" if row.is_bound else row.name for row in rows],
             "bytes": pd.array(totals, "Int64"),
             "× smaller": [None if total is None else dense / total for total in totals],
             "note": [_note(row) for row in rows],
