@@ -1,8 +1,8 @@
 """A layer in at most 1,000 numbers: what a browser needs to answer a drag without the server.
 
-A profile holds curves over the sparsity (magnitude, energy, bytes), a sample of the weights with
-their ranges, or a spectrum. What it interpolates is an estimate; the core's exact numbers replace
-it when the drag ends.
+A profile holds curves over the sparsity (magnitude, energy, bytes), or a sample of the weights with
+their ranges; those of ranks stand in rank_profiles.py. What it interpolates is an estimate; the
+core's exact numbers replace it when the drag ends.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,6 @@ from torch import Tensor
 
 from compress_core.compressed import compress
 from compress_core.measurement.report import layer_bytes
-from compress_core.methods.low_rank import energy_curve, matrix_shape
 from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize, code_range, quantize
 from compress_core.methods.quantization.granularity import spread
@@ -23,7 +22,7 @@ from compress_core.original import Original
 from compress_core.recipe import Recipe
 from compress_core.stored import StoredLayer
 from compress_core.summaries import unpruned
-from compress_core.weights import Layer, Profile, as_matrix
+from compress_core.weights import Profile, as_matrix
 
 Floats = NDArray[np.float32]
 
@@ -48,7 +47,6 @@ MANY = 2_000_000  # weights of a model, beyond which that takes too long
 HISTOGRAM_BINS = 121
 SAMPLE = 320  # weights of a layer whose rounding error stands for that of all
 POINTS = 800  # of the weights that share one scale
-RANKS = 333  # of a spectrum
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,30 +192,3 @@ def weight_points(weights: NDArray[np.float32]) -> WeightPoints:
         middle = (np.arange(POINTS) + 0.5) / POINTS * ordered.size
         ordered = ordered[middle.astype(np.int64)]
     return WeightPoints(ordered, counts.astype(np.float32))
-
-
-@dataclass(frozen=True, eq=False)
-class SpectrumProfile:
-    """Singular values of a layer (k,), the ranks they stand at (k,), and the energy of the first
-    r of them (k,); rows × columns of the weight as a matrix."""
-
-    name: str
-    rows: int
-    columns: int
-    ranks: Floats
-    values: Floats
-    energies: Floats
-
-
-def spectrum_profile(layer: Layer) -> SpectrumProfile:
-    spectrum = layer.profile.spectrum
-    shown = np.unique(np.linspace(0, len(spectrum) - 1, min(RANKS, len(spectrum))).astype(int))
-    rows, columns = matrix_shape(layer.shape)
-    return SpectrumProfile(
-        name=layer.name,
-        rows=rows,
-        columns=columns,
-        ranks=(shown + 1).astype(np.float32),
-        values=spectrum[shown].astype(np.float32),
-        energies=energy_curve(spectrum)[shown].astype(np.float32),
-    )

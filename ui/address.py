@@ -15,6 +15,8 @@ from compress_core.recipe import AnyStep
 from ui.words import read_recipe, recipe_text
 
 CHOICES: dict[str, tuple[str, ...]] = {
+    "factorize_scope": ("one layer", "whole model"),
+    "combine_files": ("plain until encoded", "coded after each stage"),
     "prune_method": ("magnitude", "random"),
     "prune_scope": ("global", "layer", "one"),
     "quantize_method": ("affine", "GPTQ", "float", "ternary", "binary"),

@@ -39,6 +39,7 @@ from compress_core.measurement.accuracy import (
 from compress_core.measurement.harm import Answers, ClassHarm, Flip, flips, harm_by_class
 from compress_core.measurement.harm import answers as answers_of
 from compress_core.measurement.report import Size, measure, measure_size
+from compress_core.measurement.waterfall import Stage, waterfall
 from compress_core.recipe import AnyStep, stages
 from compress_core.summaries import Cut, pruning_cut
 from ui import address, fragments
@@ -290,6 +291,12 @@ def stage_bytes(current: Current) -> list[tuple[str, int]]:
     return [("original", current.size.original_bytes), *sizes]
 
 
+@st.cache_data(max_entries=500, show_spinner=False)
+def stages_of(model: str, recipe: Recipe) -> tuple[Stage, ...]:
+    """The file after each stage at fixed width, and last the coded one."""
+    return waterfall(compressed(model, recipe))
+
+
 def current_alarms(current: Current) -> tuple[Alarm, ...]:
     """What is wrong with the present state; each stage's file is encoded only where it is shown."""
     model, recipe = current.model, current.recipe
@@ -369,3 +376,11 @@ def graph(model: str, recipe: Recipe) -> bytes:
     from compress_core.graph import strip_weights, to_onnx  # seconds of import, only for the graph
 
     return strip_weights(to_onnx(compressed(model, recipe)))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Exporting the ONNX graph…")
+def onnx_file(model: str, recipe: Recipe) -> bytes:
+    """The compressed model as an ONNX file; seconds for the first recipe of each structure."""
+    from compress_core.graph import to_onnx  # seconds of import, only for the graph
+
+    return to_onnx(compressed(model, recipe))

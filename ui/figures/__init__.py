@@ -12,6 +12,7 @@ from ui.figures.codes import (
     gap_strip,
     huffman_tree,
     symbol_histogram,
+)
 from ui.figures.plane import (
     AXES,
     NEAR,
@@ -26,6 +27,7 @@ from ui.figures.results import (
     bytes_before_after,
     change_by_class,
     confusion,
+    ledger_bars,
     shares,
     waterfall,
 )
@@ -60,6 +62,7 @@ __all__ = [
     "huffman_tree",
     "input_histogram",
     "layer_bars",
+    "ledger_bars",
     "levels_histogram",
     "look_closer",
     "mask_picture",
