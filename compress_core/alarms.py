@@ -194,6 +194,7 @@ REMEDIES = {
     "prune": "prune more, a few zeros do not pay for telling where they are, or remove the step",
     "quantize": "choose fewer bits or larger groups, or remove the step",
     "share": "choose fewer clusters, or remove the step",
+    "correct": "the biases that it adds are stored, too: name fewer layers, or remove the step",
     "activations": "the inputs' ranges are stored, too: name fewer layers, or remove the step",
 }
 

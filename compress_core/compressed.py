@@ -11,6 +11,8 @@ from functools import cached_property
 
 from torch import Tensor, nn
 
+from compress_core.applying.activations import quantize_inputs
+from compress_core.applying.correct import correct_biases
 from compress_core.applying.factorize import factorize_layers
 from compress_core.applying.prune import (
     prune_at_random,
@@ -18,10 +20,19 @@ from compress_core.applying.prune import (
     prune_by_score,
     prune_in_groups,
 )
-from compress_core.applying.quantize import quantize_layers
+from compress_core.applying.quantize import quantize_layers, quantize_with_feedback
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
-from compress_core.methods.quantization import Quantize
+from compress_core.methods.quantization import (
+    Binarize,
+    CorrectBias,
+    Quantize,
+    QuantizeActivations,
+    QuantizeFloat,
+    QuantizeGPTQ,
+    Ternarize,
+    check_not_pruned,
+)
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.original import Original
 from compress_core.recipe import (
@@ -48,6 +59,12 @@ FUNCTIONS: dict[type[AnyStep], Callable[[AnyStep, StoredLayers, Original], Store
     PruneTaylor: prune_by_score,
     PruneWanda: prune_by_score,
     Quantize: quantize_layers,
+    QuantizeFloat: quantize_layers,
+    Binarize: quantize_layers,
+    Ternarize: quantize_layers,
+    QuantizeGPTQ: quantize_with_feedback,
+    CorrectBias: correct_biases,
+    QuantizeActivations: quantize_inputs,
 }
 
 
@@ -146,7 +163,7 @@ def compress(original: Original, recipe: Recipe) -> Compressed:
 
     Raises ValueError where a step does not fit the model (value, rule and remedy in the text).
     """
-    _check_one_code(recipe, original)
+    _check_codes(recipe, original)
     base = make_base(original, recipe)
     layers = {
         name: base.memo.get((name,), lambda layer=layer: untouched(layer))  # type: ignore[misc]
@@ -183,15 +200,17 @@ def _next_base(step: AnyStep, names: tuple[str, ...], base: Original) -> Origina
     return base.bases.get((replace(step, layers=ALL_LAYERS), names), make)
 
 
-def _check_one_code(recipe: Recipe, original: Original) -> None:
-    """Raise ValueError where a layer is quantized and shared: a weight is stored in one way."""
-    quantized, shared = (
-        winning_steps(recipe, kind, original.layers) for kind in ("quantize", "share")
+def _check_codes(recipe: Recipe, original: Original) -> None:
+    """Raise ValueError where a layer is quantized and shared, or binarized and pruned: a weight is
+    stored in one way, and 1-bit codes have no zero."""
+    pruned, quantized, shared = (
+        winning_steps(recipe, kind, original.layers) for kind in ("prune", "quantize", "share")
     )
+    binarized = [name for name, step in quantized.items() if isinstance(step, Binarize)]
+    check_not_pruned([name for name in binarized if name in pruned])
     both = [name for name in quantized if name in shared]
     if both:
         raise ValueError(
-            f"{', '.join(both)}: quantized and shared, but a weight is stored either as codes on a "
-            "uniform grid or as indices of a codebook; name the layer in one of the two steps "
-            "(layers=…)"
+            f"{', '.join(both)}: quantized and shared, but a weight is stored either as codes of "
+            "its own or as indices of a codebook; name the layer in one of the two steps (layers=…)"
         )

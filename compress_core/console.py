@@ -100,7 +100,7 @@ def show_report(report: Report, *, written: Path | None = None) -> None:
                 row.name,
                 " x ".join(map(str, row.shape)),
                 percent(row.sparsity),
-                str(row.bits),
+                str(row.bits) if row.input_bits is None else f"{row.bits}, in {row.input_bits}",
                 "x".join(map(str, row.ranks)) or "full",
                 f"{row.bytes:,}",
                 f"{row.original_bytes:,}",

@@ -13,10 +13,32 @@ from typing import Any
 
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
-from compress_core.methods.quantization import Quantize
+from compress_core.methods.quantization import (
+    Binarize,
+    CorrectBias,
+    Quantize,
+    QuantizeActivations,
+    QuantizeFloat,
+    QuantizeGPTQ,
+    Ternarize,
+)
 from compress_core.methods.step import Step, matching
 
-AnyStep = Factorize | Prune | RandomPrune | PruneNM | PruneTaylor | PruneWanda | Quantize
+AnyStep = (
+    Factorize
+    | Prune
+    | RandomPrune
+    | PruneNM
+    | PruneTaylor
+    | PruneWanda
+    | Quantize
+    | QuantizeFloat
+    | Binarize
+    | Ternarize
+    | QuantizeGPTQ
+    | CorrectBias
+    | QuantizeActivations
+)
 Recipe = tuple[AnyStep, ...]
 
 STEPS: dict[str, type[AnyStep]] = {
@@ -27,9 +49,16 @@ STEPS: dict[str, type[AnyStep]] = {
     "prune_taylor": PruneTaylor,
     "prune_wanda": PruneWanda,
     "quantize": Quantize,
+    "quantize_float": QuantizeFloat,
+    "binarize": Binarize,
+    "ternarize": Ternarize,
+    "quantize_gptq": QuantizeGPTQ,
+    "correct_bias": CorrectBias,
+    "quantize_activations": QuantizeActivations,
 }
 NETWORK_KINDS = ("fold", "structured")  # these change the network itself,
-LAYER_KINDS = ("factorize", "prune", "quantize", "share", "activations")  # these its layers
+# these its layers
+LAYER_KINDS = ("factorize", "prune", "quantize", "share", "correct", "activations")
 KINDS = (*NETWORK_KINDS, *LAYER_KINDS)  # the order in which they act
 SCHEMA_VERSION = 1
 

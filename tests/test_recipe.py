@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import MISSING, fields
 from typing import Any
 
 import pytest
@@ -180,9 +181,27 @@ def test_any_json_is_a_recipe_or_a_value_error(name: str, fields: dict[str, Any]
     assert from_json(to_json(recipe)) == recipe
 
 
+NEEDED = {"sparsity": 0.5, "pruning_ratio": 0.5}
+
+
+def make_step(name: str) -> AnyStep:
+    """A step of this name, its fields without default filled in."""
+    if name == "prune":
+        return Prune(sparsity=0.5)
+    missing = [f.name for f in fields(STEPS[name]) if f.default is MISSING]
+    return STEPS[name](**{field: NEEDED[field] for field in missing})
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_every_step_has_a_text_form_and_a_json_form(name: str) -> None:
+    step = make_step(name)
+    assert parse_step(format_step(step)) == step
+    assert from_json(to_json((step,))) == (step,)
+
+
 @pytest.mark.parametrize("name", STEPS)
 def test_every_step_knows_its_name(name: str) -> None:
-    step = STEPS[name](sparsity=0.5) if "prune" in name else STEPS[name]()
+    step = make_step(name)
     assert step_name(step) == name
 
 

@@ -5,7 +5,15 @@ import re
 from compress_core.measurement.accuracy import Accuracy
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
-from compress_core.methods.quantization import Quantize
+from compress_core.methods.quantization import (
+    Binarize,
+    CorrectBias,
+    Quantize,
+    QuantizeActivations,
+    QuantizeFloat,
+    QuantizeGPTQ,
+    Ternarize,
+)
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import AnyStep, Recipe, format_step, parse_step
 
@@ -74,6 +82,18 @@ def describe_recipe(recipe: Recipe) -> str:
 
 
 def _action(step: AnyStep, *, everywhere: bool) -> str:
+    match step.kind:
+        case "prune":
+            return _pruning(step, everywhere=everywhere)
+        case "quantize":
+            return _quantization(step)
+        case "factorize":
+            return _factorization(step)
+        case _:
+            return _others(step)
+
+
+def _pruning(step: AnyStep, *, everywhere: bool) -> str:
     match step:
         case RandomPrune():
             return f"prune {percent(step.sparsity)} at random"
@@ -90,21 +110,51 @@ def _action(step: AnyStep, *, everywhere: bool) -> str:
             return f"prune |w| ≤ {threshold:.4g}"
         case Prune():
             return f"prune |w| ≤ {step.sigmas:g} σ"
+    raise TypeError(f"{step} has no words")
+
+
+def _factorization(step: AnyStep) -> str:
+    assert isinstance(step, Factorize)
+    match step:
         case Factorize(rank=int() as rank):
             return f"factorize to rank {rank}"
         case Factorize(energy=float() as energy):
             return f"factorize, {percent(energy)} energy"
-        case Factorize():
+        case _:
             return "factorize at break-even"
-        case Quantize():
-            shared = (
-                f"group of {step.group_size}" if step.granularity == "group" else step.granularity
-            )
-            text = f"quantize to {step.bits} bit, {step.scheme}, per {shared}"
+
+
+def _quantization(step: AnyStep) -> str:
+    match step:
+        case QuantizeFloat():
+            name = step.format.replace("_", " ")
+            return f"round to {name}" + ("" if "16" in name else f", {_per(step)}")
+        case Binarize():
+            return "binarize to ±α"
+        case Ternarize():
+            return f"ternarize, zeros up to {step.delta:g} · mean |w|"
+        case Quantize() | QuantizeGPTQ():
+            rounding = " with error feedback (GPTQ)" if isinstance(step, QuantizeGPTQ) else ""
+            text = f"quantize to {step.bits} bit{rounding}, {step.scheme}, {_per(step)}"
             if step.clipping == "min_max":
                 return text
             clipped = "least error" if step.clipping == "mse" else f"{step.percentile:g} %"
             return f"{text}, clipped at {clipped}"
+    raise TypeError(f"{step} has no words")
+
+
+def _per(step: Quantize | QuantizeGPTQ | QuantizeFloat) -> str:
+    shared = f"group of {step.group_size}" if step.granularity == "group" else step.granularity
+    return f"per {shared}"
+
+
+def _others(step: AnyStep) -> str:
+    match step:
+        case CorrectBias():
+            return "correct the biases"
+        case QuantizeActivations():
+            return f"inputs in {step.bits} bit, {step.mode}"
+    raise TypeError(f"{step} has no words")
 
 
 def escape_markdown(text: str) -> str:

@@ -21,19 +21,22 @@ def to_onnx(compressed: Compressed) -> bytes:
     """The compressed model as an ONNX file: input "images", output "logits", any batch size.
 
     Quantized weights are integers behind DequantizeLinear nodes, in the smallest integer type that
-    holds their codes, and decode bit for bit to the weights of `compressed.module`. The first call
+    holds their codes, and decode bit for bit to the weights of `compressed.module`. Rounded inputs
+    pass QuantizeLinear (dynamic ones DynamicQuantizeLinear) and DequantizeLinear. The first call
     for a structure takes seconds, later ones milliseconds; equal models give equal bytes.
     Raises GraphError (a ValueError) for a model that cannot be exported.
     """
     # onnx and its helpers take half a second to import, which only callers of this function pay
     import onnx_ir as ir
 
+    from compress_core.graph.activations import write_inputs
     from compress_core.graph.annotation import annotate
     from compress_core.graph.structure import find_structure
     from compress_core.graph.weights import write_weights
 
     structure = find_structure(compressed)
     model = structure.model.clone()
+    write_inputs(model, compressed)  # while a layer is found by its blank weight
     write_weights(model, compressed)
     annotate(model, compressed, structure.macs)
     raw: bytes = ir.to_proto(model).SerializeToString(deterministic=True)

@@ -60,6 +60,8 @@ def layer_facts(row: LayerRow) -> dict[str, str]:
         "bytes": format_bytes(row.bytes),
         "macs": f"{row.macs:,}",
     }
+    if row.input_bits is not None:
+        facts["input_bits"] = str(row.input_bits)
     if row.rank is not None:
         facts["rank"] = str(row.rank)
     if row.sqnr_db is not None:

@@ -6,12 +6,18 @@ import torch
 from compress_core.compressed import Compressed
 from compress_core.graph.simplification import add_initializer
 from compress_core.graph.structure import node_name
-from compress_core.methods.quantization import Quantized
+from compress_core.methods.quantization import FloatCoded, Quantized, SignCoded
 from compress_core.storage.streams import StoredWeight
 from compress_core.weights import as_matrix
 
 WIDTHS = (2, 4, 8, 16)  # of ONNX's integer types; onnxruntime dequantizes all of them
 TWO_BIT_TYPES = {ir.DataType.INT2, ir.DataType.UINT2}
+FLOAT_TYPES = {
+    "fp16": ir.DataType.FLOAT16,
+    "bf16": ir.DataType.BFLOAT16,
+    "fp8_e4m3": ir.DataType.FLOAT8E4M3FN,
+    "fp8_e5m2": ir.DataType.FLOAT8E5M2,
+}
 TWO_BIT_OPSET, TWO_BIT_IR_VERSION = 25, 13  # the first that have them
 
 
@@ -32,39 +38,71 @@ def write_weights(model: ir.Model, compressed: Compressed) -> None:
 
 
 def write_weight(graph: ir.Graph, key: str, weight: StoredWeight) -> None:
-    value = graph.initializers[key]
-    if isinstance(weight.codes, Quantized):
-        dequantize_weight(graph, value, weight.codes)
+    value, codes = graph.initializers[key], weight.codes
+    if isinstance(codes, Quantized):
+        put_in_place(graph, value, dequantizing_nodes(graph, key, codes), codes.codes.shape)
+    elif isinstance(codes, SignCoded):
+        put_in_place(
+            graph, value, dequantizing_nodes(graph, key, _as_affine(codes)), codes.codes.shape
+        )
+    elif isinstance(codes, FloatCoded) and codes.group_size is None and codes.format in FLOAT_TYPES:
+        put_in_place(graph, value, float_nodes(graph, key, codes), codes.codes.shape)
     else:  # other codes have no operator of their own: the floats that they stand for
         value.const_value = ir.tensor(weight.values.contiguous().numpy(), name=key)
 
 
-def dequantize_weight(graph: ir.Graph, weight: ir.Value, quantized: Quantized) -> None:
-    """Put a DequantizeLinear node in the place of an initializer; its output takes the name.
-
-    Groups run along the inputs of the weight as a matrix (out, in); a Reshape node follows where
-    the weight has more dimensions.
-    """
-    key, shape = str(weight.name), tuple(quantized.codes.shape)
-    grouped = quantized.group_size is not None
-    codes = as_matrix(quantized.codes) if grouped else quantized.codes
-    node = ir.node(
-        "DequantizeLinear",
-        _integer_inputs(graph, key, quantized, codes),
-        _block_attributes(quantized),
-        name=f"{node_name(key)}.DequantizeLinear",
-    )
-    nodes = [node]
-    if codes.shape != shape:
-        sizes = add_initializer(graph, f"{key}.shape", list(shape))
-        name = f"{node_name(key)}.Reshape"
-        nodes.append(ir.node("Reshape", [node.outputs[0], sizes], name=name))
-        _describe(node.outputs[0], f"{key}.matrix", tuple(codes.shape))
+def put_in_place(
+    graph: ir.Graph, weight: ir.Value, nodes: list[ir.Node], shape: tuple[int, ...]
+) -> None:
+    """Put nodes in the place of an initializer; the output of the last takes its name."""
+    key = str(weight.name)
     first_user = next(user for user in graph if weight in user.inputs)
     graph.insert_before(first_user, nodes)
     graph.initializers.pop(key)
     ir.convenience.replace_all_uses_with(weight, nodes[-1].outputs[0])
-    _describe(nodes[-1].outputs[0], key, shape)
+    _describe(nodes[-1].outputs[0], key, tuple(shape))
+
+
+def dequantizing_nodes(graph: ir.Graph, key: str, quantized: Quantized) -> list[ir.Node]:
+    """A DequantizeLinear node, and a Reshape where a grouped weight has more than 2 dimensions.
+
+    Groups run along the inputs of the weight as a matrix (out, in).
+    """
+    shape = tuple(quantized.codes.shape)
+    grouped = quantized.group_size is not None
+    codes = as_matrix(quantized.codes) if grouped else quantized.codes
+    inputs = _integer_inputs(graph, key, quantized, codes)
+    nodes = [_node("DequantizeLinear", key, inputs, _block_attributes(quantized))]
+    if codes.shape != shape:
+        sizes = add_initializer(graph, f"{key}.shape", list(shape))
+        nodes.append(_node("Reshape", key, [nodes[0].outputs[0], sizes]))
+        _describe(nodes[0].outputs[0], f"{key}.matrix", tuple(codes.shape))
+    return nodes
+
+
+def _as_affine(signs: SignCoded) -> Quantized:
+    """Codes -1 and 1 of 2 bits: ONNX has no type of 1 bit."""
+    zero_point = torch.zeros_like(signs.scale, dtype=torch.int32)
+    codes = 2 * signs.codes.to(torch.int32) - 1
+    return Quantized(codes, signs.scale, zero_point, 2, "symmetric", None)
+
+
+def float_nodes(graph: ir.Graph, key: str, coded: FloatCoded) -> list[ir.Node]:
+    """Floats of 8 bits are dequantized, of 16 bits, which have no scale, cast."""
+    dtype = FLOAT_TYPES[coded.format]
+    patterns = coded.codes.contiguous().numpy().view(dtype.numpy())
+    codes = add_initializer(graph, f"{key}.codes", patterns)
+    if coded.bits == 16:
+        return [_node("Cast", key, [codes], {"to": int(ir.DataType.FLOAT)})]
+    scale = add_initializer(graph, f"{key}.scale", coded.scale.numpy())
+    axis = {"axis": 0} if coded.scale.dim() else {}
+    return [_node("DequantizeLinear", key, [codes, scale], axis)]
+
+
+def _node(
+    operator: str, key: str, inputs: list[ir.Value], attributes: dict[str, int] | None = None
+) -> ir.Node:
+    return ir.node(operator, inputs, attributes, name=f"{node_name(key)}.{operator}")
 
 
 def _integer_inputs(

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 import zstandard
 
 from compress_core.compressed import Compressed
 from compress_core.storage.entropy_coding import entropy_bits
-from compress_core.storage.layouts import LAYOUTS, LayoutFile, coded_form, encode_file
+from compress_core.storage.layouts import LAYOUTS, LayoutFile, encode_file
 from compress_core.storage.streams import StoredWeight
+from compress_core.storage.streams.floats import kept_mask
 
 LAYOUT_ROWS = {
     "dense fp32": "dense",
@@ -26,7 +26,7 @@ LAYOUT_ROWS = {
     "CSR": "csr",
     "codebook + indices": "codebook",
     "k-bit packed": "packed",
-    "bitmask + k-bit codes": "masked_codes",
+    "bitmask + k-bit codes": "masked",
     "Huffman": "huffman",
     "gap + Huffman": "gap_huffman",
     "ANS": "ans",
@@ -146,10 +146,10 @@ def bound_row(compressed: Compressed) -> LedgerRow:
 
 def weight_bound(weight: StoredWeight) -> int:
     """Bytes below which no code of single symbols by one histogram stores this weight."""
-    form = coded_form(weight)
+    form = weight.coded
     if form is None:
-        mask = weight.values.contiguous().view(-1).view(torch.int32).ne(0).int()
-        return math.ceil(mask.numel() * entropy_bits(mask.numpy()) / 8) + 4 * int(mask.sum())
+        mask = kept_mask(weight.values)
+        return math.ceil(mask.size * entropy_bits(mask) / 8) + 4 * int(mask.sum())
     bits = form.symbols.size * entropy_bits(form.symbols)
     return math.ceil(bits / 8) + sum(tensor.nbytes for tensor in form.parameters.values())
 

@@ -23,9 +23,10 @@ from compress_core.weights import Layer
 @dataclass(frozen=True)
 class LayerRow:
     """One layer as stored. `bytes` are its streams in the file, `parameters` its stored weights
-    (of all factors), `bits` nominal bits a weight, `rank` the first of `ranks`, `encodings` one
-    per stored weight. `sqnr_db` is None where nothing changed, and where `shape` is no longer the
-    `original_shape`: weights that are not there have no noise."""
+    (of all factors), `bits` nominal bits a weight, `input_bits` those of what it multiplies (None:
+    floats), `rank` the first of `ranks`, `encodings` one per stored weight. `sqnr_db` is None where
+    nothing changed, and where `shape` is no longer the `original_shape`: weights that are not there
+    have no noise."""
 
     name: str
     shape: tuple[int, ...]
@@ -33,6 +34,7 @@ class LayerRow:
     parameters: int
     sparsity: float
     bits: int
+    input_bits: int | None
     rank: int | None
     ranks: tuple[int, ...]
     bytes: int
@@ -125,6 +127,7 @@ def layer_row(stored: StoredLayer, before: Layer, macs: int) -> LayerRow:
         parameters=parameters,
         sparsity=1 - kept / parameters,
         bits=stored.bits,
+        input_bits=stored.inputs.bits if stored.inputs else None,
         rank=stored.rank,
         ranks=stored.ranks,
         bytes=sum(weight.streams.byte_count for weight in stored.weights),

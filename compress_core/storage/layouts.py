@@ -6,7 +6,6 @@ bitmask             one bit a weight, 1 = kept; the kept weights, F32
 csr                 compressed sparse rows as SciPy writes them: values F32, columns and row
                     pointers int32, of the weight as a matrix (out, in)
 codebook            the different values of the weight, F32, and indices of as few bits as do
-masked_codes        one bit a weight, 1 = another code than the most frequent; those codes packed
 packed, ans, ...    codes in each of CODERS
 
 A file is safetensors. Layouts other than the dense ones have what decoding needs (shape, bits) as
@@ -16,31 +15,21 @@ JSON in its metadata. A weight that a layout does not fit stays dense in its fil
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from compress_core.methods.quantization import Quantized, code_range
-from compress_core.storage.entropy_coding import (
-    CODERS,
-    Bytes,
-    MatrixCoder,
-    StreamError,
-    Symbols,
-    bits_for,
-    pack,
-    unpack,
-)
-from compress_core.storage.streams import StoredWeight, Streams, decode_streams
+from compress_core.storage.entropy_coding import CODERS, StreamError, bits_for, pack, unpack
+from compress_core.storage.streams import StoredWeight, decode_streams
+from compress_core.storage.streams.floats import kept_mask, masked
+from compress_core.storage.streams.stream import Header, Streams
 from compress_core.weights import as_matrix
 
 METADATA_KEY = "layouts"
 MAX_CODEBOOK = 2**16
-Header = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -107,17 +96,8 @@ def _no_header(_header: Header, _tensors: Mapping[str, Tensor]) -> Tensor:
     raise StreamError("a dense weight has no header; read its tensor as it is")
 
 
-def _kept(weight: StoredWeight) -> Tensor:
-    """Which weights are stored, (n,) bool; compared as bits, so that a kept -0.0 stays one."""
-    return weight.values.contiguous().view(-1).view(torch.int32).ne(0)
-
-
 def _bitmask(weight: StoredWeight) -> Streams:
-    kept = _kept(weight)
-    mask = torch.from_numpy(pack(kept.numpy().astype(np.int32), 1))
-    values = weight.values.contiguous().view(-1)[kept]
-    header = {"encoding": "bitmask", "shape": list(weight.values.shape)}
-    return Streams(header, {"mask": mask, "kept": values})
+    return masked(weight.values, "packed", CODERS["packed"].encode(kept_mask(weight.values), 2))
 
 
 def _stored_values(header: Header, tensors: Mapping[str, Tensor]) -> Tensor:
@@ -126,7 +106,7 @@ def _stored_values(header: Header, tensors: Mapping[str, Tensor]) -> Tensor:
 
 def _csr(weight: StoredWeight) -> Streams:
     matrix = as_matrix(weight.values.contiguous())
-    kept = _kept(weight).view(matrix.shape)
+    kept = torch.from_numpy(kept_mask(weight.values)).bool()
     pointers = torch.nn.functional.pad(kept.sum(1).cumsum(0), (1, 0))  # (out + 1,)
     tensors = {
         "values": matrix[kept],
@@ -161,82 +141,19 @@ def _decode_codebook(header: Header, tensors: Mapping[str, Tensor]) -> Tensor:
     return codebook[torch.from_numpy(indices).long()].view(header["shape"])
 
 
-@dataclass(frozen=True, eq=False)
-class CodedForm:
-    """What is coded of a weight: `symbols` (out, in) in [0, alphabet), and beside them the
-    `parameters` and the `header` that turn symbols back into weights."""
-
-    symbols: Symbols
-    alphabet: int
-    parameters: dict[str, Tensor]
-    header: dict[str, Any]
-
-
-def coded_form(weight: StoredWeight) -> CodedForm | None:
-    """The symbols of a weight that has codes, None for one of floats."""
-    return None if weight.quantized is None else _affine_form(weight.quantized)
-
-
-def _affine_form(quantized: Quantized) -> CodedForm:
-    q_min, q_max = code_range(quantized.bits, quantized.scheme)
-    parameters = {"scale": quantized.scale}
-    if quantized.scheme == "asymmetric":
-        parameters["zero_point"] = quantized.zero_point.to(torch.uint16)
-    header = {
-        "encoding": "packed",
-        "shape": list(quantized.codes.shape),
-        "bits": quantized.bits,
-        "scheme": quantized.scheme,
-    }
-    if quantized.group_size:
-        header["group_size"] = quantized.group_size
-    symbols = (as_matrix(quantized.codes.contiguous()) - q_min).numpy()
-    return CodedForm(symbols, q_max - q_min + 1, parameters, header)
-
-
-def _coded(coder: MatrixCoder) -> Layout:
-    """The layout of a weight's codes in one of CODERS: they are decoded, packed, and read as any
-    packed weight is."""
+def _coded(name: str) -> Layout:
+    """The layout of a weight's codes in one of CODERS."""
+    coder = CODERS[name]
 
     def encode(weight: StoredWeight) -> Streams | None:
-        form = coded_form(weight)
+        form = weight.coded
         if form is None or form.alphabet > coder.max_alphabet:
             return None
-        stream = torch.from_numpy(coder.encode(form.symbols, form.alphabet))
-        header = {"alphabet": form.alphabet, **form.header}
-        return Streams(header, {"codes": stream, **form.parameters})
+        streams = form.streams(name, coder.encode(form.symbols, form.alphabet))
+        # cloned: weights may have a codebook in common, and a file holds no shared memory
+        return replace(streams, tensors={key: t.clone() for key, t in streams.tensors.items()})
 
-    def decode(header: Header, tensors: Mapping[str, Tensor]) -> Tensor:
-        alphabet, rows = header["alphabet"], header["shape"][0]
-        shape = (rows, math.prod(header["shape"]) // rows)
-        symbols = coder.decode(tensors["codes"].numpy(), alphabet, shape)
-        packed = torch.from_numpy(pack(symbols.ravel(), bits_for(alphabet)))
-        return decode_streams(header, {**tensors, "codes": packed}).values
-
-    return Layout(encode, decode, f"codes of at most {coder.max_alphabet:,} levels")
-
-
-def mask_symbols(symbols: Symbols, alphabet: int) -> Bytes:
-    """The most frequent symbol (u16), a bit for each symbol (1 = another), the others packed."""
-    flat = symbols.ravel()
-    usual = np.bincount(flat, minlength=alphabet).argmax()
-    others = flat != usual
-    return np.concatenate(
-        [
-            np.array([usual], "<u2").view(np.uint8),
-            pack(others.astype(np.int32), 1),
-            pack(flat[others], bits_for(alphabet)),
-        ]
-    )
-
-
-def unmask_symbols(stream: Bytes, alphabet: int, shape: tuple[int, int]) -> Symbols:
-    """The symbols that `mask_symbols` was given."""
-    mask_end = 2 + -(-shape[0] * shape[1] // 8)
-    others = unpack(stream[2:mask_end], 1, shape[0] * shape[1]).astype(bool)
-    symbols = np.full(others.size, stream[:2].view("<u2")[0], np.int32)
-    symbols[others] = unpack(stream[mask_end:], bits_for(alphabet), int(others.sum()))
-    return symbols.reshape(shape)
+    return Layout(encode, _stored_values, f"codes of at most {coder.max_alphabet:,} levels")
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -247,6 +164,5 @@ LAYOUTS: dict[str, Layout] = {
     "codebook": Layout(
         _codebook, _decode_codebook, f"weights of at most {MAX_CODEBOOK:,} different values"
     ),
-    "masked_codes": _coded(MatrixCoder(mask_symbols, unmask_symbols, 2**16)),
-    **{name: _coded(coder) for name, coder in CODERS.items()},
+    **{name: _coded(name) for name in CODERS},
 }

@@ -21,14 +21,12 @@ from compress_core.storage.layouts import (
     LayoutFile,
     decode_file,
     encode_file,
-    mask_symbols,
-    unmask_symbols,
 )
 from compress_core.storage.streams import StoredWeight
 from compress_core.weights import Profile, as_matrix
 
 EXACT = sorted(set(LAYOUTS) - {"dense_fp16"})
-CODED = sorted({"masked_codes", *CODERS})
+CODED = sorted(CODERS)
 FLOAT = sorted({*LAYOUTS} - {*CODED})
 
 
@@ -128,7 +126,7 @@ def test_bytes_of_two_thousand_weights_of_which_two_hundred_are_kept(
 
 @pytest.mark.parametrize(
     ("layout", "expected"),
-    [("packed", 2000 * 4 / 8), ("masked_codes", 2 + 2000 / 8 + 200 * 4 / 8)],
+    [("packed", 2000 * 4 / 8), ("masked", 6 + 2000 / 8 + 200 * 4 / 8)],
 )
 def test_bytes_of_two_thousand_codes_of_four_bits(layout: str, expected: float) -> None:
     weight = torch.zeros(2000)
@@ -160,7 +158,7 @@ def test_a_mixed_model_says_which_weights_stay_dense() -> None:
 def test_sixteen_bits_are_packed_and_nothing_else() -> None:
     weight = stored(normal(40, 50), bits=16)
     fitting = [layout for layout in CODED if not file_of(layout, weight).unfit]
-    assert fitting == ["masked_codes", "packed"]
+    assert fitting == ["masked", "masked_ans", "packed"]
 
 
 def test_weights_beyond_half_precision_stay_dense() -> None:
@@ -170,12 +168,6 @@ def test_weights_beyond_half_precision_stay_dense() -> None:
 def test_too_many_different_values_for_a_codebook_stay_dense() -> None:
     assert file_of("codebook", stored(torch.arange(2.0**16 + 1))).unfit == ("fc.weight",)
     assert file_of("codebook", stored(torch.arange(2.0**16))).unfit == ()
-
-
-@given(st.lists(st.integers(0, 14), min_size=1, max_size=60))
-def test_masked_symbols_come_back(values: list[int]) -> None:
-    symbols = np.array([values], np.int32)
-    assert np.array_equal(unmask_symbols(mask_symbols(symbols, 15), 15, symbols.shape), symbols)
 
 
 def test_kept_negative_zeros_stay_negative() -> None:

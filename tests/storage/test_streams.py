@@ -9,7 +9,14 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from compress_core.methods.quantization import Quantize, Quantized, quantize
+from compress_core.methods.quantization import (
+    Quantize,
+    Quantized,
+    QuantizeFloat,
+    binarize,
+    quantize,
+    quantize_float,
+)
 from compress_core.storage import streams as streams_module
 from compress_core.storage.entropy_coding import StreamError
 from compress_core.storage.streams import (
@@ -17,8 +24,8 @@ from compress_core.storage.streams import (
     decode_streams,
     weight_of,
 )
-from compress_core.storage.streams.stream import Header, Shape, Streams, Tensors, expect
-from compress_core.storage.streams.symbols import CODERS, bits_for, code_symbols
+from compress_core.storage.streams.coded import CodedForm, read_codes, symbols_of
+from compress_core.storage.streams.stream import Header, Shape, Streams, Tensors
 from compress_core.weights import Profile
 
 
@@ -41,9 +48,14 @@ def quantized(weight: Tensor, **settings: Any) -> StoredWeight:
 WEIGHTS = {
     "dense": StoredWeight(Profile(normal(40, 50))),
     "bitmask": StoredWeight(Profile(pruned(0.5))),
-    "ans_mask": StoredWeight(Profile(pruned(0.95))),
+    "context_mask": StoredWeight(Profile(pruned(0.95))),
     "packed": quantized(normal(40, 50).sign() * 3 + 4, bits=1, scheme="asymmetric"),
-    "ans": quantized(pruned(0.9), bits=4),
+    "context": quantized(pruned(0.9), bits=4),
+    "float_masked": weight_of(quantize_float(pruned(0.5), QuantizeFloat("fp16"))),
+    "float_masked_ans": weight_of(quantize_float(pruned(0.9), QuantizeFloat("bf16"))),
+    "float_huffman": weight_of(quantize_float(normal(40, 50), QuantizeFloat("fp4_e2m1"))),
+    "float_packed": weight_of(quantize_float(normal(40, 50), QuantizeFloat("bf16"))),
+    "sign_packed": weight_of(binarize(normal(40, 50))),
 }
 
 
@@ -93,6 +105,50 @@ def test_packed_codes_cost_their_bits_and_scales() -> None:
     assert weight.streams.byte_count <= packed.byte_count
 
 
+def test_sixteen_bit_floats_cost_two_bytes_and_no_scale() -> None:
+    assert WEIGHTS["float_packed"].streams.byte_count == 2 * 2000
+
+
+def test_pruned_halves_cost_a_bit_each_and_the_kept_ones() -> None:
+    assert WEIGHTS["float_masked"].streams.byte_count == 6 + 2000 / 8 + 2 * 1000
+
+
+def test_signs_cost_a_bit_and_a_scale_for_each_row() -> None:
+    assert WEIGHTS["sign_packed"].streams.byte_count == 2000 / 8 + 4 * 40
+
+
+BAD_STREAMS: dict[str, tuple[str, dict[str, Any], dict[str, Tensor | None], str]] = {
+    "a format that is none": ("float_huffman", {"format": "fp3"}, {}, "format='fp3'"),
+    "no format": ("float_huffman", {"format": 4}, {}, "format=4"),
+    "no scale": ("float_huffman", {}, {"scale": None}, "the streams are"),
+    "a scale of 16 bits": ("float_packed", {}, {"scale": torch.ones(40)}, "the streams are"),
+    "a scale of zero": ("float_huffman", {}, {"scale": torch.zeros(40)}, "not positive"),
+    "a scale of another shape": ("float_huffman", {}, {"scale": torch.ones(50)}, "scale is"),
+    "a coder for small alphabets": (
+        "float_packed",
+        {"encoding": "float_ans"},
+        {},
+        "no alphabet of 65536",
+    ),
+    "a negative scale": ("sign_packed", {}, {"scale": -torch.ones(40)}, "a scale is negative"),
+    "infinity": (
+        "float_packed",
+        {"shape": [1]},
+        {"codes": torch.tensor([0x7F, 0x80], dtype=torch.uint8)},
+        "NaN or infinite",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_STREAMS)
+def test_a_damaged_low_bit_weight_is_refused(case: str) -> None:
+    encoding, entry, tensors, words = BAD_STREAMS[case]
+    streams = WEIGHTS[encoding].streams
+    found = {name: t for name, t in (streams.tensors | tensors).items() if t is not None}
+    with pytest.raises(ValueError, match=words):
+        decode_streams({**streams.header, **entry}, found)
+
+
 def test_a_kept_negative_zero_stays_negative() -> None:
     weight = pruned(0.9)
     weight[0, 0] = -0.0
@@ -102,7 +158,7 @@ def test_a_kept_negative_zero_stays_negative() -> None:
 
 
 def test_symmetric_codes_store_no_zero_points() -> None:
-    assert set(WEIGHTS["ans"].streams.tensors) == {"codes", "scale"}
+    assert set(WEIGHTS["context"].streams.tensors) == {"codes", "scale"}
 
 
 @pytest.mark.parametrize(
@@ -138,18 +194,19 @@ class Halves:
         return self.halves.float()
 
 
-def half_encodings(codes: Halves) -> list[Streams]:
-    header = {"encoding": "half", "shape": list(codes.halves.shape)}
-    return [Streams(header, {"half": codes.halves})]
+def half_form(codes: Halves) -> CodedForm:
+    header = {"shape": list(codes.halves.shape)}
+    return CodedForm("half_", symbols_of(codes.halves.view(torch.uint16)), 2**16, {}, header)
 
 
-def decode_half(_header: Header, tensors: Tensors, shape: Shape) -> Halves:
-    return Halves(expect(tensors, "half", torch.float16, shape))
+def decode_half(header: Header, tensors: Tensors, _shape: Shape) -> Halves:
+    codes = read_codes(header, tensors, "half_", 2**16)
+    return Halves(codes.to(torch.uint16).view(torch.float16))
 
 
 def test_another_type_of_codes_takes_a_row_in_each_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(streams_module.ENCODINGS, Halves, half_encodings)
-    monkeypatch.setitem(streams_module.DECODERS, "half", decode_half)
+    monkeypatch.setitem(streams_module.FORMS, Halves, half_form)
+    monkeypatch.setitem(streams_module.DECODERS, "half_packed", decode_half)
     weight = weight_of(Halves(normal(40, 50).half()))
     assert torch.equal(weight.values, normal(40, 50).half().float())
     assert weight.streams.byte_count == 2 * 2000
@@ -159,28 +216,7 @@ def test_another_type_of_codes_takes_a_row_in_each_table(monkeypatch: pytest.Mon
 
 
 def test_codes_that_stand_for_nan_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(streams_module.DECODERS, "half", decode_half)
-    half = Streams({"encoding": "half", "shape": [1]}, {"half": torch.tensor([torch.nan]).half()})
+    monkeypatch.setitem(streams_module.DECODERS, "half_packed", decode_half)
+    half = half_form(Halves(torch.tensor([torch.nan]).half())).smallest()
     with pytest.raises(StreamError, match="NaN or infinite"):
         decode_streams(half.header, half.tensors)
-
-
-@pytest.mark.parametrize(
-    ("alphabet", "bits"), [(1, 1), (2, 1), (3, 2), (4, 2), (7, 3), (255, 8), (256, 8), (65535, 16)]
-)
-def test_the_bits_of_an_alphabet(alphabet: int, bits: int) -> None:
-    assert bits_for(alphabet) == bits
-
-
-@pytest.mark.parametrize("alphabet", [2, 7, 200])
-def test_every_coder_brings_the_symbols_back(alphabet: int) -> None:
-    symbols = (normal(6, 5, 3, 3).abs() * alphabet / 5).int().clamp(max=alphabet - 1).flatten()
-    coded = code_symbols(symbols.numpy(), alphabet, (6, 5, 3, 3))
-    assert coded.keys() == CODERS.keys()
-    for name, stream in coded.items():
-        decoded = CODERS[name].decode(stream, alphabet, (6, 5, 3, 3))
-        assert np.array_equal(decoded, symbols.numpy())
-
-
-def test_a_coder_is_not_asked_for_a_larger_alphabet_than_it_takes() -> None:
-    assert code_symbols(np.zeros(4, np.int32), 2**16, (4,)).keys() == {"packed"}

@@ -8,11 +8,10 @@ from compress_core.methods.quantization.activations import (
     InputQuantizer,
     Mode,
     QuantizeActivations,
+    check_input,
     dynamic_qparams,
-    input_path,
     plan_input,
     round_input,
-    with_quantized_inputs,
 )
 from compress_core.methods.quantization.affine import (
     BITS,
@@ -77,6 +76,7 @@ __all__ = [
     "SignCoded",
     "Ternarize",
     "binarize",
+    "check_input",
     "check_not_pruned",
     "choose_qparams",
     "code_range",
@@ -85,7 +85,6 @@ __all__ = [
     "dynamic_qparams",
     "encode_float",
     "gptq",
-    "input_path",
     "plan_input",
     "quantize",
     "quantize_float",
@@ -93,5 +92,4 @@ __all__ = [
     "ternarize",
     "textbook_min_max",
     "textbook_times_255",
-    "with_quantized_inputs",
 ]

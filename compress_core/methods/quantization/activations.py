@@ -5,7 +5,6 @@ calibration and lie in the layer's buffers `input_scale` and `input_zero_point`,
 its state dict; dynamic ones are those of each input as it comes, whole batches included.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -20,11 +19,12 @@ from compress_core.methods.quantization.ranges import (
     round_to_codes,
 )
 from compress_core.methods.step import ALL_LAYERS, check_choice, check_whole
-from compress_core.weights import Layer, with_weights
+from compress_core.weights import Layer
 
 Mode = Literal["static", "dynamic"]
 
 ACTIVATION_BITS = (4, 5, 6, 7, 8)
+READERS = (nn.MultiheadAttention, nn.TransformerEncoderLayer)  # of weights inside of them
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,16 @@ class InputQuantizer:
     scale: Tensor | None = None
     zero_point: Tensor | None = None
 
+    def attach(self, module: nn.Module) -> None:
+        """Make `module`, which is written to, round its first argument.
+
+        Of a Sequential in a layer's place that is what comes into its first part.
+        """
+        if self.scale is not None:
+            module.register_buffer("input_scale", self.scale)
+            module.register_buffer("input_zero_point", self.zero_point)
+        module.register_forward_pre_hook(RoundInput(self.bits))
+
 
 def plan_input(step: QuantizeActivations, values: Tensor) -> InputQuantizer:
     """The static quantizer for a layer whose calibration inputs are `values`, float32 (n,)."""
@@ -118,26 +128,11 @@ class RoundInput:
         return (round_input(values, scale, zero_point, self.bits), *others)
 
 
-def with_quantized_inputs(model: nn.Module, quantizers: Mapping[str, InputQuantizer]) -> nn.Module:
-    """A copy of `model` whose modules at the paths in `quantizers` round their input first.
+def check_input(model: nn.Module, layer: Layer) -> None:
+    """Raise ValueError where `layer` has no input of its own to round.
 
-    A factor pair rounds what comes into its first factor. Parameters are shared with `model`.
-    """
-    copied = with_weights(model, {})
-    for path, quantizer in quantizers.items():
-        module = copied.get_submodule(path)
-        if quantizer.scale is not None:
-            module.register_buffer("input_scale", quantizer.scale)
-            module.register_buffer("input_zero_point", quantizer.zero_point)
-        module.register_forward_pre_hook(RoundInput(quantizer.bits))
-    return copied
-
-
-def input_path(model: nn.Module, layer: Layer) -> str:
-    """The path of the module whose input `layer` multiplies.
-
-    Raises ValueError where there is no such input to round: a tied weight has several, an
-    embedding takes indices, and nn.MultiheadAttention multiplies without calling a layer.
+    A tied weight has several, an embedding takes indices, and torch's attention and encoder
+    modules multiply without calling a layer.
     """
     path = layer.key.rpartition(".")[0]
     module, owner = model.get_submodule(path), model.get_submodule(path.rpartition(".")[0])
@@ -145,10 +140,10 @@ def input_path(model: nn.Module, layer: Layer) -> str:
         reason = f"its weight is tied ({', '.join(layer.tied_keys)}), each with inputs of its own"
     elif isinstance(module, nn.Embedding):
         reason = "an embedding looks its rows up by index"
-    elif isinstance(module, nn.MultiheadAttention) or isinstance(owner, nn.MultiheadAttention):
-        reason = "the attention module reads the weight itself"
+    elif isinstance(module, READERS) or isinstance(owner, READERS):
+        reason = "the attention or encoder module reads the weight itself"
     else:
-        return path
+        return
     raise ValueError(
         f"{layer.name} has no input to quantize: {reason}; name other layers (layers=…)"
     )

@@ -4,6 +4,7 @@ packing   k bits a symbol, and the types of all streams
 ans       the histogram as a model, and as near to its entropy as counts
 huffman   whole bits a symbol, canonical, with its table; its tree, to be drawn
 gap       Deep Compression's distances between kept weights
+masked    a bit a symbol for the usual one, the others packed
 context   ANS with a model for each class of rows and columns
 coders    the table of them all
 """
@@ -16,7 +17,12 @@ from compress_core.storage.entropy_coding.ans import (
     entropy_bits,
     frequencies,
 )
-from compress_core.storage.entropy_coding.coders import CODERS, MatrixCoder, encode_all
+from compress_core.storage.entropy_coding.coders import (
+    CODERS,
+    MatrixCoder,
+    encode_all,
+    encode_smallest,
+)
 from compress_core.storage.entropy_coding.context import decode_context, encode_context
 from compress_core.storage.entropy_coding.gap import decode_gap, encode_gap, relative_index
 from compress_core.storage.entropy_coding.huffman import (
@@ -28,6 +34,7 @@ from compress_core.storage.entropy_coding.huffman import (
     encode_huffman,
     huffman_tree,
 )
+from compress_core.storage.entropy_coding.masked import decode_masked, encode_masked
 from compress_core.storage.entropy_coding.packing import (
     Bytes,
     StreamError,
@@ -55,11 +62,14 @@ __all__ = [
     "decode_context",
     "decode_gap",
     "decode_huffman",
+    "decode_masked",
     "decode_symbols",
     "encode_all",
     "encode_context",
     "encode_gap",
     "encode_huffman",
+    "encode_masked",
+    "encode_smallest",
     "encode_symbols",
     "entropy_bits",
     "frequencies",

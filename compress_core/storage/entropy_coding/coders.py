@@ -4,14 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from compress_core.storage.entropy_coding.ans import ANS, MAX_ALPHABET
 from compress_core.storage.entropy_coding.context import decode_context, encode_context
-from compress_core.storage.entropy_coding.gap import decode_gap, encode_gap
-from compress_core.storage.entropy_coding.huffman import decode_huffman, encode_huffman
+from compress_core.storage.entropy_coding.gap import decode_gap, encode_gap, gap_size
+from compress_core.storage.entropy_coding.huffman import HUFFMAN
+from compress_core.storage.entropy_coding.masked import decode_masked, encode_masked, masked_size
 from compress_core.storage.entropy_coding.packing import (
+    BIT,
     Bytes,
     Decode,
     Encode,
+    SymbolCoder,
     Symbols,
     bits_for,
     pack,
@@ -19,6 +24,9 @@ from compress_core.storage.entropy_coding.packing import (
 )
 
 Shape = tuple[int, int]
+Size = Callable[[Symbols, int], int]  # (symbols, alphabet) → bytes
+
+SLACK = 32  # bytes by which ANS may stay below what its model says; gaps are two streams of it
 
 
 @dataclass(frozen=True)
@@ -26,22 +34,48 @@ class MatrixCoder:
     """A code for matrices of symbols in [0, alphabet), for alphabets up to `max_alphabet`.
 
     encode(symbols (rows, columns), alphabet) → stream; decode(stream, alphabet, shape) → symbols,
-    or a StreamError.
+    or a StreamError. least(symbols, alphabet) → bytes below which no stream is, at a fraction of
+    the cost of encoding; 0 where nothing is known.
     """
 
     encode: Encode
     decode: Callable[[Bytes, int, Shape], Symbols]
     max_alphabet: int
+    least: Size = lambda _symbols, _alphabet: 0
 
 
-def _row_major(encode: Encode, decode: Decode, max_alphabet: int = MAX_ALPHABET) -> MatrixCoder:
+def _row_major(
+    encode: Encode, decode: Decode, size: Size, max_alphabet: int = MAX_ALPHABET
+) -> MatrixCoder:
+    """A code of symbols one after the other, whose bytes `size` tells within SLACK."""
+
     def encode_rows(symbols: Symbols, alphabet: int) -> Bytes:
         return encode(symbols.ravel(), alphabet)
 
     def decode_rows(stream: Bytes, alphabet: int, shape: Shape) -> Symbols:
         return decode(stream, alphabet, shape[0] * shape[1]).reshape(shape)
 
-    return MatrixCoder(encode_rows, decode_rows, max_alphabet)
+    def least(symbols: Symbols, alphabet: int) -> int:
+        return size(symbols.ravel(), alphabet) - SLACK
+
+    return MatrixCoder(encode_rows, decode_rows, max_alphabet, least)
+
+
+def _of_histogram(coder: SymbolCoder) -> MatrixCoder:
+    def size(symbols: Symbols, alphabet: int) -> int:
+        return coder.size(np.bincount(symbols, minlength=alphabet))
+
+    return _row_major(coder.encode, coder.decode, size)
+
+
+def _of_gaps(coder: SymbolCoder) -> MatrixCoder:
+    encode, decode = partial(encode_gap, coder=coder), partial(decode_gap, coder=coder)
+    return _row_major(encode, decode, partial(gap_size, coder=coder))
+
+
+def _of_masks(coder: SymbolCoder) -> MatrixCoder:
+    encode, decode = partial(encode_masked, coder=coder), partial(decode_masked, coder=coder)
+    return _row_major(encode, decode, partial(masked_size, coder=coder), 2**16)
 
 
 def _pack(symbols: Symbols, alphabet: int) -> Bytes:
@@ -52,24 +86,44 @@ def _unpack(stream: Bytes, alphabet: int, count: int) -> Symbols:
     return unpack(stream, bits_for(alphabet), count)
 
 
+def _packed_size(symbols: Symbols, alphabet: int) -> int:
+    return -(-symbols.size * bits_for(alphabet) // 8)
+
+
 CODERS: dict[str, MatrixCoder] = {
-    "packed": _row_major(_pack, _unpack, 2**16),
-    "ans": _row_major(ANS.encode, ANS.decode),
-    "huffman": _row_major(encode_huffman, decode_huffman),
-    "gap_huffman": _row_major(encode_gap, decode_gap),
-    "gap_ans": _row_major(partial(encode_gap, coder=ANS), partial(decode_gap, coder=ANS)),
+    "packed": _row_major(_pack, _unpack, _packed_size, 2**16),
+    "ans": _of_histogram(ANS),
     # its tables, one for each pair of classes, cost larger alphabets more than they save
     "context": MatrixCoder(encode_context, decode_context, 256),
+    "huffman": _of_histogram(HUFFMAN),
+    "gap_ans": _of_gaps(ANS),
+    "gap_huffman": _of_gaps(HUFFMAN),
+    "masked": _of_masks(BIT),
+    "masked_ans": _of_masks(ANS),
 }
 
 
-def encode_all(symbols: Symbols, alphabet: int) -> dict[str, Bytes]:
-    """The streams of a matrix of symbols (rows, columns) in every code that takes its alphabet.
+def fitting_coders(alphabet: int) -> dict[str, MatrixCoder]:
+    """The codes that take symbols of this alphabet; "packed" takes all of up to 2¹⁶."""
+    return {name: coder for name, coder in CODERS.items() if alphabet <= coder.max_alphabet}
 
-    "packed" takes all of up to 2¹⁶ and comes first, so that a tie for the smallest is its own.
+
+def encode_all(symbols: Symbols, alphabet: int) -> dict[str, Bytes]:
+    """The streams of a matrix of symbols (rows, columns) in every code that takes its alphabet."""
+    coders = fitting_coders(alphabet)
+    return {name: coder.encode(symbols, alphabet) for name, coder in coders.items()}
+
+
+def encode_smallest(symbols: Symbols, alphabet: int) -> tuple[str, Bytes]:
+    """The smallest of `encode_all`, of equal ones the first, and the name of its code.
+
+    A code that cannot be smaller than the best so far is not tried.
     """
-    return {
-        name: coder.encode(symbols, alphabet)
-        for name, coder in CODERS.items()
-        if alphabet <= coder.max_alphabet
-    }
+    best_name, best = "", None
+    for name, coder in fitting_coders(alphabet).items():
+        if best is None or coder.least(symbols, alphabet) < best.size:
+            stream = coder.encode(symbols, alphabet)
+            if best is None or stream.size < best.size:
+                best_name, best = name, stream
+    assert best is not None, "packed takes every alphabet"
+    return best_name, best

@@ -61,10 +61,20 @@ def positions(gaps: Symbols) -> NDArray[np.int64]:
 
 def best_index_bits(symbols: Symbols, alphabet: int, coder: SymbolCoder = HUFFMAN) -> int:
     """The index bits in 2 … 8 that need the fewest bytes, fillers and tables included."""
+    sizes = _sizes(symbols, alphabet, coder)
+    return min(sizes, key=sizes.__getitem__)
+
+
+def gap_size(symbols: Symbols, alphabet: int, *, coder: SymbolCoder = HUFFMAN) -> int:
+    """Bytes of `encode_gap`, as exactly as the coder's size is."""
+    return HEADER.itemsize + min(_sizes(symbols, alphabet, coder).values())
+
+
+def _sizes(symbols: Symbols, alphabet: int, coder: SymbolCoder) -> dict[int, int]:
     counts = np.bincount(symbols, minlength=alphabet)
     usual = int(counts.argmax())
     distances = np.bincount(_distances(symbols != usual), minlength=1)
-    return min(INDEX_BITS, key=lambda bits: _size(distances, counts, bits, coder))
+    return {bits: _size(distances, counts, bits, coder) for bits in INDEX_BITS}
 
 
 def _size(distances: Counts, counts: Counts, bits: int, coder: SymbolCoder) -> int:

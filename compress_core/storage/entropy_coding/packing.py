@@ -51,3 +51,10 @@ def unpack(stream: Bytes, bits: int, count: int) -> Symbols:
 def bits_for(alphabet: int) -> int:
     """The fewest bits that tell `alphabet` symbols apart, at least 1."""
     return max(1, (alphabet - 1).bit_length())
+
+
+BIT = SymbolCoder(
+    lambda symbols, _alphabet: pack(symbols, 1),
+    lambda stream, _alphabet, count: unpack(stream, 1, count),
+    lambda counts: -(-int(counts.sum()) // 8),
+)

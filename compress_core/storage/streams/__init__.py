@@ -1,12 +1,12 @@
 """One weight and the tensors it is stored as: the smallest of its possible encodings.
 
-dense     weight (F32)
-bitmask   mask: one bit a weight, 1 = kept; kept: the kept weights (F32)
-ans_mask  mask: the same bits entropy-coded; kept as above
-packed    codes: q - q_min, k bits each; scale (F32); zero_point (U16) if asymmetric
-ans       codes: the same numbers entropy-coded; scale, zero_point as above
+dense        weight (F32)
+…_mask       mask: a bit for each weight, 1 = kept, by each coder; kept: the kept weights (F32)
+packed, ans  … each coder: q - q_min; scale (F32); zero_point (U16) if asymmetric
+float_…      codes: the bit patterns of a low-bit float by each coder; scale (F32) below 16 bits
+sign_…       codes: 1 for +1 and 0 for -1 by each coder; scale (F32)
 
-Two tables say what there is: ENCODINGS, the ways to store each type of codes, and DECODERS.
+Two tables say what there is: FORMS, what is coded of each type of codes, and DECODERS.
 """
 
 from collections.abc import Callable
@@ -14,21 +14,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-from safetensors.torch import save
 from torch import Tensor
 
-from compress_core.methods.quantization import Quantized
+from compress_core.methods.quantization import FloatCoded, Quantized, SignCoded
 from compress_core.methods.step import check_choice
 from compress_core.storage.entropy_coding import StreamError
-from compress_core.storage.streams.affine import affine_encodings, decode_affine
+from compress_core.storage.streams import affine, low_bit
+from compress_core.storage.streams.coded import CodedForm, encodings_of
 from compress_core.storage.streams.floats import (
     MASKS,
     decode_dense,
     decode_masked,
     float_encodings,
+    smallest_floats,
 )
 from compress_core.storage.streams.stream import Header, Shape, Streams, Tensors, weight_shape
-from compress_core.storage.streams.symbols import CODERS
 from compress_core.weights import Profile
 
 
@@ -55,16 +55,19 @@ class StoredWeight:
         return self.profile.weight
 
     @property
+    def coded(self) -> CodedForm | None:
+        """What is coded of its codes; None for a weight of floats."""
+        return None if self.codes is None else FORMS[type(self.codes)](self.codes)
+
+    @property
     def candidates(self) -> list[Streams]:
         """Every encoding that this weight can have."""
-        if self.codes is None:
-            return float_encodings(self.values)
-        return ENCODINGS[type(self.codes)](self.codes)
+        return float_encodings(self.values) if self.coded is None else self.coded.all()
 
     @cached_property
     def streams(self) -> Streams:
         """The smallest encoding, by the real size of a file that holds it alone."""
-        return min(self.candidates, key=lambda streams: len(save(streams.tensors)))
+        return smallest_floats(self.values) if self.coded is None else self.coded.smallest()
 
 
 def weight_of(codes: Codes) -> StoredWeight:
@@ -85,11 +88,15 @@ def decode_streams(header: Header, tensors: Tensors) -> StoredWeight:
     return weight
 
 
-ENCODINGS: dict[type[Codes], Callable[[Any], list[Streams]]] = {
-    Quantized: affine_encodings,
+FORMS: dict[type[Codes], Callable[[Any], CodedForm]] = {
+    Quantized: affine.affine_form,
+    FloatCoded: low_bit.float_form,
+    SignCoded: low_bit.sign_form,
 }
 DECODERS: dict[str, Callable[[Header, Tensors, Shape], Tensor | Codes]] = {
     "dense": decode_dense,
     **dict.fromkeys(MASKS, decode_masked),
-    **dict.fromkeys(CODERS, decode_affine),
+    **dict.fromkeys(encodings_of(affine.FAMILY), affine.decode_affine),
+    **dict.fromkeys(encodings_of(low_bit.FLOATS), low_bit.decode_float_codes),
+    **dict.fromkeys(encodings_of(low_bit.SIGNS), low_bit.decode_signs),
 }

@@ -21,12 +21,11 @@ from compress_core.methods.quantization import (
     InputQuantizer,
     Quantize,
     QuantizeActivations,
+    check_input,
     dynamic_qparams,
-    input_path,
     plan_input,
     quantize,
     round_input,
-    with_quantized_inputs,
 )
 from compress_core.original import Original
 from compress_core.weights import with_weights
@@ -117,6 +116,14 @@ def test_four_bits_equal_onnxruntimes_uint4() -> None:
     )
     rounded = round_input(values, scale, zero_point, 4)
     np.testing.assert_array_equal(rounded.numpy(), expected)
+
+
+def with_quantized_inputs(model: nn.Module, quantizers: dict[str, InputQuantizer]) -> nn.Module:
+    """A copy that shares its parameters, with quantizers at the modules of these names."""
+    copied = with_weights(model, {})
+    for name, quantizer in quantizers.items():
+        quantizer.attach(copied.get_submodule(name))
+    return copied
 
 
 def linear_of(weight: Tensor) -> nn.Module:
@@ -289,8 +296,16 @@ def test_eight_bits_cost_little_and_four_bits_more(digits_cnn: Original, digits:
     [
         ("tied", "a", "its weight is tied (a.weight, b.weight)"),
         ("words", "embedding", "an embedding looks its rows up by index"),
-        ("attention", "attention.in_proj", "the attention module reads the weight itself"),
-        ("attention", "attention.out_proj", "the attention module reads the weight itself"),
+        (
+            "attention",
+            "attention.in_proj",
+            "the attention or encoder module reads the weight itself",
+        ),
+        (
+            "attention",
+            "attention.out_proj",
+            "the attention or encoder module reads the weight itself",
+        ),
     ],
 )
 def test_a_layer_without_an_input_to_round_is_refused(
@@ -298,15 +313,23 @@ def test_a_layer_without_an_input_to_round_is_refused(
 ) -> None:
     model = animal(name)
     with pytest.raises(ValueError, match=f"{layer} has no input.*{re.escape(reason)}.*layers="):
-        input_path(model.module, model.layers[layer])
+        check_input(model.module, model.layers[layer])
 
 
-def test_the_path_of_a_layer_is_where_its_module_stands(animal: Callable[[str], Original]) -> None:
+def test_a_layer_with_an_input_of_its_own_may_be_rounded(
+    animal: Callable[[str], Original],
+) -> None:
     for name, layer in (("words", "head"), ("grouped", "conv"), ("conv1d", "conv")):
-        model = animal(name)
-        assert input_path(model.module, model.layers[layer]) == layer
+        check_input(animal(name).module, animal(name).layers[layer])
     alone = Original(nn.Linear(2, 3).eval(), (2,))
-    assert input_path(alone.module, *alone.layers.values()) == ""
+    check_input(alone.module, *alone.layers.values())
+
+
+def test_an_encoder_that_reads_its_layers_weights_is_refused() -> None:
+    encoder = nn.TransformerEncoderLayer(4, 1, 8, batch_first=True).eval()
+    model = Original(nn.Sequential(encoder).eval(), (3, 4))
+    with pytest.raises(ValueError, match=r"0\.linear1 has no input.*encoder module"):
+        check_input(model.module, model.layers["0.linear1"])
 
 
 @pytest.mark.parametrize(

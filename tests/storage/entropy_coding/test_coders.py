@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compress_core.storage.entropy_coding import CODERS, Symbols, bits_for, encode_all
+from compress_core.storage.entropy_coding import (
+    CODERS,
+    Symbols,
+    bits_for,
+    encode_all,
+    encode_smallest,
+)
 
 MATRICES = st.builds(
     lambda alphabet, shape, density, seed: (alphabet, draw(alphabet, shape, density, seed)),
@@ -39,9 +45,29 @@ def test_packed_always_applies_and_bounds_the_smallest(drawn: tuple[int, Symbols
     )
 
 
+@given(MATRICES)
+def test_the_smallest_is_found_without_trying_all(drawn: tuple[int, Symbols]) -> None:
+    alphabet, symbols = drawn
+    sizes = {name: stream.size for name, stream in encode_all(symbols, alphabet).items()}
+    name, stream = encode_smallest(symbols, alphabet)
+    assert name == min(sizes, key=sizes.__getitem__)
+    assert np.array_equal(stream, CODERS[name].encode(symbols, alphabet))
+
+
+@given(MATRICES)
+def test_no_stream_is_below_what_its_code_needs_at_least(drawn: tuple[int, Symbols]) -> None:
+    alphabet, symbols = drawn
+    for name, stream in encode_all(symbols, alphabet).items():
+        assert CODERS[name].least(symbols, alphabet) <= stream.size, name
+
+
 @pytest.mark.parametrize(
     ("alphabet", "absent"),
-    [(256, set()), (257, {"context"}), (4097, set(CODERS) - {"packed"})],
+    [
+        (256, set()),
+        (257, {"context"}),
+        (4097, set(CODERS) - {"packed", "masked", "masked_ans"}),
+    ],
 )
 def test_large_alphabets_are_left_to_codes_with_small_tables(
     alphabet: int, absent: set[str]

@@ -1,0 +1,40 @@
+"""Correct: a layer's bias takes back what its mean output lost to the other steps."""
+
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from compress_core.methods import quantization
+from compress_core.methods.quantization import CorrectBias
+from compress_core.methods.step import ALL_LAYERS
+from compress_core.original import Original
+from compress_core.recipe import AnyStep
+from compress_core.stored import StoredLayer, StoredLayers, untouched
+
+
+def correct_biases(step: AnyStep, layers: StoredLayers, base: Original) -> StoredLayers:
+    assert isinstance(step, CorrectBias)
+    done = replace(step, layers=ALL_LAYERS)
+
+    def make(stored: StoredLayer) -> StoredLayer:
+        weight, compressed = stored.layer.weight, stored.dense
+        if torch.equal(weight, compressed):
+            return stored
+        moments = base.calibrate(step.samples, step.seed).moments(stored.layer.name)
+        bias = quantization.corrected_bias(bias_of(stored, base), weight, compressed, moments.mean)
+        return replace(stored, key=(*stored.key, done), bias=bias)
+
+    return {
+        name: base.memo.get((*stored.key, done), partial(make, stored))
+        for name, stored in layers.items()
+    }
+
+
+def bias_of(stored: StoredLayer, base: Original) -> Tensor | None:
+    """The layer's bias in the network, (out,); None where it has none."""
+    key = untouched(stored.layer).bias_key
+    owner, _, attribute = str(key).rpartition(".")
+    bias = getattr(base.module.get_submodule(owner), attribute, None) if key else None
+    return bias.detach() if isinstance(bias, Tensor) else None

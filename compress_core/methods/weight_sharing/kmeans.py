@@ -1,0 +1,113 @@
+"""k-means in one dimension on sorted weights, where a cluster is an interval.
+
+A step of Lloyd's algorithm is then k binary searches and k differences of a cumulated sum: it
+costs as much for 400,000 weights as for 4,000, and it is exact.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import torch
+
+from compress_core.methods.weight_sharing.optimum import (
+    Cuts,
+    Floats,
+    first_of_equals,
+    optimal_cuts,
+)
+
+Init = Literal["linear", "density", "random", "optimal"]
+
+MAX_ITERATIONS = 300  # scikit-learn's, too
+
+
+def linear_centroids(ordered: Floats, clusters: int, _seed: int) -> Floats:
+    """Equally spaced from the smallest weight to the largest."""
+    return np.linspace(ordered[0], ordered[-1], clusters)
+
+
+def density_centroids(ordered: Floats, clusters: int, _seed: int) -> Floats:
+    """Equally spaced in the cumulative distribution: the (c + ½)/k quantiles of the weights."""
+    return ordered[(2 * np.arange(clusters) + 1) * ordered.size // (2 * clusters)]
+
+
+def random_centroids(ordered: Floats, clusters: int, seed: int) -> Floats:
+    """Weights drawn without replacement (Forgy 1965)."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randperm(ordered.size, generator=generator)[:clusters].numpy()
+    return np.sort(ordered[drawn])
+
+
+def optimal_centroids(ordered: Floats, clusters: int, _seed: int) -> Floats:
+    """The means of the best clusters of all that bins allow, see `optimal_cuts`.
+
+    Lloyd's algorithm then moves the cuts by single weights. The squared error that is left lies
+    above the least by under 0.02 % up to 256 clusters, by 0.5 % at 1,024 (measured on the layers
+    of LeNet-5 and normal, Laplace and Cauchy weights); with few distinct weights it is the least.
+    """
+    return means(ordered, optimal_cuts(ordered, clusters))
+
+
+INITS: dict[Init, Callable[[Floats, int, int], Floats]] = {
+    "linear": linear_centroids,
+    "density": density_centroids,
+    "random": random_centroids,
+    "optimal": optimal_centroids,
+}
+
+
+def cluster(ordered: Floats, clusters: int, init: Init, seed: int = 0) -> Cuts:
+    """Cut ascending weights (n,) into clusters, none of them empty: cuts (k + 1,), from 0 to n.
+
+    Where there are at most `clusters` distinct weights, each is a cluster.
+    """
+    starts = first_of_equals(ordered)
+    if starts.size <= clusters:
+        return np.append(starts, ordered.size)
+    return lloyd(ordered, INITS[init](ordered, clusters, seed), clusters)
+
+
+def lloyd(ordered: Floats, centroids: Floats, clusters: int) -> Cuts:
+    """Lloyd's k-means from ascending centroids: the cuts (k + 1,) when none moves any more.
+
+    Every weight goes to the nearest centroid (the lower of two), every centroid to the mean of
+    its weights. A centroid without weights is seeded anew at the weight farthest from its own
+    one, as in scikit-learn; should one be left after MAX_ITERATIONS, it is dropped.
+    Source: Lloyd 1982, "Least squares quantization in PCM".
+    """
+    sums = np.concatenate([[0.0], np.cumsum(ordered)])
+    cuts = nearest_cuts(ordered, centroids)
+    for _ in range(MAX_ITERATIONS):
+        # differences of a cumulated sum are rounded: a mean must not leave its own weights
+        first, last = ordered[cuts[:-1]], ordered[cuts[1:] - 1]
+        centroids = np.clip(np.diff(sums[cuts]) / np.diff(cuts), first, last)
+        if centroids.size < clusters:
+            centroids = _reseed(centroids, first, last, clusters - centroids.size)
+        moved = nearest_cuts(ordered, centroids)
+        if np.array_equal(moved, cuts):
+            break
+        cuts = moved
+    return cuts
+
+
+def nearest_cuts(ordered: Floats, centroids: Floats) -> Cuts:
+    """The cuts between weights with another nearest centroid; centroids without weights vanish."""
+    boundaries = (centroids[1:] + centroids[:-1]) / 2
+    inner = ordered.searchsorted(boundaries, "right")
+    cuts = np.concatenate([[0], inner, [ordered.size]])
+    filled: Cuts = cuts[np.concatenate([[True], cuts[1:] > cuts[:-1]])]
+    return filled
+
+
+def _reseed(centroids: Floats, first: Floats, last: Floats, missing: int) -> Floats:
+    """Up to `missing` centroids more, at the ends of clusters that lie farthest from the mean."""
+    ends = np.concatenate([first, last])
+    distance = np.concatenate([centroids - first, last - centroids])
+    farthest = np.argsort(-distance, kind="stable")[:missing]
+    return np.sort(np.concatenate([centroids, ends[farthest[distance[farthest] > 0]]]))
+
+
+def means(ordered: Floats, cuts: Cuts) -> Floats:
+    """The mean of each cluster, (k,), each summed on its own."""
+    return np.add.reduceat(ordered, cuts[:-1]) / np.diff(cuts)
