@@ -2,43 +2,47 @@
 
 import streamlit as st
 
-from compress_core import Quantize, Recipe, summaries
-from compress_core.live_profiles import (
+from compress_core import Prune, Quantize, Recipe, summaries
+from compress_core.applying.prune import scores_of
+from compress_core.live_profiles import range_sample, spectrum_profile, weight_points
+from compress_core.live_pruning import (
+    PruningProfile,
+    kept_counts,
     pruning_profile,
-    range_sample,
-    spectrum_profile,
-    weight_points,
+    score_profile,
 )
 from compress_core.methods.low_rank import break_even_rank
+from compress_core.methods.pruning import PruneTaylor, PruneWanda, check_not_factorized
 from compress_core.methods.quantization import BITS
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import winning_steps
 from compress_core.summaries import Cut
 from ui import live_histogram, state
 from ui.controls.factorize import release_rank
-from ui.controls.prune import prunes_by_threshold, release_pruning
+from ui.controls.prune import Choice, release_pruning
+from ui.controls.prune_methods import make_step, scope_of
 from ui.controls.quantize import FLOAT, quantization_settings, release_quantization
 from ui.live_histogram.routes import pack, publish
 from ui.state import Current
 
 
-def prune(current: Current, layer: str, cuts: dict[str, Cut]) -> None:
-    """The histogram of `layer` with its threshold, and the sparsity of every layer."""
-    others = tuple(step for step in current.recipe if step.kind != "prune")
+def prune(current: Current, choice: Choice, cuts: dict[str, Cut]) -> None:
+    """The histogram of a layer with its threshold, and the sparsity of every layer."""
     rows = {row.name: row for row in current.size.layers}
-    moves = _moved_by_prune(current, layer)
+    moves = _moved_by_prune(current, choice)
     counted = {name: rows[name].parameters for name in moves}
     fallen = sum(cuts[name].sparsity * n for name, n in counted.items())
     live_histogram.show(
         "prune",
         {
-            "profiles": publish(pruning_blob(current.model, others)),
-            "layer": layer,
-            "method": st.session_state.prune_method,
-            "scope": st.session_state.prune_scope,
-            "by": "threshold" if prunes_by_threshold(current, layer) else "sparsity",
+            "profiles": publish(_prune_blob(current, choice)),
+            "layer": choice.layer,
+            "method": choice.method,
+            "scope": _ranked_scope(choice),
+            "by": "threshold" if choice.by_threshold else "sparsity",
             "sparsity": fallen / max(1, sum(counted.values())),
-            "threshold": st.session_state.prune_threshold,
+            "threshold": choice.threshold,
+            "kept": _kept(current, choice),
             "bytes": current.size.stored_bytes,
             "rest_bytes": current.size.rest_bytes + current.size.header_bytes,
             "layers": [
@@ -55,24 +59,71 @@ def prune(current: Current, layer: str, cuts: dict[str, Cut]) -> None:
     )
 
 
-def _moved_by_prune(current: Current, layer: str) -> set[str]:
+def _moved_by_prune(current: Current, choice: Choice) -> set[str]:
     """The layers that the page's control prunes: those without an exception of their own."""
-    if st.session_state.prune_scope == "one":
-        return {layer}
+    if choice.scope == "one":
+        return {choice.layer}
     layers = current.original.layers
     winners = winning_steps(current.recipe, "prune", layers)
     return {n for n in layers if n not in winners or winners[n].layers == ALL_LAYERS}
 
 
+def _ranked_scope(choice: Choice) -> str:
+    """What is ranked together, also in an exception: "global", "row", or a layer."""
+    exception = choice.scope == "one" and choice.step
+    return (exception and scope_of(exception) == "row" and "row") or choice.scope
+
+
+def _kept(current: Current, choice: Choice) -> list[int] | None:
+    """The histogram of what is left of the drawn layer; None where a threshold shows it."""
+    winner = winning_steps(current.recipe, "prune", current.original.layers).get(choice.layer)
+    by_magnitude = winner is None or isinstance(winner, Prune)
+    if choice.method == "magnitude" and by_magnitude:
+        return None
+    pruned = state.up_to(current.recipe, "prune")
+    return kept_counts(state.compressed(current.model, pruned).layers[choice.layer]).tolist()
+
+
+def _prune_blob(current: Current, choice: Choice) -> bytes:
+    others = tuple(step for step in current.recipe if step.kind != "prune")
+    if choice.method not in {"Taylor", "Wanda"}:
+        return pruning_blob(current.model, others)
+    samples, seed = st.session_state.prune_samples, getattr(choice.step, "seed", 0)
+    scope = "row" if _ranked_scope(choice) == "row" else "layer"
+    ranked = make_step(choice.method, 0.0, scope=scope, samples=samples, seed=seed)
+    assert isinstance(ranked, PruneTaylor | PruneWanda)
+    return score_blob(current.model, others, ranked)
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def pruning_blob(model: str, others: Recipe) -> bytes:
-    """Profiles of all layers under the steps that are not pruning."""
-    original = state.original(model)
-    factors = tuple(step for step in others if step.kind == "factorize")
-    codes = winning_steps(others, "quantize", original.layers)
-    layers = state.compressed(model, factors).layers
-    steps = {name: step for name, step in codes.items() if isinstance(step, Quantize)}
+    """Profiles of all layers under the steps that are not pruning, by magnitude."""
+    layers = state.compressed(model, state.up_to(others, "prune")).layers
+    steps = _plain_codes(model, others)
     return pack([pruning_profile(stored, steps.get(name)) for name, stored in layers.items()])
+
+
+@st.cache_resource(max_entries=64, show_spinner="Measuring the scores on training images…")
+def score_blob(model: str, others: Recipe, ranked: PruneTaylor | PruneWanda) -> bytes:
+    """The same by a score; of layers without one by magnitude: their step will be refused."""
+    made, steps = state.compressed(model, state.up_to(others, "prune")), _plain_codes(model, others)
+    profiles: list[PruningProfile] = []
+    for name, stored in made.layers.items():
+        try:
+            check_not_factorized(ranked, name, stored.rank)
+            scores = scores_of(ranked, name, made.base).weight
+        except ValueError:
+            profiles.append(pruning_profile(stored, steps.get(name)))
+        else:
+            by_row = ranked.scope == "row"
+            profiles.append(score_profile(stored, scores, by_row=by_row, step=steps.get(name)))
+    return pack(profiles)
+
+
+def _plain_codes(model: str, others: Recipe) -> dict[str, Quantize]:
+    """The affine quantization of each layer that has one; other codes are counted as floats."""
+    winners = winning_steps(others, "quantize", state.original(model).layers)
+    return {name: step for name, step in winners.items() if isinstance(step, Quantize)}
 
 
 def quantize(current: Current, layer: str, channel: int) -> None:

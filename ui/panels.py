@@ -171,8 +171,8 @@ def sizes() -> None:
         "MACs",
         words.count(size.macs),
         delta_description="unchanged" if unchanged else f"of {words.count(size.original_macs)}",
-        help="Multiply-accumulates of one image. Zeros are still multiplied: only a factor "
-        "pair changes this number.",
+        help="Multiply-accumulates of one image. Zeros are still multiplied: only "
+        "fewer channels or a factor pair change this number.",
     )
 
 
