@@ -3,6 +3,7 @@
 They read what is computed already: the layers as stored, their sizes, and the memo of the original.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -13,9 +14,11 @@ import torch
 from compress_core.compressed import Compressed, compress
 from compress_core.measurement.accuracy import Accuracy
 from compress_core.measurement.report import LayerRow, Size
-from compress_core.methods.low_rank import break_even_rank, matrix_shape, parameter_count
-from compress_core.methods.pruning import Prune
+from compress_core.methods.low_rank import Factorize, break_even_rank, is_larger
+from compress_core.methods.pruning import Prune, PruneTaylor, PruneWanda
 from compress_core.methods.step import ALL_LAYERS, matching
+from compress_core.methods.structured import PruneStructured
+from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.original import Original
 from compress_core.recipe import KINDS, AnyStep, Recipe, format_step, winning_steps
 from compress_core.stored import StoredLayer
@@ -61,6 +64,7 @@ def alarms(
     return (
         *_at_chance(accuracy, class_count),
         *_collapsed(compressed, size),
+        *_at_floor(compressed, size),
         *_without_effect(compressed, describe),
         *pairs,
         *stages,
@@ -91,6 +95,20 @@ def _collapsed(compressed: Compressed, size: Size) -> Iterator[Alarm]:
             )
 
 
+def _at_floor(compressed: Compressed, size: Size) -> Iterator[Alarm]:
+    """Layers of which structured pruning has left no more channels than it must."""
+    won = winning_steps(compressed.recipe, "structured", compressed.original.layers)
+    for row in size.layers:
+        step = won.get(row.name)
+        if isinstance(step, PruneStructured) and step.floor >= row.shape[0] < row.original_shape[0]:
+            yield Alarm(
+                "collapsed",
+                row.name,
+                f"{row.name} keeps only {row.shape[0]} of its {row.original_shape[0]} channels, "
+                "which is its floor: remove a smaller share, or raise the floor.",
+            )
+
+
 def _was_alive(stored: StoredLayer) -> bool:
     weight = stored.layer.weight
     return int(weight.count_nonzero()) >= FLOOR * weight.numel()
@@ -103,7 +121,7 @@ def _share(density: float) -> str:
 def _revival(step: AnyStep | None) -> str:
     if step is None:
         return "give it more bits, or a scale for each channel"
-    if isinstance(step, Prune) and step.sparsity is not None and step.scope == "global":
+    if isinstance(step, Prune | PruneTaylor | PruneWanda) and _looks_at_all_layers(step):
         return "prune less, or the same share of each layer (scope layer)"
     return "prune it less"
 
@@ -142,10 +160,26 @@ def _changes_nothing(recipe: Recipe, index: int, won: tuple[str, ...], original:
 
 
 def _same_settings(step: AnyStep, other: AnyStep | None) -> bool:
-    """Whether `other` does the same to a layer; under a global sparsity that needs the others."""
-    if other is None or (isinstance(step, Prune) and step.sparsity and step.scope == "global"):
+    """Whether `other` is known to do the same to a layer."""
+    if other is None or _looks_at_all_layers(step):
         return False
     return replace(step, layers=ALL_LAYERS) == replace(other, layers=ALL_LAYERS)
+
+
+def _looks_at_all_layers(step: AnyStep) -> bool:
+    """Whether what a step does to a layer depends on the other layers that it wins."""
+    match step:
+        case PruneStructured():  # channels of coupled layers go together
+            return True
+        case Factorize():
+            return step.budget is not None
+        case Prune():
+            return step.sparsity is not None and step.scope == "global"
+        case PruneTaylor() | PruneWanda():
+            return step.scope == "global"
+        case ShareWeights():
+            return step.scope == "all"
+    return False
 
 
 def _up_to(recipe: Recipe, kind: str, *, included: bool) -> Recipe:
@@ -166,23 +200,21 @@ def _same(before: StoredLayer, after: StoredLayer) -> bool:
 
 def _grown_pairs(size: Size) -> Iterator[Alarm]:
     for row in size.layers:
-        if row.rank is not None and row.parameters > _weights(row):
+        weights = math.prod(row.shape)
+        if row.ranks and row.parameters > weights:
+            ranks = " and ".join(map(str, row.ranks))
             yield Alarm(
                 "bytes_up",
                 row.name,
-                f"{row.name} at rank {row.rank} has {row.parameters:,} weights instead of "
-                f"{_weights(row):,}: {_smaller_rank(row)}.",
+                f"{row.name} at rank {ranks} has {row.parameters:,} weights instead of "
+                f"{weights:,}: {_smaller_rank(row)}.",
             )
 
 
-def _weights(row: LayerRow) -> int:
-    out, columns = matrix_shape(row.shape)
-    return out * columns
-
-
 def _smaller_rank(row: LayerRow) -> str:
-    rank = break_even_rank(row.shape)
-    if parameter_count(row.shape, rank) > _weights(row):
+    assert row.form != "plain"
+    rank = break_even_rank(row.shape, row.form)
+    if is_larger(row.shape, rank, row.form):
         return "no rank makes it smaller, take it out of the step"
     return f"choose rank {rank} or less"
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from compress_core.applying.activations import quantize_inputs
 from compress_core.applying.correct import correct_biases
 from compress_core.applying.factorize import factorize_layers
+from compress_core.applying.fold import fold_norms
 from compress_core.applying.prune import (
     prune_at_random,
     prune_by_magnitude,
@@ -21,6 +22,9 @@ from compress_core.applying.prune import (
     prune_in_groups,
 )
 from compress_core.applying.quantize import quantize_layers, quantize_with_feedback
+from compress_core.applying.share import share_layers
+from compress_core.applying.structured import remove_channels
+from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
 from compress_core.methods.quantization import (
@@ -34,6 +38,8 @@ from compress_core.methods.quantization import (
     check_not_pruned,
 )
 from compress_core.methods.step import ALL_LAYERS
+from compress_core.methods.structured import PruneStructured
+from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.original import Original
 from compress_core.recipe import (
     LAYER_KINDS,
@@ -49,7 +55,10 @@ from compress_core.stored import BUILDERS, StoredLayer, StoredLayers, untouched
 from compress_core.weights import with_weights
 
 # (step, names of the layers it wins, network so far) → the network with these layers changed
-BASES: dict[type[AnyStep], Callable[[AnyStep, tuple[str, ...], Original], Original]] = {}
+BASES: dict[type[AnyStep], Callable[[AnyStep, tuple[str, ...], Original], Original]] = {
+    FoldBatchNorm: fold_norms,
+    PruneStructured: remove_channels,
+}
 # (step, layers it wins, their network) → the same layers, changed
 FUNCTIONS: dict[type[AnyStep], Callable[[AnyStep, StoredLayers, Original], StoredLayers]] = {
     Factorize: factorize_layers,
@@ -63,6 +72,7 @@ FUNCTIONS: dict[type[AnyStep], Callable[[AnyStep, StoredLayers, Original], Store
     Binarize: quantize_layers,
     Ternarize: quantize_layers,
     QuantizeGPTQ: quantize_with_feedback,
+    ShareWeights: share_layers,
     CorrectBias: correct_biases,
     QuantizeActivations: quantize_inputs,
 }

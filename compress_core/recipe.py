@@ -11,6 +11,7 @@ import typing
 from collections.abc import Iterable
 from typing import Any
 
+from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
 from compress_core.methods.quantization import (
@@ -23,9 +24,13 @@ from compress_core.methods.quantization import (
     Ternarize,
 )
 from compress_core.methods.step import Step, matching
+from compress_core.methods.structured import PruneStructured
+from compress_core.methods.weight_sharing import ShareWeights
 
 AnyStep = (
-    Factorize
+    FoldBatchNorm
+    | PruneStructured
+    | Factorize
     | Prune
     | RandomPrune
     | PruneNM
@@ -36,12 +41,15 @@ AnyStep = (
     | Binarize
     | Ternarize
     | QuantizeGPTQ
+    | ShareWeights
     | CorrectBias
     | QuantizeActivations
 )
 Recipe = tuple[AnyStep, ...]
 
 STEPS: dict[str, type[AnyStep]] = {
+    "fold": FoldBatchNorm,
+    "prune_structured": PruneStructured,
     "factorize": Factorize,
     "prune": Prune,
     "random_prune": RandomPrune,
@@ -53,6 +61,7 @@ STEPS: dict[str, type[AnyStep]] = {
     "binarize": Binarize,
     "ternarize": Ternarize,
     "quantize_gptq": QuantizeGPTQ,
+    "share": ShareWeights,
     "correct_bias": CorrectBias,
     "quantize_activations": QuantizeActivations,
 }
@@ -154,6 +163,8 @@ def _parse_value(step: str, field: str, text: str, hint: Any) -> Any:
         return tuple(text.split("|"))
     if text in {"", "None"} and type(None) in options:
         return None
+    if bool in options:
+        return _parse_bool(step, field, text)
     number: type[int] | type[float] | None = next((t for t in (int, float) if t in options), None)
     if number is None:
         return text
@@ -162,6 +173,12 @@ def _parse_value(step: str, field: str, text: str, hint: Any) -> Any:
     except ValueError:
         wanted = "a whole number" if number is int else "a number"
         raise RecipeError(f"{field}={text!r} of step {step!r} must be {wanted}") from None
+
+
+def _parse_bool(step: str, field: str, text: str) -> bool:
+    if text not in {"True", "False"}:
+        raise RecipeError(f"{field}={text!r} of step {step!r} must be True or False")
+    return text == "True"
 
 
 def _build(name: str, values: dict[str, Any]) -> AnyStep:

@@ -14,15 +14,19 @@ from compress_core.methods import low_rank
 from compress_core.storage.streams import StoredWeight
 from compress_core.weights import Layer, Profile, sqnr_db
 
-Form = Literal["plain", "channel", "spatial", "tucker"]
+Form = Literal["plain"] | low_rank.Form
 
 # what a form's factors, first applied first, stand for: join(*factors) → (out, …)
 JOINS: dict[Form, Callable[..., Tensor]] = {
     "channel": low_rank.join,
+    "spatial": low_rank.join_spatial,
+    "tucker": low_rank.join_tucker,
 }
 # the modules, weights unset, that replace a layer: build(module, *ranks); the last has its bias
 BUILDERS: dict[Form, Callable[..., nn.Sequential]] = {
     "channel": low_rank.factor_pair,
+    "spatial": low_rank.spatial_pair,
+    "tucker": low_rank.tucker_triple,
 }
 
 

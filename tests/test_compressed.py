@@ -3,9 +3,8 @@
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import torch
@@ -13,10 +12,11 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from compress_core.compressed import FUNCTIONS, Compressed, compress
+from compress_core.compressed import Compressed, compress
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, RandomPrune
 from compress_core.methods.quantization import Quantize
+from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.original import Original, load_model
 from compress_core.recipe import Recipe
 from compress_core.storage.container import decode
@@ -294,25 +294,13 @@ def test_a_base_is_calibrated_on_the_same_images(digits_mlp: Original, halving: 
     torch.testing.assert_close(found.moments("fc2").mean, expected.moments("fc2").mean[:150])
 
 
-@dataclass(frozen=True)
-class Share:
-    """A stand-in for weight sharing, known by its kind alone."""
-
-    kind: ClassVar[str] = "share"
-
-    layers: tuple[str, ...] = ("*",)
-
-
 def test_a_layer_that_is_quantized_and_shared_is_refused_in_words(digits_cnn: Original) -> None:
-    recipe = (Quantize(), Share(layers=("fc1", "conv1")))
+    recipe = (Quantize(), ShareWeights(layers=("fc1", "conv1")))
     with pytest.raises(ValueError, match=r"conv1, fc1: quantized and shared.*one of the two steps"):
         compress(digits_cnn, recipe)
 
 
-def test_layers_apart_may_be_quantized_and_shared(
-    digits_cnn: Original, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(FUNCTIONS, Share, lambda _step, layers, _base: layers)
-    recipe = (Quantize(layers=("conv*",)), Share(layers=("fc*",)))
+def test_layers_apart_may_be_quantized_and_shared(digits_cnn: Original) -> None:
+    recipe = (Quantize(layers=("conv*",)), ShareWeights(clusters=16, layers=("fc*",)))
     bits = [stored.bits for stored in compress(digits_cnn, recipe).layers.values()]
-    assert bits == [8, 8, 32, 32]
+    assert bits == [8, 8, 4, 4]

@@ -28,6 +28,7 @@ from compress_core.methods.quantization import (
     QuantizeFloat,
     Ternarize,
 )
+from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import CheckpointError
 from compress_core.original import Original, load_model
@@ -237,6 +238,20 @@ def test_onnxruntime_agrees_on_signs_in_two_bits(
     compressed = compress(originals[name], (step,))
     assert logits_difference(compressed) < 1e-4
     assert "INT2" in types(load(compressed)).values()
+
+
+@pytest.mark.parametrize(
+    ("clusters", "dtype"), [(4, "UINT2"), (16, "UINT4"), (200, "UINT8"), (300, "UINT16")]
+)
+def test_shared_weights_are_looked_up_in_their_codebook(
+    zoo: Original, clusters: int, dtype: str
+) -> None:
+    compressed = compress(zoo, (ShareWeights(clusters, layers=("attention.*",)),))
+    assert logits_difference(compressed) < 1e-4
+    model = load(compressed)
+    assert types(model)["attention.in_proj_weight.codes"] == dtype
+    nodes = {node.name: node.op_type for node in model.graph.node}
+    assert nodes["attention.out_proj.Gather"] == "Gather"
 
 
 @pytest.mark.parametrize("name", DIGITS)

@@ -12,7 +12,7 @@ from compress_core.compressed import Compressed
 from compress_core.graph import to_onnx
 from compress_core.measurement.cost import macs_by_layer
 from compress_core.measurement.report import layer_row
-from compress_core.methods.low_rank import factor_pair, join, split
+from compress_core.methods.low_rank import decompose
 from compress_core.original import Original
 from compress_core.storage.container import decode
 from compress_core.storage.streams import StoredWeight
@@ -172,7 +172,7 @@ def test_a_bias_that_is_not_the_layers_own_is_refused(animal: Callable[[str], Or
 FORMS: dict[str, Callable[[Original], StoredLayer]] = {
     "plain": lambda o: untouched(o.layers["fc1"]),
     "channel": lambda o: untouched(o.layers["fc1"]).with_factors(
-        "pair", "channel", split(o.layers["fc1"].profile, 3)
+        "pair", "channel", decompose(o.layers["fc1"]).split((3,))
     ),
 }
 
@@ -243,8 +243,3 @@ def test_what_acts_on_inputs_runs_in_the_module_and_is_stored(
     assert decode(compressed.container).rest["fc1.input_factor"] == 2
     assert not any(m._forward_pre_hooks for m in digits_mlp.module.modules())
     assert macs_by_layer(compressed.module, digits_mlp) == macs_by_layer(once.module, digits_mlp)
-
-
-def test_the_tables_know_the_channel_form() -> None:
-    assert stored_module.JOINS["channel"] is join
-    assert stored_module.BUILDERS["channel"] is factor_pair

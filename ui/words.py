@@ -3,6 +3,7 @@
 import re
 
 from compress_core.measurement.accuracy import Accuracy
+from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
 from compress_core.methods.quantization import (
@@ -15,9 +16,22 @@ from compress_core.methods.quantization import (
     Ternarize,
 )
 from compress_core.methods.step import ALL_LAYERS
+from compress_core.methods.structured import PruneStructured
+from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe import AnyStep, Recipe, format_step, parse_step
 
 SEPARATOR = ";"
+
+
+IMPORTANCE_WORDS = {
+    "l1": "by L1 norm",
+    "l2": "by L2 norm",
+    "taylor": "by effect on the loss (Taylor)",
+    "mean": "by mean output",
+    "std": "by spread of the output",
+    "apoz": "by zeros in the output",
+    "random": "at random",
+}
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -120,13 +134,17 @@ def _share(step: PruneTaylor | PruneWanda) -> str:
 
 def _factorization(step: AnyStep) -> str:
     assert isinstance(step, Factorize)
+    form = "" if step.form == "channel" else f" ({step.form})"
+    seen = " by what the data need" if step.whiten else ""
     match step:
         case Factorize(rank=int() as rank):
-            return f"factorize to rank {rank}"
+            return f"factorize{form} to rank {rank}{seen}"
         case Factorize(energy=float() as energy):
-            return f"factorize, {percent(energy)} energy"
+            return f"factorize{form}{seen}, {percent(energy)} energy"
+        case Factorize(budget=float() as budget):
+            return f"factorize{form} to {percent(budget)} of the weights{seen}"
         case _:
-            return "factorize at break-even"
+            return f"factorize{form} at break-even{seen}"
 
 
 def _quantization(step: AnyStep) -> str:
@@ -155,6 +173,14 @@ def _per(step: Quantize | QuantizeGPTQ | QuantizeFloat) -> str:
 
 def _others(step: AnyStep) -> str:
     match step:
+        case FoldBatchNorm():
+            return "fold batch norms"
+        case PruneStructured():
+            by = IMPORTANCE_WORDS[step.importance]
+            return f"remove {percent(step.pruning_ratio)} of the channels {by}"
+        case ShareWeights():
+            together = ", one codebook" if step.scope == "all" else ""
+            return f"share {step.clusters} values{together}"
         case CorrectBias():
             return "correct the biases"
         case QuantizeActivations():

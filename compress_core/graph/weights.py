@@ -7,6 +7,7 @@ from compress_core.compressed import Compressed
 from compress_core.graph.simplification import add_initializer
 from compress_core.graph.structure import node_name
 from compress_core.methods.quantization import FloatCoded, Quantized, SignCoded
+from compress_core.methods.weight_sharing import Shared
 from compress_core.storage.streams import StoredWeight
 from compress_core.weights import as_matrix
 
@@ -45,6 +46,8 @@ def write_weight(graph: ir.Graph, key: str, weight: StoredWeight) -> None:
         put_in_place(
             graph, value, dequantizing_nodes(graph, key, _as_affine(codes)), codes.codes.shape
         )
+    elif isinstance(codes, Shared):
+        put_in_place(graph, value, lookup_nodes(graph, key, codes), weight.values.shape)
     elif isinstance(codes, FloatCoded) and codes.group_size is None and codes.format in FLOAT_TYPES:
         put_in_place(graph, value, float_nodes(graph, key, codes), codes.codes.shape)
     else:  # other codes have no operator of their own: the floats that they stand for
@@ -87,6 +90,15 @@ def _as_affine(signs: SignCoded) -> Quantized:
     return Quantized(codes, signs.scale, zero_point, 2, "symmetric", None)
 
 
+def lookup_nodes(graph: ir.Graph, key: str, shared: Shared) -> list[ir.Node]:
+    """Indices in the smallest type that holds them, cast to what Gather takes, and the codebook."""
+    dtype = ir.DataType[f"UINT{_width_for(shared.bits)}"].numpy()
+    codes = add_initializer(graph, f"{key}.codes", shared.indices.numpy().astype(dtype))
+    codebook = add_initializer(graph, f"{key}.codebook", shared.codebook.numpy())
+    indices = _node("Cast", key, [codes], {"to": int(ir.DataType.INT32)})
+    return [indices, _node("Gather", key, [codebook, indices.outputs[0]])]
+
+
 def float_nodes(graph: ir.Graph, key: str, coded: FloatCoded) -> list[ir.Node]:
     """Floats of 8 bits are dequantized, of 16 bits, which have no scale, cast."""
     dtype = FLOAT_TYPES[coded.format]
@@ -118,8 +130,12 @@ def _integer_inputs(
 
 def integer_type(quantized: Quantized) -> ir.DataType:
     """The smallest ONNX integer type that holds the codes, unsigned for asymmetric ones."""
-    width = next(width for width in WIDTHS if width >= quantized.bits)
-    return ir.DataType[f"{'U' if quantized.scheme == 'asymmetric' else ''}INT{width}"]
+    sign = "U" if quantized.scheme == "asymmetric" else ""
+    return ir.DataType[f"{sign}INT{_width_for(quantized.bits)}"]
+
+
+def _width_for(bits: int) -> int:
+    return next(width for width in WIDTHS if width >= bits)
 
 
 def _block_attributes(quantized: Quantized) -> dict[str, int]:

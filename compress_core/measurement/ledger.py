@@ -14,6 +14,7 @@ from typing import Any
 import zstandard
 
 from compress_core.compressed import Compressed
+from compress_core.measurement.report import layer_bytes
 from compress_core.storage.entropy_coding import entropy_bits
 from compress_core.storage.layouts import LAYOUTS, LayoutFile, encode_file
 from compress_core.storage.streams import StoredWeight
@@ -156,14 +157,14 @@ def weight_bound(weight: StoredWeight) -> int:
 
 def container_row(compressed: Compressed) -> LedgerRow:
     """Our own file: of each weight the smallest of its encodings."""
-    bytes_by_key = {key: weight.streams.byte_count for _, key, weight in _stored(compressed)}
+    by_layer = layer_bytes(compressed.layers)
     encodings = {weight.streams.header["encoding"] for _, _, weight in _stored(compressed)}
     total = compressed.stored_bytes
     return LedgerRow(
         "our container",
         total,
-        _by_layer(compressed, bytes_by_key),
-        total - sum(bytes_by_key.values()),
+        tuple(by_layer.items()),
+        total - sum(by_layer.values()),
         note=f"the smallest of each layer: {', '.join(sorted(encodings))}",
     )
 

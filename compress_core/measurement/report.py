@@ -1,6 +1,6 @@
 """The rows that everything shows: one per layer, one per model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -16,7 +16,7 @@ from compress_core.measurement.accuracy import (
 )
 from compress_core.measurement.cost import macs_by_layer
 from compress_core.recipe import to_json
-from compress_core.stored import StoredLayer
+from compress_core.stored import Form, StoredLayer, StoredLayers
 from compress_core.weights import Layer
 
 
@@ -24,9 +24,9 @@ from compress_core.weights import Layer
 class LayerRow:
     """One layer as stored. `bytes` are its streams in the file, `parameters` its stored weights
     (of all factors), `bits` nominal bits a weight, `input_bits` those of what it multiplies (None:
-    floats), `rank` the first of `ranks`, `encodings` one per stored weight. `sqnr_db` is None where
-    nothing changed, and where `shape` is no longer the `original_shape`: weights that are not there
-    have no noise."""
+    floats), `form` how the weights make the layer, `rank` the first of `ranks`, `encodings` one per
+    stored weight. `sqnr_db` is None where nothing changed, and where `shape` is no longer the
+    `original_shape`: weights that are not there have no noise."""
 
     name: str
     shape: tuple[int, ...]
@@ -35,6 +35,7 @@ class LayerRow:
     sparsity: float
     bits: int
     input_bits: int | None
+    form: Form
     rank: int | None
     ranks: tuple[int, ...]
     bytes: int
@@ -92,8 +93,9 @@ def measure_size(compressed: Compressed) -> Size:
     """Bytes, sparsity and MACs of a compressed model."""
     original = compressed.original
     macs = macs_by_layer(compressed.module, compressed.base)
+    stored_once = layer_bytes(compressed.layers)
     rows = tuple(
-        layer_row(stored, original.layers[name], macs[name])
+        replace(layer_row(stored, original.layers[name], macs[name]), bytes=stored_once[name])
         for name, stored in compressed.layers.items()
     )
     rest = sum(tensor.nbytes for tensor in compressed.rest.values())
@@ -115,6 +117,17 @@ def measure_size(compressed: Compressed) -> Size:
     )
 
 
+def layer_bytes(layers: StoredLayers) -> dict[str, int]:
+    """Bytes of the streams of each layer; a codebook of several is the first one's."""
+    seen: set[int] = set()
+    sizes = {}
+    for name, stored in layers.items():
+        streams = {id(t): t for w in stored.weights for t in w.streams.tensors.values()}
+        sizes[name] = sum(t.nbytes for identity, t in streams.items() if identity not in seen)
+        seen |= streams.keys()
+    return sizes
+
+
 def layer_row(stored: StoredLayer, before: Layer, macs: int) -> LayerRow:
     """The row of a layer that was `before` in the original model."""
     values = [weight.values for weight in stored.weights]
@@ -128,6 +141,7 @@ def layer_row(stored: StoredLayer, before: Layer, macs: int) -> LayerRow:
         sparsity=1 - kept / parameters,
         bits=stored.bits,
         input_bits=stored.inputs.bits if stored.inputs else None,
+        form=stored.form,
         rank=stored.rank,
         ranks=stored.ranks,
         bytes=sum(weight.streams.byte_count for weight in stored.weights),

@@ -112,20 +112,25 @@ class SmallVGG(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention; `qkv` packs the three projections in one weight (3·width, width)."""
+    """Multi-head attention; `qkv` packs the three projections in one weight (3·width, width).
+
+    A head's width is a field of its own: with heads removed, heads · head_width < width.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
+        self.head_width = width // heads
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, tokens, width = x.shape
-        qkv = self.qkv(x).reshape(batch, tokens, 3, self.heads, width // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, heads, tokens, width / heads)
+        batch, tokens, _ = x.shape
+        qkv = self.qkv(x).reshape(batch, tokens, 3, self.heads, self.head_width)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, heads, tokens, head_width)
         x = functional.scaled_dot_product_attention(q, k, v)
-        out: Tensor = self.proj(x.transpose(1, 2).reshape(batch, tokens, width))
+        x = x.transpose(1, 2).reshape(batch, tokens, self.heads * self.head_width)
+        out: Tensor = self.proj(x)
         return out
 
 

@@ -1,22 +1,46 @@
-"""Sweep a method over its range: every point is a real file, measured from the original model."""
+"""Trade-offs: a family of recipes for each method, and the measurement of each of its points."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from compress_core.applying.structured import coupled_groups
 from compress_core.compressed import compress
 from compress_core.data import Dataset
 from compress_core.measurement.accuracy import predicted_classes
 from compress_core.measurement.report import Report, measure
-from compress_core.methods.low_rank import Factorize
-from compress_core.methods.pruning import Prune, RandomPrune
-from compress_core.methods.quantization import BITS, Quantize
+from compress_core.methods.low_rank import Factorize, Form, forms_of
+from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
+from compress_core.methods.quantization import (
+    BITS,
+    Binarize,
+    Quantize,
+    QuantizeFloat,
+    QuantizeGPTQ,
+    Ternarize,
+)
+from compress_core.methods.structured import PruneStructured
+from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.original import Original
-from compress_core.recipe import Recipe
+from compress_core.recipe import AnyStep, Recipe
 
 SPARSITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 ENERGIES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99)
+PATTERNS = ((3, 4), (2, 4), (1, 4), (1, 8), (1, 16))
+CLUSTERS = (256, 128, 64, 32, 16, 8, 4, 3, 2)
+FEW_BITS = (8, 7, 6, 5, 4, 3, 2)
+LOW_BIT: tuple[AnyStep, ...] = (
+    QuantizeFloat("fp16"),
+    QuantizeFloat("fp8_e4m3"),
+    QuantizeFloat("nf4"),
+    QuantizeFloat("fp4_e2m1"),
+    Ternarize(),
+    Binarize(),
+)
+
+
+Recipes = tuple[Recipe, ...]
 
 
 @dataclass(frozen=True)
@@ -24,29 +48,87 @@ class Family:
     """One curve of the plane: a method's recipes from mild to strong."""
 
     name: str
-    recipes: tuple[Recipe, ...]
+    recipes: Recipes
 
 
 def families(original: Original) -> dict[str, Family]:
     """The families that a sweep of `original` can take, by name.
 
-    Factorization names only the layers that can run as a factor pair.
+    Left out are those of which no layer is able, and those that need training data where there
+    are none.
     """
-    pairs = tuple(name for name, layer in original.layers.items() if not layer.refuses_factors)
-    prune = tuple((Prune(sparsity=s),) for s in SPARSITIES)
-    clipped = tuple((Quantize(bits=bits, clipping="mse"),) for bits in reversed(BITS))
-    both = tuple((Prune(sparsity=s), Quantize(bits=5, clipping="mse")) for s in SPARSITIES)
-    random = tuple((RandomPrune(sparsity=s),) for s in SPARSITIES)
-    found = [
-        Family("prune", prune),
-        Family("quantize", clipped),
-        Family("prune + quantize", both),
-        Family("random_prune", random),
-    ]
-    if pairs:
-        factorize = tuple((Factorize(energy=e, layers=pairs),) for e in reversed(ENERGIES))
-        found.insert(2, Family("factorize", factorize))
-    return {family.name: family for family in found}
+    found = {
+        "prune": _each(Prune(sparsity=s) for s in SPARSITIES),
+        "quantize": _each(Quantize(bits=bits, clipping="mse") for bits in reversed(BITS)),
+        **_factor_families(original),
+        "prune + quantize": tuple(
+            (Prune(sparsity=s), Quantize(bits=5, clipping="mse")) for s in SPARSITIES
+        ),
+        "n:m": _each(PruneNM(n, m) for n, m in PATTERNS),
+        "share": _each(ShareWeights(clusters) for clusters in CLUSTERS),
+        "low-bit": _each(LOW_BIT),
+        **_data_families(original),
+        **_channel_family(original),
+        **_chain_family(original),
+        "random_prune": _each(RandomPrune(sparsity=s) for s in SPARSITIES),
+    }
+    return {name: Family(name, recipes) for name, recipes in found.items()}
+
+
+def _each(steps: Iterable[AnyStep]) -> Recipes:
+    """A recipe of each step alone."""
+    return tuple((step,) for step in steps)
+
+
+def _able(original: Original, form: Form = "channel") -> tuple[str, ...]:
+    """The layers that can run as factors of a form: in the form "channel" all that run by
+    themselves, in the others those with a kernel of more than one weight."""
+    layers = {n: layer for n, layer in original.layers.items() if not layer.refuses_factors}
+    if form == "channel":
+        return tuple(layers)
+    kernels = {n: layer for n, layer in layers.items() if layer.weight[0, 0].numel() > 1}
+    return tuple(name for name, layer in kernels.items() if form in forms_of(layer.shape))
+
+
+def _factor_families(original: Original) -> dict[str, Recipes]:
+    names: dict[str, Form] = {"factorize": "channel", "spatial": "spatial", "tucker": "tucker"}
+    able = {name: (form, _able(original, form)) for name, form in names.items()}
+    return {
+        name: _each(Factorize(energy=e, form=form, layers=layers) for e in reversed(ENERGIES))
+        for name, (form, layers) in able.items()
+        if layers
+    }
+
+
+def _data_families(original: Original) -> dict[str, Recipes]:
+    """Methods that look at training images, for the layers whose inputs can be seen."""
+    layers = _able(original)
+    if original.calibration is None or not layers:
+        return {}
+    return {
+        "prune_taylor": _each(PruneTaylor(sparsity=s) for s in SPARSITIES),
+        "prune_wanda": _each(PruneWanda(sparsity=s, layers=layers) for s in SPARSITIES),
+        "gptq": _each(QuantizeGPTQ(b, clipping="mse", layers=layers) for b in FEW_BITS),
+        "whitened": _each(
+            Factorize(energy=e, whiten=True, layers=layers) for e in reversed(ENERGIES)
+        ),
+    }
+
+
+def _channel_family(original: Original) -> dict[str, Recipes]:
+    if all(group.locked for group in coupled_groups(original)):
+        return {}
+    return {"channels": _each(PruneStructured(ratio) for ratio in SPARSITIES)}
+
+
+def _chain_family(original: Original) -> dict[str, Recipes]:
+    """Low rank, sparse and shared: the stages of Deep Compression, yet without training between."""
+    layers = _able(original)
+    if not layers:
+        return {}
+    first, last = Factorize(energy=0.95, layers=layers), ShareWeights(16)
+    chains = tuple((first, Prune(sparsity=s), last) for s in SPARSITIES)
+    return {"factorize + prune + share": chains}
 
 
 def sweep(original: Original, recipes: Sequence[Recipe], data: Dataset) -> Iterator[Report]:

@@ -85,6 +85,8 @@ def encode(
     tensors = {key: tensor.contiguous() for key, tensor in rest.items()}
     for key, weight in weights.items():
         tensors |= {f"{key}:{name}": t for name, t in weight.streams.tensors.items()}
+    same = _same_tensors(tensors)
+    tensors = {name: tensor for name, tensor in tensors.items() if name not in same}
     header: dict[str, Any] = {
         "version": FORMAT_VERSION,
         "model": model,
@@ -93,8 +95,17 @@ def encode(
     }
     if tied:
         header["tied"] = tied
+    if same:
+        header["same"] = same
     text = json.dumps(header, separators=(",", ":"))
     return _save(tensors, {HEADER_KEY: text, "sha256": _checksum(text, tensors)})
+
+
+def _same_tensors(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """For each tensor that stands under an earlier name, too (a common codebook), that name."""
+    first: dict[int, str] = {}
+    names = {name: first.setdefault(id(tensor), name) for name, tensor in tensors.items()}
+    return {name: earlier for name, earlier in names.items() if name != earlier}
 
 
 def _save(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
@@ -146,7 +157,10 @@ def _decode(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Decoded
     _check_count(weight_shape(entry) for entry in entries.values())  # before anything is allocated
     streams: dict[str, dict[str, Tensor]] = {key: {} for key in entries}
     rest = {}
-    for name, tensor in tensors.items():
+    same = {name: tensors[earlier] for name, earlier in header.get("same", {}).items()}
+    if same.keys() & tensors.keys():
+        raise ContainerError(f"{sorted(same.keys() & tensors.keys())} stand for two tensors each")
+    for name, tensor in [*tensors.items(), *same.items()]:
         key, _, stream = name.rpartition(":")  # the last colon: keys may have some of their own
         if key in streams:
             streams[key][stream] = tensor

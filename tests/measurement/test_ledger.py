@@ -21,7 +21,8 @@ from compress_core.measurement.ledger import (
 )
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
-from compress_core.methods.quantization import Quantize, quantize
+from compress_core.methods.quantization import Binarize, Quantize, QuantizeFloat, quantize
+from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.original import Original
 from compress_core.recipe import Recipe
 from compress_core.storage.layouts import encode_file
@@ -33,6 +34,12 @@ RECIPES: dict[str, Recipe] = {
     "pruned": (Prune(sparsity=0.9),),
     "pruned and quantized": (Prune(sparsity=0.9), Quantize(bits=5)),
     "quantized": (Quantize(bits=4),),
+    "shared": (Prune(sparsity=0.5), ShareWeights(scope="all")),
+    "low bits": (
+        QuantizeFloat("nf4"),
+        Binarize(layers=("fc1",)),
+        QuantizeFloat("bf16", layers=("fc2",)),
+    ),
     "factorized": (Factorize(rank=8, layers=("fc1",)), Quantize(bits=8, layers=("fc1",))),
 }
 

@@ -12,8 +12,9 @@ from compress_core.measurement.report import measure
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize
-from compress_core.original import Original
+from compress_core.original import Original, load_model
 from compress_core.search.sweep import families, sweep
+from ui.figures.results import CURVES
 
 RECIPES = ((Prune(sparsity=0.9),), (Quantize(bits=2),), ())
 
@@ -28,9 +29,49 @@ def test_every_method_has_a_family(digits_cnn: Original) -> None:
         "prune",
         "quantize",
         "factorize",
+        "spatial",
+        "tucker",
         "prune + quantize",
+        "n:m",
+        "share",
+        "low-bit",
+        "prune_taylor",
+        "prune_wanda",
+        "gptq",
+        "whitened",
+        "channels",
+        "factorize + prune + share",
         "random_prune",
     ]
+
+
+def test_every_family_has_a_curve(digits_cnn: Original) -> None:
+    assert families(digits_cnn).keys() <= CURVES.keys()
+    assert len(set(CURVES.values())) == len(CURVES)
+
+
+def test_a_network_without_kernels_has_no_families_of_kernels(digits_mlp: Original) -> None:
+    assert families(digits_mlp).keys().isdisjoint({"spatial", "tucker"})
+
+
+def test_without_training_data_no_family_needs_them(digits_mlp: Original) -> None:
+    bare = Original(digits_mlp.module, (1, 8, 8))
+    missing = families(digits_mlp).keys() - families(bare).keys()
+    assert missing == {"prune_taylor", "prune_wanda", "gptq", "whitened"}
+
+
+def test_a_network_whose_channels_cannot_go_has_no_such_family(
+    animal: Callable[[str], Original],
+) -> None:
+    assert "channels" not in families(animal("conv1d"))
+
+
+@pytest.mark.parametrize("model", ["digits-mlp", "digits-cnn", "digits-transformer"])
+def test_the_ends_of_every_family_fit_the_reference_networks(model: str) -> None:
+    original = load_model(model)
+    for family in families(original).values():
+        mild, strong = (compress(original, family.recipes[i]).stored_bytes for i in (0, -1))
+        assert strong <= mild, family.name
 
 
 def test_a_model_that_cannot_be_factorized_has_no_such_family(
@@ -47,7 +88,7 @@ def test_factorization_names_the_layers_that_can_be_factorized(
     assert step.layers == ("head",)
 
 
-@pytest.mark.parametrize("name", ["prune", "quantize", "random_prune"])
+@pytest.mark.parametrize("name", ["prune", "quantize", "random_prune", "share", "channels"])
 def test_a_family_goes_from_mild_to_strong(digits_mlp: Original, name: str) -> None:
     recipes = families(digits_mlp)[name].recipes
     sizes = [compress(digits_mlp, recipe).stored_bytes for recipe in (recipes[0], recipes[-1])]

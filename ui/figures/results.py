@@ -146,6 +146,17 @@ CURVES = {  # colour role, dash and marker: three ways to tell the curves apart
     "factorize": ("kept", "solid", "diamond"),
     "prune + quantize": ("compressed", "solid", "triangle-up"),
     "random_prune": ("original", "dot", "x"),
+    "prune_taylor": ("pruned", "dash", "circle-open"),
+    "prune_wanda": ("pruned", "dashdot", "circle-dot"),
+    "n:m": ("pruned", "dot", "hourglass"),
+    "channels": ("pruned", "longdash", "bowtie"),
+    "gptq": ("quantized", "dash", "square-open"),
+    "low-bit": ("quantized", "dot", "cross"),
+    "share": ("quantized", "longdash", "star-diamond"),
+    "spatial": ("kept", "dash", "diamond-open"),
+    "tucker": ("kept", "dot", "diamond-tall"),
+    "whitened": ("kept", "dashdot", "diamond-wide"),
+    "factorize + prune + share": ("compressed", "dash", "triangle-down"),
 }
 
 

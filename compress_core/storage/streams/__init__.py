@@ -4,6 +4,7 @@ dense        weight (F32)
 …_mask       mask: a bit for each weight, 1 = kept, by each coder; kept: the kept weights (F32)
 packed, ans  … each coder: q - q_min; scale (F32); zero_point (U16) if asymmetric
 float_…      codes: the bit patterns of a low-bit float by each coder; scale (F32) below 16 bits
+shared_…     codes: indices by each coder; codebook (F32), of one weight or of several
 sign_…       codes: 1 for +1 and 0 for -1 by each coder; scale (F32)
 
 Two tables say what there is: FORMS, what is coded of each type of codes, and DECODERS.
@@ -18,8 +19,9 @@ from torch import Tensor
 
 from compress_core.methods.quantization import FloatCoded, Quantized, SignCoded
 from compress_core.methods.step import check_choice
+from compress_core.methods.weight_sharing import Shared
 from compress_core.storage.entropy_coding import StreamError
-from compress_core.storage.streams import affine, low_bit
+from compress_core.storage.streams import affine, codebook, low_bit
 from compress_core.storage.streams.coded import CodedForm, encodings_of
 from compress_core.storage.streams.floats import (
     MASKS,
@@ -92,6 +94,7 @@ FORMS: dict[type[Codes], Callable[[Any], CodedForm]] = {
     Quantized: affine.affine_form,
     FloatCoded: low_bit.float_form,
     SignCoded: low_bit.sign_form,
+    Shared: codebook.shared_form,
 }
 DECODERS: dict[str, Callable[[Header, Tensors, Shape], Tensor | Codes]] = {
     "dense": decode_dense,
@@ -99,4 +102,5 @@ DECODERS: dict[str, Callable[[Header, Tensors, Shape], Tensor | Codes]] = {
     **dict.fromkeys(encodings_of(affine.FAMILY), affine.decode_affine),
     **dict.fromkeys(encodings_of(low_bit.FLOATS), low_bit.decode_float_codes),
     **dict.fromkeys(encodings_of(low_bit.SIGNS), low_bit.decode_signs),
+    **dict.fromkeys(encodings_of(codebook.FAMILY), codebook.decode_shared),
 }

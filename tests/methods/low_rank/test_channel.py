@@ -13,6 +13,8 @@ from compress_core.compressed import compress
 from compress_core.methods.low_rank import (
     Factorize,
     break_even_rank,
+    channel,
+    decompose,
     energy_curve,
     energy_rank,
     factor_pair,
@@ -20,15 +22,24 @@ from compress_core.methods.low_rank import (
     join,
     matrix_shape,
     parameter_count,
-    plan_rank,
-    split,
+    plan_ranks,
 )
 from compress_core.original import Original
-from compress_core.weights import Profile
+from compress_core.weights import Layer, Profile
 
 
 def normal(*shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def split(profile: Profile, rank: int) -> tuple[Tensor, Tensor]:
+    return channel.split(profile.factors, rank, tuple(profile.weight.shape))
+
+
+def plan_rank(step: Factorize, layer: Layer) -> int:
+    (ranks,) = plan_ranks(step, {"layer": decompose(layer)}).values()
+    assert ranks is not None
+    return ranks[0]
 
 
 def one_layer(layer: nn.Module, *input_shape: int) -> Original:

@@ -1,0 +1,37 @@
+"""Structured: channels, neurons and heads leave the network for good."""
+
+from collections.abc import Collection
+
+from torch import Tensor
+
+from compress_core.methods import structured
+from compress_core.methods.structured import IMPORTANCES, Group, PruneStructured
+from compress_core.original import Original
+from compress_core.recipe import AnyStep
+
+
+def remove_channels(step: AnyStep, names: tuple[str, ...], base: Original) -> Original:
+    """A smaller network; the same one where nothing is removed."""
+    assert isinstance(step, PruneStructured)
+    groups = coupled_groups(base)
+    statistics = _statistics(step, groups, names, base)
+    cut = structured.plan_structured(step, base.module, groups, statistics, layers=names)
+    return base.with_module(structured.shrink(base.module, cut).module) if cut.outputs else base
+
+
+def coupled_groups(base: Original) -> tuple[Group, ...]:
+    """The channels of a network that can only go together, found once."""
+    return base.memo.get("coupled", lambda: structured.couple(base.module, base.example))
+
+
+def _statistics(
+    step: PruneStructured, groups: Collection[Group], names: Collection[str], base: Original
+) -> dict[str, Tensor]:
+    """What the step's importance needs of each layer that it may prune."""
+    if IMPORTANCES[step.importance] is None:
+        return {}
+    calibration = base.calibrate(step.samples, step.seed)
+    layers = [name for g in groups if not g.locked for name in g.layers if name in names]
+    if step.importance == "taylor":
+        return {name: calibration.gradients(name) for name in layers}
+    return {name: getattr(calibration.outputs(name), step.importance) for name in layers}
