@@ -202,16 +202,17 @@ def _part_bytes(part: Tensor, scores: NDArray[Any], limits: NDArray[Any], step: 
     parameters = coded.scale.nbytes + 2 * coded.zero_point.numel() * (step.scheme == "asymmetric")
     packed = np.ceil(part.numel() * step.bits / 8)
     q_min, q_max = code_range(step.bits, step.scheme)
-    if q_max - q_min >= MAX_ALPHABET:
+    levels = q_max - q_min + 1
+    if levels > MAX_ALPHABET:
         return np.full(len(limits), packed + parameters, np.float32)
-    symbols = as_matrix(coded.codes) - q_min
-    zeros = spread(coded.zero_point, symbols.shape, coded.group_size) - q_min
+    codes = as_matrix(coded.codes)
+    # from zero on, wherever that lies in a row: the file's coder knows classes of rows
+    symbols = codes - spread(coded.zero_point, codes.shape, coded.group_size) + levels - 1
     falls = np.searchsorted(limits, scores)  # the knot where it becomes zero
-    kept = _counts_by_knot(falls, symbols, len(limits), q_max - q_min + 1)
-    fallen = _counts_by_knot(falls, zeros.expand(symbols.shape), len(limits), q_max - q_min + 1)
-    counts = kept[::-1].cumsum(0)[::-1][1:] + fallen.cumsum(0)[:-1]  # (knots, alphabet)
-    table = 2 * counts.shape[1]
-    coded_bytes = table + _coded_bytes(_entropy(counts / part.numel()) * part.numel())
+    kept = _counts_by_knot(falls, symbols, len(limits), 2 * levels - 1)
+    counts = kept[::-1].cumsum(0)[::-1][1:]  # (knots, symbols)
+    counts[:, levels - 1] += part.numel() - counts.sum(1)
+    coded_bytes = 2 * levels + _coded_bytes(_entropy(counts / part.numel()) * part.numel())
     sizes: Floats = np.minimum(packed, coded_bytes) + parameters
     return sizes
 
