@@ -30,10 +30,13 @@ FLOORS = {
     "compressed": 5,
     "summaries": 6,
     "measurement": 6,
+    "channels": 6,
     "alarms": 7,
     "graph": 7,
     "search": 7,
     "training": 7,
+    "live_profiles": 7,
+    "live_pruning": 8,
     "console": 8,
     "__main__": 9,
 }

@@ -10,6 +10,7 @@ from typing import Any
 from compress_core import MODELS, Factorize, Prune, Quantize, Recipe
 from compress_core.methods.quantization import BITS
 from compress_core.methods.step import ALL_LAYERS
+from compress_core.methods.structured import IMPORTANCES
 from compress_core.recipe import AnyStep
 from ui.controls.prune_methods import METHODS, make_step
 from ui.words import read_recipe, recipe_text
@@ -17,6 +18,8 @@ from ui.words import read_recipe, recipe_text
 CHOICES: dict[str, tuple[str, ...]] = {
     "prune_method": ("magnitude", "random", "N:M", "Taylor", "Wanda"),
     "prune_scope": ("global", "layer", "row", "group", "one"),
+    "structured_importance": tuple(IMPORTANCES),
+    "structured_scope": ("layer", "global"),
     "quantize_granularity": ("tensor", "channel", "group"),
     "quantize_scheme": ("symmetric", "asymmetric"),
     "quantize_clipping": ("min_max", "percentile", "mse"),

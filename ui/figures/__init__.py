@@ -13,6 +13,7 @@ from ui.figures.results import (
     waterfall,
 )
 from ui.figures.weights import (
+    channel_bars,
     energy_curve,
     error_histogram,
     levels_histogram,
@@ -25,6 +26,7 @@ from ui.figures.weights import (
 __all__ = [
     "bytes_before_after",
     "change_by_class",
+    "channel_bars",
     "confusion",
     "energy_curve",
     "error_histogram",
