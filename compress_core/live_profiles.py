@@ -1,11 +1,10 @@
 """A layer in at most 1,000 numbers: what a browser needs to answer a drag without the server.
 
-A profile holds curves over the sparsity (magnitude, energy, bytes), or a sample of the weights with
-their ranges; those of ranks stand in rank_profiles.py. What it interpolates is an estimate; the
-core's exact numbers replace it when the drag ends.
+A profile holds a sample of the weights with their ranges, or a spectrum (curves over the sparsity
+stand in live_pruning). What it interpolates is an estimate; the core's exact numbers replace it
+when the drag ends.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,132 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress_core.compressed import compress
-from compress_core.measurement.report import layer_bytes
-from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize, code_range, quantize
 from compress_core.methods.quantization.granularity import spread
-from compress_core.original import Original
-from compress_core.recipe import Recipe
 from compress_core.stored import StoredLayer
-from compress_core.summaries import unpruned
-from compress_core.weights import Profile, as_matrix
+from compress_core.weights import as_matrix
 
 Floats = NDArray[np.float32]
 
-
-# Denser towards 1: there a tenth of a percent decides. Every fifth knot has a byte count.
-SPARSITY_KNOTS = np.concatenate(
-    [
-        np.linspace(0, 0.9, 131),
-        np.linspace(0.9, 0.99, 71)[1:],
-        np.linspace(0.99, 0.999, 41)[1:],
-        np.linspace(0.999, 1, 21)[1:],
-    ]
-)
-BYTES_EVERY = 5
-FEW = 218  # weights, up to which a layer has a knot for each
-# Where a coded model is really encoded; between two of them the bytes are within 3 % of a line.
-MEASURED_SPARSITIES = (
-    *(0, 0.2, 0.45, 0.7, 0.8, 0.87, 0.91, 0.94),
-    *(0.96, 0.975, 0.985, 0.99, 0.994, 0.997, 0.999),
-)
-MANY = 2_000_000  # weights of a model, beyond which that takes too long
 HISTOGRAM_BINS = 121
 SAMPLE = 320  # weights of a layer whose rounding error stands for that of all
 POINTS = 800  # of the weights that share one scale
-
-
-@dataclass(frozen=True, eq=False)
-class PruningProfile:
-    """Curves of one layer over the pruned fraction, for magnitude pruning.
-
-    `sparsities` (k,) the knots, `magnitudes` (k,) the largest pruned |w| at each, `energies` (k,)
-    the share of Σw² that is pruned, `byte_counts` (every fifth knot) the layer's bytes in the file.
-    `counts` (bins,) is the histogram of w over ±limit. A layer of few weights has a knot for each.
-    """
-
-    name: str
-    weights: int
-    limit: float
-    sparsities: Floats
-    magnitudes: Floats
-    energies: Floats
-    byte_counts: Floats
-    counts: Floats
-
-
-def pruning_profile(
-    stored: StoredLayer, *, bits: int = 32, measured: Sequence[float] | None = None
-) -> PruningProfile:
-    """Of a layer that is not pruned yet (all factors together).
-
-    `measured` are its bytes at MEASURED_SPARSITIES; without them a mask and `bits` for each weight
-    that is kept are counted, which is what float weights take.
-    """
-    flat = Profile(torch.cat([part.ravel() for part in unpruned(stored)]))
-    n = flat.weight.numel()
-    few = n <= FEW
-    pruned = np.arange(n + 1) if few else np.round(SPARSITY_KNOTS * n).astype(np.int64)
-    counts, edges = flat.histogram(HISTOGRAM_BINS)
-    byte_knots = pruned if few else pruned[::BYTES_EVERY]
-    sizes = (
-        _masked_bytes(flat, byte_knots, bits)
-        if measured is None
-        else np.interp(byte_knots / n, MEASURED_SPARSITIES, measured).astype(np.float32)
-    )
-    return PruningProfile(
-        name=stored.layer.name,
-        weights=n,
-        limit=float(edges[-1]),
-        sparsities=(pruned / n).astype(np.float32),
-        magnitudes=np.concatenate([[0], flat.magnitudes])[pruned].astype(np.float32),
-        energies=flat.cumulative_energy[pruned].astype(np.float32),
-        byte_counts=sizes.astype(np.float32),
-        counts=counts.astype(np.float32),
-    )
-
-
-def measured_bytes(original: Original, others: Recipe) -> dict[str, list[float]] | None:
-    """Bytes of each layer after magnitude pruning to each of MEASURED_SPARSITIES and `others`, the
-    steps that do not prune. None where nothing codes the weights, where the codes have no zero, or
-    where the model is too large."""
-    steps = tuple(step for step in others if step.kind not in {"correct", "activations"})
-    coded = any(step.kind in {"quantize", "share"} for step in steps)
-    if not coded or sum(layer.weight.numel() for layer in original.layers.values()) > MANY:
-        return None
-    found: dict[str, list[float]] = {}
-    for sparsity in MEASURED_SPARSITIES:
-        prune = (Prune(sparsity=sparsity, scope="layer"),) if sparsity else ()
-        try:
-            layers = compress(original, (*steps, *prune)).layers
-        except ValueError:  # binary weights refuse to be pruned; the page says so
-            return None
-        for name, count in layer_bytes(layers).items():
-            found.setdefault(name, []).append(count)
-    return found
-
-
-def _masked_bytes(flat: Profile, pruned: NDArray[np.int64], bits: int) -> Floats:
-    """Bytes of weights with `pruned` zeros: all of them, or a mask and the others."""
-    n, each = flat.magnitudes.size, bits / 8
-    zeros = np.maximum(pruned, np.searchsorted(flat.magnitudes, 0.0, "right"))
-    mask = np.minimum(np.ceil(n / 8), 4 + _coded_bytes(_binary_entropy(zeros / n) * n))
-    masked = mask + each * (n - zeros)
-    sizes: Floats = np.where(zeros == 0, each * n, np.minimum(each * n, masked))
-    return sizes
-
-
-def _coded_bytes(bits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Whole 32-bit words of an entropy coder, and the one that holds its state."""
-    return np.where(bits > 0, 4 * np.ceil(bits / 32 + 0.5), 0)
-
-
-def _binary_entropy(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bits a symbol, of which one kind has the share p."""
-    shares = np.stack([p, 1 - p])
-    bits: NDArray[np.float64] = -np.sum(shares * np.log2(np.where(shares > 0, shares, 1)), axis=0)
-    return bits
 
 
 @dataclass(frozen=True, eq=False)

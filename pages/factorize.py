@@ -6,9 +6,10 @@ import streamlit as st
 from compress_core import summaries
 from compress_core.rank_profiles import singular_values
 from compress_core.recipe import NETWORK_KINDS
-from ui import factor_table, factors, figures, fragments, live, panels, state, words
+from ui import factor_table, factors, figures, fragments, panels, state, words
 from ui.controls.factorize import show_factorization
 from ui.factors import Settings
+from ui.live import factorize as live
 from ui.state import Current
 
 FORMULAS = {
@@ -35,7 +36,7 @@ def factorize() -> None:
             "Only up to the break-even rank are they smaller and faster.",
             FORMULAS[settings.form],
         )
-    live.factorize(current, settings)
+    live.show(current, settings)
     if settings.whole:
         whole_sentence(current)
     else:

@@ -3,10 +3,11 @@
 import streamlit as st
 
 from compress_core.recipe_edit import step_for
-from ui import fragments, live, panels, quantize_charts, state, words
+from ui import fragments, panels, quantize_charts, state, words
 from ui.controls.activations import show_activations, show_correction, show_samples
 from ui.controls.folding import show_folding
 from ui.controls.quantize import FLOAT, is_affine, show_quantization
+from ui.live import quantize as live
 from ui.state import Current
 
 AFFINE = r"w \approx \text{scale} \cdot (q - \text{zero\_point})"
@@ -55,7 +56,7 @@ def quantize() -> None:
             formula,
         )
     panels.exceptions(current, "quantize")
-    live.quantize(current, choice)
+    live.show(current, choice)
     st.caption(
         f"{caption} SQNR is against the original weights: pruning and factorizing count as noise, "
         "too."

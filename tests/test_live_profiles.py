@@ -12,18 +12,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from compress_core import Factorize, Prune, Quantize, Recipe, compress, load_model
-from compress_core.live_profiles import (
+from compress_core.live_profiles import HISTOGRAM_BINS, POINTS, SAMPLE, range_sample, weight_points
+from compress_core.live_pruning import (
     BYTES_EVERY,
-    HISTOGRAM_BINS,
     MEASURED_SPARSITIES,
-    POINTS,
-    SAMPLE,
     PruningProfile,
     measured_bytes,
     pruning_profile,
-    range_sample,
-    spectrum_profile,
-    weight_points,
 )
 from compress_core.measurement.report import measure_size
 from compress_core.methods.pruning import prune_smallest
@@ -460,47 +455,3 @@ def test_the_noise_of_the_thinned_weights_is_that_of_all() -> None:
 def test_weights_that_are_all_zero_have_one_bar() -> None:
     found = weight_points(np.zeros((3, 4), np.float32))
     assert (found.points.tolist(), found.counts[60]) == ([0] * 12, 12)
-
-
-@pytest.mark.parametrize("name", ["conv1", "conv2", "fc1", "fc2"])
-def test_a_spectrum_is_numpys(digits_cnn: Original, name: str) -> None:
-    layer = digits_cnn.layers[name]
-    matrix = layer.weight.flatten(1).double().numpy()
-    exact = np.linalg.svd(matrix, compute_uv=False)
-    profile = spectrum_profile(layer)
-    assert (profile.name, profile.rows, profile.columns) == (name, *matrix.shape)
-    assert profile.ranks.tolist() == list(range(1, len(exact) + 1))
-    assert profile.values == pytest.approx(exact, rel=1e-5, abs=1e-6)
-    assert profile.energies == pytest.approx(np.cumsum(exact**2) / np.sum(exact**2), rel=1e-6)
-
-
-def test_a_long_spectrum_keeps_its_ends_and_every_second_or_third_value(
-    linear_of: Callable[[Tensor], Original],
-) -> None:
-    weight = normal(900, 900)
-    profile = spectrum_profile(linear_of(weight).layers["fc"])
-    exact = np.linalg.svd(weight.double().numpy(), compute_uv=False)
-    ranks = profile.ranks.astype(int)
-    assert (ranks[0], ranks[-1], len(ranks)) == (1, 900, 333)
-    assert set(np.diff(ranks).tolist()) == {2, 3}
-    assert profile.values == pytest.approx(exact[ranks - 1], rel=1e-5, abs=1e-5)
-    shares = np.cumsum(exact**2) / np.sum(exact**2)
-    assert profile.energies == pytest.approx(shares[ranks - 1], rel=1e-6)
-
-
-def test_a_diagonal_weight_shows_its_diagonal(linear_of: Callable[[Tensor], Original]) -> None:
-    profile = spectrum_profile(linear_of(torch.diag(torch.tensor([1.0, -3.0]))).layers["fc"])
-    assert profile.values.tolist() == pytest.approx([3, 1])
-    assert profile.energies.tolist() == pytest.approx([0.9, 1])
-
-
-def test_the_spectrum_of_zeros_is_zero_and_lacks_nothing(
-    animal: Callable[[str], Original],
-) -> None:
-    profile = spectrum_profile(animal("all_zero").layers["fc"])
-    assert profile.values.tolist() == [0, 0, 0]
-    assert profile.energies.tolist() == [1, 1, 1]
-
-
-def test_a_spectrum_has_at_most_1000_numbers(linear_of: Callable[[Tensor], Original]) -> None:
-    assert numbers(spectrum_profile(linear_of(normal(500, 500)).layers["fc"])) <= 1000

@@ -4,25 +4,29 @@ Streamlit itself drops a bad value in silence; here each one becomes a notice th
 """
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
-from compress_core import MODELS, Factorize, Prune, Quantize, RandomPrune, Recipe
-from compress_core.methods.pruning import Scope
+from compress_core import MODELS, Factorize, Prune, Quantize, Recipe
 from compress_core.methods.quantization import BITS, QuantizeGPTQ
 from compress_core.methods.step import ALL_LAYERS
+from compress_core.methods.structured import IMPORTANCES
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe import AnyStep
+from ui.controls.prune_methods import METHODS, make_step
 from ui.words import read_recipe, recipe_text
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "factorize_scope": ("one layer", "whole model"),
     "combine_files": ("plain until encoded", "coded after each stage"),
-    "prune_method": ("magnitude", "random"),
-    "prune_scope": ("global", "layer", "one"),
     "quantize_method": ("affine", "GPTQ", "float", "ternary", "binary"),
     "quantize_scope": ("all", "one"),
     "share_init": ("linear", "density", "random", "optimal"),
     "share_scope": ("layer", "all", "one"),
+    "prune_method": ("magnitude", "random", "N:M", "Taylor", "Wanda"),
+    "prune_scope": ("global", "layer", "row", "group", "one"),
+    "structured_importance": tuple(IMPORTANCES),
+    "structured_scope": ("layer", "global"),
     "quantize_granularity": ("tensor", "channel", "group"),
     "quantize_scheme": ("symmetric", "asymmetric"),
     "quantize_clipping": ("min_max", "percentile", "mse"),
@@ -98,10 +102,13 @@ def _sparsity(percent: float, query: Mapping[str, str]) -> AnyStep | None:
     sparsity, layers = round(percent / 100, 6), _named_layers("prune", query)
     if not sparsity:
         return None
-    if query.get("prune_method") == "random":
-        return RandomPrune(sparsity, layers=layers)
-    scope: Scope = "layer" if query.get("prune_scope") == "layer" else "global"
-    return Prune(sparsity, scope=scope, layers=layers)
+    method, scope = query.get("prune_method", "magnitude"), query.get("prune_scope")
+    scopes = METHODS[method].scopes
+    if method == "N:M":
+        raise ValueError("it has a pattern and no sparsity")
+    usual = scope is None or scope == "one" or scope not in scopes
+    step = make_step(method, sparsity, scope=scopes[0] if usual else str(scope))
+    return replace(step, layers=layers)
 
 
 def _threshold(threshold: float, query: Mapping[str, str]) -> AnyStep | None:
@@ -170,7 +177,10 @@ def _notice(key: str, value: str, rule: str) -> str:
 
 Maker = Callable[[float, Mapping[str, str]], AnyStep | None]
 CONTROLS: dict[str, tuple[str, Maker]] = {
-    "prune_sparsity": ("a percentage from 0 to 99.9, of prune_layer=… for one", _sparsity),
+    "prune_sparsity": (
+        "a percentage from 0 to 99.9, of prune_layer=… for one, and not of N:M",
+        _sparsity,
+    ),
     "prune_threshold": ("a magnitude of at least 0, in prune_layer=… for one", _threshold),
     "quantize_bits": (
         f"one of {', '.join(map(str, BITS))}, of quantize_layer=… for one",

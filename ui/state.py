@@ -40,7 +40,7 @@ from compress_core.measurement.harm import Answers, ClassHarm, Flip, flips, harm
 from compress_core.measurement.harm import answers as answers_of
 from compress_core.measurement.report import Size, measure, measure_size
 from compress_core.measurement.waterfall import Stage, waterfall
-from compress_core.recipe import AnyStep, stages
+from compress_core.recipe import KINDS, AnyStep, stages
 from compress_core.summaries import Cut, pruning_cut
 from ui import address, fragments
 from ui.exact import ExactAnswers
@@ -151,6 +151,11 @@ def split_fitting(model: str, recipe: Recipe) -> tuple[Recipe, tuple[Refusal, ..
     return fitting, tuple(refusals)
 
 
+def up_to(recipe: Recipe, kind: str) -> Recipe:
+    """The steps that act before those of `kind`, and these."""
+    return tuple(step for step in recipe if KINDS.index(step.kind) <= KINDS.index(kind))
+
+
 def colors() -> Palette:
     """The palette of the theme that the browser shows."""
     return palette(st.context.theme.type)
@@ -195,7 +200,7 @@ def test_images(model: str, n: int) -> Dataset:
     return load_dataset(dataset_name(model)).subset(n)
 
 
-@st.cache_resource(max_entries=64, show_spinner="Compressing…")  # shown from half a second on
+@st.cache_resource(max_entries=64, show_spinner="Compressing…")  # seen after half a second
 def compressed(model: str, recipe: Recipe) -> Compressed:
     """Shared by all sessions: never written to."""
     return compress(original(model), recipe)
@@ -279,7 +284,7 @@ def _answer_tensors(model: str, recipe: Recipe, n: int) -> Answers:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def cuts(model: str, recipe: Recipe) -> dict[str, Cut]:
-    """Threshold, sparsity and kept energy of each layer of a recipe that does not quantize."""
+    """Threshold, sparsity and kept energy of each layer of a recipe that ends with pruning."""
     layers = compressed(model, recipe).layers
     return {name: pruning_cut(stored) for name, stored in layers.items()}
 

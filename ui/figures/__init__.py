@@ -32,6 +32,7 @@ from ui.figures.results import (
     waterfall,
 )
 from ui.figures.weights import (
+    channel_bars,
     energy_curve,
     error_histogram,
     input_histogram,
@@ -48,6 +49,7 @@ __all__ = [
     "Style",
     "bytes_before_after",
     "change_by_class",
+    "channel_bars",
     "codebook_histogram",
     "codebook_usage",
     "coder_bars",

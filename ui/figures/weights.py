@@ -139,3 +139,26 @@ def mark_break_even(
         annotation_text=f"break-even {rank}: larger from here",
         annotation_position=place,
     )
+
+
+def channel_bars(
+    importances: Array, kept: Array, colors: Palette, *, unit: str, height: int = 180
+) -> go.Figure:
+    """The importance of each channel, the largest first, kept and pruned in their colours."""
+    shown = figure(colors, x=f"{unit}, by importance", y="importance / mean", height=height)
+    order = np.argsort(-importances, kind="stable")
+    places = np.arange(1, len(order) + 1)
+    for name, mask in (("kept", kept[order]), ("pruned", ~kept[order])):
+        shown.add_bar(
+            x=places[mask],
+            y=importances[order][mask].astype(np.float32),
+            customdata=order[mask],
+            name=name,
+            marker={"color": getattr(colors, name), "line": {"width": 0}},
+            hovertemplate="number %{customdata}: %{y:.3f}<extra>" + name + "</extra>",
+        )
+    shown.update_layout(bargap=0.15 if len(order) < 40 else 0, barmode="overlay", showlegend=False)
+    shown.update_layout(margin={"t": 8})
+    shown.update_xaxes(range=[0.5, len(order) + 0.5], showgrid=False)
+    shown.update_yaxes(rangemode="tozero")
+    return shown
