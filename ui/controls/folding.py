@@ -1,8 +1,8 @@
 """Fold: the toggle of batch norms, on each page whose method it helps."""
 
 import streamlit as st
-from compress_core.methods.folding import FoldBatchNorm, foldable
 
+from compress_core.methods.folding import FoldBatchNorm, foldable
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe_edit import with_step, without_step
 from ui import state
