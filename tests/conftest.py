@@ -14,13 +14,28 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from compress_core.applying.structured import coupled_groups
 from compress_core.compressed import BASES
 from compress_core.data import Dataset, load_dataset
-from compress_core.methods.low_rank import Factorize, full_rank
-from compress_core.methods.pruning import Prune, RandomPrune
-from compress_core.methods.quantization import BITS, Quantize
+from compress_core.methods.folding import FoldBatchNorm, foldable
+from compress_core.methods.low_rank import Factorize, forms_of, full_rank
+from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
+from compress_core.methods.quantization import (
+    BITS,
+    FORMAT_BITS,
+    Binarize,
+    CorrectBias,
+    Quantize,
+    QuantizeActivations,
+    QuantizeFloat,
+    QuantizeGPTQ,
+    Ternarize,
+)
+from compress_core.methods.structured import PruneStructured
+from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.original import Original, load_model
-from compress_core.recipe import STEPS, Recipe
+from compress_core.recipe import STEPS, AnyStep, Recipe
+from compress_core.stored import untouched
 
 # the same examples in every run: a red test is red for everybody
 settings.register_profile(
@@ -199,27 +214,128 @@ def recipes_for() -> Callable[[Original], st.SearchStrategy[Recipe]]:
 
 
 def make_recipes(original: Original) -> st.SearchStrategy[Recipe]:
-    layers = st.sampled_from([("*",), *((name,) for name in original.layers)])
-    sparsity = st.floats(0, 0.99)
-    steps = [
-        st.builds(
-            Prune, sparsity=sparsity, scope=st.sampled_from(["global", "layer"]), layers=layers
-        ),
+    """Steps of all kinds; a layer is either quantized or shared, and pruned or binarized."""
+    others = [*base_steps(original), *factor_steps(original), *input_steps(original)]
+    pruned, quantized = prune_steps(original), quantize_steps(original)
+    shared = st.builds(
+        ShareWeights,
+        clusters=st.integers(2, 40),
+        init=st.sampled_from(["linear", "density", "random", "optimal"]),
+        keep_zeros=st.booleans(),
+        scope=st.sampled_from(["layer", "all"]),
+        layers=some_layers(original),
+    )
+    binary = st.builds(Binarize, layers=some_layers(original))
+    mixtures = [[*pruned, *quantized], [*pruned, shared], [*quantized, binary]]
+    return st.one_of(
+        *(st.lists(st.one_of(*mixture, *others), max_size=4).map(tuple) for mixture in mixtures)
+    )
+
+
+def some_layers(original: Original) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.sampled_from([("*",), *((name,) for name in original.layers)])
+
+
+def seen_layers(original: Original) -> list[str]:
+    """The layers whose inputs can be calibrated on."""
+
+    def is_seen(name: str) -> bool:
+        try:
+            return original.calibrate(8).moments(name) is not None
+        except ValueError:
+            return False
+
+    return [name for name in original.layers if is_seen(name)]
+
+
+def prune_steps(original: Original) -> list[st.SearchStrategy[AnyStep]]:
+    layers, sparsity = some_layers(original), st.floats(0, 0.99)
+    scopes = st.sampled_from(["global", "layer"])
+    steps: list[st.SearchStrategy[AnyStep]] = [
+        st.builds(Prune, sparsity=sparsity, scope=scopes, layers=layers),
         st.builds(Prune, threshold=st.floats(0, 1), layers=layers),
         st.builds(Prune, sigmas=st.floats(0, 3), layers=layers),
         st.builds(RandomPrune, sparsity=sparsity, seed=st.integers(0, 9), layers=layers),
+        st.builds(PruneNM, n=st.integers(1, 3), m=st.integers(4, 9), layers=layers),
+    ]
+    scored = st.sampled_from(["global", "layer", "row"])
+    for name in seen_layers(original):
+        if original.module(original.example).dim() == 2:  # a classifier, whose loss has gradients
+            steps.append(st.builds(PruneTaylor, sparsity, scored, st.just(8), layers=just(name)))
+        steps.append(st.builds(PruneWanda, sparsity, scored, st.just(8), layers=just(name)))
+    return steps
+
+
+def just(name: str) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.just((name,))
+
+
+def quantize_steps(original: Original) -> list[st.SearchStrategy[AnyStep]]:
+    layers = some_layers(original)
+    granularity = st.sampled_from(["tensor", "channel", "group"])
+    affine: dict[str, Any] = {
+        "bits": st.sampled_from(BITS),
+        "scheme": st.sampled_from(["symmetric", "asymmetric"]),
+        "granularity": granularity,
+        "clipping": st.sampled_from(["min_max", "percentile", "mse"]),
+        "group_size": st.integers(2, 9),
+    }
+    return [
+        st.builds(Quantize, **affine, layers=layers),
         st.builds(
-            Quantize,
-            bits=st.sampled_from(BITS),
-            scheme=st.sampled_from(["symmetric", "asymmetric"]),
-            granularity=st.sampled_from(["tensor", "channel", "group"]),
-            clipping=st.sampled_from(["min_max", "percentile", "mse"]),
-            group_size=st.integers(2, 9),
+            QuantizeFloat,
+            st.sampled_from(list(FORMAT_BITS)),
+            granularity,
+            st.integers(2, 9),
             layers=layers,
         ),
+        st.builds(Ternarize, st.floats(0, 0.99), layers=layers),
+        *(
+            st.builds(QuantizeGPTQ, **affine, samples=st.just(8), layers=just(name))
+            for name in seen_layers(original)
+        ),
     ]
-    pairs = {name: layer for name, layer in original.layers.items() if not layer.refuses_factors}
-    for name, layer in pairs.items():
-        ranks = st.integers(1, full_rank(layer.shape))
-        steps.append(st.builds(Factorize, rank=ranks, layers=st.just((name,))))
-    return st.lists(st.one_of(steps), max_size=4).map(tuple)
+
+
+def input_steps(original: Original) -> list[st.SearchStrategy[AnyStep]]:
+    """Biases and inputs of the layers that have some of their own."""
+    steps: list[st.SearchStrategy[AnyStep]] = []
+    for name in seen_layers(original):
+        if untouched(original.layers[name]).bias_key:
+            steps.append(st.builds(CorrectBias, st.just(8), layers=just(name)))
+        if not original.layers[name].refuses_factors:
+            bits, modes = st.integers(4, 8), st.sampled_from(["static", "dynamic"])
+            steps.append(
+                st.builds(QuantizeActivations, bits, modes, samples=st.just(8), layers=just(name))
+            )
+    return steps
+
+
+def factor_steps(original: Original) -> list[st.SearchStrategy[AnyStep]]:
+    steps: list[st.SearchStrategy[AnyStep]] = []
+    for name, layer in original.layers.items():
+        for form in () if layer.refuses_factors else forms_of(layer.shape):
+            ranks = st.integers(1, full_rank(layer.shape, form))
+            whiten = st.booleans() if form == "channel" else st.just(False)
+            steps.append(
+                st.builds(
+                    Factorize,
+                    rank=ranks,
+                    form=st.just(form),
+                    whiten=whiten,
+                    samples=st.just(8),
+                    layers=just(name),
+                )
+            )
+    return steps
+
+
+def base_steps(original: Original) -> list[st.SearchStrategy[AnyStep]]:
+    """Steps for the network as a whole, where it has a norm to fold and channels to spare."""
+    steps: list[st.SearchStrategy[AnyStep]] = []
+    if foldable(original.module, original.example):
+        steps.append(st.builds(FoldBatchNorm))
+    if not all(group.locked for group in coupled_groups(original)):
+        importance = st.sampled_from(["l1", "l2", "random"])
+        steps.append(st.builds(PruneStructured, st.floats(0, 0.9), importance))
+    return steps

@@ -133,6 +133,68 @@ def test_a_layer_that_no_rank_makes_smaller_is_to_be_left_out(linear_of: LinearO
     assert "no rank makes it smaller" in alarm.text
 
 
+@pytest.mark.parametrize(
+    ("form", "rank", "words"),
+    [
+        ("spatial", 26, "26 has 3,744 weights"),
+        ("spatial", 40, "rank 40 has 5,760 weights instead of 4,608: choose rank 32 or less"),
+        ("tucker", 32, "rank 16 and 32 has 5,888 weights instead of 4,608: choose rank 27 or less"),
+    ],
+)
+def test_other_forms_have_break_even_ranks_of_their_own(
+    digits_cnn: Original, form: str, rank: int, words: str
+) -> None:
+    found = raised(digits_cnn, f"factorize:rank={rank},form={form},layers=conv2")
+    assert [words in alarm.text for alarm in found] == ([] if rank == 26 else [True])
+
+
+@pytest.mark.parametrize(
+    ("ratio", "floor", "layers"),
+    [(0.95, 1, ["conv1"]), (0.9, 8, ["conv1", "conv2", "fc1"]), (0.5, 1, [])],
+)
+def test_layers_at_the_floor_of_structured_pruning_are_named(
+    digits_cnn: Original, ratio: float, floor: int, layers: list[str]
+) -> None:
+    found = raised(digits_cnn, f"prune_structured:pruning_ratio={ratio},floor={floor}")
+    named = [alarm.layer for alarm in found if "its floor" in alarm.text]
+    assert named == layers
+    assert {alarm.kind for alarm in found} == ({"collapsed"} if layers else set())
+
+
+@pytest.mark.parametrize(
+    ("rule", "exception"),
+    [
+        ("share:scope=all", "share:scope=all,layers=fc1"),
+        ("prune_taylor:sparsity=0.5", "prune_taylor:sparsity=0.5,layers=fc1"),
+        ("factorize:budget=0.5", "factorize:budget=0.5,layers=fc1"),
+        ("prune_structured:pruning_ratio=0.3", "prune_structured:pruning_ratio=0.3,layers=fc1"),
+    ],
+)
+def test_an_exception_from_what_looks_at_all_layers_changes_something(
+    digits_cnn: Original, rule: str, exception: str
+) -> None:
+    assert raised(digits_cnn, rule, exception) == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["share", "prune_wanda:sparsity=0.5", "factorize:rank=4", "quantize_activations"]
+)
+def test_an_exception_that_repeats_what_looks_at_one_layer_changes_nothing(
+    digits_cnn: Original, text: str
+) -> None:
+    layers = "," if ":" in text else ":"
+    (alarm,) = raised(digits_cnn, text, f"{text}{layers}layers=fc1")
+    assert alarm.kind == "no_effect"
+
+
+@pytest.mark.parametrize("text", ["correct_bias", "factorize:budget=1"])
+def test_a_step_that_leaves_every_layer_alone_changes_nothing(
+    digits_cnn: Original, text: str
+) -> None:
+    (alarm,) = raised(digits_cnn, text)
+    assert alarm.kind == "no_effect"
+
+
 def test_a_stage_that_grew_the_file_is_named(digits_cnn: Original) -> None:
     stages = [("original", 1000), ("prune", 1200), ("quantize", 300)]
     steps = ("prune:sparsity=0.1", "quantize:bits=4")

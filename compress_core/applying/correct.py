@@ -22,8 +22,8 @@ def correct_biases(step: AnyStep, layers: StoredLayers, base: Original) -> Store
         weight, compressed = stored.layer.weight, stored.dense
         if torch.equal(weight, compressed):
             return stored
-        moments = base.calibrate(step.samples, step.seed).moments(stored.layer.name)
-        bias = quantization.corrected_bias(bias_of(stored, base), weight, compressed, moments.mean)
+        means = base.calibrate(step.samples, step.seed).means(stored.layer.name)
+        bias = quantization.corrected_bias(bias_of(stored, base), weight, compressed, means)
         return replace(stored, key=(*stored.key, done), bias=bias)
 
     return {

@@ -76,6 +76,11 @@ class Calibration:
         self._grams: dict[str, Moments] = {}
         self._values: dict[int, dict[str, Tensor]] = {}
 
+    def means(self, layer: str) -> Tensor:
+        """Σx / count of each input, (in,) or (groups, in), float64, over all rows."""
+        sums = self._sums_of(layer)
+        return _ungrouped(sums.total / sums.count)
+
     def mean_squares(self, layer: str) -> Tensor:
         """Σx² / count of each input, (in,) or (groups, in), float64: the diagonal of the gram."""
         sums = self._sums_of(layer)

@@ -116,7 +116,11 @@ def _data_families(original: Original) -> dict[str, Recipes]:
 
 
 def _channel_family(original: Original) -> dict[str, Recipes]:
-    if all(group.locked for group in coupled_groups(original)):
+    try:
+        groups = coupled_groups(original)
+    except ValueError:  # its channels cannot be followed
+        return {}
+    if all(group.locked for group in groups):
         return {}
     return {"channels": _each(PruneStructured(ratio) for ratio in SPARSITIES)}
 

@@ -1,7 +1,7 @@
 """The container: one safetensors file that decodes to exactly the weights that were evaluated.
 
 Its metadata holds the header as JSON under "compress_core", and the sha256 of header and tensors
-under "sha256". The README gives the whole format in twelve lines; a test pins its bytes.
+under "sha256". The README gives the whole format; a test pins its bytes.
 """
 
 import hashlib

@@ -95,6 +95,7 @@ def test_mean_squares_are_the_diagonal_of_the_gram(zoo_model: Original) -> None:
     for name in seen - {"attention.out_proj"}:
         diagonal = found.moments(name).gram.diagonal(dim1=-2, dim2=-1)
         torch.testing.assert_close(found.mean_squares(name), diagonal)
+        torch.testing.assert_close(found.means(name), found.moments(name).mean)
 
 
 def test_moments_do_not_depend_on_how_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +156,9 @@ def test_the_packed_projection_sees_the_query(animal: Callable[[str], Original])
         ("words", "embedding", "an embedding looks its rows up"),
     ],
 )
-@pytest.mark.parametrize("question", ["moments", "mean_squares", "input_range", "input_values"])
+@pytest.mark.parametrize(
+    "question", ["moments", "means", "mean_squares", "input_range", "input_values"]
+)
 def test_inputs_that_cannot_be_seen_are_refused(
     animal: Callable[[str], Original], name: str, layer: str, why: str, question: str
 ) -> None:
