@@ -16,14 +16,12 @@ from compress_core.methods.quantization import FloatCoded, Quantized, SignCoded,
 from compress_core.methods.quantization.floats import decode_float
 from compress_core.methods.weight_sharing import Shared
 from compress_core.storage.entropy_coding import (
-    HuffmanNode,
     Symbols,
     canonical_codes,
     code_lengths,
     encode_all,
     encode_huffman,
     entropy_bits,
-    huffman_tree,
     relative_index,
 )
 from compress_core.storage.entropy_coding.context import choose_contexts
@@ -155,28 +153,25 @@ class CodeWord:
 
 
 def first_code_words(coding: Coding, count: int) -> tuple[CodeWord, ...]:
-    """The first symbols as a decoder reads them: bit by bit down the tree, in the real stream.
+    """The first symbols as a decoder reads them from the real stream: bit by bit until a code is
+    complete, which no other code continues.
 
     None where one symbol stands alone: its stream has no bits.
     """
-    if np.count_nonzero(coding.counts) < 2:
+    table = code_table(coding)
+    if len(table.symbols) < 2:
         return ()
-    flat = coding.symbols.ravel()[:count]
+    by_code = dict(zip(table.codes, table.symbols.tolist(), strict=True))
+    count = min(count, coding.symbols.size)
     table_bytes = -(-coding.alphabet // 2)
     stream = encode_huffman(coding.symbols.ravel(), coding.alphabet)[table_bytes:]
-    bits = "".join(map(str, np.unpackbits(stream[: -(-MAX_LENGTH * flat.size // 8)])))
-    return _read(huffman_tree(coding.counts), bits, flat.size)
-
-
-def _read(tree: HuffmanNode, bits: str, count: int) -> tuple[CodeWord, ...]:
     words: list[CodeWord] = []
-    start = 0
-    while len(words) < count:
-        node, end = tree, start
-        while node.symbol is None:
-            node, end = node.branches[int(bits[end])], end + 1
-        words.append(CodeWord(bits[start:end], node.symbol))
-        start = end
+    read = ""
+    for bit in np.unpackbits(stream[: -(-MAX_LENGTH * count // 8)]).tolist():
+        read += str(bit)
+        if read in by_code and len(words) < count:
+            words.append(CodeWord(read, by_code[read]))
+            read = ""
     return tuple(words)
 
 

@@ -17,10 +17,18 @@ def show(place: Place, found: Coding) -> None:
         key="encode_tabs",
         on_change="rerun",
     )
-    for tab, draw in zip(tabs, (_huffman, _gaps, _contexts), strict=True):
-        if tab.open:
-            with tab:
+    ways = (("huffman", _huffman), ("gap_huffman", _gaps), ("context", _contexts))
+    for tab, (coder, draw) in zip(tabs, ways, strict=True):
+        if not tab.open:
+            continue
+        with tab:
+            if codings.takes(coder, found):
                 draw(place, found)
+            else:
+                st.caption(
+                    f"{found.alphabet:,} kinds of symbols are too many for this coder: its table "
+                    "would cost more than the coding saves."
+                )
 
 
 def _huffman(place: Place, found: Coding) -> None:
@@ -39,7 +47,7 @@ def _huffman(place: Place, found: Coding) -> None:
         "−log₂ p, bits": table.ideal_bits,
         "count": table.counts,
     }
-    if len(table.symbols) > codings.MOST_LEAVES:
+    if code.tree is None:
         st.markdown("**Lengths of the codes**")
         st.dataframe(lengths, hide_index=True, alt="Code of each symbol")
     else:
@@ -94,11 +102,8 @@ def _gaps(place: Place, found: Coding) -> None:
     st.caption(codings.gap_advice(found, names[piece.usual]))
 
 
-def _contexts(place: Place, found: Coding) -> None:
+def _contexts(place: Place, _found: Coding) -> None:
     """The classes of rows and columns, and how differently they are filled."""
-    if found.alphabet > codings.MOST_CONTEXT_SYMBOLS:
-        st.caption(f"{found.alphabet:,} kinds of symbols are too many for a table in each context.")
-        return
     densities = codings.contexts(place)
     rows, columns = densities.shape
     st.markdown(codings.context_sentence(densities))

@@ -33,7 +33,6 @@ MEANINGS = {  # what a symbol stands for, as the title of an axis
     "mask": "bit of the mask",
 }
 MOST_LEAVES = 32  # of a tree that is drawn
-MOST_CONTEXT_SYMBOLS = CODER_TABLE["context"].max_alphabet
 FIRST_SYMBOLS = 16  # of the worked example
 
 
@@ -48,9 +47,10 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class HuffmanCode:
-    """A layer's code as a tree and as a table, and the first symbols of its stream."""
+    """A layer's code as a table, as a tree if that is small enough to be drawn, and the first
+    symbols of its stream."""
 
-    tree: HuffmanNode
+    tree: HuffmanNode | None
     table: CodeTable
     first: tuple[CodeWord, ...]
 
@@ -74,8 +74,9 @@ def row(place: Place) -> CodingRow:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def huffman(place: Place) -> HuffmanCode:
     found = coding(place)
-    first = coding_view.first_code_words(found, FIRST_SYMBOLS)
-    return HuffmanCode(huffman_tree(found.counts), coding_view.code_table(found), first)
+    table = coding_view.code_table(found)
+    tree = huffman_tree(found.counts) if len(table.symbols) <= MOST_LEAVES else None
+    return HuffmanCode(tree, table, coding_view.first_code_words(found, FIRST_SYMBOLS))
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -86,6 +87,11 @@ def best_gap_bits(place: Place) -> int:
 @st.cache_data(max_entries=200, show_spinner="Finding the classes of rows and columns…")
 def contexts(place: Place) -> NDArray[np.float64]:
     return coding_view.context_densities(coding(place))
+
+
+def takes(coder: str, found: Coding) -> bool:
+    """Whether a coder takes symbols of so many kinds."""
+    return found.alphabet <= CODER_TABLE[coder].max_alphabet
 
 
 def names(found: Coding) -> list[str]:
