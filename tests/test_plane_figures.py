@@ -107,12 +107,15 @@ def test_colours_say_what_is_done() -> None:
     }
 
 
-def test_the_closer_look_ends_just_above_the_best() -> None:
-    shown = figures.trade_off_plane({"prune": [row(1_000, 0.9)]}, {}, LIGHT)
+def test_the_closer_look_shows_the_best_and_what_they_cost() -> None:
+    rows = [row(100, 0.1), row(1_000, 0.88), row(10_000, 0.9)]
+    shown = figures.trade_off_plane({"prune": rows}, {}, LIGHT)
     figures.look_closer(shown, 0.9)
     low, high = shown.layout.yaxis.range
     assert low == pytest.approx(0.85)
     assert 0.9 < high < 0.91
+    left, right = shown.layout.xaxis.range  # powers of ten
+    assert 2.8 < left < 3 < 4 < right < 4.2
 
 
 @pytest.mark.parametrize(

@@ -183,8 +183,9 @@ def draw(
         front=front(points.measured, axis),
         published=points.published,
     )
-    if closer and points.measured:
-        figures.look_closer(figure, max(row["accuracy"] for row in points.measured))
+    known = [row for row in points.measured if axis.column in row]
+    if closer and known:
+        figures.look_closer(figure, max(row["accuracy"] for row in known))
     panels.chart(
         figure,
         "trade_offs_plane",

@@ -170,8 +170,16 @@ def _short(number: float) -> str:
 
 
 def look_closer(shown: go.Figure, highest: float) -> None:
-    """Show the accuracies within NEAR of the highest."""
-    shown.update_yaxes(range=[highest - NEAR, highest + NEAR / 8])
+    """Show the accuracies within NEAR of the highest, and the costs that they have."""
+    low = highest - NEAR
+    points = [point for trace in shown.data for point in zip(trace.x, trace.y, strict=True)]
+    costs = [math.log10(x) for x, y in points if y >= low]
+    margin = 0.05 * (max(costs) - min(costs)) + 0.02
+    shown.update_xaxes(
+        range=[min(costs) - margin, max(costs) + margin],
+        **log_ticks([x for x, y in points if y >= low]),
+    )
+    shown.update_yaxes(range=[low, highest + NEAR / 8])
     shown.update_layout(uirevision=f"{shown.layout.uirevision} near")
 
 
