@@ -32,6 +32,8 @@ FLOORS = {
     "measurement": 6,
     "alarms": 7,
     "graph": 7,
+    "live_profiles": 7,
+    "rank_profiles": 7,
     "search": 7,
     "training": 7,
     "console": 8,
