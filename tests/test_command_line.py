@@ -24,7 +24,8 @@ from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize
 from compress_core.models.catalog import MODELS
 from compress_core.original import Original
-from compress_core.recipe import from_json, to_json
+from compress_core.recipe import from_json, parse_step, to_json
+from compress_core.storage.container import decode
 from compress_core.training.loop import SETTINGS, Settings
 
 STEPS = ("factorize:rank=16,layers=fc1", "prune:sparsity=0.8", "quantize:bits=5")
@@ -140,6 +141,31 @@ def test_a_decoded_file_holds_the_evaluated_weights_bit_for_bit(
         assert decoded[key].numpy().tobytes() == tensor.contiguous().numpy().tobytes()
 
 
+STEPS_WITH_VALUES = [
+    "prune_structured:pruning_ratio=0.3,importance=apoz,samples=40",
+    "factorize:energy=0.9,form=tucker,layers=conv2",
+    "factorize:budget=0.5,whiten=True,samples=40",
+    "prune_nm:n=1,m=4",
+    "prune_taylor:sparsity=0.5,samples=40",
+    "prune_wanda:sparsity=0.5,samples=40",
+    "quantize_float:format=nf4",
+    "quantize_gptq:bits=3,samples=40",
+    "binarize:layers=fc1",
+    "ternarize",
+    "share:clusters=16,scope=all",
+    "quantize_activations:bits=6,mode=dynamic",
+]
+
+
+@pytest.mark.parametrize("step", STEPS_WITH_VALUES)
+def test_every_method_is_measured_and_written(run: Run, tmp_path: Path, step: str) -> None:
+    file = tmp_path / "model.safetensors"
+    row = json.loads(run("compress", "digits-cnn", "--step", step, "--out", file, "--json"))
+    assert row["stored_bytes"] == file.stat().st_size
+    assert from_json(row["recipe"]) == (parse_step(step),)
+    assert from_json(decode(file.read_bytes()).recipe) == (parse_step(step),)
+
+
 def test_decode_tells_what_it_found(run: Run, tmp_path: Path) -> None:
     file, dense = tmp_path / "model.safetensors", tmp_path / "dense.safetensors"
     run("compress", "digits-mlp", "--step", "quantize:bits=4", "--out", file)
@@ -222,7 +248,7 @@ def test_export_onnx_writes_a_graph_that_agrees(
 @pytest.mark.parametrize(
     ("step", "words"),
     [
-        ("shrink", ["unknown step 'shrink'", "choose one of factorize"]),
+        ("shrink", ["unknown step 'shrink'", "choose one of fold, prune_structured, factorize"]),
         ("prune:amount=0.5", ["no field 'amount'", "sparsity"]),
         ("prune:sparsity=1", ["sparsity=1", "below 1", "leave no weight"]),
         ("prune:sparsity=half", ["sparsity='half'", "must be a number"]),

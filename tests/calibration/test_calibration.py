@@ -156,7 +156,9 @@ def test_the_packed_projection_sees_the_query(animal: Callable[[str], Original])
         ("words", "embedding", "an embedding looks its rows up"),
     ],
 )
-@pytest.mark.parametrize("question", ["moments", "means", "mean_squares", "input_range", "input_values"])
+@pytest.mark.parametrize(
+    "question", ["moments", "means", "mean_squares", "input_range", "input_values"]
+)
 def test_inputs_that_cannot_be_seen_are_refused(
     animal: Callable[[str], Original], name: str, layer: str, why: str, question: str
 ) -> None:
