@@ -74,10 +74,9 @@ def whole_sentence(current: Current) -> None:
         f"All layers together keep {words.percent(share)} of their weights{larger}, and on "
         f"average {words.percent(factors.mean_energy(current))} of their energy."
     )
-    own = factors.exceptions(current)
+    own = dict.fromkeys(map(words.describe, factors.exceptions(current).values()))
     if own:
-        listed = "; ".join(f"{name}: {words.describe(step)}" for name, step in own.items())
-        st.caption(f"With a step of their own: {listed}.")
+        st.caption(f"Layers with a step of their own: {'; '.join(own)}.")
 
 
 def weights_before_after(current: Current, layer: str) -> None:

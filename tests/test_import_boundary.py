@@ -36,6 +36,8 @@ FLOORS = {
     "rank_profiles": 7,
     "alarms": 7,
     "graph": 7,
+    "live_profiles": 7,
+    "rank_profiles": 7,
     "search": 7,
     "training": 7,
     "live_profiles": 7,

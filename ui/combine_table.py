@@ -44,7 +44,7 @@ def cells(current: Current) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "layer": [row.name for row in rows],
-            "shape": [_shape(row.original_shape, row.shape) for row in rows],
+            "shape": [words.shape(row.shape) for row in rows],
             CHANNELS: [round(share, 1) for share in cut],
             RANK: pd.array([row.ranks[-1] if row.ranks else None for row in rows], "Int64"),
             PRUNE: [round(100 * pruned[row.name], 1) for row in rows],
@@ -57,10 +57,6 @@ def cells(current: Current) -> pd.DataFrame:
             "stored as": [", ".join(row.encodings) for row in rows],
         }
     )
-
-
-def _shape(before: tuple[int, ...], now: tuple[int, ...]) -> str:
-    return words.shape(now) + ("" if before == now else f" (was {words.shape(before)})")
 
 
 def _clusters(recipe: Recipe, layer: str) -> int | None:

@@ -19,7 +19,7 @@ def show(current: Current) -> None:
     rows = weighed(current.model, current.recipe, with_onnx=with_onnx)
     st.markdown("**The byte ledger**: the same weights, stored in every way that people store them")
     st.info(verdict(rows, current.size.sparsity), icon=":material/scale:")
-    left, right = st.columns([2, 3], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
         _bars(rows)
     with right:
@@ -54,7 +54,7 @@ def _bars(rows: tuple[LedgerRow, ...]) -> None:
         {"stored as": list(sizes), "bytes": list(sizes.values())},
     )
     st.caption(
-        ":violet[Our container] is the file that Combine downloads. The hatched bar is the only "
+        ":violet[Our container] is the file that Combine downloads. The hollow bar is the only "
         "one that is no file: the entropy bound. No code of single symbols by one histogram a "
         "layer is shorter; codes that see more, gaps or contexts, may be."
     )

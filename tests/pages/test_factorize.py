@@ -136,7 +136,7 @@ def test_the_whole_models_step_leaves_the_exceptions_of_layers() -> None:
     app = open_app("factorize", factorize_scope=WHOLE, recipe=words.recipe_text((own,)))
     app.number_input(key="factorize_budget").set_value(40.0).run()
     assert recipe_of(app) == (Factorize(budget=0.4), own)
-    assert any("fc2: factorize to rank 3" in caption.value for caption in app.caption)
+    assert any("factorize to rank 3 in fc2" in caption.value for caption in app.caption)
     app.number_input(key="factorize_budget").set_value(100.0).run()
     assert recipe_of(app) == (own,)
 

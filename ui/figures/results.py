@@ -70,7 +70,7 @@ def ledger_bars(
 ) -> go.Figure:
     """Bytes of one model in every encoding (log), the largest on top.
 
-    `ours` has the colour of what is compressed; the `bound` is hatched, as it is no file.
+    `ours` has the colour of what is compressed; the `bound` is hollow, as it is no file.
     """
     order = sorted(range(len(names)), key=lambda i: -sizes[i])
     shown = figure(colors, x="bytes (log)", y="", height=max(240, 80 + 27 * len(names)))
@@ -81,11 +81,7 @@ def ledger_bars(
         orientation="h",
         marker={
             "color": [fill.get(names[i], colors.original) for i in order],
-            "pattern": {
-                "shape": ["/" if names[i] == bound else "" for i in order],
-                "fgcolor": colors.text,
-            },
-            "line": {"width": [int(names[i] == bound) for i in order], "color": colors.text},
+            "line": {"width": [2 * (names[i] == bound) for i in order], "color": colors.text},
         },
         text=[f"{sizes[i]:,}" for i in order],
         textposition="outside",
@@ -93,7 +89,8 @@ def ledger_bars(
         hovertemplate="%{y}: %{x:,} bytes<extra></extra>",
     )
     low, high = np.log10(min(sizes)), np.log10(max(sizes))
-    shown.update_xaxes(type="log", dtick="D2", range=[low - 0.35, high + 0.45])
+    room = 0.4 * (high - low) + 0.2  # for the numbers beside the bars
+    shown.update_xaxes(type="log", dtick=1, range=[low - 0.35, high + room])
     shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
     return shown
 
