@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from compress_core import Prune, Quantize, Recipe, summaries
+from compress_core import DataError, Prune, Quantize, Recipe, summaries
 from compress_core.applying.prune import scores_of
 from compress_core.live_profiles import range_sample, spectrum_profile, weight_points
 from compress_core.live_pruning import (
@@ -92,7 +92,10 @@ def _prune_blob(current: Current, choice: Choice) -> bytes:
     scope = "row" if _ranked_scope(choice) == "row" else "layer"
     ranked = make_step(choice.method, 0.0, scope=scope, samples=samples, seed=seed)
     assert isinstance(ranked, PruneTaylor | PruneWanda)
-    return score_blob(current.model, others, ranked)
+    try:
+        return score_blob(current.model, others, ranked)
+    except DataError:  # the step will be refused with the remedy
+        return pruning_blob(current.model, others)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -105,13 +108,18 @@ def pruning_blob(model: str, others: Recipe) -> bytes:
 
 @st.cache_resource(max_entries=64, show_spinner="Measuring the scores on training images…")
 def score_blob(model: str, others: Recipe, ranked: PruneTaylor | PruneWanda) -> bytes:
-    """The same by a score; of layers without one by magnitude: their step will be refused."""
+    """The same by a score; of layers without one by magnitude: their step will be refused.
+
+    Raises DataError where the training images cannot be read.
+    """
     made, steps = state.compressed(model, state.up_to(others, "prune")), _plain_codes(model, others)
     profiles: list[PruningProfile] = []
     for name, stored in made.layers.items():
         try:
             check_not_factorized(ranked, name, stored.rank)
             scores = scores_of(ranked, name, made.base).weight
+        except DataError:
+            raise
         except ValueError:
             profiles.append(pruning_profile(stored, steps.get(name)))
         else:
