@@ -66,7 +66,8 @@ def bars(groups: tuple[ChannelGroup, ...]) -> None:
             with column:
                 panels.chart(shown, f"structured_{'_'.join(group.layers)}", title, None)
     st.caption(
-        "A bar is a channel, :blue[kept] or :orange[pruned]; 1 is the mean of its layer. Layers "
+        "A bar is the importance of a channel, :blue[kept] or :orange[pruned], in units of its "
+        "layer's mean. Layers "
         "with a + are coupled: their channels can only go together."
     )
     title = "Importance of each channel"

@@ -1,12 +1,15 @@
 """The prune page: each method's controls make the core's step, and refusals come in words."""
 
+from pathlib import Path
+
 import pytest
 
-from compress_core import Factorize, Prune
+from compress_core import Factorize, Prune, data, load_model
 from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda, RandomPrune
 from compress_core.recipe import AnyStep
 from tests.test_pages import assert_strip_shows, measured
 from tests.whole_app import WholeApp, open_app
+from ui import state
 from ui.controls.prune_methods import METHODS, make_step, method_of, scope_of
 
 RECIPES = (
@@ -96,6 +99,27 @@ def test_scores_of_a_factorized_layer_are_refused_in_words() -> None:
     assert not app.exception
     assert "factorization of rank 8 has replaced it" in app.error[0].value
     assert_strip_shows(app, measured((Factorize(rank=8, layers=("fc1",)),)))
+
+
+@pytest.mark.parametrize("page", ["prune", "structured"])
+def test_training_images_that_are_not_there_are_no_crash(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str
+) -> None:
+    monkeypatch.setenv("COMPRESS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("compress_core.data.user_cache", lambda: tmp_path)
+    monkeypatch.setattr(data, "_load", data._load.__wrapped__)  # past what is loaded already
+    monkeypatch.setattr(state, "original", load_model)  # past what is measured already
+    recipe = "prune_taylor:sparsity=0.5;prune_structured:pruning_ratio=0.5,importance=taylor"
+    app = open_app(
+        page,
+        model="mnist-lenet-300-100",
+        recipe=recipe,
+        prune_method="Taylor",
+        structured_importance="taylor",
+    )
+    assert not app.exception
+    assert len(app.error) == 2
+    assert all("COMPRESS_DATA_DIR" in error.value for error in app.error)
 
 
 def test_a_method_in_the_address_makes_its_step() -> None:

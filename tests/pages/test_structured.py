@@ -124,4 +124,4 @@ def test_bars_stand_in_order_in_the_colours_of_kept_and_pruned() -> None:
     assert (list(second.x), list(second.y), list(second.customdata)) == ([3], [0.5], [0])
     assert (first.marker.color, second.marker.color) == (LIGHT.kept, LIGHT.pruned)
     assert figure.layout.xaxis.title.text == "filters, by importance"
-    assert figure.layout.yaxis.title.text == "importance / mean"
+    assert figure.layout.yaxis.title.text == "× mean"

@@ -145,7 +145,7 @@ def channel_bars(
     importances: Array, kept: Array, colors: Palette, *, unit: str, height: int = 180
 ) -> go.Figure:
     """The importance of each channel, the largest first, kept and pruned in their colours."""
-    shown = figure(colors, x=f"{unit}, by importance", y="importance / mean", height=height)
+    shown = figure(colors, x=f"{unit}, by importance", y="× mean", height=height)
     order = np.argsort(-importances, kind="stable")
     places = np.arange(1, len(order) + 1)
     for name, mask in (("kept", kept[order]), ("pruned", ~kept[order])):

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from compress_core import Prune, Recipe
+from compress_core import DataError, Prune, Recipe
 from compress_core.applying.prune import scores_of
 from compress_core.live_pruning import (
     PruningProfile,
@@ -88,7 +88,10 @@ def _prune_blob(current: Current, choice: Choice) -> bytes:
     scope = "row" if _ranked_scope(choice) == "row" else "layer"
     ranked = make_step(choice.method, 0.0, scope=scope, samples=samples, seed=seed)
     assert isinstance(ranked, PruneTaylor | PruneWanda)
-    return score_blob(current.model, others, ranked)
+    try:
+        return score_blob(current.model, others, ranked)
+    except DataError:  # the step will be refused with the remedy
+        return pruning_blob(current.model, others)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Encoding at some sparsities…")
@@ -107,7 +110,10 @@ def pruning_blob(model: str, others: Recipe) -> bytes:
 
 @st.cache_resource(max_entries=64, show_spinner="Measuring the scores on training images…")
 def score_blob(model: str, others: Recipe, ranked: PruneTaylor | PruneWanda) -> bytes:
-    """The same by a score; of layers without one by magnitude: their step will be refused."""
+    """The same by a score; of layers without one by magnitude: their step will be refused.
+
+    Raises DataError where the training images cannot be read.
+    """
     made, bits = state.compressed(model, state.up_to(others, "prune")), _bits(model, others)
     measured = measured_bytes(state.original(model), others, ranked) or {}
     profiles: list[PruningProfile] = []
@@ -116,6 +122,8 @@ def score_blob(model: str, others: Recipe, ranked: PruneTaylor | PruneWanda) -> 
         try:
             check_not_factorized(ranked, name, stored.rank)
             scores = scores_of(ranked, name, made.base).weight
+        except DataError:
+            raise
         except ValueError:
             profiles.append(pruning_profile(stored, bits=size, measured=sizes))
         else:
