@@ -88,6 +88,11 @@ def test_the_format_is_chosen_and_fp32_takes_the_step_away() -> None:
     assert app.segmented_control(key="quantize_method").value == "float"
 
 
+def test_a_format_without_scale_asks_for_no_granularity() -> None:
+    app = open_app("quantize", recipe="quantize_float:format=fp16")
+    assert not any(row.key == "quantize_granularity" for row in app.segmented_control)
+
+
 def test_the_group_size_has_a_control_where_groups_share_a_scale() -> None:
     app = choose(open_app("quantize", recipe="quantize:bits=4"), "granularity", "group")
     app.number_input(key="quantize_group_size").set_value(16).run()

@@ -48,6 +48,7 @@ CLIPPINGS = ("min_max", "percentile", "mse")
 FLOAT = 32  # the choice that means: not quantized; as a format,
 FP32 = "fp32"
 FORMATS = (*sorted(FORMAT_BITS, key=lambda name: FORMAT_BITS[name]), FP32)
+UNSCALED = tuple(name for name, bits in FORMAT_BITS.items() if bits == 16)
 FORMAT_OF_BITS = {8: "fp8_e4m3", 16: "fp16"}  # others: nf4
 FEWEST = 4  # bits of a method that is chosen where nothing is quantized yet
 MOST_DELTA = 0.99
@@ -256,7 +257,8 @@ def _show_settings(method: str) -> None:
             help="Weights of at most Δ become 0, the others ±α, the mean of their magnitudes. "
             "0.7 is near the optimum of normally distributed weights.",
         )
-    if method in {"affine", "GPTQ", "float"}:
+    unscaled = method == "float" and st.session_state.quantize_format in UNSCALED
+    if method in {"affine", "GPTQ", "float"} and not unscaled:
         _show_granularity()
     if method in {"affine", "GPTQ"}:
         _show_range()
