@@ -9,7 +9,8 @@ from compress_core.storage.entropy_coding import HuffmanNode
 from ui.figures.base import Array, add_bins, figure, heatmap
 from ui.palette import Palette
 
-MOST_LINES = 64  # entries of a codebook up to which each has its line through the histogram
+UPRIGHT = 16  # leaves of a tree up to which their names stand side by side
+MOST_LINES = 32  # entries of a codebook up to which each has its line through the histogram
 
 
 def codebook_histogram(counts: Array, edges: Array, codebook: Array, colors: Palette) -> go.Figure:
@@ -180,6 +181,17 @@ def _add_nodes(
         textfont={"size": 11, "color": colors.original},
         hoverinfo="skip",
     )
+    for at, leaf in leaves.values():
+        assert leaf.symbol is not None
+        shown.add_annotation(
+            x=at,
+            y=-len(leaf.code),
+            text=meanings[leaf.symbol],
+            showarrow=False,
+            yanchor="top",
+            yshift=-7,
+            textangle=0 if len(leaves) <= UPRIGHT else -90,
+        )
     for nodes, color, size in ((inner, colors.original, 6), (leaves, colors.quantized, 11)):
         shown.add_scatter(
             x=[at for at, _ in nodes.values()],
