@@ -4,7 +4,7 @@ import argparse
 
 import torch
 
-from benchmarks import cold_start, live, profile, slider, sweep
+from benchmarks import cold_start, live, profile, slider, sweep, toolbox
 from benchmarks.table import machine_facts
 
 BENCHMARKS = {
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "live": live.run,
     "cold_start": cold_start.run,
     "sweep": sweep.run,
+    "toolbox": toolbox.run,
 }
 
 

@@ -15,7 +15,8 @@ import torch
 from compress_core import console
 from compress_core.compressed import Compressed, compress
 from compress_core.data import DATASETS, Dataset, download, load_dataset
-from compress_core.measurement.report import measure, measure_size
+from compress_core.measurement.report import Size, measure, measure_size
+from compress_core.measurement.speed import Speed, measure_speed
 from compress_core.models.catalog import MODELS, model_spec
 from compress_core.models.checkpoints import CHECKPOINTS, load_card
 from compress_core.original import load_model
@@ -66,7 +67,9 @@ def build_parser() -> Parser:
     add_recipe(measured)
     add_subset(measured)
     measured.add_argument(
-        "--latency", action="store_true", help="time the ONNX graph in onnxruntime, too"
+        "--latency",
+        action="store_true",
+        help="time the ONNX graph in onnxruntime before and after, and say why it is not faster",
     )
 
     compressed = add("compress", run_compress, "compress, measure, and write the stored file")
@@ -206,22 +209,22 @@ def run_data(options: argparse.Namespace) -> None:
 def run_measure(options: argparse.Namespace) -> None:
     compressed = compressed_of(options)
     report = measure(compressed, test_data(options))
-    latency = latency_of(compressed) if options.latency else {}
+    speed = speed_of(compressed, report.size) if options.latency else None
 
     def show() -> None:
         console.show_report(report)
-        if latency:
-            console.show_fields(latency)
+        if speed:
+            console.show_speed(speed)
 
-    emit(options, report.as_dict() | latency, show)
+    emit(options, report.as_dict() | (speed.as_dict() if speed else {}), show)
 
 
-def latency_of(compressed: Compressed) -> dict[str, float]:
-    """Of the graph as exported: k-bit weights are dequantized there on every run."""
+def speed_of(compressed: Compressed, size: Size) -> Speed:
+    """Of the graphs as exported: k-bit weights are dequantized there on every run."""
     from compress_core.graph import to_onnx
-    from compress_core.measurement.cost import measure_latency
 
-    return vars(measure_latency(to_onnx(compressed), compressed.original.example))
+    graphs = to_onnx(compress(compressed.original, ())), to_onnx(compressed)
+    return measure_speed(size, graphs, compressed.original.example)
 
 
 def run_compress(options: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from compress_core.measurement.report import LayerRow, Report
+from compress_core.measurement.speed import Speed, verdict
 from compress_core.recipe import format_step, from_json
 
 T = TypeVar("T")
@@ -127,6 +128,26 @@ def show_report(report: Report, *, written: Path | None = None) -> None:
     )
     if written:
         _console().print(f"wrote {written}: {size.stored_bytes:,} bytes", highlight=False)
+
+
+def show_speed(speed: Speed) -> None:
+    """Times and MACs before and after, and in words why they disagree."""
+    both = (("before", speed.before, speed.original_macs), ("after", speed.after, speed.macs))
+    print_table(
+        ("one pass", "p50 ms", "p95 ms", "runs", "MACs"),
+        [
+            (
+                name,
+                f"{latency.latency_ms_p50:.4f}",
+                f"{latency.latency_ms_p95:.4f}",
+                str(latency.runs),
+                f"{macs:,}",
+            )
+            for name, latency, macs in both
+        ],
+        title="onnxruntime, one thread",
+    )
+    _console().print(verdict(speed), highlight=False)
 
 
 def noise(row: LayerRow) -> str:

@@ -121,6 +121,22 @@ def test_a_subset_is_measured_when_asked_for(run: Run) -> None:
     assert json.loads(run("measure", "digits-mlp", "--subset", 50, "--json"))["n"] == 50
 
 
+def test_latency_comes_with_the_reason_why(run: Run) -> None:
+    table = run(
+        "measure", "digits-mlp", "--subset", 50, "--step", "prune:sparsity=0.9", "--latency"
+    )
+    for word in ("before", "after", "p50 ms", "p95 ms", "with the same MACs"):
+        assert word in table
+
+
+def test_the_json_of_a_latency_has_times_before_and_after(run: Run) -> None:
+    row = json.loads(run("measure", "digits-mlp", "--subset", 50, "--latency", "--json"))
+    ratio = row["original_latency_ms_p50"] / row["latency_ms_p50"]
+    assert row["speedup"] == pytest.approx(ratio)
+    assert row["latency_ms_p50"] <= row["latency_ms_p95"]
+    assert row["why"]
+
+
 def test_stored_bytes_are_the_size_of_the_file_that_was_written(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     row = json.loads(run("compress", "digits-cnn", *STEP_OPTIONS, "--out", file, "--json"))

@@ -171,8 +171,8 @@ def sizes() -> None:
         "MACs",
         words.count(size.macs),
         delta_description="unchanged" if unchanged else f"of {words.count(size.original_macs)}",
-        help="Multiply-accumulates of one image. Zeros are still multiplied: only a factor "
-        "pair changes this number.",
+        help="Multiply-accumulates of one image. Zeros are still multiplied: only "
+        "fewer channels or a factor pair change this number.",
     )
 
 
@@ -184,14 +184,14 @@ def accuracy() -> None:
         st.metric("Accuracy", "—", delta_description="no test images")
         return
     with st.container(gap=None):
-        _accuracy_metric(current)
-        waiting = state.wait_for_exact(current)
+        n = state.measured_size(current.model, current.recipe)
+        _accuracy_metric(current, n)
+        waiting = state.wait_for_exact(current, shown=n)
         if waiting is not None:
             wake_up.show("accuracy_wake_up", waiting)
 
 
-def _accuracy_metric(current: Current) -> None:
-    n = state.measured_size(current.model, current.recipe)
+def _accuracy_metric(current: Current, n: int) -> None:
     found, change = state.accuracy(current.model, current.recipe, n)
     half = (found.accuracy_high - found.accuracy_low) / 2
     exact = "exact, " if n == state.test_size(current.model) else ""
@@ -221,8 +221,9 @@ def _alarms(found: Sequence[Alarm]) -> None:
         st.caption(f"And {len(found) - MOST_ALARMS} more; these come first.")
 
 
-def chart(figure: go.Figure, key: str, title: str, table: Columns, **options: Any) -> Any:
-    """A chart under its title, and the same numbers as a table for those who read."""
+def chart(figure: go.Figure, key: str, title: str, table: Columns | None, **options: Any) -> Any:
+    """A chart under its title, and the same numbers as a table for those who read; None where a
+    table below tells them for several charts."""
     if presenter.on():
         presenter.enlarge(figure)
     st.markdown(f"**{title}**")
@@ -233,7 +234,8 @@ def chart(figure: go.Figure, key: str, title: str, table: Columns, **options: An
         config={"displaylogo": False, "displayModeBar": False},
         **options,
     )
-    twin(key, title, table)
+    if table is not None:
+        twin(key, title, table)
     return event
 
 

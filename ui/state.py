@@ -39,7 +39,8 @@ from compress_core.measurement.accuracy import (
 from compress_core.measurement.harm import Answers, ClassHarm, Flip, flips, harm_by_class
 from compress_core.measurement.harm import answers as answers_of
 from compress_core.measurement.report import Size, measure, measure_size
-from compress_core.recipe import AnyStep, stages
+from compress_core.measurement.waterfall import Stage, waterfall
+from compress_core.recipe import KINDS, AnyStep, stages
 from compress_core.summaries import Cut, pruning_cut
 from ui import address, fragments
 from ui.exact import ExactAnswers
@@ -150,6 +151,11 @@ def split_fitting(model: str, recipe: Recipe) -> tuple[Recipe, tuple[Refusal, ..
     return fitting, tuple(refusals)
 
 
+def up_to(recipe: Recipe, kind: str) -> Recipe:
+    """The steps that act before those of `kind`, and these."""
+    return tuple(step for step in recipe if KINDS.index(step.kind) <= KINDS.index(kind))
+
+
 def colors() -> Palette:
     """The palette of the theme that the browser shows."""
     return palette(st.context.theme.type)
@@ -194,7 +200,7 @@ def test_images(model: str, n: int) -> Dataset:
     return load_dataset(dataset_name(model)).subset(n)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Compressing…")  # seen after half a second
 def compressed(model: str, recipe: Recipe) -> Compressed:
     """Shared by all sessions: never written to."""
     return compress(original(model), recipe)
@@ -278,7 +284,7 @@ def _answer_tensors(model: str, recipe: Recipe, n: int) -> Answers:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def cuts(model: str, recipe: Recipe) -> dict[str, Cut]:
-    """Threshold, sparsity and kept energy of each layer of a recipe that does not quantize."""
+    """Threshold, sparsity and kept energy of each layer of a recipe that ends with pruning."""
     layers = compressed(model, recipe).layers
     return {name: pruning_cut(stored) for name, stored in layers.items()}
 
@@ -288,6 +294,12 @@ def stage_bytes(current: Current) -> list[tuple[str, int]]:
     prefixes = stages(current.recipe)
     sizes = [(kind, size(current.model, prefix).stored_bytes) for kind, prefix in prefixes]
     return [("original", current.size.original_bytes), *sizes]
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def stages_of(model: str, recipe: Recipe) -> tuple[Stage, ...]:
+    """The file after each stage at fixed width, and last the coded one."""
+    return waterfall(compressed(model, recipe))
 
 
 def current_alarms(current: Current) -> tuple[Alarm, ...]:
@@ -309,19 +321,21 @@ def current_alarms(current: Current) -> tuple[Alarm, ...]:
     )
 
 
-def wait_for_exact(current: Current) -> int | None:
-    """Ask for the whole test set; how often this state was asked for already, None once known."""
+def wait_for_exact(current: Current, *, shown: int) -> int | None:
+    """How often the whole test set was waited for, `shown` images being on the screen; None where
+    there is nothing to wait for. The first time it is asked for."""
     session = st.session_state.setdefault("exact_session", secrets.token_hex(8))
-    wanted = (current.model, current.recipe)
-    if measured_size(*wanted) == test_size(current.model):
+    if shown == test_size(current.model):
         exact_answers().drop(session)
         return None
+    wanted = (current.model, current.recipe)
     before, turn = st.session_state.get("exact_waiting", (None, 0))
     turn = turn + 1 if before == wanted else 0
-    if turn and not exact_answers().waiting(session):
-        return None  # it failed, and the server's log says why
-    ask_exactly(session, *wanted)
     st.session_state.exact_waiting = (wanted, turn)
+    if turn == 0 or measured_size(*wanted) > shown:
+        ask_exactly(session, *wanted)
+    elif not exact_answers().waiting(session):
+        return None  # it failed, and the server's log says why
     return turn
 
 
@@ -367,3 +381,11 @@ def graph(model: str, recipe: Recipe) -> bytes:
     from compress_core.graph import strip_weights, to_onnx  # seconds of import, only for the graph
 
     return strip_weights(to_onnx(compressed(model, recipe)))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Exporting the ONNX graph…")
+def onnx_file(model: str, recipe: Recipe) -> bytes:
+    """The compressed model as an ONNX file; seconds for the first recipe of each structure."""
+    from compress_core.graph import to_onnx  # seconds of import, only for the graph
+
+    return to_onnx(compressed(model, recipe))

@@ -1,6 +1,7 @@
 """What a forward pass costs: multiply-accumulates counted by hooks, latency by the clock."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 
 from compress_core.original import Original
 from compress_core.weights import with_weights
+
+TURN = 10  # passes of one model before the next has its turn
 
 
 @dataclass(frozen=True)
@@ -78,19 +81,43 @@ def macs_by_layer(model: nn.Module, original: Original) -> dict[str, int]:
 
 def measure_latency(onnx_model: bytes, example: Tensor, *, runs: int = 200) -> Latency:
     """Median and 95th percentile of `runs` forward passes in onnxruntime, after a warm-up."""
+    (found,) = measure_latencies((onnx_model,), example, runs=runs)
+    return found
+
+
+def measure_latencies(
+    onnx_models: Sequence[bytes], example: Tensor, *, runs: int = 200
+) -> tuple[Latency, ...]:
+    """The latency of each model on the same input, `runs` passes of each after a warm-up.
+
+    They run in turns of TURN passes, so that whatever else the machine does slows all of them.
+    """
+    sessions = [_session(model) for model in onnx_models]
+    feeds = [{session.get_inputs()[0].name: example.numpy()} for session in sessions]
+    times: list[list[float]] = [[] for _ in sessions]
+    for session, feed in zip(sessions, feeds, strict=True):
+        _time(session, feed, runs // 10 + 1)
+    for start in range(0, runs, TURN):
+        for session, feed, taken in zip(sessions, feeds, times, strict=True):
+            taken += _time(session, feed, min(TURN, runs - start))
+    percentiles = [np.percentile(np.array(taken) * 1000, [50, 95]) for taken in times]
+    return tuple(Latency(float(p50), float(p95), runs) for p50, p95 in percentiles)
+
+
+def _session(onnx_model: bytes) -> Any:
     import onnxruntime  # half a second of import, only where latency is asked for
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(onnx_model, options, providers=["CPUExecutionProvider"])
-    feed = {session.get_inputs()[0].name: example.numpy()}
-    for _ in range(runs // 10 + 1):
-        session.run(None, feed)
-    times = np.empty(runs)
-    for i in range(runs):
+    return onnxruntime.InferenceSession(onnx_model, options, providers=["CPUExecutionProvider"])
+
+
+def _time(session: Any, feed: dict[str, Any], runs: int) -> list[float]:
+    """Seconds of each of `runs` passes."""
+    times = []
+    for _ in range(runs):
         start = time.perf_counter()
         session.run(None, feed)
-        times[i] = time.perf_counter() - start
-    p50, p95 = np.percentile(times * 1000, [50, 95])
-    return Latency(float(p50), float(p95), runs)
+        times.append(time.perf_counter() - start)
+    return times

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 
 from compress_core.compressed import compress
+from compress_core.measurement import cost
 from compress_core.measurement.cost import layer_macs, macs_by_layer, measure_latency
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
@@ -123,3 +124,22 @@ def test_latency_is_measured_on_the_graph() -> None:
 
 def example() -> Tensor:
     return torch.zeros(1, 3)
+
+
+def test_models_are_timed_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[tuple[str, int]] = []
+
+    def time_one(session: str, _feed: object, runs: int) -> list[float]:
+        turns.append((session, runs))
+        return [0.002 if session == "slow" else 0.001] * runs
+
+    class Session(str):
+        def get_inputs(self) -> list[TensorProto]:
+            return [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3])]
+
+    monkeypatch.setattr(cost, "_session", lambda model: Session(model.decode()))
+    monkeypatch.setattr(cost, "_time", time_one)
+    found = cost.measure_latencies((b"slow", b"fast"), example(), runs=25)
+    assert [latency.latency_ms_p50 for latency in found] == pytest.approx([2.0, 1.0])
+    warm_up, turn = [("slow", 3), ("fast", 3)], [("slow", 10), ("fast", 10)]
+    assert turns == [*warm_up, *turn, *turn, ("slow", 5), ("fast", 5)]

@@ -14,7 +14,6 @@ from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize
 from compress_core.original import Original, load_model
 from compress_core.search.sweep import families, sweep
-from ui.figures.results import CURVES
 
 RECIPES = ((Prune(sparsity=0.9),), (Quantize(bits=2),), ())
 
@@ -43,11 +42,6 @@ def test_every_method_has_a_family(digits_cnn: Original) -> None:
         "factorize + prune + share",
         "random_prune",
     ]
-
-
-def test_every_family_has_a_curve(digits_cnn: Original) -> None:
-    assert families(digits_cnn).keys() <= CURVES.keys()
-    assert len(set(CURVES.values())) == len(CURVES)
 
 
 def test_a_network_without_kernels_has_no_families_of_kernels(digits_mlp: Original) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from ui.live_histogram.routes import FOLDER, PREFIX
 
-HEIGHT = {"prune": "23rem", "quantize": "23rem", "factorize": "26rem"}
+HEIGHT = {"prune": "23rem", "quantize": "23rem", "factorize": "26rem", "budget": "23rem"}
 # A few lines: they travel with every rerun. The scripts themselves come from our own routes, once.
 LOADER = f"""
 const {{ mount }} = await import(new URL("{PREFIX}/main.js", document.baseURI));

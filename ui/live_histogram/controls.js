@@ -16,14 +16,15 @@ export function everyFrame(root, draw) {
   };
 }
 
-/** Let a pointer drag on `element`: `move(event)` while it is down, `release()` when it lets go. */
-export function draggable(element, { move, release }) {
+/** Let a pointer drag on `element`: `move(event)` while it is down, `release()` when it lets go.
+ * `focus` is the slider that the arrow keys move from then on. */
+export function draggable(element, { move, release, focus = element }) {
   let pointer = null;
   element.onpointerdown = event => {
     if (event.button !== 0 || pointer !== null) return;
     pointer = event.pointerId;
     element.setPointerCapture(pointer);
-    element.focus({ preventScroll: true });
+    focus.focus({ preventScroll: true });
     move(event);
     event.preventDefault(); // no text selection
   };

@@ -1,10 +1,11 @@
 // The component: one root a place on the page, kept over reruns; profiles are fetched once.
 
+import { Budget } from "./budget.js";
 import { Factorize } from "./factorize.js";
 import { Prune } from "./prune.js";
 import { Quantize } from "./quantize.js";
 
-const VIEWS = { prune: Prune, quantize: Quantize, factorize: Factorize };
+const VIEWS = { prune: Prune, quantize: Quantize, factorize: Factorize, budget: Budget };
 const mounted = new WeakMap(); // parentElement → what stands in it
 const profiles = new Map(); // address → a promise of what it holds
 

@@ -1,4 +1,7 @@
 // Prune: drag a threshold line, the sparsity, or the bar of one layer.
+//
+// By magnitude a line parts kept from pruned weights. By other methods they lie mixed, and there is
+// no line; a profile then says how many of each bin have fallen. N:M has nothing to drag.
 
 import {
   byteSize, chips, draggable, everyFrame, make, percent, readouts, slider, whole, write,
@@ -25,10 +28,28 @@ const bytesAt = (layer, sparsity) => interpolate(layer.byteKnots, layer.byte_cou
 const fractionOf = (layer, sparsity) =>
   Math.min(Math.round(sparsity * layer.weights), layer.weights - 1) / layer.weights;
 
+/** Of each row alike; a half goes to the even number, as on the server. */
+function fractionOfRows({ columns }, sparsity) {
+  const wanted = sparsity * columns;
+  const half = Math.abs(wanted - Math.floor(wanted) - 0.5) < 1e-12;
+  const count = half ? 2 * Math.round(wanted / 2) : Math.round(wanted);
+  return Math.min(count, columns - 1) / columns;
+}
+
+/** How many weights of each bin are pruned at a sparsity. */
+function fallenAt({ counts, fallen }, sparsity) {
+  if (!fallen) return counts.map(count => count * sparsity);
+  const bins = counts.length;
+  const at = sparsity * (fallen.length / bins - 1);
+  const low = Math.floor(Math.min(at, fallen.length / bins - 2));
+  const mix = i => fallen[i] + (at - low) * (fallen[i + bins] - fallen[i]);
+  return counts.map((_, i) => mix(low * bins + i));
+}
+
 /** The threshold that prunes the share `sparsity` of all these layers together. */
 function globalThreshold(layers, sparsity) {
   const wanted = sparsity * layers.reduce((sum, layer) => sum + layer.weights, 0);
-  let [low, high] = [0, Math.max(...layers.map(layer => layer.limit))];
+  let [low, high] = [0, Math.max(...layers.map(layer => layer.magnitudes.at(-1)))];
   for (let i = 0; i < 40; i++) {
     const middle = (low + high) / 2;
     const fallen = layers.reduce((sum, l) => sum + sparsityAt(l, middle) * l.weights, 0);
@@ -68,6 +89,7 @@ export class Prune {
     this.scaleButton.title = "Counts on a logarithmic or a linear scale";
     this.scaleButton.onclick = () => this.toggleScale();
     this.title = make("strong");
+    this.hint = make("small");
     this.root.replaceChildren(
       make("div", { class: "split" },
         make("section", { class: "main" },
@@ -76,7 +98,7 @@ export class Prune {
           make("div", { class: "bar" }, make("span", {}, "sparsity"), this.track, this.chips.element)),
         make("section", { class: "side" },
           make("header", {}, make("strong", {}, "Sparsity of each layer"),
-            make("small", {}, "drag any")),
+            this.hint),
           make("div", { class: "rows" }, ...this.rows.map(row => row.element)))));
     this.plot = new Plot(this.stage, () => this.draw());
     this.stage.append(this.minus, this.plus);
@@ -86,7 +108,7 @@ export class Prune {
   bind() {
     const release = () => this.release();
     const drag = event => this.setThreshold(Math.abs(this.plot.toValue(event.clientX)));
-    draggable(this.stage, { move: drag, release });
+    draggable(this.stage, { move: drag, release, focus: this.plus });
     const keys = {
       range: () => this.sparsityRange(),
       set: value => this.setSparsity(value / 100),
@@ -120,7 +142,12 @@ export class Prune {
     this.drawn = this.layers.find(layer => layer.name === data.layer) || this.layers[0];
     this.wish = null;
     this.plot.forget();
-    this.root.classList.toggle("random", data.method === "random");
+    this.root.classList.toggle("mixed", this.mixed);
+    this.root.classList.toggle("fixed", this.fixed);
+    for (const track of [this.track, ...this.rows.map(row => row.bar)]) {
+      track.setAttribute("aria-disabled", this.fixed);
+    }
+    write(this.hint, this.fixed ? "as the pattern leaves it" : "drag any");
     write(this.title, `Weights of ${data.layer}`);
     this.draw();
   }
@@ -130,8 +157,18 @@ export class Prune {
     return this.layers.filter((layer, i) => this.data.layers[i].moves);
   }
 
+  /** Whether kept and pruned weights of the drawn layer lie on both sides of any line. */
+  get mixed() {
+    return Boolean(this.data.kept);
+  }
+
+  /** Whether the method has no share that one could drag. */
+  get fixed() {
+    return this.data.method === "N:M";
+  }
+
   setThreshold(threshold) {
-    if (this.data.method === "random") return;
+    if (this.mixed) return;
     const t = Math.min(threshold, this.drawn.limit);
     if (this.data.by === "threshold") this.ask({ threshold: Math.min(t, this.largest() * 0.9999) });
     else if (this.data.scope === "global") this.setSparsity(this.sharePruned(t));
@@ -149,6 +186,7 @@ export class Prune {
   }
 
   setSparsity(sparsity) {
+    if (this.fixed) return;
     const kept = Math.max(0, Math.min(MOST, Math.round(1000 * sparsity) / 1000));
     if (this.data.by === "threshold" && this.data.method === "magnitude") {
       this.ask({ threshold: globalThreshold(this.moving, kept) });
@@ -157,6 +195,7 @@ export class Prune {
 
   /** One layer alone, by its bar. */
   setLayer(layer, sparsity) {
+    if (this.fixed) return;
     const kept = Math.max(0, Math.min(MOST, Math.round(1000 * sparsity) / 1000));
     this.ask({ sparsity: kept, layer: layer.name });
   }
@@ -213,7 +252,7 @@ export class Prune {
 
   /** Where the threshold line of the drawn layer stands. */
   lineAt() {
-    if (this.data.method === "random") return 0;
+    if (this.mixed) return 0;
     if (!this.asked(this.drawn)) {
       return thresholdAt(this.drawn, this.data.layers[this.layers.indexOf(this.drawn)].sparsity);
     }
@@ -245,7 +284,8 @@ export class Prune {
   sparsityOf(layer) {
     const { sparsity, threshold, layer: alone } = this.wish;
     if (threshold !== undefined) return sparsityAt(layer, threshold);
-    const each = alone || this.data.scope !== "global" || this.data.method === "random";
+    if (layer.columns) return fractionOfRows(layer, sparsity);
+    const each = alone || this.data.scope !== "global";
     return each ? fractionOf(layer, sparsity) : sparsityAt(layer, this.common());
   }
 
@@ -268,10 +308,10 @@ export class Prune {
   drawBars(shown, heights, colours) {
     const { plot } = this;
     const own = shown.rows[this.layers.indexOf(this.drawn)].sparsity;
-    if (this.data.method === "random") {
+    if (this.mixed) {
       plot.stamp(plot.bars(heights, colours.pruned));
       plot.layers.delete(colours.kept); // its height follows the sparsity
-      const kept = this.drawn.counts.map(count => count * (1 - own));
+      const kept = this.keptCounts(own);
       const top = Math.max(1, ...this.drawn.counts);
       const height = count =>
         this.logarithmic ? Math.log10(1 + count) / Math.log10(1 + top) : count / top;
@@ -287,9 +327,16 @@ export class Prune {
     this.minus.style.transform = `translateX(${plot.toPixel(-t)}px)`;
   }
 
+  /** What is left of each bin of the drawn layer, exact where no wish is about it. */
+  keptCounts(sparsity) {
+    if (!this.wish || !this.asked(this.drawn)) return this.data.kept;
+    const { counts } = this.drawn;
+    return fallenAt(this.drawn, sparsity).map((fallen, i) => Math.max(0, counts[i] - fallen));
+  }
+
   fill(shown) {
     const about = shown.exact ? "" : "≈ ";
-    const t = this.data.method === "random" ? "none" : shown.threshold.toFixed(4);
+    const t = this.mixed ? "none" : shown.threshold.toFixed(4);
     const sparsity = percent(shown.sparsity);
     this.numbers.fill([t, sparsity, percent(shown.energy), about + byteSize(shown.bytes)]);
     this.track.firstChild.style.transform = `scaleX(${shown.sparsity})`;

@@ -1,12 +1,14 @@
 // Quantize: step through bit-widths, drag the ends of the range; levels and SQNR move along.
+// What follows no formula of ours (floats, signs, a layer's own step) comes from the core as levels.
 
 import {
-  byteSize, chips, draggable, everyFrame, make, percent, readouts, slider, write,
+  byteSize, chips, draggable, everyFrame, make, percent, readouts, slider, whole, write,
 } from "./controls.js";
 import { Plot, countScale, themeColours } from "./plot.js";
 
 const FLOAT = 32; // the choice that means: not quantized
-const MOST_TICKS = 128; // more levels than this are a band of green
+const MOST_TICKS = 128; // more even levels than this are a band of green
+const OPEN = "…"; // what the browser cannot foresee
 const CLIPS = Array.from({ length: 81 }, (_, i) => 1 - 0.01 * i); // the core's grid, widest first
 
 /** q_min and q_max, as the core counts them. */
@@ -71,28 +73,28 @@ export class Quantize {
     this.numbers = readouts(["levels", "scale", "clipped", "SQNR of these", "weights, packed"]);
     this.stepper = make("div", { class: "stepper" });
     this.title = make("strong");
+    this.setting = make("span");
+    this.cut = make("span", { class: "pruned" }, "clipped");
     this.legend = make("div", { class: "legend" },
       make("span", { class: "original" }, "weights"), make("span", { class: "quantized" }, "levels"),
-      make("span", { class: "pruned" }, "clipped"));
+      this.cut);
     this.rows = this.layers.map(layer => new NoiseRow(layer));
     this.root.replaceChildren(
       make("div", { class: "split" },
         make("section", { class: "main" },
           make("header", {}, this.title, this.legend),
           this.stage, this.numbers.element,
-          make("div", { class: "bar" }, make("span", {}, "bits"), this.stepper)),
+          make("div", { class: "bar" }, this.setting, this.stepper)),
         make("section", { class: "side" },
           make("header", {}, make("strong", {}, "SQNR of each layer, dB")),
           make("div", { class: "rows" }, ...this.rows.map(row => row.element)))));
     this.plot = new Plot(this.stage, () => this.draw());
     this.stage.append(...this.ends);
-  }
-
-  bind(choices) {
     const release = () => this.release();
     draggable(this.stage, {
       move: event => this.setLimit(Math.abs(this.plot.toValue(event.clientX))),
       release,
+      focus: this.ends[1],
     });
     this.describeEnds = this.ends.map((end, i) =>
       slider(end, i ? "Upper end of the range" : "Lower end of the range", {
@@ -100,20 +102,27 @@ export class Quantize {
         set: limit => this.setLimit(limit),
         release,
       }));
-    this.chips = chips("Bits", choices, bits => String(bits), bits => {
-      this.setBits(bits);
+  }
+
+  /** The choices of bits, or of formats: `values` with their `texts`. */
+  bind({ setting, values, texts }) {
+    const release = () => this.release();
+    this.chips = chips(setting, values, value => texts[values.indexOf(value)], value => {
+      this.choose(value);
       this.release();
     });
     this.stepper.replaceChildren(this.chips.element);
-    this.describeStepper = slider(this.stepper, "Bits of a weight", {
-      range: () => ({
-        min: 0, max: choices.length - 1, value: choices.indexOf(this.now.bits), step: 1, big: 3,
-        text: this.now.bits === FLOAT ? "32, not quantized" : `${this.now.bits} bits`,
-      }),
-      set: index => this.setBits(choices[index]),
+    this.describeStepper = slider(this.stepper, `${setting} of a weight`, {
+      range: () => {
+        const index = values.indexOf(this.chosen);
+        const text = texts[index] ?? "";
+        return { min: 0, max: values.length - 1, value: index, step: 1, big: 3, text };
+      },
+      set: index => this.choose(values[index]),
       release,
     });
-    this.bound = true;
+    write(this.setting, setting.toLowerCase());
+    this.bound = [setting, ...values].join();
   }
 
   limitRange() {
@@ -128,9 +137,12 @@ export class Quantize {
     this.points = Array.from(view.points);
     this.wish = null;
     this.reach = Math.max(...this.points.map(Math.abs), 1e-9);
-    if (!this.bound) this.bind(data.choices);
+    if (this.bound !== [data.choices.setting, ...data.choices.values].join()) this.bind(data.choices);
     this.plot.forget();
     write(this.title, data.title);
+    write(this.cut, data.zeroed ? "become zero" : "clipped");
+    this.cut.hidden = data.draws === "levels" && !data.zeroed;
+    this.stage.classList.toggle("still", !this.drags);
     this.draw();
   }
 
@@ -139,14 +151,28 @@ export class Quantize {
     return { ...this.data.step, ...this.wish };
   }
 
-  setBits(bits) {
-    this.wish = { ...this.wish, bits };
+  get chosen() {
+    return this.wish?.[this.data.choices.field] ?? this.data.choices.chosen;
+  }
+
+  /** Whether the drawn levels have ends that can be dragged. */
+  get drags() {
+    return this.data.draws === "affine" && this.now.bits !== FLOAT;
+  }
+
+  /** Whether something is wished whose effect only the core can tell. */
+  get open() {
+    return Boolean(this.wish) && !this.data.foresees;
+  }
+
+  choose(value) {
+    this.wish = { ...this.wish, [this.data.choices.field]: value };
     this.draw();
   }
 
   /** Clip at ±limit: the step says it as the percentile of |w| that lies within. */
   setLimit(limit) {
-    if (this.now.bits === FLOAT) return;
+    if (!this.drags) return;
     const within = this.points.filter(w => w !== 0 && Math.abs(w) <= limit).length;
     const percentile = (100 * within) / Math.max(1, this.points.filter(w => w !== 0).length);
     this.wish = {
@@ -195,12 +221,25 @@ export class Quantize {
     this.plot.axes(colours, { x: "weight w", y: "weights per bin", yTicks: scale.ticks });
     const bars = this.plot.bars(scale.heights, colours.original, { from: -edge, to: edge });
     this.plot.stamp(bars);
-    const quantized = this.now.bits !== FLOAT;
-    this.ends.forEach(end => (end.hidden = !quantized));
-    if (quantized) this.drawLevels(colours);
-    else this.fill([`–`, `–`, `–`, `exact`], {});
-    this.chips.mark(this.now.bits);
+    this.ends.forEach(end => (end.hidden = !this.drags));
+    if (this.data.draws === "levels") this.drawCoded(colours);
+    else if (this.drags) this.drawLevels(colours);
+    else this.fill(["–", "–", "–", "exact"], {});
+    this.chips.mark(this.chosen);
     this.describeStepper();
+  }
+
+  /** The levels of the core as they are, however they are spaced. */
+  drawCoded(colours) {
+    const { plot } = this;
+    const { levels, level_count: count, scale, zeroed, group_sqnr_db: sqnr } = this.data;
+    if (count > levels.length) plot.shade(levels[0], levels.at(-1), colours.quantized);
+    else plot.ticks(levels.filter(v => v >= plot.low && v <= plot.high), colours.quantized);
+    if (zeroed) plot.shade(-zeroed, zeroed, colours.pruned);
+    this.fill(this.open ? [OPEN, OPEN, "–", OPEN] : [
+      whole(count), scale.toPrecision(3), this.data.clips ? percent(this.data.clipped, 2) : "–",
+      sqnr === null ? "exact" : `${sqnr.toFixed(1)} dB`,
+    ], {});
   }
 
   drawLevels(colours) {
@@ -242,13 +281,13 @@ export class Quantize {
   }
 
   fill(texts, { low, high }) {
-    this.numbers.fill([...texts, byteSize(this.packedBytes())]);
+    this.numbers.fill([...texts, this.open ? OPEN : byteSize(this.packedBytes())]);
     const full = [Math.min(...this.points, 0), Math.max(...this.points, 0)];
     const share = low === undefined ? 1 : Math.max(-low, high) / Math.max(-full[0], full[1], 1e-30);
     const most = Math.max(...this.data.layers.map(layer => layer.sqnr_db ?? 0), 40);
     this.rows.forEach((row, i) => row.fill(this.noiseOf(i, share), most));
-    this.root.dataset.value = this.now.bits;
-    this.root.dataset.limit = this.now.bits === FLOAT ? "" : this.limit;
+    this.root.dataset.value = this.chosen;
+    this.root.dataset.limit = this.drags ? this.limit : "";
   }
 
   /** Weights of all layers at fixed width, with their scales. */
@@ -265,6 +304,7 @@ export class Quantize {
   noiseOf(index, share) {
     const exact = this.data.layers[index];
     if (!this.wish || !exact.moves) return { value: exact.sqnr_db, exact: true };
+    if (this.open) return { value: exact.sqnr_db, open: true };
     const { bits, scheme, clipping } = this.now;
     if (bits === FLOAT) return { value: null, exact: false };
     const { values, low, high } = this.layers[index];
@@ -286,8 +326,9 @@ class NoiseRow {
       make("div", { class: "track", "aria-hidden": "true" }, this.bar), this.number);
   }
 
-  fill({ value, exact }, most) {
+  fill({ value, exact, open }, most) {
     this.bar.style.transform = `scaleX(${Math.max(0, Math.min(1, (value ?? 0) / most))})`;
-    write(this.number, value === null ? "exact" : `${exact ? "" : "≈ "}${value.toFixed(1)}`);
+    const text = value === null ? "exact" : `${exact ? "" : "≈ "}${value.toFixed(1)}`;
+    write(this.number, open ? OPEN : text);
   }
 }

@@ -1,0 +1,299 @@
+"""The plane of all methods: accuracy against what a model costs, in bytes, MACs or time.
+
+A row is one measured recipe: accuracy, accuracy_low, accuracy_high, the columns of AXES that are
+known, `words`, and `id`, the recipe's text form, which a click applies.
+"""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import cycle
+from typing import Any
+
+import plotly.graph_objects as go
+
+from ui.figures.base import figure
+from ui.palette import Palette
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What x can be: the column of a row, and the column where its whisker ends, if it has one."""
+
+    column: str
+    title: str
+    hover: str
+    high: str | None = None
+
+
+AXES = {
+    "bytes": Axis("stored_bytes", "bytes of the stored file (log)", "%{x:,} bytes"),
+    "MACs": Axis("macs", "multiply-accumulates of one input (log)", "%{x:,} MACs"),
+    "latency": Axis(
+        "latency_ms",
+        "time of one input in onnxruntime, ms: median, whisker to p95 (log)",
+        "%{x:.3f} ms",
+        high="latency_ms_p95",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a curve looks: colour by what is done to the weights, dash and marker tell the rest."""
+
+    role: str
+    dash: str
+    symbol: str
+
+
+ROLES = {  # of families of one kind; several kinds together are "compressed"
+    "fold": "original",
+    "structured": "pruned",
+    "prune": "pruned",
+    "factorize": "kept",
+    "quantize": "quantized",
+    "share": "quantized",
+    "activations": "quantized",
+}
+SYMBOLS = (
+    "circle",
+    "square",
+    "diamond",
+    "triangle-up",
+    "triangle-down",
+    "hexagon",
+    "cross",
+    "star-square",
+    "hourglass",
+    "bowtie",
+    "triangle-left",
+    "triangle-right",
+    "star-diamond",
+    "hexagram",
+    "diamond-wide",
+    "circle-x",
+    "square-x",
+    "star-triangle-up",
+)
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "12px,3px,3px,3px")
+CONTROL = "random_prune"  # no method: what pruning is worth when it does not look at the weights
+
+
+def curve_styles(kinds: Mapping[str, Collection[str]]) -> dict[str, Style]:
+    """A style for each family, by the kinds of its steps and its place among all of them.
+
+    What is chosen to be shown changes no style. The first of each colour has a solid line.
+    """
+    dashes = {role: cycle(DASHES) for role in ("compressed", *ROLES.values())}
+    styles = {}
+    for (name, used), symbol in zip(kinds.items(), cycle(SYMBOLS), strict=False):
+        role = ROLES.get(next(iter(used)), "compressed") if len(used) == 1 else "compressed"
+        styles[name] = Style(role, next(dashes[role]), symbol)
+    if CONTROL in styles:
+        styles[CONTROL] = Style("original", "dot", "x")
+    return styles
+
+
+MARKS: dict[str, dict[str, Any]] = {
+    "original": {"symbol": "star", "size": 15},
+    "snapshot": {"symbol": "pentagon-open", "size": 14, "line": {"width": 2}},
+    "present recipe": {"symbol": "circle-open", "size": 18, "line": {"width": 3}},
+}
+PUBLISHED_MARKS = {"real file": "diamond-tall", "bit accounting": "diamond-tall-open"}
+SIDES = ("top center", "bottom center", "middle right")  # of the labels of neighbours
+LABEL = 24  # characters of a name beside its point; all of it on hover
+HEADROOM = 0.08  # above the highest accuracy, for labels
+DENSE = 1.3  # decades of the log axis up to which more ticks have room
+NEAR = 0.05  # of the best accuracy: what a closer look shows
+
+
+def trade_off_plane(
+    curves: Mapping[str, Rows],
+    singles: Mapping[str, Rows],
+    colors: Palette,
+    snapshots: Rows = (),
+    *,
+    styles: Mapping[str, Style] | None = None,
+    axis: Axis = AXES["bytes"],
+    front: Rows = (),
+    published: Rows = (),
+) -> go.Figure:
+    """Accuracy against cost (log), a curve a method, whiskers for the 95 % interval.
+
+    A snapshot's row also has the `name` that is written beside it; a published one `name`, `unit`
+    and `source`, and no recipe to click on. `front` are the rows that no other beats.
+    """
+    shown = figure(colors, x=axis.title, y="accuracy", height=560)
+    for name, rows in curves.items():
+        if found := _known(rows, axis):
+            _add_curve(shown, name, found, (styles or {}).get(name), axis, colors)
+    for name, rows in singles.items():
+        if found := _known(rows, axis):
+            marker = {**MARKS[name], "color": colors.text}
+            shown.add_scatter(**_points(found, axis), name=name, mode="markers", marker=marker)
+    _add_published(shown, _known(published, axis), axis, colors)
+    _add_snapshots(shown, _known(snapshots, axis), axis, colors)
+    _add_front(shown, _known(front, axis), axis, colors)
+    costs = [x for trace in shown.data for x in trace.x]
+    shown.update_xaxes(type="log", **log_ticks(costs))
+    lowest = None if any(map(len, curves.values())) else 0
+    shown.update_yaxes(tickformat=".2~%", range=[lowest, 1 + HEADROOM])
+    shown.update_layout(clickmode="event+select", hovermode="closest", uirevision=axis.column)
+    return shown
+
+
+def log_ticks(values: Sequence[float]) -> dict[str, list[Any]]:
+    """Ticks at round numbers around these, dense enough to be some where they are close together.
+
+    Plotly's own are either powers of ten alone or digits without their power.
+    """
+    low, high = (math.log10(limit(values, default=1)) for limit in (min, max))
+    steps = (1, 2, 5) if high - low > DENSE else (1, 1.5, 2, 3, 5, 7)
+    ticks = [
+        step * 10.0**power
+        for power in range(math.floor(low) - 1, math.ceil(high) + 1)
+        for step in steps
+    ]
+    return {"tickvals": ticks, "ticktext": [_short(tick) for tick in ticks]}
+
+
+def _short(number: float) -> str:
+    """20,000 as 20k."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:g}{unit}"
+    return f"{number:g}"
+
+
+def look_closer(shown: go.Figure, highest: float) -> None:
+    """Show the accuracies within NEAR of the highest, and the costs that they have."""
+    low = highest - NEAR
+    points = [point for trace in shown.data for point in zip(trace.x, trace.y, strict=True)]
+    costs = [math.log10(x) for x, y in points if y >= low]
+    margin = 0.05 * (max(costs) - min(costs)) + 0.02
+    shown.update_xaxes(
+        range=[min(costs) - margin, max(costs) + margin],
+        **log_ticks([x for x, y in points if y >= low]),
+    )
+    shown.update_yaxes(range=[low, highest + NEAR / 8])
+    shown.update_layout(uirevision=f"{shown.layout.uirevision} near")
+
+
+def _known(rows: Rows, axis: Axis) -> list[Mapping[str, Any]]:
+    """The rows that have this cost measured, and are not free of it: a log axis has no zero."""
+    return [row for row in rows if row.get(axis.column)]
+
+
+def _add_curve(
+    shown: go.Figure, name: str, rows: Rows, style: Style | None, axis: Axis, colors: Palette
+) -> None:
+    look = style or Style("compressed", "solid", "circle")
+    color = getattr(colors, look.role)
+    shown.add_scatter(
+        **_points(rows, axis),
+        name=name.replace("_", " "),
+        mode="lines+markers",
+        line={"color": color, "dash": look.dash, "width": 2},
+        marker={"symbol": look.symbol, "size": 9, "color": color},
+    )
+
+
+def _add_front(shown: go.Figure, rows: Rows, axis: Axis, colors: Palette) -> None:
+    """The most accuracy that a cost can buy: stairs, as nothing was measured between the points."""
+    if len(rows) > 1:
+        shown.add_scatter(
+            x=[row[axis.column] for row in rows],
+            y=[row["accuracy"] for row in rows],
+            name="Pareto front",
+            mode="lines",
+            line={"color": colors.text, "width": 1.5, "dash": "2px,3px", "shape": "hv"},
+            hoverinfo="skip",
+        )
+
+
+def _add_published(shown: go.Figure, rows: Rows, axis: Axis, colors: Palette) -> None:
+    """Marks of the literature, their unit in the label: files, and sums of bits, are two things."""
+    for unit, symbol in PUBLISHED_MARKS.items():
+        found = sorted(
+            (row for row in rows if row["unit"] == unit), key=lambda row: row[axis.column]
+        )
+        if not found:
+            continue
+        shown.add_scatter(
+            x=[row[axis.column] for row in found],
+            y=[row["accuracy"] for row in found],
+            customdata=[[None, row["name"], row["source"]] for row in found],
+            hovertemplate="<b>%{customdata[1]}</b>, published: %{y:.2%} at "
+            f"{axis.hover}, {unit}<br>%{{customdata[2]}}<extra></extra>",
+            name=f"published, {unit}",
+            mode="markers+text",
+            marker={"symbol": symbol, "size": 12, "color": colors.original, "line": {"width": 2}},
+            text=[f"{row['name']}<br>{unit}" for row in found],
+            textposition=[SIDES[i % len(SIDES)] for i in range(len(found))],
+            textfont={"color": colors.original, "size": 11},
+            cliponaxis=False,
+            showlegend=False,  # each says what it is
+        )
+
+
+def _add_snapshots(shown: go.Figure, rows: Rows, axis: Axis, colors: Palette) -> None:
+    if not rows:
+        return
+    names = [row["name"] for row in rows]
+    labels = [name if len(name) <= LABEL else name[: LABEL - 1] + "…" for name in names]
+    by_cost = sorted(range(len(rows)), key=lambda i: rows[i][axis.column])
+    sides = {i: ("bottom left", "bottom right")[rank % 2] for rank, i in enumerate(by_cost)}
+    points = _points(rows, axis)
+    shown.add_scatter(
+        **points
+        | {
+            "customdata": [[row["id"], row["words"], escape(row["name"])] for row in rows],
+            "hovertemplate": "<b>%{customdata[2]}</b><br>" + points["hovertemplate"],
+        },
+        name="snapshot",
+        mode="markers+text",
+        marker={**MARKS["snapshot"], "color": colors.text},
+        text=[escape(label) for label in labels],  # plotly reads tags in its text
+        textposition=[sides[i] for i in range(len(rows))],  # neighbours on different sides
+        cliponaxis=False,
+        showlegend=False,  # its name stands beside it
+    )
+
+
+def _points(rows: Rows, axis: Axis) -> dict[str, Any]:
+    thin = {"type": "data", "thickness": 1, "width": 3}
+    points = {
+        "x": [row[axis.column] for row in rows],
+        "y": [row["accuracy"] for row in rows],
+        "error_y": {
+            **thin,
+            "array": [row["accuracy_high"] - row["accuracy"] for row in rows],
+            "arrayminus": [row["accuracy"] - row["accuracy_low"] for row in rows],
+        },
+        "customdata": [[row["id"], row["words"]] for row in rows],
+        "hovertemplate": f"%{{customdata[1]}}<br>%{{y:.2%}} at {axis.hover}<extra></extra>",
+    }
+    if axis.high:
+        high = [row[axis.high] - row[axis.column] for row in rows]
+        points["error_x"] = {**thin, "array": high, "arrayminus": [0] * len(high)}
+    return points
+
+
+def cost_after(shares: Mapping[str, float], colors: Palette) -> go.Figure:
+    """What is left of each cost, as a share of the original's; a line marks the original."""
+    shown = figure(colors, x="share of the original", y="", height=190)
+    shown.add_bar(
+        x=list(shares.values()),
+        y=[f"{cost}: {share:.0%}" for cost, share in shares.items()],
+        orientation="h",
+        marker={"color": colors.compressed},
+        hovertemplate="%{y} of the original<extra></extra>",
+    )
+    shown.add_vline(x=1, line={"color": colors.original, "width": 2, "dash": "dash"})
+    shown.update_xaxes(tickformat=".0%", range=[0, 1.05 * max(1, *shares.values())])
+    shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
+    return shown
