@@ -140,7 +140,7 @@ def huffman_tree(
         shown.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip")
     _add_nodes(shown, places, meanings, colors)
     shown.update_xaxes(visible=False)
-    shown.update_yaxes(visible=False, range=[-depth - 0.9, 0.5])
+    shown.update_yaxes(visible=False, range=[-depth - 1.4, 0.5])
     return shown
 
 
@@ -196,12 +196,8 @@ def _add_nodes(
         shown.add_scatter(
             x=[at for at, _ in nodes.values()],
             y=[-len(code) for code in nodes],
-            mode="markers+text",
+            mode="markers",
             marker={"color": color, "size": size},
-            text=[
-                "" if node.symbol is None else meanings[node.symbol] for _, node in nodes.values()
-            ],
-            textposition="bottom center",
             customdata=[
                 [code, node.count, node.count / total] for code, (_, node) in nodes.items()
             ],
