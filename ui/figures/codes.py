@@ -113,9 +113,10 @@ def coder_bars(
         mode="text",
         text=[f"{b:.3f} · {size:,} bytes" for b, size in zip(bits, sizes, strict=True)],
         textposition="middle right",
+        cliponaxis=False,
         hoverinfo="skip",
     )
-    shown.update_xaxes(range=[0, 1.6 * end])
+    shown.update_xaxes(range=[0, 1.75 * end])
     shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
     return shown
 
