@@ -52,7 +52,7 @@ def test_the_coder_of_the_file_is_marked_and_the_bound_is_a_line() -> None:
     )
     bars, texts = figure.data
     assert bars.marker.color == (LIGHT.original, LIGHT.compressed)
-    assert list(texts.text) == ["4.000 · 100 bytes", "2.400 · 60 bytes"]
+    assert list(texts.text) == ["4.000 · 100 B", "2.400 · 60 B"]
     assert figure.layout.xaxis.title.text == "bits per weight"
     assert figure.layout.shapes[0].x0 == 2.35
 

@@ -111,7 +111,7 @@ def coder_bars(
         x=[1.04 * end] * len(coders),
         y=list(coders),
         mode="text",
-        text=[f"{b:.3f} · {size:,} bytes" for b, size in zip(bits, sizes, strict=True)],
+        text=[f"{b:.3f} · {size:,} B" for b, size in zip(bits, sizes, strict=True)],
         textposition="middle right",
         cliponaxis=False,
         hoverinfo="skip",
