@@ -52,7 +52,7 @@ def test_the_coder_of_the_file_is_marked_and_the_bound_is_a_line() -> None:
     )
     bars, texts = figure.data
     assert bars.marker.color == (LIGHT.original, LIGHT.compressed)
-    assert list(texts.text) == ["4.000 · 100 bytes", "2.400 · 60 bytes"]
+    assert list(texts.text) == ["4.000 · 100 B", "2.400 · 60 B"]
     assert figure.layout.xaxis.title.text == "bits per weight"
     assert figure.layout.shapes[0].x0 == 2.35
 
@@ -60,7 +60,8 @@ def test_the_coder_of_the_file_is_marked_and_the_bound_is_a_line() -> None:
 def test_the_tree_has_its_leaves_from_left_to_right_and_marks_a_path() -> None:
     figure = huffman_tree(tree_of(np.array([5, 2, 1])), ["a", "b", "c"], LIGHT, path="10")
     branches, path, bits, inner, leaves = figure.data
-    assert list(leaves.text) == ["a", "b", "c"]
+    names = {note.x: note.text for note in figure.layout.annotations}
+    assert names == {0: "a", 1: "b", 2: "c"}
     assert (list(leaves.x), list(leaves.y)) == ([0, 1, 2], [-1, -2, -2])
     assert sum(x is None for x in path.x) == 2  # two branches lead to "b"
     assert sum(x is None for x in branches.x) == 2

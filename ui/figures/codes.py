@@ -9,7 +9,8 @@ from compress_core.storage.entropy_coding import HuffmanNode
 from ui.figures.base import Array, add_bins, figure, heatmap
 from ui.palette import Palette
 
-MOST_LINES = 64  # entries of a codebook up to which each has its line through the histogram
+UPRIGHT = 16  # leaves of a tree up to which their names stand side by side
+MOST_LINES = 32  # entries of a codebook up to which each has its line through the histogram
 
 
 def codebook_histogram(counts: Array, edges: Array, codebook: Array, colors: Palette) -> go.Figure:
@@ -110,11 +111,12 @@ def coder_bars(
         x=[1.04 * end] * len(coders),
         y=list(coders),
         mode="text",
-        text=[f"{b:.3f} · {size:,} bytes" for b, size in zip(bits, sizes, strict=True)],
+        text=[f"{b:.3f} · {size:,} B" for b, size in zip(bits, sizes, strict=True)],
         textposition="middle right",
+        cliponaxis=False,
         hoverinfo="skip",
     )
-    shown.update_xaxes(range=[0, 1.6 * end])
+    shown.update_xaxes(range=[0, 1.75 * end])
     shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
     return shown
 
@@ -139,7 +141,7 @@ def huffman_tree(
         shown.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip")
     _add_nodes(shown, places, meanings, colors)
     shown.update_xaxes(visible=False)
-    shown.update_yaxes(visible=False, range=[-depth - 0.9, 0.5])
+    shown.update_yaxes(visible=False, range=[-depth - 1.4, 0.5])
     return shown
 
 
@@ -180,16 +182,23 @@ def _add_nodes(
         textfont={"size": 11, "color": colors.original},
         hoverinfo="skip",
     )
+    for at, leaf in leaves.values():
+        assert leaf.symbol is not None
+        shown.add_annotation(
+            x=at,
+            y=-len(leaf.code),
+            text=meanings[leaf.symbol],
+            showarrow=False,
+            yanchor="top",
+            yshift=-7,
+            textangle=0 if len(leaves) <= UPRIGHT else -90,
+        )
     for nodes, color, size in ((inner, colors.original, 6), (leaves, colors.quantized, 11)):
         shown.add_scatter(
             x=[at for at, _ in nodes.values()],
             y=[-len(code) for code in nodes],
-            mode="markers+text",
+            mode="markers",
             marker={"color": color, "size": size},
-            text=[
-                "" if node.symbol is None else meanings[node.symbol] for _, node in nodes.values()
-            ],
-            textposition="bottom center",
             customdata=[
                 [code, node.count, node.count / total] for code, (_, node) in nodes.items()
             ],
