@@ -15,7 +15,7 @@ from torch import Tensor
 from compress_core.methods.quantization import Quantize, code_range, quantize
 from compress_core.methods.quantization.granularity import spread
 from compress_core.stored import StoredLayer
-from compress_core.weights import as_matrix
+from compress_core.weights import as_matrix, energy
 
 Floats = NDArray[np.float32]
 
@@ -27,11 +27,17 @@ POINTS = 800  # of the weights that share one scale
 @dataclass(frozen=True, eq=False)
 class RangeSample:
     """Some weights of a layer (s,), each with the range low … high of the weights it shares a
-    scale with, and the layer's numbers: from these follow SQNR and packed bytes at any bits."""
+    scale with, and the layer's numbers: from these follow SQNR and packed bytes at any bits.
+
+    `signal` is Σw² of the layer before the recipe, `prior` Σ(w − w′)² of what was done to it so
+    far, `factors` of how many parts it consists."""
 
     name: str
     weights: int
     scales: int
+    factors: int
+    signal: float
+    prior: float
     values: Floats
     low: Floats
     high: Floats
@@ -55,7 +61,9 @@ def range_sample(stored: StoredLayer, step: Quantize) -> RangeSample:
     n = values.numel()
     picked = np.linspace(0, n - 1, min(SAMPLE, n)).astype(np.int64)
     picks = (column[picked].numpy() for column in (values, lows, highs))
-    return RangeSample(stored.layer.name, n, scales, *picks)
+    before, parts = stored.layer.weight, len(stored.weights)
+    signal, prior = energy(before), energy(before - stored.dense)
+    return RangeSample(stored.layer.name, n, scales, parts, signal, prior, *picks)
 
 
 @dataclass(frozen=True, eq=False)

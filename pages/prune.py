@@ -30,6 +30,7 @@ def prune() -> None:
             rf"\text{{mask}} = {method.mask}, \qquad w' = w \cdot \text{{mask}}",
         )
     st.caption(method.knows)
+    panels.exceptions(current, "prune")
     live.show(current, choice, cuts)
     sentence(current, choice, cuts[choice.layer])
     panels.twin(

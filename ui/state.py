@@ -6,6 +6,7 @@ Caches are keyed on (model name, recipe), a plain tuple of flat dataclasses: see
 """
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import streamlit as st
 import torch
 from numpy.typing import NDArray
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from torch import Tensor
 
 from compress_core import (
@@ -50,6 +52,7 @@ from ui.words import describe, read_recipe, recipe_text
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_MODEL = "digits-cnn"
+ECHO_S = 5.0  # how long a busy browser may send back a recipe that is replaced already
 MAX_POINTS = 4000  # of the trade-off plane, all models together
 SUBSET = 2000  # images measured at once; the whole test set follows in the background
 
@@ -80,14 +83,17 @@ def ensure() -> None:
     """Give the session its keys, once; the address may set them, wrong values give a notice."""
     if "notices" in st.session_state:
         assert_bound("model")
+        settle_recipe_text()
         assert_bound("recipe")
         return
     query = st.query_params.to_dict()
     seeds, notices = address.read(query, DEFAULT_MODEL, lambda model: original(model).layers)
     st.session_state.notices = notices
     st.session_state.last_recipe = ""
+    st.session_state.recipe_echoes = []
     for key, value in seeds.items():
         st.session_state[key] = value
+    st.session_state.recipe_written = st.session_state.recipe
     for key in address.CONTROLS.keys() & query.keys():  # from here on the recipe says it
         del st.query_params[key]
     if seeds["recipe"]:
@@ -114,6 +120,7 @@ def current() -> Current:
 
 def session_recipe() -> Recipe:
     """The recipe of the text field, or the last one that could be read."""
+    settle_recipe_text()
     try:
         recipe = read_recipe(st.session_state.recipe)
     except ValueError:
@@ -133,8 +140,39 @@ def recipe_error() -> str | None:
 
 def set_recipe(recipe: Recipe) -> None:
     """The last act of a callback: what shows the recipe runs anew."""
-    st.session_state.recipe = recipe_text(recipe)
+    set_recipe_text(recipe_text(recipe))
+
+
+def set_recipe_text(text: str) -> None:
+    """The same with the recipe's text."""
+    write_recipe_text(text)
     fragments.refresh()
+
+
+def write_recipe_text(text: str) -> None:
+    """Into the text field, and beside it: see `settle_recipe_text`."""
+    settle_recipe_text()
+    st.session_state.recipe_echoes.append((st.session_state.recipe_written, time.monotonic()))
+    st.session_state.recipe = st.session_state.recipe_written = text
+
+
+def settle_recipe_text() -> None:
+    """Undo what a browser sends back of a recipe that a callback has replaced meanwhile.
+
+    Until its text field is redrawn, every message of the browser carries the old text, and
+    Streamlit would take that for a wish. What the browser's back button brings is one.
+    """
+    now, text = time.monotonic(), st.session_state.recipe
+    echoes = [(old, at) for old, at in st.session_state.recipe_echoes if now - at < ECHO_S]
+    st.session_state.recipe_echoes = echoes
+    if text == st.session_state.recipe_written:
+        return
+    context = get_script_run_ctx()
+    went_back = context is not None and context.is_history_navigation
+    if not went_back and text in {old for old, _ in echoes}:
+        st.session_state.recipe = st.session_state.recipe_written
+    else:
+        st.session_state.recipe_written = text
 
 
 def split_fitting(model: str, recipe: Recipe) -> tuple[Recipe, tuple[Refusal, ...]]:

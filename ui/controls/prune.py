@@ -8,7 +8,7 @@ import streamlit as st
 from compress_core import Prune, Recipe
 from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe import AnyStep
+from compress_core.recipe import AnyStep, winning_steps
 from compress_core.recipe_edit import step_for, with_layer_step, with_step, without_step
 from compress_core.summaries import Cut
 from ui import state
@@ -100,7 +100,9 @@ def release_pruning(wish: dict[str, Any]) -> None:
         st.session_state.prune_layer = wish["draw"]
     elif wish.get("layer") in layers:
         alone = "row" if st.session_state.prune_scope == "row" else "layer"
-        step = _step(round(float(wish["sparsity"]), 6), scope=alone)
+        # a share of 0 is an exception, too: the other layers keep their step
+        sparsity = round(float(wish["sparsity"]), 6)
+        step = _step(sparsity, scope=alone) or Prune(sparsity=0.0, scope="layer")
         recipe = with_layer_step(state.session_recipe(), "prune", wish["layer"], step, layers)
         state.set_recipe(recipe)
     elif "threshold" in wish:
@@ -172,13 +174,22 @@ def show_pruning(current: Current, cuts: dict[str, Cut]) -> Choice:
         text = scope_help(method)
         choose("Scope", METHODS[method].scopes, "prune_scope", text, on_change=set_scope)
     scope = st.session_state.prune_scope
-    shown = {layer: cuts[layer]} if scope == "one" else cuts
+    shown = {name: cuts[name] for name in moved_layers(current, layer, scope)} or cuts
     share = min(MOST, round(100 * _share(step, current, shown), 1))
     st.session_state.prune_asked = round(share / 100, 6)
     choice = Choice(layer, method, scope, step, _threshold(step, layer, shown))
     with numbers:
         _show_numbers(choice, share)
     return choice
+
+
+def moved_layers(current: Current, layer: str, scope: str) -> set[str]:
+    """The layers that the page's controls prune: those without a step of their own."""
+    if scope == "one":
+        return {layer}
+    layers = current.original.layers
+    winners = winning_steps(current.recipe, "prune", layers)
+    return {n for n in layers if n not in winners or winners[n].layers == ALL_LAYERS}
 
 
 def _follow(recipe: Recipe, layer: str) -> AnyStep | None:
@@ -258,4 +269,4 @@ def _threshold(step: AnyStep | None, layer: str, cuts: dict[str, Cut]) -> float:
             return threshold
         case Prune(scope="global", sparsity=float()):
             return max(cut.threshold for cut in cuts.values())
-    return cuts[layer].threshold
+    return cuts[layer].threshold if layer in cuts else 0.0

@@ -12,11 +12,10 @@ from compress_core.live_pruning import (
     score_profile,
 )
 from compress_core.methods.pruning import PruneTaylor, PruneWanda, check_not_factorized
-from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import winning_steps
 from compress_core.summaries import Cut
 from ui import live_histogram, state
-from ui.controls.prune import Choice, release_pruning
+from ui.controls.prune import Choice, moved_layers, release_pruning
 from ui.controls.prune_methods import make_step, scope_of
 from ui.live_histogram.routes import pack, publish
 from ui.state import Current
@@ -24,8 +23,8 @@ from ui.state import Current
 
 def show(current: Current, choice: Choice, cuts: dict[str, Cut]) -> None:
     """The histogram of a layer with its threshold, and the sparsity of every layer."""
-    rows = {row.name: row for row in current.size.layers}
-    moves = _moved_by_prune(current, choice)
+    rows, own = {row.name: row for row in current.size.layers}, cuts[choice.layer]
+    moves = moved_layers(current, choice.layer, choice.scope)
     counted = {name: rows[name].parameters for name in moves}
     fallen = sum(cuts[name].sparsity * n for name, n in counted.items())
     live_histogram.show(
@@ -37,7 +36,7 @@ def show(current: Current, choice: Choice, cuts: dict[str, Cut]) -> None:
             "scope": _ranked_scope(choice),
             "by": "threshold" if choice.by_threshold else "sparsity",
             "sparsity": fallen / max(1, sum(counted.values())),
-            "threshold": choice.threshold,
+            "threshold": choice.threshold if choice.layer in moves else own.threshold,
             "kept": _kept(current, choice),
             "bytes": current.size.stored_bytes,
             "rest_bytes": current.size.rest_bytes + current.size.header_bytes,
@@ -53,15 +52,6 @@ def show(current: Current, choice: Choice, cuts: dict[str, Cut]) -> None:
         },
         on_release=release_pruning,
     )
-
-
-def _moved_by_prune(current: Current, choice: Choice) -> set[str]:
-    """The layers that the page's control prunes: those without an exception of their own."""
-    if choice.scope == "one":
-        return {choice.layer}
-    layers = current.original.layers
-    winners = winning_steps(current.recipe, "prune", layers)
-    return {n for n in layers if n not in winners or winners[n].layers == ALL_LAYERS}
 
 
 def _ranked_scope(choice: Choice) -> str:

@@ -1,6 +1,6 @@
 // Budget: drag the share of all weights that may stay; every layer gets its rank from it.
 
-import { chips, draggable, everyFrame, make, percent, readouts, slider, whole, write } from "./controls.js";
+import { chips, draggable, everyFrame, isBusy, make, percent, readouts, slider, whole, write } from "./controls.js";
 import { Plot, interpolate, themeColours } from "./plot.js";
 
 const SNAPS = [0.1, 0.2, 0.3, 0.5, 0.7, 1];
@@ -46,7 +46,16 @@ export class Budget {
     this.plot = new Plot(this.stage, () => this.draw());
     this.stage.append(this.grip);
     const release = () => this.release();
-    draggable(this.stage, { move: event => this.set(this.plot.toValue(event.clientX)), release });
+    draggable(this.stage, {
+      move: event => this.set(this.plot.toValue(event.clientX)),
+      release,
+      cancel: () => {
+        this.wish = null;
+        this.draw();
+      },
+      within: event => this.plot.covers(event),
+      focus: this.grip,
+    });
     this.describe = slider(this.grip, "Budget", {
       range: () => ({
         min: 100 * this.least, max: 100, value: 100 * this.budget, step: 0.5, big: 5,
@@ -68,7 +77,7 @@ export class Budget {
 
   update(data) {
     this.data = data;
-    this.wish = null;
+    if (!isBusy(this.root)) this.wish = null;
     this.draw();
   }
 

@@ -1,6 +1,6 @@
 // Factorize: drag the rank along the singular values.
 
-import { draggable, everyFrame, make, percent, readouts, slider, whole, write } from "./controls.js";
+import { draggable, everyFrame, isBusy, make, percent, readouts, slider, whole, write } from "./controls.js";
 import { Plot, interpolate, niceTicks, themeColours } from "./plot.js";
 
 const SPECTRUM = {
@@ -38,7 +38,12 @@ export class Factorize {
       this.draw();
     };
     const move = event => set(this.plot.toValue(event.clientX));
-    draggable(this.stage, { move, release, focus: this.grip });
+    const cancel = () => {
+      this.wish = null;
+      this.draw();
+    };
+    const within = event => this.plot.covers(event);
+    draggable(this.stage, { move, release, cancel, within, focus: this.grip });
     this.describe = slider(this.grip, "Rank", {
       range: () => ({
         min: 1, max: this.full, value: this.rank, step: 1, big: Math.max(2, Math.round(this.full / 20)),
@@ -51,7 +56,7 @@ export class Factorize {
 
   update(data) {
     this.data = data;
-    this.wish = null;
+    if (!isBusy(this.root)) this.wish = null;
     this.plot.forget();
     write(this.title, SPECTRUM[data.form](this.layer.name));
     this.draw();

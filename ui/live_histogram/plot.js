@@ -72,6 +72,14 @@ export class Plot {
     return this.low + ((clientX - left - this.area.x) / this.area.width) * (this.high - this.low);
   }
 
+  /** Whether an event lies over the picture itself, not over the axes' words. */
+  covers(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const { x, y, width, height } = this.area;
+    const [left, top] = [event.clientX - box.left - x, event.clientY - box.top - y];
+    return left >= 0 && left <= width && top >= 0 && top <= height;
+  }
+
   clear() {
     this.context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     this.context.clearRect(0, 0, this.width, this.height);

@@ -4,7 +4,7 @@
 // no line; a profile then says how many of each bin have fallen. N:M has nothing to drag.
 
 import {
-  byteSize, chips, draggable, everyFrame, make, percent, readouts, slider, whole, write,
+  byteSize, chips, draggable, everyFrame, isBusy, make, percent, readouts, slider, whole, write,
 } from "./controls.js";
 import { Plot, countScale, interpolate, themeColours } from "./plot.js";
 
@@ -108,7 +108,9 @@ export class Prune {
   bind() {
     const release = () => this.release();
     const drag = event => this.setThreshold(Math.abs(this.plot.toValue(event.clientX)));
-    draggable(this.stage, { move: drag, release, focus: this.plus });
+    const cancel = () => this.cancel();
+    const within = event => this.plot.covers(event);
+    draggable(this.stage, { move: drag, release, cancel, within, focus: this.plus });
     const keys = {
       range: () => this.sparsityRange(),
       set: value => this.setSparsity(value / 100),
@@ -122,13 +124,16 @@ export class Prune {
         this.setSparsity(Math.round(1000 * ((event.clientX - box.left) / box.width)) / 1000);
       },
       release,
+      cancel,
     });
   }
 
   sparsityRange() {
     const value = Math.round(1000 * this.shown.sparsity) / 10;
     const text = `${value} % of the weights pruned`;
-    return { min: 0, max: 100 * MOST, value, step: 0.1, big: 5, text };
+    const weights = this.moving.reduce((sum, layer) => sum + layer.weights, 0);
+    const step = Math.max(0.1, 100 / Math.max(1, weights)); // at least one weight
+    return { min: 0, max: 100 * MOST, value, step, big: 5, text };
   }
 
   /** The grip moves by the sparsity, too: a step of magnitude would mean another share each time. */
@@ -140,7 +145,7 @@ export class Prune {
   update(data) {
     this.data = data;
     this.drawn = this.layers.find(layer => layer.name === data.layer) || this.layers[0];
-    this.wish = null;
+    if (!isBusy(this.root)) this.wish = null;
     this.plot.forget();
     this.root.classList.toggle("mixed", this.mixed);
     this.root.classList.toggle("fixed", this.fixed);
@@ -170,7 +175,9 @@ export class Prune {
   setThreshold(threshold) {
     if (this.mixed) return;
     const t = Math.min(threshold, this.drawn.limit);
-    if (this.data.by === "threshold") this.ask({ threshold: Math.min(t, this.largest() * 0.9999) });
+    if (!this.moving.includes(this.drawn)) { // it has a step of its own: that one is under the finger
+      this.setLayer(this.drawn, sparsityAt(this.drawn, t));
+    } else if (this.data.by === "threshold") this.ask({ threshold: Math.min(t, this.largest() * 0.9999) });
     else if (this.data.scope === "global") this.setSparsity(this.sharePruned(t));
     else this.setSparsity(sparsityAt(this.drawn, t));
   }
@@ -212,6 +219,11 @@ export class Prune {
 
   release() {
     if (this.wish) this.tell(this.wish);
+  }
+
+  cancel() {
+    this.wish = null;
+    this.draw();
   }
 
   toggleScale() {
@@ -366,7 +378,7 @@ class LayerRow {
       const box = this.bar.getBoundingClientRect();
       view.setLayer(layer, (event.clientX - box.left) / box.width);
     };
-    draggable(this.bar, { move, release });
+    draggable(this.bar, { move, release, cancel: () => view.cancel() });
     this.describe = slider(this.bar, `Sparsity of ${layer.name}`, {
       range: () => this.range(),
       set: value => view.setLayer(layer, value / 100),
@@ -376,7 +388,8 @@ class LayerRow {
 
   range() {
     const value = Math.round(1000 * this.sparsity) / 10;
-    return { min: 0, max: 100 * MOST, value, step: 0.1, big: 5, text: `${value} %` };
+    const step = Math.max(0.1, 100 / this.layer.weights); // at least one weight
+    return { min: 0, max: 100 * MOST, value, step, big: 5, text: `${value} %` };
   }
 
   fill({ sparsity }, drawn) {

@@ -2,7 +2,7 @@
 // What follows no formula of ours (floats, signs, a layer's own step) comes from the core as levels.
 
 import {
-  byteSize, chips, draggable, everyFrame, make, percent, readouts, slider, whole, write,
+  byteSize, chips, draggable, everyFrame, isBusy, make, percent, readouts, slider, whole, write,
 } from "./controls.js";
 import { Plot, countScale, themeColours } from "./plot.js";
 
@@ -58,6 +58,16 @@ function bestShare(values, range, bits, scheme) {
   return best;
 }
 
+/** The value that the share `share` of ascending values do not exceed. */
+const quantileOf = (ascending, share) =>
+  ascending[Math.max(0, Math.ceil(share * ascending.length) - 1)] ?? 0;
+
+/** How much of the full range the percentile of |w| is, over a sample with many ranges. */
+function percentileShare({ values, low, high }, percentile) {
+  const shares = Array.from(values, (w, i) => Math.abs(w) / Math.max(-low[i], high[i], 1e-30));
+  return quantileOf(shares.filter(share => share > 0).sort((a, b) => a - b), percentile / 100);
+}
+
 export class Quantize {
   constructor(root, profiles, tell) {
     this.layers = profiles.layers;
@@ -70,7 +80,7 @@ export class Quantize {
   build() {
     this.stage = make("div", { class: "stage" });
     this.ends = [make("div", { class: "grip" }), make("div", { class: "grip" })];
-    this.numbers = readouts(["levels", "scale", "clipped", "SQNR of these", "weights, packed"]);
+    this.numbers = readouts(["levels", "scale", "clipped", "SQNR of rounding these", "weights, packed"]);
     this.stepper = make("div", { class: "stepper" });
     this.title = make("strong");
     this.setting = make("span");
@@ -94,12 +104,14 @@ export class Quantize {
     draggable(this.stage, {
       move: event => this.setLimit(Math.abs(this.plot.toValue(event.clientX))),
       release,
+      cancel: () => this.cancel(),
+      within: event => this.plot.covers(event),
       focus: this.ends[1],
     });
     this.describeEnds = this.ends.map((end, i) =>
       slider(end, i ? "Upper end of the range" : "Lower end of the range", {
         range: () => this.limitRange(),
-        set: limit => this.setLimit(limit),
+        set: rank => this.setLimit(this.magnitudes[Math.round(rank)]),
         release,
       }));
   }
@@ -125,18 +137,23 @@ export class Quantize {
     this.bound = [setting, ...values].join();
   }
 
+  /** By weights, from the middle one on: between two of them the percentile stays the same. */
   limitRange() {
-    const max = this.reach;
+    const { magnitudes } = this;
+    const max = magnitudes.length - 1;
+    const above = magnitudes.findIndex(w => w >= this.limit * 0.9999);
+    const value = above < 0 ? max : above;
     const text = `clipped at ±${this.limit.toPrecision(3)}`;
-    return { min: 0, max, value: this.limit, step: max / 200, big: max / 20, text };
+    return { min: Math.floor(max / 2), max, value, step: 1, big: Math.max(2, max / 20), text };
   }
 
   update(data, view) {
     this.data = data;
     this.view = view;
     this.points = Array.from(view.points);
-    this.wish = null;
-    this.reach = Math.max(...this.points.map(Math.abs), 1e-9);
+    if (!isBusy(this.root)) this.wish = null;
+    this.magnitudes = this.points.map(Math.abs).filter(w => w > 0).sort((a, b) => a - b);
+    this.reach = Math.max(this.magnitudes.at(-1) ?? 0, 1e-9);
     if (this.bound !== [data.choices.setting, ...data.choices.values].join()) this.bind(data.choices);
     this.plot.forget();
     write(this.title, data.title);
@@ -173,14 +190,19 @@ export class Quantize {
   /** Clip at ±limit: the step says it as the percentile of |w| that lies within. */
   setLimit(limit) {
     if (!this.drags) return;
-    const within = this.points.filter(w => w !== 0 && Math.abs(w) <= limit).length;
-    const percentile = (100 * within) / Math.max(1, this.points.filter(w => w !== 0).length);
+    const within = this.magnitudes.filter(w => w <= limit).length;
+    const percentile = (100 * within) / Math.max(1, this.magnitudes.length);
     this.wish = {
       ...this.wish,
       clipping: "percentile",
       percentile: Math.max(50, Math.min(100, Math.round(100 * percentile) / 100)),
-      limit: Math.max(limit, this.reach / 1000),
+      limit: Math.max(limit, this.quantile(0.5)), // the step clips half of the weights at most
     };
+    this.draw();
+  }
+
+  cancel() {
+    this.wish = null;
     this.draw();
   }
 
@@ -204,8 +226,7 @@ export class Quantize {
   }
 
   quantile(share) {
-    const magnitudes = this.points.map(Math.abs).filter(w => w > 0).sort((a, b) => a - b);
-    return magnitudes[Math.max(0, Math.ceil(share * magnitudes.length) - 1)] ?? 0;
+    return quantileOf(this.magnitudes, share);
   }
 
   drawNow() {
@@ -224,7 +245,7 @@ export class Quantize {
     this.ends.forEach(end => (end.hidden = !this.drags));
     if (this.data.draws === "levels") this.drawCoded(colours);
     else if (this.drags) this.drawLevels(colours);
-    else this.fill(["–", "–", "–", "exact"], {});
+    else this.fill(["–", "–", "–", "exact"]);
     this.chips.mark(this.chosen);
     this.describeStepper();
   }
@@ -239,7 +260,7 @@ export class Quantize {
     this.fill(this.open ? [OPEN, OPEN, "–", OPEN] : [
       whole(count), scale.toPrecision(3), this.data.clips ? percent(this.data.clipped, 2) : "–",
       sqnr === null ? "exact" : `${sqnr.toFixed(1)} dB`,
-    ], {});
+    ]);
   }
 
   drawLevels(colours) {
@@ -263,7 +284,7 @@ export class Quantize {
     this.ends[0].style.transform = `translateX(${plot.toPixel(Math.max(bottom, plot.low))}px)`;
     this.ends[1].style.transform = `translateX(${plot.toPixel(Math.min(top, plot.high))}px)`;
     this.describeEnds.forEach(describe => describe());
-    this.fill(this.texts(found, bottom, top, count), { low, high });
+    this.fill(this.texts(found, bottom, top, count));
   }
 
   texts(found, bottom, top, count) {
@@ -280,12 +301,10 @@ export class Quantize {
     ];
   }
 
-  fill(texts, { low, high }) {
+  fill(texts) {
     this.numbers.fill([...texts, this.open ? OPEN : byteSize(this.packedBytes())]);
-    const full = [Math.min(...this.points, 0), Math.max(...this.points, 0)];
-    const share = low === undefined ? 1 : Math.max(-low, high) / Math.max(-full[0], full[1], 1e-30);
     const most = Math.max(...this.data.layers.map(layer => layer.sqnr_db ?? 0), 40);
-    this.rows.forEach((row, i) => row.fill(this.noiseOf(i, share), most));
+    this.rows.forEach((row, i) => row.fill(this.noiseOf(i), most));
     this.root.dataset.value = this.chosen;
     this.root.dataset.limit = this.drags ? this.limit : "";
   }
@@ -300,20 +319,22 @@ export class Quantize {
     }, 0);
   }
 
-  /** The SQNR of a layer: exact, or while dragging that of its sample. */
-  noiseOf(index, share) {
+  /** The SQNR of a layer: exact, or while dragging that of its sample, on top of the noise that the
+   * earlier steps have made. Of factors only the core can tell. */
+  noiseOf(index) {
     const exact = this.data.layers[index];
     if (!this.wish || !exact.moves) return { value: exact.sqnr_db, exact: true };
-    if (this.open) return { value: exact.sqnr_db, open: true };
-    const { bits, scheme, clipping } = this.now;
-    if (bits === FLOAT) return { value: null, exact: false };
-    const { values, low, high } = this.layers[index];
+    const layer = this.layers[index];
+    if (this.open || layer.factors > 1) return { value: exact.sqnr_db, open: true };
+    const { bits, scheme, clipping, percentile } = this.now;
+    const { values, low, high, weights, signal, prior } = layer;
+    if (bits === FLOAT) return { value: decibel(signal, prior), exact: false };
     const range = i => [low[i], high[i]];
-    const part = clipping === "mse" ? bestShare(values, range, bits, scheme) : share;
-    return {
-      value: decibel(energy(values), noise(values, range, part, bits, scheme)),
-      exact: false,
-    };
+    let share = 1;
+    if (clipping === "mse") share = bestShare(values, range, bits, scheme);
+    else if (clipping === "percentile") share = percentileShare(layer, percentile);
+    const rounding = (noise(values, range, share, bits, scheme) * weights) / values.length;
+    return { value: decibel(signal, prior + rounding), exact: false };
   }
 }
 
