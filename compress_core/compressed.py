@@ -5,7 +5,7 @@ that it wins. Each layer carries the key of all that was done to it; its base's 
 same key at once, so that one moved slider recompresses only the layers it changed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -193,12 +193,23 @@ def make_base(original: Original, recipe: Recipe) -> Original:
     It has the layers of the original, by name, some of them smaller.
     """
     base = original
+    for step, names, before in network_steps(original, recipe):
+        base = _next_base(step, names, before)
+    return base
+
+
+def network_steps(
+    original: Original, recipe: Recipe
+) -> Iterator[tuple[AnyStep, tuple[str, ...], Original]]:
+    """The steps that change the network as they act: each with the layers that it wins and the
+    network that it meets."""
+    base = original
     for kind in NETWORK_KINDS:
         winners = winning_steps(recipe, kind, original.layers)
         for step in dict.fromkeys(winners.values()):
             names = tuple(name for name, winner in winners.items() if winner == step)
+            yield step, names, base
             base = _next_base(step, names, base)
-    return base
 
 
 def _next_base(step: AnyStep, names: tuple[str, ...], base: Original) -> Original:

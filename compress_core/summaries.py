@@ -12,18 +12,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from compress_core.methods.quantization import (
-    Granularity,
+    InputQuantizer,
     Quantize,
     Quantized,
+    SignCoded,
     choose_qparams,
     code_range,
+    dynamic_qparams,
+    round_input,
     textbook_min_max,
     textbook_times_255,
+)
+from compress_core.methods.quantization.levels import (
+    ScaledCodes,
+    channel_levels,
+    channel_scale,
+    granularity_of,
 )
 from compress_core.stored import StoredLayer
 from compress_core.weights import as_matrix, energy, sqnr_db
 
 PICTURE_LIMIT = 256
+MOST_LEVELS = 256  # more of them are not told apart in a picture
 
 
 def block_sparsity(weight: Tensor, blocks: int = 32) -> NDArray[np.float32]:
@@ -108,11 +118,20 @@ def kept_histogram(stored: StoredLayer, bins: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, eq=False)
 class ScaleView:
-    """The weights that share one scale (n,), as they were before quantization; the fraction of
-    them that is clipped, and their SQNR in dB (None: exact, or not quantized)."""
+    """The weights that share one scale (n,), as they were before they were coded.
+
+    `levels` are what they may become, ascending, only the least and the greatest where there are
+    more than MOST_LEVELS, none where they are not coded; `level_count` is their number, `scale`
+    their scale (None: not coded). `clipped`: the fraction of weights beyond an affine range;
+    `zeroed`: the largest magnitude that becomes zero. `sqnr_db`: None if exact, or not coded.
+    """
 
     weights: NDArray[np.float32]
+    levels: NDArray[np.float32]
+    level_count: int
+    scale: float | None
     clipped: float
+    zeroed: float
     sqnr_db: float | None
 
 
@@ -123,23 +142,35 @@ def scale_view(before: StoredLayer, after: StoredLayer, step: Quantize, channel:
     quantized: then `step` says which weights would share a scale. Of a factor pair the second
     factor is shown, which has the layer's output channels.
     """
-    coded = after.weights[-1].codes
-    if isinstance(coded, Quantized):  # its own granularity may be another than that of `step`
+    codes = after.weights[-1].codes
+    coded = codes if isinstance(codes, ScaledCodes) else None
+    if coded:  # its own granularity may be another than that of `step`
         step = _granularity_of(coded, step)
     weights, values = (_sharing(s.weights[-1].values, step, channel) for s in (before, after))
-    if not isinstance(coded, Quantized):  # levels of another kind, or none
-        return ScaleView(weights.numpy(), 0.0, sqnr_db(weights, values))
-    q_min, q_max = code_range(coded.bits, coded.scheme)
-    scale, zero = (_of_channel(p, channel) for p in (coded.scale, coded.zero_point))
-    low, high = (float((q - zero) * scale) for q in (q_min, q_max))
-    half = float(scale) / 2  # up to half a step beyond, rounding still finds the nearest level
-    clipped = ((weights < low - half) | (weights > high + half)).float().mean()
-    return ScaleView(weights.numpy(), float(clipped), sqnr_db(weights, values))
+    levels = channel_levels(coded, channel).numpy() if coded else np.zeros(0, np.float32)
+    return ScaleView(
+        weights.numpy(),
+        levels[[0, -1]] if len(levels) > MOST_LEVELS else levels,
+        len(levels),
+        channel_scale(coded, channel) if coded else None,
+        _clipped(weights, coded, channel) if isinstance(coded, Quantized) else 0.0,
+        float(weights[values == 0].abs().amax()) if values.eq(0).any() else 0.0,
+        sqnr_db(weights, values),
+    )
 
 
-def _granularity_of(coded: Quantized, step: Quantize) -> Quantize:
-    granularity: Granularity = ("tensor", "channel", "group")[coded.scale.dim()]
-    return replace(step, granularity=granularity, group_size=coded.group_size or step.group_size)
+def _clipped(weights: Tensor, coded: Quantized, channel: int) -> float:
+    levels = channel_levels(coded, channel)
+    half = channel_scale(coded, channel) / 2  # up to there rounding still finds the nearest level
+    beyond = (weights < levels[0] - half) | (weights > levels[-1] + half)
+    return float(beyond.float().mean())
+
+
+def _granularity_of(coded: ScaledCodes, step: Quantize) -> Quantize:
+    group_size = None if isinstance(coded, SignCoded) else coded.group_size
+    return replace(
+        step, granularity=granularity_of(coded), group_size=group_size or step.group_size
+    )
 
 
 def _sharing(weight: Tensor, step: Quantize, channel: int) -> Tensor:
@@ -149,8 +180,42 @@ def _sharing(weight: Tensor, step: Quantize, channel: int) -> Tensor:
     return matrix[channel, : step.group_size if step.granularity == "group" else None]
 
 
-def _of_channel(parameter: Tensor, channel: int) -> Tensor:
-    return parameter if parameter.dim() == 0 else parameter[channel].ravel()[0]
+@dataclass(frozen=True, eq=False)
+class InputView:
+    """What a layer takes in: counts (bins,) between edges (bins + 1,) of the values that are not
+    zero, and the fraction that is; the levels (levels,), the range low … high of values that go to
+    the nearest one, the fraction beyond it, and the SQNR of the rounded values in dB (None: exact).
+    """
+
+    counts: NDArray[np.int64]
+    edges: NDArray[np.float64]
+    zeros: float
+    levels: NDArray[np.float32]
+    low: float
+    high: float
+    clipped: float
+    sqnr_db: float | None
+
+
+def input_view(values: Tensor, quantizer: InputQuantizer, bins: int = 121) -> InputView:
+    """Of `values` (n,) float32 that a layer takes in. A dynamic quantizer takes the range of just
+    these, and of every other batch its own."""
+    scale, zero_point = quantizer.scale, quantizer.zero_point
+    if scale is None or zero_point is None:
+        scale, zero_point = dynamic_qparams(values, quantizer.bits)
+    levels = (torch.arange(2**quantizer.bits) - zero_point.int()) * scale
+    low, high = float(levels[0] - scale / 2), float(levels[-1] + scale / 2)
+    counts, edges = np.histogram(values[values != 0].numpy(), bins=bins)
+    return InputView(
+        counts,
+        edges,
+        float(values.eq(0).float().mean()),
+        levels.numpy(),
+        low,
+        high,
+        float(((values < low) | (values > high)).float().mean()),
+        sqnr_db(values, round_input(values, scale, zero_point, quantizer.bits)),
+    )
 
 
 def textbook_table(weight: Tensor, bits: int, count: int = 7) -> dict[str, NDArray[np.float32]]:

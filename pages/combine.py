@@ -1,91 +1,96 @@
 """Combine: the whole recipe as a table, what each layer and each stage weighs, and the files."""
 
-import json
-
 import streamlit as st
 
-from compress_core import to_json
-from compress_core.recipe import format_step
-from ui import combine_table, compare, figures, fragments, panels, state, words
+from ui import combine_table, compare, figures, fragments, ledger_panel, panels, state, take_along
+from ui.controls.common import choose
+from ui.state import Current
+
+FILES = ("plain until encoded", "coded after each stage")
+FILES_HELP = (
+    "plain until encoded: every weight at full width until the last stage, so that zeros save "
+    "nothing before they are coded. coded after each stage: as small as the file gets each time."
+)
 
 
 @fragments.body
 def combine() -> None:
     current = state.current()
-    colors = state.colors()
     panels.heading(
         "Combine",
         "All steps together, layer by layer. Edit a cell to give one layer its own setting: it "
         "becomes a later step of the recipe and wins.",
-        r"\text{factorize} \to \text{prune} \to \text{quantize} \to \text{encode}",
+        r"\text{fold} \to \text{structured} \to \text{factorize} \to \text{prune} \to "
+        r"\text{quantize}\,|\,\text{share} \to \text{encode}",
     )
     combine_table.show(current)
-
-    rows = current.size.layers
-    names = [row.name for row in rows]
     left, right = st.columns(2)
     with left:
-        before, after = [row.original_bytes for row in rows], [row.bytes for row in rows]
-        panels.chart(
-            figures.bytes_before_after(names, before, after, colors),
-            "combine_bytes",
-            "Bytes of each layer",
-            {
-                "layer": names,
-                "original": before,
-                "compressed": after,
-                "encoding": [", ".join(row.encodings) for row in rows],
-            },
-        )
-        st.caption(
-            f"The rest of the file: {current.size.rest_bytes:,} bytes of biases and norms, "
-            f"{current.size.header_bytes:,} of header."
-        )
+        layers_before_after(current)
     with right:
-        stages = state.stage_bytes(current)
-        if not current.recipe:
-            stages.append(("header", current.size.stored_bytes))
-        labels, sizes = [stage for stage, _ in stages], [count for _, count in stages]
-        panels.chart(
-            figures.waterfall(labels, sizes, colors),
-            "combine_waterfall",
-            "Bytes of the file, stage by stage",
-            {"after": labels, "bytes": sizes},
-        )
-        st.caption(
-            "After each stage the file was encoded as small as it gets: what a bar took off."
-        )
-
+        stages(current)
+    ledger_panel.show(current)
     compare.show(current)
+    take_along.show(current)
 
-    st.markdown("**Take it with you**")
-    with st.container(horizontal=True):
-        st.download_button(
-            f"Stored file ({words.byte_size(current.size.stored_bytes)})",
-            lambda: current.compressed.container,
-            file_name=f"{current.model}.compressed.safetensors",
-            mime="application/octet-stream",
-            key="download_container",
-            icon=":material/download:",
-            on_click="ignore",
-            help="`python -m compress_core decode FILE --out dense.safetensors` gives fp32.",
+
+def layers_before_after(current: Current) -> None:
+    """Bytes of each layer, and where in the file they are."""
+    rows, size, colors = current.size.layers, current.size, state.colors()
+    names = [row.name for row in rows]
+    before, after = [row.original_bytes for row in rows], [row.bytes for row in rows]
+    panels.chart(
+        figures.bytes_before_after(names, before, after, colors),
+        "combine_bytes",
+        "Bytes of each layer",
+        {
+            "layer": names,
+            "original": before,
+            "compressed": after,
+            "encoding": [", ".join(row.encodings) for row in rows],
+        },
+    )
+    rest = size.original_bytes - sum(before)
+    parts = {  # from the bottom up
+        "compressed": [*after, size.rest_bytes + size.header_bytes],
+        "original": [*before, rest],
+    }
+    panels.chart(
+        figures.shares([*names, "rest"], parts, colors, x="share of the file"),
+        "combine_shares",
+        "What the file consists of",
+        {"part": [*names, "rest"], **parts},
+    )
+    st.caption(
+        f"The rest of the file: {size.rest_bytes:,} bytes of biases and norms, "
+        f"{size.header_bytes:,} of header."
+    )
+
+
+def stages(current: Current) -> None:
+    """The file after each stage; the bars add up to the stored file, to the byte."""
+    choose("Files in between", FILES, "combine_files", FILES_HELP, on_change=lambda: None)
+    if st.session_state.combine_files == FILES[0]:
+        found = state.stages_of(current.model, current.recipe)
+        after = [(stage.name, stage.file_bytes) for stage in found]
+    else:
+        after = state.stage_bytes(current)
+        if not current.recipe:
+            after.append(("encode", current.size.stored_bytes))
+    labels, sizes = [stage for stage, _ in after], [count for _, count in after]
+    panels.chart(
+        figures.waterfall(labels, sizes, state.colors()),
+        "combine_waterfall",
+        "Bytes of the file, stage by stage",
+        {"after": labels, "bytes": sizes},
+    )
+    st.caption(
+        "What each stage took off the file; all bars together are the stored file, to the byte. "
+        + (
+            "Zeros weigh as much as other weights until they are encoded."
+            if st.session_state.combine_files == FILES[0]
+            else "After each stage the file was encoded as small as it gets."
         )
-        st.download_button(
-            "Recipe (JSON)",
-            json.dumps(to_json(current.recipe), indent=2),
-            file_name=f"{current.model}.recipe.json",
-            mime="application/json",
-            key="download_recipe",
-            icon=":material/download:",
-            on_click="ignore",
-            help="For `--recipe` of the command line, or `from_json` of the library.",
-        )
-        combine_table.recipe_upload()
-    steps = "".join(f" \\\n  --step '{format_step(step)}'" for step in current.recipe)
-    command = f"python -m compress_core compress {current.model}{steps}"
-    st.code(
-        f"{command} \\\n  --out {current.model}.compressed.safetensors",
-        language="bash",
     )
 
 

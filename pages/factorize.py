@@ -1,65 +1,88 @@
-"""Factorize: one weight becomes a pair of thinner ones; the spectrum shows what that drops."""
+"""Factorize: one weight becomes thinner ones; the spectrum shows what that drops."""
 
 import numpy as np
 import streamlit as st
 
 from compress_core import summaries
-from compress_core.methods.low_rank import (
-    break_even_rank,
-    energy_curve,
-    full_rank,
-    matrix_shape,
-    parameter_count,
-)
-from ui import figures, fragments, live, panels, state, words
-from ui.controls.common import choose_layer
+from compress_core.rank_profiles import singular_values
+from compress_core.recipe import NETWORK_KINDS
+from ui import factor_table, factors, figures, fragments, panels, state, words
 from ui.controls.factorize import show_factorization
+from ui.factors import Settings
+from ui.live import factorize as live
 from ui.state import Current
+
+FORMULAS = {
+    "channel": r"W \approx U_r \Sigma_r V_r^\top, \qquad r \le \frac{m\,n}{m + n}",
+    "spatial": r"W_{oiyx} \approx \sum_{q \le r} a_{qiy}\, b_{oqx}",
+    "tucker": r"W_{oi\cdot} \approx \sum_{p,q} U_{op}\, C_{pq\cdot}\, V_{iq}",
+}
 
 
 @fragments.body
 def factorize() -> None:
     current = state.current()
-    panels.heading(
-        "Factorize",
-        "Keep the r largest singular values of a layer and run it as two thinner layers. Only "
-        "below the break-even rank is the pair smaller and faster.",
-        r"W \approx U_r \Sigma_r V_r^\top, \qquad r < \frac{m\,n}{m + n}",
-    )
-    able = [name for name, layer in current.original.layers.items() if not layer.refuses_factors]
-    if not able:
-        st.info("No layer of this model can run as a factor pair.")
+    top = st.container()  # its formula is that of the form, which the controls know
+    layers = current.compressed.base.layers
+    if not factors.able(layers):
+        panels.heading("Factorize", "Run a layer as thinner ones.", FORMULAS["channel"])
+        st.info("No layer of this model can run as factors.")
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        layer = choose_layer(current, "factorize_layer", layers=able)
-        rank = show_factorization(current, layer)
-    live.factorize(current, layer, rank)
-    sentence(current, layer, rank)
-    weights_before_after(current, layer)
-    table(current, able)
+    settings = show_factorization(current)
+    with top:
+        panels.heading(
+            "Factorize",
+            "Run one layer as two or three thinner ones that keep its largest singular values. "
+            "Only up to the break-even rank are they smaller and faster.",
+            FORMULAS[settings.form],
+        )
+    live.show(current, settings)
+    if settings.whole:
+        whole_sentence(current)
+    else:
+        sentence(current, settings)
+    weights_before_after(current, settings.layer)
+    factor_table.show(current)
 
 
-def sentence(current: Current, layer: str, rank: int) -> None:
+def sentence(current: Current, settings: Settings) -> None:
     """What the rank keeps and what it costs, in words; the spectrum as a table below."""
-    original = current.original.layers[layer]
-    spectrum = original.profile.spectrum
-    curve = energy_curve(spectrum)
-    m, n = matrix_shape(original.shape)
-    after = parameter_count(original.shape, rank) if rank < full_rank(original.shape) else m * n
+    found, stored = factors.drawn(current, settings), current.compressed.layers[settings.layer]
+    row = next(row for row in current.size.layers if row.name == settings.layer)
+    dense = stored.layer.weight.numel()
+    kept = words.percent(factors.energy_kept(current, settings.layer))
+    what = "the energy of its outputs" if settings.samples else "its energy"
+    at = f"at {factor_table.ranks(stored.ranks)}" if stored.ranks else "in one piece"
+    larger = ", :orange[more than before: choose a smaller rank]" if row.parameters > dense else ""
     st.markdown(
-        f"**{layer}** ({m} × {n}) at rank {rank} keeps {words.percent(float(curve[rank - 1]))} "
-        f"of its energy with {after:,} weights of {m * n:,}"
-        + (", :orange[more than before]." if after > m * n else ".")
+        f"**{settings.layer}** ({words.shape(stored.layer.shape)}) {at} keeps {kept} of {what} "
+        f"with {row.parameters:,} weights of {dense:,}{larger}."
     )
+    values = singular_values(found)
     panels.twin(
         "factorize_spectrum",
-        f"Singular values of {layer}",
-        {"i": np.arange(1, len(spectrum) + 1), "σ": spectrum, "energy kept": curve},
+        f"Singular values of {settings.layer}",
+        {"i": np.arange(1, len(values) + 1), "σ / σ₁": values / (values[0] or 1)},
     )
+
+
+def whole_sentence(current: Current) -> None:
+    """What all layers keep together."""
+    share = factors.share_kept(current)
+    larger = ": :orange[more than before, keep less energy]" if share > 1 else ""
+    st.markdown(
+        f"All layers together keep {words.percent(share)} of their weights{larger}, and on "
+        f"average {words.percent(factors.mean_energy(current))} of their energy."
+    )
+    own = dict.fromkeys(map(words.describe, factors.exceptions(current).values()))
+    if own:
+        st.caption(f"Layers with a step of their own: {'; '.join(own)}.")
 
 
 def weights_before_after(current: Current, layer: str) -> None:
-    alone = tuple(step for step in current.recipe if step.kind == "factorize")
+    """The weight, what stands in its place before pruning and codes, and the difference."""
+    kinds = (*NETWORK_KINDS, "factorize")
+    alone = tuple(step for step in current.recipe if step.kind in kinds)
     dense = summaries.low_rank_view(state.compressed(current.model, alone).layers[layer])
     limit = summaries.colour_limit(dense["W"])
     for column, (name, picture) in zip(st.columns(3), dense.items(), strict=True):
@@ -74,27 +97,9 @@ def weights_before_after(current: Current, layer: str) -> None:
                     height=260,
                 ),
                 f"factorize_{name}",
-                name,
+                f"{name} of {layer}",
                 {"output": np.arange(len(picture)), "mean |w|": np.abs(picture).mean(1)},
             )
-
-
-def table(current: Current, able: list[str]) -> None:
-    rows = [row for row in current.size.layers if row.name in able]
-    st.markdown("**Weights and multiply-accumulates of each layer**")
-    st.dataframe(
-        {
-            "layer": [row.name for row in rows],
-            "rank": [str(row.rank or "full") for row in rows],
-            "break-even": [break_even_rank(row.shape) for row in rows],
-            "weights before": [int(np.prod(row.shape)) for row in rows],
-            "weights after": [row.parameters for row in rows],
-            "MACs after": [row.macs for row in rows],
-            "bytes": [row.bytes for row in rows],
-        },
-        hide_index=True,
-        alt="Weights and multiply-accumulates of each layer",
-    )
 
 
 factorize()

@@ -1,35 +1,38 @@
-"""Prune: the smallest weights become zero; the histogram shows which while one drags."""
+"""Prune: weights become zero, by one of five rules; the histogram shows which while one drags."""
 
 import streamlit as st
 
 from compress_core import summaries
 from compress_core.stored import StoredLayers
-from ui import figures, fragments, live, panels, state, words
-from ui.controls.prune import show_pruning
+from compress_core.summaries import Cut
+from ui import figures, fragments, panels, state, words
+from ui.controls.prune import Choice, show_pruning
+from ui.controls.prune_methods import METHODS
+from ui.live import prune as live
+from ui.state import Current
 
 
 @fragments.body
 def prune() -> None:
     current = state.current()
-    panels.heading(
-        "Prune",
-        "Remove the weights that matter least: those of small magnitude. :blue[Kept] weights stay "
-        "as they are, :orange[pruned] ones become zero.",
-        r"\text{mask} = |w| > t, \qquad w' = w \cdot \text{mask}",
-    )
+    place = st.container()  # the formula is that of the method, which the controls know
     # what pruning alone does: later quantization would move the weights under the threshold
-    before_codes = tuple(step for step in current.recipe if step.kind != "quantize")
-    layers = state.compressed(current.model, before_codes).layers
-    cuts = state.cuts(current.model, before_codes)
-    layer = show_pruning(current, cuts)
-    live.prune(current, layer, cuts)
-    what = layer if layers[layer].rank is None else f"both factors of {layer}"
-    random = st.session_state.prune_method == "random"
-    st.markdown(
-        f"**{what}** keeps {words.percent(1 - cuts[layer].sparsity)} of its weights and "
-        f"{words.percent(cuts[layer].energy_kept)} of their energy Σw²"
-        + ("." if random else f"; the largest pruned weight is {cuts[layer].threshold:.4f}.")
-    )
+    pruned = state.up_to(current.recipe, "prune")
+    layers = state.compressed(current.model, pruned).layers
+    cuts = state.cuts(current.model, pruned)
+    choice = show_pruning(current, cuts)
+    method = METHODS[choice.method]
+    with place:
+        panels.heading(
+            "Prune",
+            "Remove the weights that matter least: :blue[kept] ones stay, :orange[pruned] ones "
+            "become zero.",
+            rf"\text{{mask}} = {method.mask}, \qquad w' = w \cdot \text{{mask}}",
+        )
+    st.caption(method.knows)
+    panels.exceptions(current, "prune")
+    live.show(current, choice, cuts)
+    sentence(current, choice, cuts[choice.layer])
     panels.twin(
         "prune_layers",
         "Sparsity of each layer",
@@ -40,7 +43,21 @@ def prune() -> None:
             "threshold": [cut.threshold for cut in cuts.values()],
         },
     )
-    pictures(layers, layer)
+    pictures(layers, choice.layer)
+
+
+def sentence(current: Current, choice: Choice, cut: Cut) -> None:
+    """What is left of the drawn layer, and how large a weight had to go."""
+    layer = choice.layer
+    factors = current.compressed.layers[layer].rank is not None
+    what = f"both factors of {layer}" if factors else layer
+    text = (
+        f"**{what}** keeps {words.percent(1 - cut.sparsity)} of its weights and "
+        f"{words.percent(cut.energy_kept)} of their energy Σw²"
+    )
+    if choice.method != "random":
+        text += f"; the largest pruned weight is {cut.threshold:.4f}"
+    st.markdown(f"{text}.")
 
 
 def pictures(layers: StoredLayers, layer: str) -> None:

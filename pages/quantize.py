@@ -1,71 +1,116 @@
-"""Quantize: every weight moves to the nearest of 2ᵏ levels; the ticks show them."""
+"""Quantize: every weight moves to one of a few levels; the ticks show them."""
 
 import streamlit as st
 
-from compress_core import summaries
-from ui import figures, fragments, live, panels, state
-from ui.controls.quantize import FLOAT, show_quantization
+from compress_core.recipe_edit import step_for
+from ui import fragments, panels, quantize_charts, state, words
+from ui.controls.activations import show_activations, show_correction, show_samples
+from ui.controls.folding import show_folding
+from ui.controls.quantize import FLOAT, is_affine, show_quantization
+from ui.live import quantize as live
 from ui.state import Current
+
+AFFINE = r"w \approx \text{scale} \cdot (q - \text{zero\_point})"
+# for each method its formula, and what one sees in the picture
+METHODS = {
+    "affine": (
+        AFFINE,
+        "Drag an end of the range to clip there: the step then keeps that percentile of |w|.",
+    ),
+    "GPTQ": (
+        AFFINE,
+        "While you drag, rounding to the nearest stands in (≈) for the error feedback, which moves "
+        "single weights further so that the layer's outputs move less, for the inputs of the "
+        "original network: judge it by the accuracy, not by the SQNR.",
+    ),
+    "float": (
+        r"w \approx \text{scale} \cdot v, \quad v \text{ a number of the format}",
+        "A float's levels lie dense near zero, where most weights are. The scale puts the format's "
+        "largest number on the largest |w|; 16 bits need none.",
+    ),
+    "ternary": (
+        r"w \approx \alpha \cdot \{-1, 0, 1\}, \quad 0 \text{ where } |w| \le \Delta",
+        "Weights in the shaded band become 0, all others ±α; α is the scale.",
+    ),
+    "binary": (
+        r"w \approx \alpha \cdot \operatorname{sign}(w), \quad \alpha = \text{mean } |w|",
+        "Each weight keeps only its sign; α is the scale. No level is zero, so a pruned layer "
+        "cannot be binarized.",
+    ),
+}
 
 
 @fragments.body
 def quantize() -> None:
     current = state.current()
-    panels.heading(
-        "Quantize",
-        "Round every weight to one of 2ᵏ :green[levels], and store the number of the level. Few "
-        "levels, or a scale that must serve too many weights, cost accuracy.",
-        r"w \approx \text{scale} \cdot (q - \text{zero\_point})",
-    )
-    layer, channel = show_quantization(current)
+    top = st.container()  # its formula is that of the method chosen below
+    choice = show_quantization(current)
+    formula, caption = METHODS[choice.method]
+    if choice.stands_aside(current.recipe):
+        caption = f"{choice.layer} has a step of its own: choose scope one to change it."
+    with top:
+        panels.heading(
+            "Quantize",
+            "Round every weight to one of a few :green[levels], and store the number of the level. "
+            "Few levels, or a scale that must serve too many weights, cost accuracy.",
+            formula,
+        )
     panels.exceptions(current, "quantize")
-    live.quantize(current, layer, channel)
+    live.show(current, choice)
     st.caption(
-        "Drag an end of the range to clip there: the step then keeps that percentile of |w|. SQNR "
-        "is against the original weights: pruning and factorizing count as noise, too."
+        f"{caption} SQNR is against the original weights: pruning and factorizing count as noise, "
+        "too."
     )
+    layers_table(current)
+    around(current)
+    pictures(current, choice.layer)
+
+
+def layers_table(current: Current) -> None:
     rows = current.size.layers
+    steps = [step_for(current.recipe, "quantize", row.name) for row in rows]
     panels.twin(
         "quantize_layers",
         "Signal to quantization noise of each layer",
         {
             "layer": [row.name for row in rows],
+            "step": [words.describe(step) if step else "not quantized" for step in steps],
             "SQNR, dB": [row.sqnr_db for row in rows],
             "bits": [row.bits for row in rows],
             "bytes": [row.bytes for row in rows],
             "encoding": [", ".join(row.encodings) for row in rows],
         },
     )
-    if current.compressed.layers[layer].bits < FLOAT:
-        errors(current, layer)
 
 
-def errors(current: Current, layer: str) -> None:
-    """How far the layer's weights moved, and what the formulas of tutorials would have done."""
-    stored = current.compressed.layers[layer]
-    counts, edges = summaries.error_histogram(stored)
-    panels.chart(
-        figures.error_histogram(counts, edges, state.colors()),
-        "quantize_error",
-        f"Error of the weights of {layer}",
-        {"from": edges[:-1], "to": edges[1:], "weights": counts},
-    )
-    textbook = st.expander(
-        "The formulas of tutorials", key="quantize_textbook", type="compact", on_change="rerun"
-    )
-    if textbook.open:
-        textbook.markdown(
-            "Many tutorials quantize by round((w − min) / (max − min) · (2ᵏ − 1)). That is the "
-            "asymmetric formula, shifted so that zero may fall between two levels. "
-            ":orange[round(w · 255)] is no general quantizer: it only fits weights from 0 to 1; "
-            "all others are cut off."
+def around(current: Current) -> None:
+    """Inputs, biases, and the images that some steps look at."""
+    st.markdown("**Around the weights**")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        inputs = show_activations(current)
+        show_samples(current)
+        show_correction(current)
+        show_folding(current, "quantize")
+    if inputs:
+        st.caption(
+            "Inputs are rounded here and then multiplied as floats: the accuracy is real, but "
+            "faster, or slower, the network gets only in a runtime that multiplies integers. The "
+            "file stays as it is: inputs are not stored."
         )
-        try:
-            table = summaries.textbook_table(stored.layer.weight, stored.bits)
-        except ValueError as error:
-            textbook.info(str(error))
-        else:
-            textbook.dataframe(table, hide_index=True, alt=f"Weights of {layer} by three formulas")
+    panels.exceptions(current, "activations")
+
+
+def pictures(current: Current, layer: str) -> None:
+    stored = current.compressed.layers[layer]
+    left, right = st.columns(2)
+    if stored.bits < FLOAT:
+        with left:
+            quantize_charts.errors(current, layer)
+    if stored.inputs:
+        with right if stored.bits < FLOAT else left:
+            quantize_charts.inputs(current, layer)
+    if is_affine(step_for(current.recipe, "quantize", layer)):
+        quantize_charts.tutorials(current, layer)
 
 
 quantize()

@@ -130,6 +130,18 @@ def test_a_newer_wish_stops_the_older_between_two_batches(answers: ExactAnswers)
     assert (answers.known(*key(50)), answers.known(*key(60))) == (None, newer.answers)
 
 
+def test_a_wish_that_came_during_the_last_batch_is_still_fulfilled(answers: ExactAnswers) -> None:
+    """The older one has then ended without being asked to stop; its result is kept."""
+    older, newer = held(), Measurement()
+    answers.ask("anna", {key(50): lambda _stop: older(lambda: False)})
+    assert older.started.wait(PATIENCE_S)
+    answers.ask("anna", newer.for_percent(60))
+    older.gate.set()
+    until_fulfilled(answers, "anna")
+    assert answers.known(*key(50)) is older.answers
+    assert answers.known(*key(60)) is newer.answers
+
+
 def test_of_many_wishes_in_a_row_only_the_last_is_measured(answers: ExactAnswers) -> None:
     busy = occupy(answers)
     wishes = [Measurement() for _ in range(5)]

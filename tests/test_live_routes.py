@@ -252,7 +252,6 @@ def test_a_script_is_asked_for_again_and_has_a_tag_to_compare() -> None:
     assert headers["etag"]
 
 
-@pytest.mark.xfail(strict=True, reason="FileResponse sends the whole file again")
 def test_a_script_that_did_not_change_is_not_sent_again() -> None:
     tag = get(f"{PREFIX}/main.js").headers["etag"]
     answer = get(f"{PREFIX}/main.js", if_none_match=tag)

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from compress_core import Factorize, Prune, Quantize, RandomPrune
-from ui import address, combine_table, state
-from ui.combine_table import Cell
+from compress_core import Factorize, Prune, RandomPrune
+from ui import address, state
 
 NAMES = ("conv1", "conv2", "fc1", "fc2")
 
@@ -77,24 +76,3 @@ def test_a_layer_that_the_model_lacks_gives_a_notice() -> None:
     seeds, notices = read(prune_layer="fc9")
     assert "prune_layer" not in seeds
     assert "fc9" in notices[0]
-
-
-def test_a_sparsity_cell_becomes_an_exception_of_its_layer() -> None:
-    recipe = combine_table.edited((Prune(0.9),), Cell("fc2", "prune, %", 50.0), NAMES, 10)
-    assert recipe == (Prune(0.9), Prune(0.5, scope="layer", layers=("fc2",)))
-
-
-def test_32_bits_take_a_layer_out_of_quantization() -> None:
-    recipe = combine_table.edited((Quantize(bits=4),), Cell("fc2", "bits", 32), NAMES, 10)
-    assert recipe == (Quantize(bits=4, layers=("conv1", "conv2", "fc1")),)
-
-
-def test_a_bits_cell_keeps_the_other_settings_of_its_layer() -> None:
-    before = (Quantize(bits=4, scheme="asymmetric"),)
-    recipe = combine_table.edited(before, Cell("fc2", "bits", 8), NAMES, 10)
-    assert recipe[-1] == Quantize(bits=8, scheme="asymmetric", layers=("fc2",))
-
-
-def test_an_emptied_rank_cell_takes_the_pair_away() -> None:
-    before = (Factorize(rank=4, layers=("fc2",)),)
-    assert combine_table.edited(before, Cell("fc2", "rank", None), NAMES, 10) == ()

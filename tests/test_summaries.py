@@ -11,7 +11,7 @@ from torch import Tensor
 from compress_core.compressed import compress
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
-from compress_core.methods.quantization import Quantize
+from compress_core.methods.quantization import InputQuantizer, Quantize, QuantizeFloat, Ternarize
 from compress_core.original import Original
 from compress_core.recipe import AnyStep
 from compress_core.stored import StoredLayer
@@ -20,6 +20,7 @@ from compress_core.summaries import (
     block_sparsity,
     error_histogram,
     heatmap_rows,
+    input_view,
     kept_thumbnail,
     low_rank_view,
     pruning_cut,
@@ -166,6 +167,49 @@ def test_what_is_not_quantized_shows_who_would_share_a_scale(
 ) -> None:
     found = scale_view(stored(), stored(), Quantize(granularity="tensor"), 0)
     assert (found.weights.size, found.clipped, found.sqnr_db) == (8, 0, None)
+
+
+def test_the_levels_are_those_of_the_channel(stored: Callable[..., StoredLayer]) -> None:
+    found = view(stored, Quantize(bits=3), channel=1)
+    assert (found.levels.tolist(), found.level_count, found.scale) == (
+        [-3, -2, -1, 0, 1, 2, 3],
+        7,
+        1.0,
+    )
+
+
+def test_of_many_levels_the_ends_are_told(stored: Callable[..., StoredLayer]) -> None:
+    found = view(stored, Quantize(bits=16), channel=1)
+    assert found.level_count == 2**16 - 1
+    assert found.levels.tolist() == pytest.approx([-3, 3])
+
+
+def test_ternary_weights_say_what_becomes_zero(stored: Callable[..., StoredLayer]) -> None:
+    found = scale_view(stored(), stored(Ternarize()), Quantize(), 0)
+    assert (found.weights.tolist(), found.levels.tolist()) == (WEIGHT[0].tolist(), [-3, 0, 3])
+    assert found.zeroed == 1  # Δ = 0.7 · 1.875
+
+
+def test_floats_of_16_bits_share_one_scale(stored: Callable[..., StoredLayer]) -> None:
+    found = scale_view(stored(), stored(QuantizeFloat("fp16")), Quantize(), 0)
+    assert (found.weights.size, found.scale, found.sqnr_db) == (8, 1, None)
+
+
+def test_the_inputs_by_hand() -> None:
+    values = torch.tensor([0.0, 0.0, 1.0, 2.0, 3.0, 9.0])
+    quantizer = InputQuantizer(2, torch.tensor(1.0), torch.tensor(0, dtype=torch.uint8))
+    found = input_view(values, quantizer, bins=2)
+    assert found.levels.tolist() == [0, 1, 2, 3]
+    assert (found.low, found.high) == (-0.5, 3.5)
+    assert (found.counts.tolist(), found.edges.tolist()) == ([3, 1], [1, 5, 9])
+    assert (found.zeros, found.clipped) == (pytest.approx(2 / 6), pytest.approx(1 / 6))
+    assert found.sqnr_db == pytest.approx(10 * math.log10((1 + 4 + 9 + 81) / 36))
+
+
+def test_a_dynamic_quantizer_takes_the_range_of_the_inputs_shown() -> None:
+    found = input_view(torch.tensor([0.0, -1.0, 2.0]), InputQuantizer(2))
+    assert found.levels.tolist() == [-1, 0, 1, 2]
+    assert found.sqnr_db is None
 
 
 def test_the_low_rank_view_subtracts(stored: Callable[..., StoredLayer]) -> None:

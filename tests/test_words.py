@@ -14,8 +14,9 @@ WORDS = {
     "prune:sparsity=0.9": "prune 90.0 % globally",
     "random_prune:sparsity=0.5,seed=1": "prune 50.0 % at random",
     "prune_nm:layers=fc1": "prune to 2:4 in fc1",
-    "prune_taylor:sparsity=0.5": "prune 50.0 % by effect on the loss (Taylor)",
-    "prune_wanda:sparsity=0.5": "prune 50.0 % by weight and input (Wanda)",
+    "prune_taylor:sparsity=0.5": "prune 50.0 % globally by effect on the loss (Taylor)",
+    "prune_wanda:sparsity=0.5": "prune 50.0 % of each row by weight and input (Wanda)",
+    "prune_wanda:sparsity=0.5,layers=fc1": "prune 50.0 % by weight and input (Wanda) in fc1",
     "quantize:bits=4": "quantize to 4 bit, symmetric, per channel",
     "quantize_gptq:clipping=mse": (
         "quantize to 4 bit with error feedback (GPTQ), symmetric, per channel, clipped at least "

@@ -4,25 +4,38 @@ Streamlit itself drops a bad value in silence; here each one becomes a notice th
 """
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
-from compress_core import MODELS, Factorize, Prune, Quantize, RandomPrune, Recipe
-from compress_core.methods.pruning import Scope
-from compress_core.methods.quantization import BITS
+from compress_core import MODELS, Factorize, Prune, Quantize, Recipe
+from compress_core.methods.quantization import BITS, QuantizeGPTQ
 from compress_core.methods.step import ALL_LAYERS
+from compress_core.methods.structured import IMPORTANCES
+from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe import AnyStep
+from ui.controls.prune_methods import METHODS, make_step
 from ui.words import read_recipe, recipe_text
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "prune_method": ("magnitude", "random"),
-    "prune_scope": ("global", "layer", "one"),
+    "factorize_scope": ("one layer", "whole model"),
+    "combine_files": ("plain until encoded", "coded after each stage"),
+    "quantize_method": ("affine", "GPTQ", "float", "ternary", "binary"),
+    "quantize_scope": ("all", "one"),
+    "share_init": ("linear", "density", "random", "optimal"),
+    "share_scope": ("layer", "all", "one"),
+    "prune_method": ("magnitude", "random", "N:M", "Taylor", "Wanda"),
+    "prune_scope": ("global", "layer", "row", "group", "one"),
+    "structured_importance": tuple(IMPORTANCES),
+    "structured_scope": ("layer", "global"),
     "quantize_granularity": ("tensor", "channel", "group"),
     "quantize_scheme": ("symmetric", "asymmetric"),
     "quantize_clipping": ("min_max", "percentile", "mse"),
+    "quantize_activations": ("off", "static", "dynamic"),
+    "quantize_input_clipping": ("min_max", "percentile", "mse"),
 }
 
 
-LAYERS = ("prune_layer", "quantize_layer", "factorize_layer")
+LAYERS = ("prune_layer", "quantize_layer", "share_layer", "factorize_layer", "encode_layer")
 
 
 def read(
@@ -65,6 +78,7 @@ def _recipe(text: str, notices: list[str]) -> Recipe:
 def _from_controls(query: Mapping[str, str], notices: list[str]) -> Recipe:
     makers = {
         "quantize": ("quantize_bits",),
+        "share": ("share_clusters",),
         "factorize": ("factorize_rank", "factorize_energy"),
         "prune": ("prune_sparsity", "prune_threshold"),
     }
@@ -85,25 +99,29 @@ def _step(key: str, query: Mapping[str, str], notices: list[str]) -> AnyStep | N
 
 
 def _sparsity(percent: float, query: Mapping[str, str]) -> AnyStep | None:
-    sparsity, layers = round(percent / 100, 6), _prune_layers(query)
+    sparsity, layers = round(percent / 100, 6), _named_layers("prune", query)
     if not sparsity:
         return None
-    if query.get("prune_method") == "random":
-        return RandomPrune(sparsity, layers=layers)
-    scope: Scope = "layer" if query.get("prune_scope") == "layer" else "global"
-    return Prune(sparsity, scope=scope, layers=layers)
+    method, scope = query.get("prune_method", "magnitude"), query.get("prune_scope")
+    scopes = METHODS[method].scopes
+    if method == "N:M":
+        raise ValueError("it has a pattern and no sparsity")
+    usual = scope is None or scope == "one" or scope not in scopes
+    step = make_step(method, sparsity, scope=scopes[0] if usual else str(scope))
+    return replace(step, layers=layers)
 
 
 def _threshold(threshold: float, query: Mapping[str, str]) -> AnyStep | None:
-    return Prune(threshold=threshold, layers=_prune_layers(query)) if threshold else None
+    layers = _named_layers("prune", query)
+    return Prune(threshold=threshold, layers=layers) if threshold else None
 
 
-def _prune_layers(query: Mapping[str, str]) -> tuple[str, ...]:
-    if query.get("prune_scope") != "one":
+def _named_layers(page: str, query: Mapping[str, str]) -> tuple[str, ...]:
+    if query.get(f"{page}_scope") != "one":
         return ALL_LAYERS
-    if "prune_layer" not in query:
-        raise ValueError("prune_layer is missing")
-    return (query["prune_layer"],)
+    if f"{page}_layer" not in query:
+        raise ValueError(f"{page}_layer is missing")
+    return (query[f"{page}_layer"],)
 
 
 def _quantize(bits: float, query: Mapping[str, str]) -> AnyStep | None:
@@ -114,7 +132,26 @@ def _quantize(bits: float, query: Mapping[str, str]) -> AnyStep | None:
         for field in ("scheme", "granularity", "clipping")
         if query.get(f"quantize_{field}") in CHOICES[f"quantize_{field}"]
     }
-    return Quantize(bits=int(bits) if bits.is_integer() else -1, **chosen)  # type: ignore[arg-type]
+    method = QuantizeGPTQ if query.get("quantize_method") == "GPTQ" else Quantize
+    return method(
+        bits=int(bits) if bits.is_integer() else -1,
+        layers=_named_layers("quantize", query),
+        **chosen,  # type: ignore[arg-type]
+    )
+
+
+def _share(clusters: float, query: Mapping[str, str]) -> AnyStep | None:
+    if clusters == 0:  # the control's own word for: not shared
+        return None
+    alone = query.get("share_scope") == "one"
+    if alone and "share_layer" not in query:
+        raise ValueError("share_layer is missing")
+    return ShareWeights(
+        clusters=int(clusters) if clusters.is_integer() else -1,
+        init=query.get("share_init", "linear"),  # type: ignore[arg-type]
+        scope="all" if query.get("share_scope") == "all" else "layer",
+        layers=(query["share_layer"],) if alone else ALL_LAYERS,
+    )
 
 
 def _rank(rank: float, query: Mapping[str, str]) -> AnyStep:
@@ -140,9 +177,16 @@ def _notice(key: str, value: str, rule: str) -> str:
 
 Maker = Callable[[float, Mapping[str, str]], AnyStep | None]
 CONTROLS: dict[str, tuple[str, Maker]] = {
-    "prune_sparsity": ("a percentage from 0 to 99.9, of prune_layer=… for one", _sparsity),
+    "prune_sparsity": (
+        "a percentage from 0 to 99.9, of prune_layer=… for one, and not of N:M",
+        _sparsity,
+    ),
     "prune_threshold": ("a magnitude of at least 0, in prune_layer=… for one", _threshold),
-    "quantize_bits": (f"one of {', '.join(map(str, BITS))}", _quantize),
+    "quantize_bits": (
+        f"one of {', '.join(map(str, BITS))}, of quantize_layer=… for one",
+        _quantize,
+    ),
+    "share_clusters": ("a whole number from 2 to 4096, of share_layer=… for one", _share),
     "factorize_rank": ("a whole number of at least 1, with factorize_layer=…", _rank),
     "factorize_energy": ("a percentage above 0, with factorize_layer=…", _energy),
 }

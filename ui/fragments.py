@@ -5,6 +5,9 @@ it is, so that nothing greys out or jumps. The bytes come early, then the pictur
 longer. The measurement in the background wakes only the accuracy.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import streamlit as st
 
 SIZES, BODY, RECIPE, ACCURACY, ALARMS, HARM = (
@@ -20,8 +23,23 @@ ORDER = (SIZES, BODY, RECIPE, ACCURACY, ALARMS)
 body = st.fragment(key=BODY)  # every page's function is decorated with it
 
 
+@contextmanager
+def refresh_once() -> Iterator[None]:
+    """Several changes of the recipe in one callback, and one rerun after them."""
+    st.session_state.refreshes = 0
+    try:
+        yield
+    finally:
+        wanted = st.session_state.pop("refreshes")
+    if wanted:
+        refresh()
+
+
 def refresh() -> None:
     """The last act of a callback that changed the recipe."""
+    if "refreshes" in st.session_state:  # refresh_once will do it
+        st.session_state.refreshes += 1
+        return
     st.rerun([*ORDER, *([HARM] if st.session_state.get("shows_harm") else [])])
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from ui import fragments
+from ui import state
 
 LIMIT = 100  # texts that can be undone
 
@@ -41,6 +41,7 @@ class History:
 
 def record() -> History:
     """The session's history up to the recipe of this run."""
+    state.settle_recipe_text()
     text = st.session_state.recipe
     history: History = st.session_state.setdefault("history", History(text))
     history.record(text)
@@ -68,10 +69,8 @@ def buttons() -> None:
 
 
 def _undo() -> None:
-    st.session_state.recipe = record().undo()
-    fragments.refresh()
+    state.set_recipe_text(record().undo())
 
 
 def _redo() -> None:
-    st.session_state.recipe = record().redo()
-    fragments.refresh()
+    state.set_recipe_text(record().redo())

@@ -25,9 +25,8 @@ FRAME_STYLE = """<style>
   div:has(> .st-key-strip) { position: sticky; top: 3.75rem; z-index: 100; }
 }
 .st-key-strip { background: light-dark(#FFFFFF, #12161B); }
-.st-key-alarms { min-height: 2.4rem; justify-content: center; margin-block: -0.5rem; }
+.st-key-alarms { min-height: 3.6rem; justify-content: center; margin-block: -0.5rem; }
 </style>"""
-MOST_ALARMS = 3
 ALARM_ICONS = {
     "chance": ":material/casino:",
     "collapsed": ":material/block:",
@@ -55,6 +54,7 @@ def sidebar() -> None:
 @st.fragment(key=fragments.RECIPE)
 def recipe() -> None:
     """The recipe in words with a way out of each step, and as text."""
+    state.settle_recipe_text()
     state.assert_bound("recipe")
     steps = st.container()  # drawn after the text field: back and forward change that one
     st.text_input(
@@ -171,8 +171,8 @@ def sizes() -> None:
         "MACs",
         words.count(size.macs),
         delta_description="unchanged" if unchanged else f"of {words.count(size.original_macs)}",
-        help="Multiply-accumulates of one image. Zeros are still multiplied: only a factor "
-        "pair changes this number.",
+        help="Multiply-accumulates of one image. Zeros are still multiplied: only "
+        "fewer channels or a factor pair change this number.",
     )
 
 
@@ -184,14 +184,14 @@ def accuracy() -> None:
         st.metric("Accuracy", "—", delta_description="no test images")
         return
     with st.container(gap=None):
-        _accuracy_metric(current)
-        waiting = state.wait_for_exact(current)
+        n = state.measured_size(current.model, current.recipe)
+        _accuracy_metric(current, n)
+        waiting = state.wait_for_exact(current, shown=n)
         if waiting is not None:
             wake_up.show("accuracy_wake_up", waiting)
 
 
-def _accuracy_metric(current: Current) -> None:
-    n = state.measured_size(current.model, current.recipe)
+def _accuracy_metric(current: Current, n: int) -> None:
     found, change = state.accuracy(current.model, current.recipe, n)
     half = (found.accuracy_high - found.accuracy_low) / 2
     exact = "exact, " if n == state.test_size(current.model) else ""
@@ -211,18 +211,22 @@ def _accuracy_metric(current: Current) -> None:
 
 
 def _alarms(found: Sequence[Alarm]) -> None:
-    """The gravest alarms; else one quiet line."""
+    """The gravest alarm, the others behind a button; else a quiet line: nothing may jump."""
     if not found:
         st.caption(":material/check_circle: No alarms: no layer collapsed, no step without effect.")
         return
-    for alarm in found[:MOST_ALARMS]:
-        st.warning(alarm.text, icon=ALARM_ICONS[alarm.kind])
-    if len(found) > MOST_ALARMS:
-        st.caption(f"And {len(found) - MOST_ALARMS} more; these come first.")
+    gravest, *others = found
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.warning(gravest.text, icon=ALARM_ICONS[gravest.kind])
+        if others:
+            with st.popover(f"{len(others)} more", key="more_alarms"):
+                for alarm in others:
+                    st.warning(alarm.text, icon=ALARM_ICONS[alarm.kind])
 
 
-def chart(figure: go.Figure, key: str, title: str, table: Columns, **options: Any) -> Any:
-    """A chart under its title, and the same numbers as a table for those who read."""
+def chart(figure: go.Figure, key: str, title: str, table: Columns | None, **options: Any) -> Any:
+    """A chart under its title, and the same numbers as a table for those who read; None where a
+    table below tells them for several charts."""
     if presenter.on():
         presenter.enlarge(figure)
     st.markdown(f"**{title}**")
@@ -233,7 +237,8 @@ def chart(figure: go.Figure, key: str, title: str, table: Columns, **options: An
         config={"displaylogo": False, "displayModeBar": False},
         **options,
     )
-    twin(key, title, table)
+    if table is not None:
+        twin(key, title, table)
     return event
 
 

@@ -17,11 +17,19 @@ PAGES = {
         ("graph", "Graph", "account_tree", "The ONNX graph before and after, side by side."),
     ),
     "Method": (
-        ("prune", "Prune", "content_cut", "Set the smallest weights to zero."),
+        ("prune", "Prune", "content_cut", "Set the weights that matter least to zero."),
+        ("structured", "Channels", "view_week", "Remove whole filters, neurons and heads."),
         ("quantize", "Quantize", "straighten", "Round the weights to a few levels."),
+        (
+            "share_weights",
+            "Share weights",
+            "workspaces",
+            "Replace the weights by a few shared values.",
+        ),
         ("factorize", "Factorize", "call_split", "Replace a weight by two thinner ones."),
     ),
     "Whole": (
+        ("encode", "Encode", "data_array", "The same numbers in fewer bits."),
         ("combine", "Combine", "tune", "The whole recipe, layer by layer; downloads."),
         (
             "trade_offs",
@@ -31,7 +39,7 @@ PAGES = {
         ),
     ),
 }
-HARM_PAGES = ("prune", "quantize", "factorize", "combine")
+HARM_PAGES = ("prune", "structured", "quantize", "share_weights", "factorize", "combine")
 
 
 def page(name: str, title: str, icon: str, text: str) -> StreamlitPage:

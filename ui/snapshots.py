@@ -136,7 +136,7 @@ def _rename(snapshot_id: str) -> None:
 
 def _apply(snapshot: Snapshot) -> None:
     st.session_state.model = snapshot.model
-    st.session_state.recipe = snapshot.recipe
+    state.write_recipe_text(snapshot.recipe)
     st.rerun()
 
 

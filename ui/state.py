@@ -6,6 +6,7 @@ Caches are keyed on (model name, recipe), a plain tuple of flat dataclasses: see
 """
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import streamlit as st
 import torch
 from numpy.typing import NDArray
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from torch import Tensor
 
 from compress_core import (
@@ -39,7 +41,8 @@ from compress_core.measurement.accuracy import (
 from compress_core.measurement.harm import Answers, ClassHarm, Flip, flips, harm_by_class
 from compress_core.measurement.harm import answers as answers_of
 from compress_core.measurement.report import Size, measure, measure_size
-from compress_core.recipe import AnyStep, stages
+from compress_core.measurement.waterfall import Stage, waterfall
+from compress_core.recipe import KINDS, AnyStep, stages
 from compress_core.summaries import Cut, pruning_cut
 from ui import address, fragments
 from ui.exact import ExactAnswers
@@ -49,6 +52,7 @@ from ui.words import describe, read_recipe, recipe_text
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_MODEL = "digits-cnn"
+ECHO_S = 5.0  # how long a busy browser may send back a recipe that is replaced already
 MAX_POINTS = 4000  # of the trade-off plane, all models together
 SUBSET = 2000  # images measured at once; the whole test set follows in the background
 
@@ -79,14 +83,17 @@ def ensure() -> None:
     """Give the session its keys, once; the address may set them, wrong values give a notice."""
     if "notices" in st.session_state:
         assert_bound("model")
+        settle_recipe_text()
         assert_bound("recipe")
         return
     query = st.query_params.to_dict()
     seeds, notices = address.read(query, DEFAULT_MODEL, lambda model: original(model).layers)
     st.session_state.notices = notices
     st.session_state.last_recipe = ""
+    st.session_state.recipe_echoes = []
     for key, value in seeds.items():
         st.session_state[key] = value
+    st.session_state.recipe_written = st.session_state.recipe
     for key in address.CONTROLS.keys() & query.keys():  # from here on the recipe says it
         del st.query_params[key]
     if seeds["recipe"]:
@@ -113,6 +120,7 @@ def current() -> Current:
 
 def session_recipe() -> Recipe:
     """The recipe of the text field, or the last one that could be read."""
+    settle_recipe_text()
     try:
         recipe = read_recipe(st.session_state.recipe)
     except ValueError:
@@ -132,8 +140,39 @@ def recipe_error() -> str | None:
 
 def set_recipe(recipe: Recipe) -> None:
     """The last act of a callback: what shows the recipe runs anew."""
-    st.session_state.recipe = recipe_text(recipe)
+    set_recipe_text(recipe_text(recipe))
+
+
+def set_recipe_text(text: str) -> None:
+    """The same with the recipe's text."""
+    write_recipe_text(text)
     fragments.refresh()
+
+
+def write_recipe_text(text: str) -> None:
+    """Into the text field, and beside it: see `settle_recipe_text`."""
+    settle_recipe_text()
+    st.session_state.recipe_echoes.append((st.session_state.recipe_written, time.monotonic()))
+    st.session_state.recipe = st.session_state.recipe_written = text
+
+
+def settle_recipe_text() -> None:
+    """Undo what a browser sends back of a recipe that a callback has replaced meanwhile.
+
+    Until its text field is redrawn, every message of the browser carries the old text, and
+    Streamlit would take that for a wish. What the browser's back button brings is one.
+    """
+    now, text = time.monotonic(), st.session_state.recipe
+    echoes = [(old, at) for old, at in st.session_state.recipe_echoes if now - at < ECHO_S]
+    st.session_state.recipe_echoes = echoes
+    if text == st.session_state.recipe_written:
+        return
+    context = get_script_run_ctx()
+    went_back = context is not None and context.is_history_navigation
+    if not went_back and text in {old for old, _ in echoes}:
+        st.session_state.recipe = st.session_state.recipe_written
+    else:
+        st.session_state.recipe_written = text
 
 
 def split_fitting(model: str, recipe: Recipe) -> tuple[Recipe, tuple[Refusal, ...]]:
@@ -148,6 +187,11 @@ def split_fitting(model: str, recipe: Recipe) -> tuple[Recipe, tuple[Refusal, ..
         else:
             fitting = (*fitting, step)
     return fitting, tuple(refusals)
+
+
+def up_to(recipe: Recipe, kind: str) -> Recipe:
+    """The steps that act before those of `kind`, and these."""
+    return tuple(step for step in recipe if KINDS.index(step.kind) <= KINDS.index(kind))
 
 
 def colors() -> Palette:
@@ -194,7 +238,7 @@ def test_images(model: str, n: int) -> Dataset:
     return load_dataset(dataset_name(model)).subset(n)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Compressing…")  # seen after half a second
 def compressed(model: str, recipe: Recipe) -> Compressed:
     """Shared by all sessions: never written to."""
     return compress(original(model), recipe)
@@ -278,7 +322,7 @@ def _answer_tensors(model: str, recipe: Recipe, n: int) -> Answers:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def cuts(model: str, recipe: Recipe) -> dict[str, Cut]:
-    """Threshold, sparsity and kept energy of each layer of a recipe that does not quantize."""
+    """Threshold, sparsity and kept energy of each layer of a recipe that ends with pruning."""
     layers = compressed(model, recipe).layers
     return {name: pruning_cut(stored) for name, stored in layers.items()}
 
@@ -288,6 +332,12 @@ def stage_bytes(current: Current) -> list[tuple[str, int]]:
     prefixes = stages(current.recipe)
     sizes = [(kind, size(current.model, prefix).stored_bytes) for kind, prefix in prefixes]
     return [("original", current.size.original_bytes), *sizes]
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def stages_of(model: str, recipe: Recipe) -> tuple[Stage, ...]:
+    """The file after each stage at fixed width, and last the coded one."""
+    return waterfall(compressed(model, recipe))
 
 
 def current_alarms(current: Current) -> tuple[Alarm, ...]:
@@ -309,19 +359,21 @@ def current_alarms(current: Current) -> tuple[Alarm, ...]:
     )
 
 
-def wait_for_exact(current: Current) -> int | None:
-    """Ask for the whole test set; how often this state was asked for already, None once known."""
+def wait_for_exact(current: Current, *, shown: int) -> int | None:
+    """How often the whole test set was waited for, `shown` images being on the screen; None where
+    there is nothing to wait for. The first time it is asked for."""
     session = st.session_state.setdefault("exact_session", secrets.token_hex(8))
-    wanted = (current.model, current.recipe)
-    if measured_size(*wanted) == test_size(current.model):
+    if shown == test_size(current.model):
         exact_answers().drop(session)
         return None
+    wanted = (current.model, current.recipe)
     before, turn = st.session_state.get("exact_waiting", (None, 0))
     turn = turn + 1 if before == wanted else 0
-    if turn and not exact_answers().waiting(session):
-        return None  # it failed, and the server's log says why
-    ask_exactly(session, *wanted)
     st.session_state.exact_waiting = (wanted, turn)
+    if turn == 0 or measured_size(*wanted) > shown:
+        ask_exactly(session, *wanted)
+    elif not exact_answers().waiting(session):
+        return None  # it failed, and the server's log says why
     return turn
 
 
@@ -367,3 +419,11 @@ def graph(model: str, recipe: Recipe) -> bytes:
     from compress_core.graph import strip_weights, to_onnx  # seconds of import, only for the graph
 
     return strip_weights(to_onnx(compressed(model, recipe)))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Exporting the ONNX graph…")
+def onnx_file(model: str, recipe: Recipe) -> bytes:
+    """The compressed model as an ONNX file; seconds for the first recipe of each structure."""
+    from compress_core.graph import to_onnx  # seconds of import, only for the graph
+
+    return to_onnx(compressed(model, recipe))

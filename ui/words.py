@@ -114,9 +114,9 @@ def _pruning(step: AnyStep, *, everywhere: bool) -> str:
         case PruneNM():
             return f"prune to {step.n}:{step.m}"
         case PruneTaylor():
-            return f"prune {percent(step.sparsity)} by effect on the loss (Taylor)"
+            return f"prune {_share(step, everywhere)} by effect on the loss (Taylor)"
         case PruneWanda():
-            return f"prune {percent(step.sparsity)} by weight and input (Wanda)"
+            return f"prune {_share(step, everywhere)} by weight and input (Wanda)"
         case Prune(sparsity=float() as sparsity):
             scope = "globally" if step.scope == "global" else "of each layer"
             return f"prune {percent(sparsity)}" + (f" {scope}" if everywhere else "")
@@ -125,6 +125,12 @@ def _pruning(step: AnyStep, *, everywhere: bool) -> str:
         case Prune():
             return f"prune |w| ≤ {step.sigmas:g} σ"
     raise TypeError(f"{step} has no words")
+
+
+def _share(step: PruneTaylor | PruneWanda, everywhere: bool) -> str:
+    """Of all layers together, of each layer or row; of a few layers the share alone."""
+    scope = "globally" if step.scope == "global" else f"of each {step.scope}"
+    return percent(step.sparsity) + (f" {scope}" if everywhere else "")
 
 
 def _factorization(step: AnyStep) -> str:

@@ -71,7 +71,7 @@ def prune_by_score(step: AnyStep, layers: StoredLayers, base: Original) -> Store
     assert isinstance(step, PruneTaylor | PruneWanda)
     for name, stored in layers.items():
         pruning.check_not_factorized(step, name, stored.rank)
-    scores = {name: [_scores(step, name, base)] for name in layers}
+    scores = {name: [scores_of(step, name, base)] for name in layers}
     counts = pruning.plan_sparsity(step.sparsity, step.scope, scores)
 
     def cut(name: str) -> list[Tensor]:
@@ -85,7 +85,12 @@ def prune_by_score(step: AnyStep, layers: StoredLayers, base: Original) -> Store
     }
 
 
-def _scores(step: PruneTaylor | PruneWanda, name: str, base: Original) -> Profile:
+def scores_of(step: PruneTaylor | PruneWanda, name: str, base: Original) -> Profile:
+    """The scores of the weight of a layer of `base`, in its shape; measured once.
+
+    Raises ValueError where the layer, or the model's data, cannot be seen.
+    """
+
     def make() -> Profile:
         weight, calibration = base.layers[name].weight, base.calibrate(step.samples, step.seed)
         if isinstance(step, PruneTaylor):

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from torch import Tensor
 
 from compress_core.methods import structured
-from compress_core.methods.structured import IMPORTANCES, Group, PruneStructured
+from compress_core.methods.structured import IMPORTANCES, Cut, Group, PruneStructured
 from compress_core.original import Original
 from compress_core.recipe import AnyStep
 
@@ -13,10 +13,22 @@ from compress_core.recipe import AnyStep
 def remove_channels(step: AnyStep, names: tuple[str, ...], base: Original) -> Original:
     """A smaller network; the same one where nothing is removed."""
     assert isinstance(step, PruneStructured)
+    cut = plan_removal(step, names, base)
+    return base.with_module(structured.shrink(base.module, cut).module) if cut.outputs else base
+
+
+def plan_removal(step: PruneStructured, names: Collection[str], base: Original) -> Cut:
+    """The channels that the step removes from the layers that it wins."""
     groups = coupled_groups(base)
     statistics = _statistics(step, groups, names, base)
-    cut = structured.plan_structured(step, base.module, groups, statistics, layers=names)
-    return base.with_module(structured.shrink(base.module, cut).module) if cut.outputs else base
+    return structured.plan_structured(step, base.module, groups, statistics, layers=names)
+
+
+def rank_units(step: PruneStructured, names: Collection[str], base: Original) -> dict[int, Tensor]:
+    """The importances (units,) that the step gives to its groups, by place in `coupled_groups`."""
+    groups = coupled_groups(base)
+    statistics = _statistics(step, groups, names, base)
+    return structured.unit_importances(step, base.module, groups, names, statistics)
 
 
 def coupled_groups(base: Original) -> tuple[Group, ...]:

@@ -132,20 +132,29 @@ def test_the_recipe_downloads_as_json(app: str, page: Page, tmp_path: Path) -> N
     assert from_json(json.loads(file.read_text())) == (Prune(sparsity=0.8), Quantize(bits=4))
 
 
-def test_a_cell_of_the_table_becomes_a_step(app: str, page: Page) -> None:
-    visit(page, f"{app}/combine?recipe={RECIPE}", "Combine")
-    grid = page.get_by_test_id("stDataFrame").first
-    box = grid.bounding_box()
-    assert box
-    page.mouse.click(box["x"] + box["width"] * 0.2, box["y"] + 55)  # the shape of the first layer
-    page.keyboard.press("ArrowRight")
+def edit_cell(page: Page, text: str) -> None:
+    """Into the chosen cell, as one types; Enter then goes to the cell below."""
     page.keyboard.press("Enter")  # opens the cell's editor
     page.wait_for_timeout(1000)
     page.keyboard.press("Control+a")
-    page.keyboard.type("25", delay=100)
+    page.keyboard.type(text, delay=100)
     page.keyboard.press("Enter")
+
+
+def test_cells_of_the_table_become_steps_and_the_focus_stays(app: str, page: Page) -> None:
+    visit(page, f"{app}/combine?recipe={RECIPE}", "Combine")
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 25, box["y"] + 55)  # the name of the first layer
+    for _ in range(4):  # to what is pruned of it
+        page.keyboard.press("ArrowRight")
+    edit_cell(page, "25")
     field = page.get_by_role("textbox", name="Recipe as text")
-    expect(field).to_have_value(f"{RECIPE};prune:sparsity=0.25,scope=layer,layers=conv1")
+    first = f"{RECIPE};prune:sparsity=0.25,scope=layer,layers=conv1"
+    expect(field).to_have_value(first)
+    settle(page)
+    edit_cell(page, "50")
+    expect(field).to_have_value(f"{first};prune:sparsity=0.5,scope=layer,layers=conv2")
 
 
 def test_a_click_on_a_point_applies_its_recipe(app: str, page: Page) -> None:

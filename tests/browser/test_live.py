@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, WebSocket, expect
 
 from compress_core import Factorize, Prune, Quantize, compress, load_model
 from compress_core.measurement.report import measure_size
-from compress_core.methods.low_rank import energy_curve, parameter_count
+from compress_core.methods.low_rank import Form, energy_curve, parameter_count
 from compress_core.methods.quantization import Quantized
 from compress_core.recipe import AnyStep, parse_step
 from compress_core.summaries import Cut, pruning_cut
@@ -200,6 +200,45 @@ def test_the_rank_is_dragged_along_the_spectrum(
     assert number(page, "value") == during
     assert number(page, "energy") == pytest.approx(energy, abs=1e-6)
     assert number(page, "weights") == parameter_count(layer.shape, during)
+    assert console_errors == []
+
+
+@pytest.mark.parametrize("form", ["spatial", "tucker"])
+def test_weights_and_macs_of_a_form_follow_the_drag_exactly(
+    app: str, page: Page, drag: Callable[[Locator, float], int], form: Form
+) -> None:
+    before = f"factorize:rank=20,form={form},layers=conv2"
+    open_live(page, f"{app}/factorize?factorize_layer=conv2&recipe={before}", "Factorize")
+    assert drag(page.locator(".live .grip").last, -150) == 0
+    during = {name: number(page, name) for name in ("value", "weights", "macs")}
+    assert during["value"] < 20
+    page.mouse.up()
+    found = step(page, before)
+    assert found == Factorize(rank=int(during["value"]), form=form, layers=("conv2",))
+    rows = measure_size(compress(load_model(MODEL), (found,))).layers
+    row = next(row for row in rows if row.name == "conv2")
+    assert (during["weights"], during["macs"]) == (row.parameters, row.macs)
+    assert (number(page, "weights"), number(page, "macs")) == (row.parameters, row.macs)
+
+
+def test_a_dragged_budget_is_spent_over_all_layers(
+    app: str, page: Page, drag: Callable[[Locator, float], int], console_errors: list[str]
+) -> None:
+    before = "factorize:budget=0.6"
+    address = f"{app}/factorize?factorize_scope=whole%20model&recipe={before}"
+    open_live(page, address, "Factorize")
+    assert drag(page.locator(".live .grip").last, -150) == 0
+    during = number(page, "value"), number(page, "energy")
+    assert during[0] < 0.5
+    page.mouse.up()
+    found = step(page, before)
+    assert found == Factorize(budget=during[0])
+    original = load_model(MODEL)
+    rows = measure_size(compress(original, (found,))).layers
+    dense = sum(layer.weight.numel() for layer in original.layers.values())
+    assert number(page, "value") == pytest.approx(sum(row.parameters for row in rows) / dense)
+    assert during[0] == pytest.approx(number(page, "value"), abs=0.02)
+    assert during[1] == pytest.approx(number(page, "energy"), abs=0.02)
     assert console_errors == []
 
 

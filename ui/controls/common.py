@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import streamlit as st
 
@@ -12,6 +13,7 @@ from ui.state import Current
 
 LAYER_WIDTH, NUMBER_WIDTH = 180, 140  # pixels
 ECHO_S = 3.0  # how long a browser may send back a value that we have replaced meanwhile
+SAMPLES, MOST_SAMPLES = 256, 4096  # training images that a step looks at
 
 
 def put(key: str, value: object) -> None:
@@ -48,7 +50,12 @@ def own_step(recipe: Recipe, kind: str, layers: tuple[str, ...]) -> AnyStep | No
 
 
 def choose(
-    label: str, options: tuple[str, ...], key: str, text: str, *, on_change: Callable[[], None]
+    label: str,
+    options: tuple[str, ...],
+    key: str,
+    text: str,
+    *,
+    on_change: Callable[[], None] | Literal["rerun"] = "rerun",
 ) -> None:
     """A row of choices that always has one chosen, the first to begin with."""
     if st.session_state.get(key) not in options:  # the first visit, or the browser's back button
@@ -78,3 +85,21 @@ def choose_layer(current: Current, key: str, *, layers: list[str] | None = None)
         help="The layer that is drawn below.",
     )
     return str(st.session_state[key])
+
+
+def choose_samples(key: str, *, on_change: Callable[[], None]) -> None:
+    """How many training images a step looks at: MOST_SAMPLES, or more if the recipe says so."""
+    if key not in st.session_state:
+        put(key, SAMPLES)
+    st.number_input(
+        "Training images",
+        1,
+        max(MOST_SAMPLES, st.session_state[key]),
+        step=64,
+        key=key,
+        width=NUMBER_WIDTH,
+        persist_state="session",
+        on_change=on_change,
+        help="What the method is measured on: drawn from the training set, the same number of each "
+        "class, by a seed. The test images stay unseen.",
+    )

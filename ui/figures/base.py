@@ -33,15 +33,17 @@ def figure(colors: Palette, *, x: str, y: str, height: int = HEIGHT, **layout: A
     return shown
 
 
-def add_bins(shown: go.Figure, counts: Array, edges: Array, *, name: str, color: str) -> None:
-    """The bars of a histogram, bin by bin."""
+def add_bins(
+    shown: go.Figure, counts: Array, edges: Array, *, name: str, color: str, what: str = "weights"
+) -> None:
+    """The bars of a histogram of `what`, bin by bin."""
     shown.add_bar(
         x=((edges[:-1] + edges[1:]) / 2).astype(np.float32),
         y=counts,
         width=float(edges[1] - edges[0]),
         marker={"color": color, "line": {"width": 0}},
         name=name,
-        hovertemplate="%{x:.4f}<br>%{y:,} weights<extra>" + name + "</extra>",
+        hovertemplate="%{x:.4f}<br>%{y:,} " + what + "<extra>" + name + "</extra>",
     )
 
 

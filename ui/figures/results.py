@@ -60,11 +60,50 @@ def waterfall(stages: Sequence[str], sizes: Sequence[int], colors: Palette) -> g
     return shown
 
 
+def ledger_bars(
+    names: Sequence[str],
+    sizes: Sequence[int],
+    colors: Palette,
+    *,
+    bound: str | None,
+    ours: str,
+) -> go.Figure:
+    """Bytes of one model in every encoding (log), the largest on top.
+
+    `ours` has the colour of what is compressed; the `bound` is hollow, as it is no file.
+    """
+    order = sorted(range(len(names)), key=lambda i: -sizes[i])
+    shown = figure(colors, x="bytes (log)", y="", height=max(240, 80 + 27 * len(names)))
+    fill = {ours: colors.compressed, bound: colors.surface}
+    shown.add_bar(
+        x=[sizes[i] for i in order],
+        y=[names[i] for i in order],
+        orientation="h",
+        marker={
+            "color": [fill.get(names[i], colors.original) for i in order],
+            "line": {"width": [2 * (names[i] == bound) for i in order], "color": colors.text},
+        },
+        text=[f"{sizes[i]:,}" for i in order],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y}: %{x:,} bytes<extra></extra>",
+    )
+    low, high = np.log10(min(sizes)), np.log10(max(sizes))
+    room = 0.4 * (high - low) + 0.2  # for the numbers beside the bars
+    shown.update_xaxes(type="log", dtick=1, range=[low - 0.35, high + room])
+    shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
+    return shown
+
+
 def shares(
-    names: Sequence[str], parts: Mapping[str, Sequence[float]], colors: Palette
+    names: Sequence[str],
+    parts: Mapping[str, Sequence[float]],
+    colors: Palette,
+    *,
+    x: str = "share of the model",
 ) -> go.Figure:
     """Where bytes and MACs are: one bar a quantity, one segment a layer, as shares of the whole."""
-    shown = figure(colors, x="share of the model", y="", height=190, barmode="stack")
+    shown = figure(colors, x=x, y="", height=190, barmode="stack")
     tones = sample_colorscale(list(colors.sequential), np.linspace(0.25, 1, len(names)).tolist())
     totals = {part: sum(values) or 1 for part, values in parts.items()}
     for i, (name, tone) in enumerate(zip(names, tones, strict=True)):

@@ -33,14 +33,12 @@ def weight_histogram(counts: Array, edges: Array, colors: Palette) -> go.Figure:
     return shown
 
 
-def levels_histogram(
-    weights: Array, levels: Array, low: float, high: float, colors: Palette
+def input_histogram(
+    counts: Array, edges: Array, levels: Array, low: float, high: float, colors: Palette
 ) -> go.Figure:
-    """Counts of w with the levels as ticks below, and the tails beyond low … high shaded."""
-    limit = float(max(np.abs(weights).max(), abs(low), abs(high))) * 1.05 or 1.0
-    counts, edges = np.histogram(weights, bins=101, range=(-limit, limit))
-    shown = figure(colors, x="weight w", y="weights per bin")
-    add_bins(shown, counts, edges, name="original weights", color=colors.original)
+    """Counts of a layer's inputs, the levels as ticks below; what lies beyond low … high shaded."""
+    shown = figure(colors, x="input x", y="inputs per bin")
+    add_bins(shown, counts, edges, name="inputs", color=colors.original, what="inputs")
     shown.add_scatter(
         x=levels.astype(np.float32),
         y=np.zeros(len(levels)),
@@ -50,13 +48,13 @@ def levels_histogram(
         hovertemplate="level %{x:.4f}<extra></extra>",
         cliponaxis=False,
     )
-    for start, stop in ((-limit, low), (high, limit)):
+    for start, stop, end in ((edges[0], low, low), (high, edges[-1], high)):
         if start < stop:
             shown.add_vrect(
-                x0=start, x1=stop, fillcolor=colors.pruned, opacity=0.15, line={"width": 0}
+                x0=start, x1=stop, fillcolor=colors.pruned, opacity=0.16, line={"width": 0}
             )
-    shown.update_layout(bargap=0)
-    shown.update_xaxes(range=[-limit, limit])
+            shown.add_vline(x=end, line={"color": colors.text, "dash": "dash", "width": 1})
+    shown.update_layout(bargap=0, showlegend=True)
     return shown
 
 
@@ -141,3 +139,26 @@ def mark_break_even(
         annotation_text=f"break-even {rank}: larger from here",
         annotation_position=place,
     )
+
+
+def channel_bars(
+    importances: Array, kept: Array, colors: Palette, *, unit: str, height: int = 180
+) -> go.Figure:
+    """The importance of each channel, the largest first, kept and pruned in their colours."""
+    shown = figure(colors, x=f"{unit}, by importance", y="× mean", height=height)
+    order = np.argsort(-importances, kind="stable")
+    places = np.arange(1, len(order) + 1)
+    for name, mask in (("kept", kept[order]), ("pruned", ~kept[order])):
+        shown.add_bar(
+            x=places[mask],
+            y=importances[order][mask].astype(np.float32),
+            customdata=order[mask],
+            name=name,
+            marker={"color": getattr(colors, name), "line": {"width": 0}},
+            hovertemplate="number %{customdata}: %{y:.3f}<extra>" + name + "</extra>",
+        )
+    shown.update_layout(bargap=0.15 if len(order) < 40 else 0, barmode="overlay", showlegend=False)
+    shown.update_layout(margin={"t": 8})
+    shown.update_xaxes(range=[0.5, len(order) + 0.5], showgrid=False)
+    shown.update_yaxes(rangemode="tozero")
+    return shown

@@ -2,6 +2,7 @@
 
 While one drags, nothing reaches the server; `release` brings it what was chosen, with a serial
 number, and the answer carries that number back, so that a late answer never undoes a later drag.
+What has no answer yet is sent along with the next release: a busy server merges quick messages.
 """
 
 from collections.abc import Callable
@@ -10,9 +11,10 @@ from typing import Any
 
 import streamlit as st
 
+from ui import fragments
 from ui.live_histogram.routes import FOLDER, PREFIX
 
-HEIGHT = {"prune": "23rem", "quantize": "23rem", "factorize": "26rem"}
+HEIGHT = {"prune": "23rem", "quantize": "23rem", "factorize": "26rem", "budget": "23rem"}
 # A few lines: they travel with every rerun. The scripts themselves come from our own routes, once.
 LOADER = f"""
 const {{ mount }} = await import(new URL("{PREFIX}/main.js", document.baseURI));
@@ -38,9 +40,12 @@ def show(mode: str, data: dict[str, Any], *, on_release: Callable[[dict[str, Any
     key, serial = f"{mode}_live", f"{mode}_live_serial"
 
     def release() -> None:
-        wish = dict(st.session_state[key].release or {})
-        st.session_state[serial] = wish.pop("serial", 0)
-        on_release(wish)
+        found = st.session_state.get(key)  # gone where the page was left in the same moment
+        with fragments.refresh_once():
+            for wish in (found and found.release) or []:
+                if wish["serial"] > st.session_state.get(serial, 0):
+                    st.session_state[serial] = wish["serial"]
+                    on_release({name: v for name, v in wish.items() if name != "serial"})
 
     component()(
         key=key,

@@ -16,27 +16,59 @@ export function everyFrame(root, draw) {
   };
 }
 
-/** Let a pointer drag on `element`: `move(event)` while it is down, `release()` when it lets go. */
-export function draggable(element, { move, release }) {
+/** Note on the component's root that a drag or a key is under way: answers must not undo it. */
+function setBusy(element, busy) {
+  element.closest(".live")?.toggleAttribute("data-busy", busy);
+}
+
+export const isBusy = root => root.hasAttribute("data-busy");
+
+/**
+ * Let a pointer drag on `element`: `move(event)` while it is down, `release()` when it lets go,
+ * `cancel()` on Escape. `within(event)` says whether a press there moves at once; on a grip it
+ * waits for the pointer to move. `focus` is the slider that the arrow keys move from then on.
+ */
+export function draggable(element, { move, release, cancel, within, focus = element }) {
   let pointer = null;
+  let moved = false;
+  const end = () => {
+    pointer = null;
+    setBusy(element, false);
+    window.removeEventListener("keydown", escape);
+  };
+  const escape = event => {
+    if (event.key !== "Escape") return;
+    end();
+    cancel();
+  };
   element.onpointerdown = event => {
-    if (event.button !== 0 || pointer !== null) return;
+    const grip = event.target.closest(".grip");
+    if (event.button !== 0 || pointer !== null || (within && !grip && !within(event))) return;
     pointer = event.pointerId;
+    moved = !grip;
     element.setPointerCapture(pointer);
-    element.focus({ preventScroll: true });
-    move(event);
+    focus.focus({ preventScroll: true });
+    setBusy(element, true);
+    window.addEventListener("keydown", escape);
+    if (moved) move(event);
     event.preventDefault(); // no text selection
   };
   element.onpointermove = event => {
-    if (event.pointerId === pointer) move(event);
+    if (event.pointerId !== pointer) return;
+    moved = true;
+    move(event);
   };
   const stop = event => {
     if (event.pointerId !== pointer) return;
-    pointer = null;
-    release();
+    end();
+    if (moved) release();
   };
   element.onpointerup = stop;
-  element.onpointercancel = stop;
+  element.onpointercancel = event => {
+    if (event.pointerId !== pointer) return;
+    end(); // the browser scrolls instead
+    cancel();
+  };
 }
 
 /**
@@ -49,9 +81,11 @@ export function slider(element, label, { range, set, release }) {
   element.setAttribute("role", "slider");
   element.setAttribute("aria-label", label);
   const tell = () => {
+    if (!timer) return;
     clearTimeout(timer);
-    if (timer) release();
     timer = 0;
+    setBusy(element, false);
+    release();
   };
   element.onkeydown = event => {
     const { min, max, value, step, big } = range();
@@ -65,6 +99,7 @@ export function slider(element, label, { range, set, release }) {
     else return;
     event.preventDefault();
     set(Math.min(max, Math.max(min, next)));
+    setBusy(element, true);
     clearTimeout(timer);
     timer = setTimeout(tell, QUIET_MS);
   };

@@ -1,12 +1,18 @@
 // Factorize: drag the rank along the singular values.
 
-import { draggable, everyFrame, make, percent, readouts, slider, whole, write } from "./controls.js";
+import { draggable, everyFrame, isBusy, make, percent, readouts, slider, whole, write } from "./controls.js";
 import { Plot, interpolate, niceTicks, themeColours } from "./plot.js";
+
+const SPECTRUM = {
+  channel: name => `Singular values of ${name}, as outputs × inputs`,
+  spatial: name => `Singular values of ${name}, as kernel columns × kernel rows`,
+  tucker: name => `Singular values of ${name}, along its outputs`,
+};
 
 export class Factorize {
   constructor(root, profiles, tell) {
     this.layer = profiles.layers[0];
-    this.full = Math.min(this.layer.rows, this.layer.columns);
+    this.full = this.layer.full;
     this.root = root;
     this.tell = tell;
     this.draw = everyFrame(root, () => this.drawNow());
@@ -16,11 +22,11 @@ export class Factorize {
   build() {
     this.stage = make("div", { class: "stage tall" });
     this.grip = make("div", { class: "grip" });
-    this.numbers = readouts(["rank r", "energy kept", "weights", "MACs"]);
-    this.title = make("strong", {}, `Singular values of ${this.layer.name}`);
+    this.numbers = readouts(["rank", "energy kept", "weights", "MACs"]);
+    this.title = make("strong");
     this.legend = make("div", { class: "legend" },
       make("span", { class: "kept" }, "kept"), make("span", { class: "pruned" }, "dropped"),
-      make("span", { class: "compressed" }, "energy of the first r"));
+      make("span", { class: "compressed" }, "energy kept at rank r"));
     this.root.replaceChildren(
       make("section", { class: "main" },
         make("header", {}, this.title, this.legend), this.stage, this.numbers.element));
@@ -31,7 +37,13 @@ export class Factorize {
       this.wish = Math.max(1, Math.min(this.full, Math.round(rank)));
       this.draw();
     };
-    draggable(this.stage, { move: event => set(this.plot.toValue(event.clientX)), release });
+    const move = event => set(this.plot.toValue(event.clientX));
+    const cancel = () => {
+      this.wish = null;
+      this.draw();
+    };
+    const within = event => this.plot.covers(event);
+    draggable(this.stage, { move, release, cancel, within, focus: this.grip });
     this.describe = slider(this.grip, "Rank", {
       range: () => ({
         min: 1, max: this.full, value: this.rank, step: 1, big: Math.max(2, Math.round(this.full / 20)),
@@ -44,13 +56,27 @@ export class Factorize {
 
   update(data) {
     this.data = data;
-    this.wish = null;
+    if (!isBusy(this.root)) this.wish = null;
     this.plot.forget();
+    write(this.title, SPECTRUM[data.form](this.layer.name));
     this.draw();
   }
 
   get rank() {
     return this.wish ?? this.data.rank;
+  }
+
+  /** What the wish would do, or the exact numbers where there is none. */
+  get shown() {
+    const { data, layer, rank, full, wish } = this;
+    const dense = { weights: data.dense_weights, macs: data.dense_macs };
+    if (!wish) return { ...data, plain: data.inner === 0 };
+    if (rank === full) return { inner: 0, energy: 1, ...dense, plain: true };
+    const at = curve => interpolate(layer.ranks, curve, rank);
+    return {
+      inner: Math.ceil(at(layer.inner) - 1e-3), energy: at(layer.energies),
+      weights: at(layer.counts), macs: at(layer.macs), plain: false,
+    };
   }
 
   drawNow() {
@@ -72,31 +98,38 @@ export class Factorize {
     plot.stamp(plot.bars(heights, colours.kept, { gap }), 0.5, rank + 0.5);
     plot.stamp(plot.bars(heights, colours.pruned, { gap }), rank + 0.5, full + 0.5);
     plot.curve(Array.from(layer.ranks), Array.from(layer.energies), colours.compressed);
-    plot.shade(this.data.break_even + 0.5, full + 0.5, colours.pruned);
-    plot.mark(this.data.break_even + 0.5, colours.pruned, {
-      text: `break-even ${this.data.break_even}: larger from here`, dash: [2, 3], width: 2, down: 0.3,
-    });
+    this.drawBreakEven(colours);
     plot.mark(rank + 0.5, colours.text, { text: "" });
     this.grip.style.transform = `translateX(${plot.toPixel(rank + 0.5)}px)`;
-    this.fill();
+    this.fill(this.shown);
   }
 
-  fill() {
-    const { layer, rank, full, data } = this;
-    const dense = layer.rows * layer.columns;
-    const weights = rank < full ? rank * (layer.rows + layer.columns) : dense;
-    const macs = (data.macs / dense) * weights; // each weight is used at as many positions
-    const energy = interpolate(layer.ranks, layer.energies, rank);
+  drawBreakEven(colours) {
+    const { plot, full, data } = this;
+    const at = data.break_even;
+    const text = at ? `break-even ${at}: larger from here` : "larger at any rank";
+    plot.shade(at + 0.5, full + 0.5, colours.pruned);
+    if (at < full) {
+      plot.mark(at + 0.5, colours.pruned, { text, dash: [2, 3], width: 2, down: 0.3 });
+    }
+  }
+
+  fill({ inner, energy, weights, macs, plain }) {
+    const { rank, full, data } = this;
+    const ranks = data.form === "tucker" ? `r_in ${inner}, r_out ${rank}` : `${rank}`;
     this.numbers.fill([
-      rank < full ? `${rank} of ${full}` : `${full}, not factorized`,
-      percent(energy),
-      `${whole(weights)} of ${whole(dense)}`,
-      `${whole(macs)} of ${whole(data.macs)}`,
+      plain ? `${full}, not factorized` : `${ranks} of ${full}`,
+      percent(energy) + (data.aware ? " of outputs" : ""),
+      `${whole(weights)} of ${whole(data.dense_weights)}`,
+      `${whole(macs)} of ${whole(data.dense_macs)}`,
     ]);
-    this.numbers.element.children[2].classList.toggle("worse", weights > dense);
+    const cells = this.numbers.element.children;
+    cells[2].classList.toggle("worse", weights > data.dense_weights);
+    cells[3].classList.toggle("worse", macs > data.dense_macs);
     this.root.dataset.value = rank;
     this.root.dataset.energy = energy;
     this.root.dataset.weights = weights;
+    this.root.dataset.macs = macs;
     this.describe();
   }
 }

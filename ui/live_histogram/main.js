@@ -1,10 +1,11 @@
 // The component: one root a place on the page, kept over reruns; profiles are fetched once.
 
+import { Budget } from "./budget.js";
 import { Factorize } from "./factorize.js";
 import { Prune } from "./prune.js";
 import { Quantize } from "./quantize.js";
 
-const VIEWS = { prune: Prune, quantize: Quantize, factorize: Factorize };
+const VIEWS = { prune: Prune, quantize: Quantize, factorize: Factorize, budget: Budget };
 const mounted = new WeakMap(); // parentElement → what stands in it
 const profiles = new Map(); // address → a promise of what it holds
 
@@ -38,11 +39,12 @@ function profilesAt(address) {
 
 export function mount({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".live");
-  const place = mounted.get(parentElement) ?? { serial: data.serial };
+  const place = mounted.get(parentElement) ?? { serial: data.serial, wishes: [] };
   mounted.set(parentElement, place);
   place.tell = wish => {
     place.serial += 1;
-    setTriggerValue("release", { ...wish, serial: place.serial });
+    place.wishes.push({ ...wish, serial: place.serial });
+    setTriggerValue("release", place.wishes); // of two quick releases only the last gets through
   };
   show(root, place, data).catch(error => root.replaceChildren(String(error)));
   return () => {
@@ -53,8 +55,9 @@ export function mount({ parentElement, data, setTriggerValue }) {
 
 async function show(root, place, data) {
   const [layers, drawn] = await Promise.all([data.profiles, data.view].map(a => a && profilesAt(a)));
-  if (data.serial < place.serial) return; // a later move is on its way to the server
-  place.serial = data.serial;
+  place.wishes = place.wishes.filter(wish => wish.serial > data.serial);
+  if (place.wishes.length) return; // a later move is on its way to the server
+  place.serial = Math.max(place.serial, data.serial);
   if (place.address !== data.profiles) {
     place.view?.plot.observer.disconnect();
     place.view = new VIEWS[data.mode](root, layers, wish => place.tell(wish));

@@ -72,6 +72,14 @@ export class Plot {
     return this.low + ((clientX - left - this.area.x) / this.area.width) * (this.high - this.low);
   }
 
+  /** Whether an event lies over the picture itself, not over the axes' words. */
+  covers(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const { x, y, width, height } = this.area;
+    const [left, top] = [event.clientX - box.left - x, event.clientY - box.top - y];
+    return left >= 0 && left <= width && top >= 0 && top <= height;
+  }
+
   clear() {
     this.context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     this.context.clearRect(0, 0, this.width, this.height);
@@ -206,7 +214,8 @@ export class Plot {
 export function countScale(counts, logarithmic) {
   const top = Math.max(1, ...counts);
   if (!logarithmic) {
-    const ticks = niceTicks(0, top).map(value => ({ at: value / top, text: short(value) }));
+    const whole = niceTicks(0, top).filter(Number.isInteger);
+    const ticks = whole.map(value => ({ at: value / top, text: short(value) }));
     return { heights: Array.from(counts, count => count / top), ticks };
   }
   const height = count => Math.log10(1 + count) / Math.log10(1 + top);
@@ -235,7 +244,7 @@ function short(count) {
 /** The y at x of a curve given by ascending xs, straight lines between them. */
 export function interpolate(xs, ys, x) {
   const last = xs.length - 1;
-  if (x <= xs[0]) return ys[0];
+  if (x < xs[0]) return ys[0]; // of equal xs the last counts
   if (x >= xs[last]) return ys[last];
   let low = 0;
   let high = last;

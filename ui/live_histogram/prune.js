@@ -1,7 +1,10 @@
 // Prune: drag a threshold line, the sparsity, or the bar of one layer.
+//
+// By magnitude a line parts kept from pruned weights. By other methods they lie mixed, and there is
+// no line; a profile then says how many of each bin have fallen. N:M has nothing to drag.
 
 import {
-  byteSize, chips, draggable, everyFrame, make, percent, readouts, slider, whole, write,
+  byteSize, chips, draggable, everyFrame, isBusy, make, percent, readouts, slider, whole, write,
 } from "./controls.js";
 import { Plot, countScale, interpolate, themeColours } from "./plot.js";
 
@@ -25,10 +28,28 @@ const bytesAt = (layer, sparsity) => interpolate(layer.byteKnots, layer.byte_cou
 const fractionOf = (layer, sparsity) =>
   Math.min(Math.round(sparsity * layer.weights), layer.weights - 1) / layer.weights;
 
+/** Of each row alike; a half goes to the even number, as on the server. */
+function fractionOfRows({ columns }, sparsity) {
+  const wanted = sparsity * columns;
+  const half = Math.abs(wanted - Math.floor(wanted) - 0.5) < 1e-12;
+  const count = half ? 2 * Math.round(wanted / 2) : Math.round(wanted);
+  return Math.min(count, columns - 1) / columns;
+}
+
+/** How many weights of each bin are pruned at a sparsity. */
+function fallenAt({ counts, fallen }, sparsity) {
+  if (!fallen) return counts.map(count => count * sparsity);
+  const bins = counts.length;
+  const at = sparsity * (fallen.length / bins - 1);
+  const low = Math.floor(Math.min(at, fallen.length / bins - 2));
+  const mix = i => fallen[i] + (at - low) * (fallen[i + bins] - fallen[i]);
+  return counts.map((_, i) => mix(low * bins + i));
+}
+
 /** The threshold that prunes the share `sparsity` of all these layers together. */
 function globalThreshold(layers, sparsity) {
   const wanted = sparsity * layers.reduce((sum, layer) => sum + layer.weights, 0);
-  let [low, high] = [0, Math.max(...layers.map(layer => layer.limit))];
+  let [low, high] = [0, Math.max(...layers.map(layer => layer.magnitudes.at(-1)))];
   for (let i = 0; i < 40; i++) {
     const middle = (low + high) / 2;
     const fallen = layers.reduce((sum, l) => sum + sparsityAt(l, middle) * l.weights, 0);
@@ -68,6 +89,7 @@ export class Prune {
     this.scaleButton.title = "Counts on a logarithmic or a linear scale";
     this.scaleButton.onclick = () => this.toggleScale();
     this.title = make("strong");
+    this.hint = make("small");
     this.root.replaceChildren(
       make("div", { class: "split" },
         make("section", { class: "main" },
@@ -76,7 +98,7 @@ export class Prune {
           make("div", { class: "bar" }, make("span", {}, "sparsity"), this.track, this.chips.element)),
         make("section", { class: "side" },
           make("header", {}, make("strong", {}, "Sparsity of each layer"),
-            make("small", {}, "drag any")),
+            this.hint),
           make("div", { class: "rows" }, ...this.rows.map(row => row.element)))));
     this.plot = new Plot(this.stage, () => this.draw());
     this.stage.append(this.minus, this.plus);
@@ -86,7 +108,9 @@ export class Prune {
   bind() {
     const release = () => this.release();
     const drag = event => this.setThreshold(Math.abs(this.plot.toValue(event.clientX)));
-    draggable(this.stage, { move: drag, release });
+    const cancel = () => this.cancel();
+    const within = event => this.plot.covers(event);
+    draggable(this.stage, { move: drag, release, cancel, within, focus: this.plus });
     const keys = {
       range: () => this.sparsityRange(),
       set: value => this.setSparsity(value / 100),
@@ -100,13 +124,16 @@ export class Prune {
         this.setSparsity(Math.round(1000 * ((event.clientX - box.left) / box.width)) / 1000);
       },
       release,
+      cancel,
     });
   }
 
   sparsityRange() {
     const value = Math.round(1000 * this.shown.sparsity) / 10;
     const text = `${value} % of the weights pruned`;
-    return { min: 0, max: 100 * MOST, value, step: 0.1, big: 5, text };
+    const weights = this.moving.reduce((sum, layer) => sum + layer.weights, 0);
+    const step = Math.max(0.1, 100 / Math.max(1, weights)); // at least one weight
+    return { min: 0, max: 100 * MOST, value, step, big: 5, text };
   }
 
   /** The grip moves by the sparsity, too: a step of magnitude would mean another share each time. */
@@ -118,9 +145,14 @@ export class Prune {
   update(data) {
     this.data = data;
     this.drawn = this.layers.find(layer => layer.name === data.layer) || this.layers[0];
-    this.wish = null;
+    if (!isBusy(this.root)) this.wish = null;
     this.plot.forget();
-    this.root.classList.toggle("random", data.method === "random");
+    this.root.classList.toggle("mixed", this.mixed);
+    this.root.classList.toggle("fixed", this.fixed);
+    for (const track of [this.track, ...this.rows.map(row => row.bar)]) {
+      track.setAttribute("aria-disabled", this.fixed);
+    }
+    write(this.hint, this.fixed ? "as the pattern leaves it" : "drag any");
     write(this.title, `Weights of ${data.layer}`);
     this.draw();
   }
@@ -130,10 +162,22 @@ export class Prune {
     return this.layers.filter((layer, i) => this.data.layers[i].moves);
   }
 
+  /** Whether kept and pruned weights of the drawn layer lie on both sides of any line. */
+  get mixed() {
+    return Boolean(this.data.kept);
+  }
+
+  /** Whether the method has no share that one could drag. */
+  get fixed() {
+    return this.data.method === "N:M";
+  }
+
   setThreshold(threshold) {
-    if (this.data.method === "random") return;
+    if (this.mixed) return;
     const t = Math.min(threshold, this.drawn.limit);
-    if (this.data.by === "threshold") this.ask({ threshold: Math.min(t, this.largest() * 0.9999) });
+    if (!this.moving.includes(this.drawn)) { // it has a step of its own: that one is under the finger
+      this.setLayer(this.drawn, sparsityAt(this.drawn, t));
+    } else if (this.data.by === "threshold") this.ask({ threshold: Math.min(t, this.largest() * 0.9999) });
     else if (this.data.scope === "global") this.setSparsity(this.sharePruned(t));
     else this.setSparsity(sparsityAt(this.drawn, t));
   }
@@ -149,6 +193,7 @@ export class Prune {
   }
 
   setSparsity(sparsity) {
+    if (this.fixed) return;
     const kept = Math.max(0, Math.min(MOST, Math.round(1000 * sparsity) / 1000));
     if (this.data.by === "threshold" && this.data.method === "magnitude") {
       this.ask({ threshold: globalThreshold(this.moving, kept) });
@@ -157,6 +202,7 @@ export class Prune {
 
   /** One layer alone, by its bar. */
   setLayer(layer, sparsity) {
+    if (this.fixed) return;
     const kept = Math.max(0, Math.min(MOST, Math.round(1000 * sparsity) / 1000));
     this.ask({ sparsity: kept, layer: layer.name });
   }
@@ -173,6 +219,11 @@ export class Prune {
 
   release() {
     if (this.wish) this.tell(this.wish);
+  }
+
+  cancel() {
+    this.wish = null;
+    this.draw();
   }
 
   toggleScale() {
@@ -213,7 +264,7 @@ export class Prune {
 
   /** Where the threshold line of the drawn layer stands. */
   lineAt() {
-    if (this.data.method === "random") return 0;
+    if (this.mixed) return 0;
     if (!this.asked(this.drawn)) {
       return thresholdAt(this.drawn, this.data.layers[this.layers.indexOf(this.drawn)].sparsity);
     }
@@ -245,7 +296,8 @@ export class Prune {
   sparsityOf(layer) {
     const { sparsity, threshold, layer: alone } = this.wish;
     if (threshold !== undefined) return sparsityAt(layer, threshold);
-    const each = alone || this.data.scope !== "global" || this.data.method === "random";
+    if (layer.columns) return fractionOfRows(layer, sparsity);
+    const each = alone || this.data.scope !== "global";
     return each ? fractionOf(layer, sparsity) : sparsityAt(layer, this.common());
   }
 
@@ -268,10 +320,10 @@ export class Prune {
   drawBars(shown, heights, colours) {
     const { plot } = this;
     const own = shown.rows[this.layers.indexOf(this.drawn)].sparsity;
-    if (this.data.method === "random") {
+    if (this.mixed) {
       plot.stamp(plot.bars(heights, colours.pruned));
       plot.layers.delete(colours.kept); // its height follows the sparsity
-      const kept = this.drawn.counts.map(count => count * (1 - own));
+      const kept = this.keptCounts(own);
       const top = Math.max(1, ...this.drawn.counts);
       const height = count =>
         this.logarithmic ? Math.log10(1 + count) / Math.log10(1 + top) : count / top;
@@ -287,9 +339,16 @@ export class Prune {
     this.minus.style.transform = `translateX(${plot.toPixel(-t)}px)`;
   }
 
+  /** What is left of each bin of the drawn layer, exact where no wish is about it. */
+  keptCounts(sparsity) {
+    if (!this.wish || !this.asked(this.drawn)) return this.data.kept;
+    const { counts } = this.drawn;
+    return fallenAt(this.drawn, sparsity).map((fallen, i) => Math.max(0, counts[i] - fallen));
+  }
+
   fill(shown) {
     const about = shown.exact ? "" : "≈ ";
-    const t = this.data.method === "random" ? "none" : shown.threshold.toFixed(4);
+    const t = this.mixed ? "none" : shown.threshold.toFixed(4);
     const sparsity = percent(shown.sparsity);
     this.numbers.fill([t, sparsity, percent(shown.energy), about + byteSize(shown.bytes)]);
     this.track.firstChild.style.transform = `scaleX(${shown.sparsity})`;
@@ -319,7 +378,7 @@ class LayerRow {
       const box = this.bar.getBoundingClientRect();
       view.setLayer(layer, (event.clientX - box.left) / box.width);
     };
-    draggable(this.bar, { move, release });
+    draggable(this.bar, { move, release, cancel: () => view.cancel() });
     this.describe = slider(this.bar, `Sparsity of ${layer.name}`, {
       range: () => this.range(),
       set: value => view.setLayer(layer, value / 100),
@@ -329,7 +388,8 @@ class LayerRow {
 
   range() {
     const value = Math.round(1000 * this.sparsity) / 10;
-    return { min: 0, max: 100 * MOST, value, step: 0.1, big: 5, text: `${value} %` };
+    const step = Math.max(0.1, 100 / this.layer.weights); // at least one weight
+    return { min: 0, max: 100 * MOST, value, step, big: 5, text: `${value} %` };
   }
 
   fill({ sparsity }, drawn) {

@@ -1,12 +1,14 @@
 // Quantize: step through bit-widths, drag the ends of the range; levels and SQNR move along.
+// What follows no formula of ours (floats, signs, a layer's own step) comes from the core as levels.
 
 import {
-  byteSize, chips, draggable, everyFrame, make, percent, readouts, slider, write,
+  byteSize, chips, draggable, everyFrame, isBusy, make, percent, readouts, slider, whole, write,
 } from "./controls.js";
 import { Plot, countScale, themeColours } from "./plot.js";
 
 const FLOAT = 32; // the choice that means: not quantized
-const MOST_TICKS = 128; // more levels than this are a band of green
+const MOST_TICKS = 128; // more even levels than this are a band of green
+const OPEN = "…"; // what the browser cannot foresee
 const CLIPS = Array.from({ length: 81 }, (_, i) => 1 - 0.01 * i); // the core's grid, widest first
 
 /** q_min and q_max, as the core counts them. */
@@ -56,6 +58,16 @@ function bestShare(values, range, bits, scheme) {
   return best;
 }
 
+/** The value that the share `share` of ascending values do not exceed. */
+const quantileOf = (ascending, share) =>
+  ascending[Math.max(0, Math.ceil(share * ascending.length) - 1)] ?? 0;
+
+/** How much of the full range the percentile of |w| is, over a sample with many ranges. */
+function percentileShare({ values, low, high }, percentile) {
+  const shares = Array.from(values, (w, i) => Math.abs(w) / Math.max(-low[i], high[i], 1e-30));
+  return quantileOf(shares.filter(share => share > 0).sort((a, b) => a - b), percentile / 100);
+}
+
 export class Quantize {
   constructor(root, profiles, tell) {
     this.layers = profiles.layers;
@@ -68,69 +80,86 @@ export class Quantize {
   build() {
     this.stage = make("div", { class: "stage" });
     this.ends = [make("div", { class: "grip" }), make("div", { class: "grip" })];
-    this.numbers = readouts(["levels", "scale", "clipped", "SQNR of these", "weights, packed"]);
+    this.numbers = readouts(["levels", "scale", "clipped", "SQNR of rounding these", "weights, packed"]);
     this.stepper = make("div", { class: "stepper" });
     this.title = make("strong");
+    this.setting = make("span");
+    this.cut = make("span", { class: "pruned" }, "clipped");
     this.legend = make("div", { class: "legend" },
       make("span", { class: "original" }, "weights"), make("span", { class: "quantized" }, "levels"),
-      make("span", { class: "pruned" }, "clipped"));
+      this.cut);
     this.rows = this.layers.map(layer => new NoiseRow(layer));
     this.root.replaceChildren(
       make("div", { class: "split" },
         make("section", { class: "main" },
           make("header", {}, this.title, this.legend),
           this.stage, this.numbers.element,
-          make("div", { class: "bar" }, make("span", {}, "bits"), this.stepper)),
+          make("div", { class: "bar" }, this.setting, this.stepper)),
         make("section", { class: "side" },
           make("header", {}, make("strong", {}, "SQNR of each layer, dB")),
           make("div", { class: "rows" }, ...this.rows.map(row => row.element)))));
     this.plot = new Plot(this.stage, () => this.draw());
     this.stage.append(...this.ends);
-  }
-
-  bind(choices) {
     const release = () => this.release();
     draggable(this.stage, {
       move: event => this.setLimit(Math.abs(this.plot.toValue(event.clientX))),
       release,
+      cancel: () => this.cancel(),
+      within: event => this.plot.covers(event),
+      focus: this.ends[1],
     });
     this.describeEnds = this.ends.map((end, i) =>
       slider(end, i ? "Upper end of the range" : "Lower end of the range", {
         range: () => this.limitRange(),
-        set: limit => this.setLimit(limit),
+        set: rank => this.setLimit(this.magnitudes[Math.round(rank)]),
         release,
       }));
-    this.chips = chips("Bits", choices, bits => String(bits), bits => {
-      this.setBits(bits);
+  }
+
+  /** The choices of bits, or of formats: `values` with their `texts`. */
+  bind({ setting, values, texts }) {
+    const release = () => this.release();
+    this.chips = chips(setting, values, value => texts[values.indexOf(value)], value => {
+      this.choose(value);
       this.release();
     });
     this.stepper.replaceChildren(this.chips.element);
-    this.describeStepper = slider(this.stepper, "Bits of a weight", {
-      range: () => ({
-        min: 0, max: choices.length - 1, value: choices.indexOf(this.now.bits), step: 1, big: 3,
-        text: this.now.bits === FLOAT ? "32, not quantized" : `${this.now.bits} bits`,
-      }),
-      set: index => this.setBits(choices[index]),
+    this.describeStepper = slider(this.stepper, `${setting} of a weight`, {
+      range: () => {
+        const index = values.indexOf(this.chosen);
+        const text = texts[index] ?? "";
+        return { min: 0, max: values.length - 1, value: index, step: 1, big: 3, text };
+      },
+      set: index => this.choose(values[index]),
       release,
     });
-    this.bound = true;
+    write(this.setting, setting.toLowerCase());
+    this.bound = [setting, ...values].join();
   }
 
+  /** By weights, from the middle one on: between two of them the percentile stays the same. */
   limitRange() {
-    const max = this.reach;
+    const { magnitudes } = this;
+    const max = magnitudes.length - 1;
+    const above = magnitudes.findIndex(w => w >= this.limit * 0.9999);
+    const value = above < 0 ? max : above;
     const text = `clipped at ±${this.limit.toPrecision(3)}`;
-    return { min: 0, max, value: this.limit, step: max / 200, big: max / 20, text };
+    return { min: Math.floor(max / 2), max, value, step: 1, big: Math.max(2, max / 20), text };
   }
 
   update(data, view) {
     this.data = data;
     this.view = view;
     this.points = Array.from(view.points);
-    this.wish = null;
-    this.reach = Math.max(...this.points.map(Math.abs), 1e-9);
-    if (!this.bound) this.bind(data.choices);
+    if (!isBusy(this.root)) this.wish = null;
+    this.magnitudes = this.points.map(Math.abs).filter(w => w > 0).sort((a, b) => a - b);
+    this.reach = Math.max(this.magnitudes.at(-1) ?? 0, 1e-9);
+    if (this.bound !== [data.choices.setting, ...data.choices.values].join()) this.bind(data.choices);
     this.plot.forget();
     write(this.title, data.title);
+    write(this.cut, data.zeroed ? "become zero" : "clipped");
+    this.cut.hidden = data.draws === "levels" && !data.zeroed;
+    this.stage.classList.toggle("still", !this.drags);
     this.draw();
   }
 
@@ -139,22 +168,41 @@ export class Quantize {
     return { ...this.data.step, ...this.wish };
   }
 
-  setBits(bits) {
-    this.wish = { ...this.wish, bits };
+  get chosen() {
+    return this.wish?.[this.data.choices.field] ?? this.data.choices.chosen;
+  }
+
+  /** Whether the drawn levels have ends that can be dragged. */
+  get drags() {
+    return this.data.draws === "affine" && this.now.bits !== FLOAT;
+  }
+
+  /** Whether something is wished whose effect only the core can tell. */
+  get open() {
+    return Boolean(this.wish) && !this.data.foresees;
+  }
+
+  choose(value) {
+    this.wish = { ...this.wish, [this.data.choices.field]: value };
     this.draw();
   }
 
   /** Clip at ±limit: the step says it as the percentile of |w| that lies within. */
   setLimit(limit) {
-    if (this.now.bits === FLOAT) return;
-    const within = this.points.filter(w => w !== 0 && Math.abs(w) <= limit).length;
-    const percentile = (100 * within) / Math.max(1, this.points.filter(w => w !== 0).length);
+    if (!this.drags) return;
+    const within = this.magnitudes.filter(w => w <= limit).length;
+    const percentile = (100 * within) / Math.max(1, this.magnitudes.length);
     this.wish = {
       ...this.wish,
       clipping: "percentile",
       percentile: Math.max(50, Math.min(100, Math.round(100 * percentile) / 100)),
-      limit: Math.max(limit, this.reach / 1000),
+      limit: Math.max(limit, this.quantile(0.5)), // the step clips half of the weights at most
     };
+    this.draw();
+  }
+
+  cancel() {
+    this.wish = null;
     this.draw();
   }
 
@@ -178,8 +226,7 @@ export class Quantize {
   }
 
   quantile(share) {
-    const magnitudes = this.points.map(Math.abs).filter(w => w > 0).sort((a, b) => a - b);
-    return magnitudes[Math.max(0, Math.ceil(share * magnitudes.length) - 1)] ?? 0;
+    return quantileOf(this.magnitudes, share);
   }
 
   drawNow() {
@@ -195,12 +242,25 @@ export class Quantize {
     this.plot.axes(colours, { x: "weight w", y: "weights per bin", yTicks: scale.ticks });
     const bars = this.plot.bars(scale.heights, colours.original, { from: -edge, to: edge });
     this.plot.stamp(bars);
-    const quantized = this.now.bits !== FLOAT;
-    this.ends.forEach(end => (end.hidden = !quantized));
-    if (quantized) this.drawLevels(colours);
-    else this.fill([`–`, `–`, `–`, `exact`], {});
-    this.chips.mark(this.now.bits);
+    this.ends.forEach(end => (end.hidden = !this.drags));
+    if (this.data.draws === "levels") this.drawCoded(colours);
+    else if (this.drags) this.drawLevels(colours);
+    else this.fill(["–", "–", "–", "exact"]);
+    this.chips.mark(this.chosen);
     this.describeStepper();
+  }
+
+  /** The levels of the core as they are, however they are spaced. */
+  drawCoded(colours) {
+    const { plot } = this;
+    const { levels, level_count: count, scale, zeroed, group_sqnr_db: sqnr } = this.data;
+    if (count > levels.length) plot.shade(levels[0], levels.at(-1), colours.quantized);
+    else plot.ticks(levels.filter(v => v >= plot.low && v <= plot.high), colours.quantized);
+    if (zeroed) plot.shade(-zeroed, zeroed, colours.pruned);
+    this.fill(this.open ? [OPEN, OPEN, "–", OPEN] : [
+      whole(count), scale.toPrecision(3), this.data.clips ? percent(this.data.clipped, 2) : "–",
+      sqnr === null ? "exact" : `${sqnr.toFixed(1)} dB`,
+    ]);
   }
 
   drawLevels(colours) {
@@ -224,7 +284,7 @@ export class Quantize {
     this.ends[0].style.transform = `translateX(${plot.toPixel(Math.max(bottom, plot.low))}px)`;
     this.ends[1].style.transform = `translateX(${plot.toPixel(Math.min(top, plot.high))}px)`;
     this.describeEnds.forEach(describe => describe());
-    this.fill(this.texts(found, bottom, top, count), { low, high });
+    this.fill(this.texts(found, bottom, top, count));
   }
 
   texts(found, bottom, top, count) {
@@ -241,14 +301,12 @@ export class Quantize {
     ];
   }
 
-  fill(texts, { low, high }) {
-    this.numbers.fill([...texts, byteSize(this.packedBytes())]);
-    const full = [Math.min(...this.points, 0), Math.max(...this.points, 0)];
-    const share = low === undefined ? 1 : Math.max(-low, high) / Math.max(-full[0], full[1], 1e-30);
+  fill(texts) {
+    this.numbers.fill([...texts, this.open ? OPEN : byteSize(this.packedBytes())]);
     const most = Math.max(...this.data.layers.map(layer => layer.sqnr_db ?? 0), 40);
-    this.rows.forEach((row, i) => row.fill(this.noiseOf(i, share), most));
-    this.root.dataset.value = this.now.bits;
-    this.root.dataset.limit = this.now.bits === FLOAT ? "" : this.limit;
+    this.rows.forEach((row, i) => row.fill(this.noiseOf(i), most));
+    this.root.dataset.value = this.chosen;
+    this.root.dataset.limit = this.drags ? this.limit : "";
   }
 
   /** Weights of all layers at fixed width, with their scales. */
@@ -261,19 +319,22 @@ export class Quantize {
     }, 0);
   }
 
-  /** The SQNR of a layer: exact, or while dragging that of its sample. */
-  noiseOf(index, share) {
+  /** The SQNR of a layer: exact, or while dragging that of its sample, on top of the noise that the
+   * earlier steps have made. Of factors only the core can tell. */
+  noiseOf(index) {
     const exact = this.data.layers[index];
     if (!this.wish || !exact.moves) return { value: exact.sqnr_db, exact: true };
-    const { bits, scheme, clipping } = this.now;
-    if (bits === FLOAT) return { value: null, exact: false };
-    const { values, low, high } = this.layers[index];
+    const layer = this.layers[index];
+    if (this.open || layer.factors > 1) return { value: exact.sqnr_db, open: true };
+    const { bits, scheme, clipping, percentile } = this.now;
+    const { values, low, high, weights, signal, prior } = layer;
+    if (bits === FLOAT) return { value: decibel(signal, prior), exact: false };
     const range = i => [low[i], high[i]];
-    const part = clipping === "mse" ? bestShare(values, range, bits, scheme) : share;
-    return {
-      value: decibel(energy(values), noise(values, range, part, bits, scheme)),
-      exact: false,
-    };
+    let share = 1;
+    if (clipping === "mse") share = bestShare(values, range, bits, scheme);
+    else if (clipping === "percentile") share = percentileShare(layer, percentile);
+    const rounding = (noise(values, range, share, bits, scheme) * weights) / values.length;
+    return { value: decibel(signal, prior + rounding), exact: false };
   }
 }
 
@@ -286,8 +347,9 @@ class NoiseRow {
       make("div", { class: "track", "aria-hidden": "true" }, this.bar), this.number);
   }
 
-  fill({ value, exact }, most) {
+  fill({ value, exact, open }, most) {
     this.bar.style.transform = `scaleX(${Math.max(0, Math.min(1, (value ?? 0) / most))})`;
-    write(this.number, value === null ? "exact" : `${exact ? "" : "≈ "}${value.toFixed(1)}`);
+    const text = value === null ? "exact" : `${exact ? "" : "≈ "}${value.toFixed(1)}`;
+    write(this.number, open ? OPEN : text);
   }
 }

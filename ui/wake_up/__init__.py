@@ -18,4 +18,5 @@ def show(key: str, waited: int) -> None:
         js=(Path(__file__).parent / "wake_up.js").read_text(),
     )
     after_ms = min(LONGEST_MS, round(FIRST_MS * 1.25**waited))
-    component(key=key, data={"turn": waited, "after_ms": after_ms}, on_now_change=lambda: None)
+    st.session_state[f"{key}_turn"] = turn = st.session_state.get(f"{key}_turn", 0) + 1
+    component(key=key, data={"turn": turn, "after_ms": after_ms}, on_now_change=lambda: None)

@@ -5,13 +5,14 @@ groups + step + statistics → plan_structured() → Cut (which channels go; not
 network + Cut → shrink() → a smaller network; masked() → the same network with zeros instead
 """
 
-from compress_core.methods.structured.coupling import Group, couple
+from compress_core.methods.structured.coupling import Group, couple, reason_for
 from compress_core.methods.structured.planning import (
     IMPORTANCES,
     Importance,
     PruneStructured,
     channel_importance,
     plan_structured,
+    unit_importances,
 )
 from compress_core.methods.structured.surgery import Cut, Shrunk, masked, merge, shrink
 
@@ -27,5 +28,7 @@ __all__ = [
     "masked",
     "merge",
     "plan_structured",
+    "reason_for",
     "shrink",
+    "unit_importances",
 ]

@@ -125,7 +125,7 @@ def plan_structured(
     names = tuple(walk_layers(module))
     named = matching(step.layers, names) if layers is None else set(layers)
     _check_patterns(step, module, groups, names)
-    scores = _scores(step, module, groups, named, statistics or {})
+    scores = unit_importances(step, module, groups, named, statistics or {})
     chosen = {i: group for i, group in enumerate(groups) if i in scores}
     room = _room(module, step.floor)
     if step.scope == "layer":
@@ -175,7 +175,7 @@ def _is_named(group: Group, named: Collection[str]) -> bool:
     return bool(inside)
 
 
-def _scores(
+def unit_importances(
     step: PruneStructured,
     module: nn.Module,
     groups: Sequence[Group],

@@ -1,0 +1,44 @@
+"""The waterfall: what each stage of a recipe takes off the file, to the byte.
+
+fold → structured → factorize → prune → quantize | share → … → encode. Up to the last, every file
+has each weight at its full width, as files are written that know nothing of the values: float32,
+or k bits where the weights have codes. So zeros weigh as much as other weights until `encode`.
+"""
+
+from dataclasses import dataclass
+
+from compress_core.compressed import Compressed, compress
+from compress_core.recipe import stages
+from compress_core.storage.layouts import LayoutFile, encode_file
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`name` is "original", the kind of the steps, or "encode"; `file_bytes` the file after it."""
+
+    name: str
+    file_bytes: int
+
+
+def waterfall(compressed: Compressed) -> tuple[Stage, ...]:
+    """The original's file, the one after each kind of step, and last the stored file itself."""
+    original = compressed.original
+    steps = [
+        Stage(kind, len(fixed_width_file(compress(original, recipe)).raw))
+        for kind, recipe in stages(compressed.recipe)
+    ]
+    return (
+        Stage("original", original.stored_bytes),
+        *steps,
+        Stage("encode", compressed.stored_bytes),
+    )
+
+
+def fixed_width_file(compressed: Compressed) -> LayoutFile:
+    """All weights at fixed width: k bits a code where they have codes, float32 else."""
+    weights = {
+        key: weight
+        for stored in compressed.layers.values()
+        for key, weight in zip(stored.weight_keys, stored.weights, strict=True)
+    }
+    return encode_file("packed", weights, compressed.rest)

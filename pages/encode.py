@@ -1,0 +1,88 @@
+"""Encode: the same numbers in fewer bits. Nothing is lost, so the accuracy stays as it is."""
+
+import streamlit as st
+
+from compress_core import coding_view
+from compress_core.coding_view import Coding
+from ui import coding_tabs, codings, figures, fragments, panels, state
+from ui.codings import Place
+from ui.controls.encode import FIRST_BITS, quantize_first, show_choice
+from ui.state import Current
+
+
+@fragments.body
+def encode() -> None:
+    current = state.current()
+    panels.heading(
+        "Encode",
+        "The same numbers in fewer bits: frequent symbols get short codes. Nothing is lost, and "
+        "the file takes the shortest code of each layer.",
+        r"H = -\sum_s p_s \log_2 p_s \ \text{bits a symbol}",
+    )
+    layer, part = show_choice(current)
+    place = Place(current.model, current.recipe, layer, part)
+    found = codings.coding(place)
+    if found.meaning == "mask":
+        floats(found, layer)
+    if found.taken is not None:
+        st.markdown(codings.layer_sentence(layer, found, codings.row(place)))
+        symbols_and_coders(current, place, found)
+        coding_tabs.show(place, found)
+
+
+def floats(found: Coding, layer: str) -> None:
+    """Why floats cannot be coded, and what of them can."""
+    what = (
+        "What can be coded is the mask, which says where the zeros are: a bit a weight."
+        if found.taken
+        else "No weight is pruned, so there is not even a mask to code."
+    )
+    st.info(
+        f"{layer} is stored in floats of 32 bits. Nearly every one of them occurs only once, so "
+        f"no code is shorter than the floats themselves. {what}",
+        icon=":material/info:",
+    )
+    st.button(
+        f"Quantize to {FIRST_BITS} bits",
+        key="encode_quantize",
+        on_click=quantize_first,
+        help="Adds the step to the recipe: codes repeat, and what repeats can be coded.",
+    )
+
+
+def symbols_and_coders(current: Current, place: Place, found: Coding) -> None:
+    """How often each symbol occurs; what every coder makes of them, here or in total."""
+    total = st.session_state.encode_extent == "total"
+    rows = codings.rows(place.model, place.recipe) if total else (codings.row(place),)
+    bars, names = coding_view.symbol_bars(found), codings.names(found)
+    left, right = st.columns(2)
+    with left:
+        labels = [names[symbol] for symbol in bars.symbols]
+        panels.chart(
+            figures.symbol_histogram(
+                labels, bars.counts, bars.ideal_bits, state.colors(), x=codings.axis(found)
+            ),
+            "encode_symbols",
+            f"Symbols of {place.layer}",
+            {codings.axis(found): labels, "count": bars.counts, "−log₂ p, bits": bars.ideal_bits},
+        )
+    with right:
+        table = codings.coder_table(rows)
+        panels.chart(
+            figures.coder_bars(
+                table["coder"],
+                table["bytes"],
+                table["bits per weight"],
+                state.colors(),
+                taken=table["in the file"],
+                bound=codings.bound(rows),
+            ),
+            "encode_coders",
+            f"Every coder on {'all layers' if total else place.layer}",
+            table,
+        )
+        floats = {*current.compressed.layers} - {row.layer for row in rows} if total else {}
+        st.caption(codings.coders_caption(rows, sorted(floats)))
+
+
+encode()

@@ -1,0 +1,81 @@
+"""Share weights: every weight becomes one of a few values, a codebook that k-means chooses."""
+
+import streamlit as st
+
+from compress_core.codebook_view import CodebookView
+from ui import codebook_tables, codebooks, figures, fragments, panels, state
+from ui.controls.share_weights import quantized_too, show_refusal, show_sharing
+from ui.state import Current
+
+
+@fragments.body
+def share_weights() -> None:
+    current = state.current()
+    panels.heading(
+        "Share weights",
+        "Sort the weights into a few clusters, and store for each weight only the number of its "
+        "cluster. The :green[codebook] holds the means of the clusters.",
+        r"w \approx \text{codebook}[\,i\,],\quad \min \textstyle\sum (w - w')^2",
+    )
+    layer = show_sharing(current)
+    panels.exceptions(current, "share")
+    quantized = quantized_too(current)
+    if quantized:
+        show_refusal(quantized)
+    rows = codebooks.rows(current.model, current.recipe)
+    if any(row.name == layer for row in rows):
+        codebook(current, layer)
+    else:
+        not_shared(current, layer, waits=layer in quantized)
+    if rows:
+        codebook_tables.layers(current)
+    codebook_tables.two_models(current)
+
+
+def histogram(current: Current, layer: str) -> CodebookView:
+    """The drawn layer's weights with the codebook as ticks."""
+    view = codebooks.view(current.model, current.recipe, layer)
+    panels.chart(
+        figures.codebook_histogram(view.counts, view.edges, view.codebook, state.colors()),
+        "share_histogram",
+        f"Weights of {layer}",
+        {"from": view.edges[:-1], "to": view.edges[1:], "weights": view.counts},
+    )
+    return view
+
+
+def not_shared(current: Current, layer: str, *, waits: bool) -> None:
+    """A layer without a codebook, and how it gets one."""
+    left, right = st.columns([3, 2])
+    with left:
+        histogram(current, layer)
+    how = "Choose a number of clusters: with 16 of them, a weight is an index of 4 bits."
+    right.info(
+        f"{layer} keeps its quantization for now." if waits else f"{layer} is not shared. {how}",
+        icon=":material/touch_app:",
+    )
+
+
+def codebook(current: Current, layer: str) -> None:
+    """The codebook on the weights, how often each entry is used, and what that costs."""
+    left, right = st.columns([3, 2])
+    with left:
+        view = histogram(current, layer)
+    with right:
+        colors, own_zero = state.colors(), view.zeros > 0
+        panels.chart(
+            figures.codebook_usage(view.codebook, view.usage, colors, own_zero=own_zero),
+            "share_usage",
+            "How many weights use each entry",
+            {"value": view.codebook, "weights": view.usage},
+        )
+    for sentence in codebooks.sentences(current.model, current.recipe, layer):
+        st.markdown(sentence)
+    factors = len(current.compressed.layers[layer].weights)
+    if factors > 1:
+        st.caption(f"{layer} is stored in {factors} factors; the last one is drawn.")
+    if view.zeros:
+        st.caption(f"{view.zeros:,} zeros, not in the histogram, have an :orange[own entry].")
+
+
+share_weights()

@@ -1,0 +1,97 @@
+"""Channels: whole filters, neurons and heads leave the network, which really gets smaller."""
+
+import streamlit as st
+
+from compress_core import Recipe
+from compress_core.channels import ChannelGroup
+from ui import channels, figures, fragments, panels, state, words
+from ui.controls.structured import KNOWS, show_structured
+from ui.state import Current
+
+COLUMNS = 3
+ONE_SHOT = (
+    "Nothing is trained afterwards yet, and a channel is a coarse cut: on fashion-cnn at 30 %, l2 "
+    "is right on 56 % of the images, three draws of random on 22, 31 and 61 %."
+)
+
+
+@fragments.body
+def structured() -> None:
+    current = state.current()
+    panels.heading(
+        "Channels",
+        "Remove whole filters, neurons and heads. What reads them loses those inputs, and the "
+        "network itself gets smaller, with fewer bytes and fewer MACs.",
+        r"W \in \mathbb{R}^{m \times n} \;\to\; W' \in \mathbb{R}^{m' \times n'}",
+    )
+    usual = show_structured(current)
+    st.caption(KNOWS[usual.importance])
+    recipe = state.up_to(current.recipe, "structured")
+    try:
+        groups = channels.groups(current.model, recipe, usual)
+    except ValueError as error:
+        st.warning(str(error), title="These importances cannot be measured")
+        return
+    if groups:
+        sentence(current, recipe, groups)
+        bars(groups)
+        table(current, recipe)
+    locked(current)
+
+
+def sentence(current: Current, recipe: Recipe, groups: tuple[ChannelGroup, ...]) -> None:
+    """How much of the network is left."""
+    kept, units = sum(g.kept.sum() for g in groups), sum(g.kept.size for g in groups)
+    before, after = (state.size(current.model, steps).macs for steps in ((), recipe))
+    st.markdown(
+        f"**{current.model}** keeps :blue[{kept:,}] of the {units:,} channels that can go, and "
+        f"{words.percent(after / before)} of its multiply-accumulates: {words.count(after)} of "
+        f"{words.count(before)}."
+    )
+    panels.exceptions(current, "structured")
+    st.caption(ONE_SHOT)
+
+
+def bars(groups: tuple[ChannelGroup, ...]) -> None:
+    """The importances of each group, sorted: what is removed stands at the right end."""
+    for start in range(0, len(groups), COLUMNS):
+        row = groups[start : start + COLUMNS]
+        for column, group in zip(st.columns(COLUMNS), row, strict=False):
+            shown = figures.channel_bars(
+                group.relative, group.kept, state.colors(), unit=group.units
+            )
+            left = f"{group.kept.sum()} of {group.kept.size} {group.units} kept"
+            floor = ", stopped by the floor" if group.floored else ""
+            title = f"{' + '.join(group.layers)}: {left}{floor}"
+            with column:
+                panels.chart(shown, f"structured_{'_'.join(group.layers)}", title, None)
+    st.caption(
+        "A bar is the importance of a channel, :blue[kept] or :orange[pruned], in units of its "
+        "layer's mean. Layers "
+        "with a + are coupled: their channels can only go together."
+    )
+    title = "Importance of each channel"
+    panels.twin("structured_importances", title, channels.importance_table(groups))
+
+
+def table(current: Current, recipe: Recipe) -> None:
+    st.markdown("**What is left of each layer, before the later steps of the recipe**")
+    rows = channels.layer_table(current.model, recipe)
+    whole = st.column_config.NumberColumn(format="localized")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={name: whole for name in rows if name.startswith(("MACs", "bytes"))},
+        alt="Channels, multiply-accumulates and bytes of each layer",
+    )
+
+
+def locked(current: Current) -> None:
+    """Why some layers keep all of their channels."""
+    reasons = channels.reasons(current.model)
+    if reasons:
+        lines = [f"- **{', '.join(names)}**: {why}." for why, names in reasons.items()]
+        st.markdown("\n".join(["**These keep all of their output channels**\n", *lines]))
+
+
+structured()

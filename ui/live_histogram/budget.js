@@ -1,0 +1,167 @@
+// Budget: drag the share of all weights that may stay; every layer gets its rank from it.
+
+import { chips, draggable, everyFrame, isBusy, make, percent, readouts, slider, whole, write } from "./controls.js";
+import { Plot, interpolate, themeColours } from "./plot.js";
+
+const SNAPS = [0.1, 0.2, 0.3, 0.5, 0.7, 1];
+
+export class Budget {
+  constructor(root, profiles, tell) {
+    this.layers = profiles.layers;
+    this.total = this.layers.reduce((sum, layer) => sum + layer.weights, 0);
+    const { budgets } = this.layers[0];
+    this.least = budgets[0];
+    this.shares = Array.from(budgets, (_, i) =>
+      this.layers.reduce((sum, layer) => sum + layer.counts[i], 0) / this.total);
+    this.means = Array.from(budgets, (_, i) =>
+      this.layers.reduce((sum, layer) => sum + layer.energies[i], 0) / this.layers.length);
+    this.root = root;
+    this.tell = tell;
+    this.draw = everyFrame(root, () => this.drawNow());
+    this.build();
+  }
+
+  build() {
+    this.stage = make("div", { class: "stage" });
+    this.grip = make("div", { class: "grip" });
+    this.numbers = readouts(["weights kept", "mean energy kept", "weights"]);
+    const snaps = SNAPS.filter(snap => snap >= this.least);
+    this.chips = chips("Budget", snaps, value => `${Math.round(100 * value)} %`, value => {
+      this.set(value);
+      this.release();
+    });
+    this.rows = this.layers.map(layer => new LayerRow(layer));
+    this.root.replaceChildren(
+      make("div", { class: "split" },
+        make("section", { class: "main" },
+          make("header", {}, make("strong", {}, "Energy that a budget keeps"),
+            make("div", { class: "legend" }, make("span", { class: "compressed" }, "mean of the layers"),
+              make("span", { class: "original" }, "each layer"))),
+          this.stage, this.numbers.element,
+          make("div", { class: "bar" }, make("span", {}, "budget"), this.chips.element)),
+        make("section", { class: "side" },
+          make("header", {}, make("strong", {}, "Weights kept in each layer"),
+            make("small", {}, "and its rank")),
+          make("div", { class: "rows" }, ...this.rows.map(row => row.element)))));
+    this.plot = new Plot(this.stage, () => this.draw());
+    this.stage.append(this.grip);
+    const release = () => this.release();
+    draggable(this.stage, {
+      move: event => this.set(this.plot.toValue(event.clientX)),
+      release,
+      cancel: () => {
+        this.wish = null;
+        this.draw();
+      },
+      within: event => this.plot.covers(event),
+      focus: this.grip,
+    });
+    this.describe = slider(this.grip, "Budget", {
+      range: () => ({
+        min: 100 * this.least, max: 100, value: 100 * this.budget, step: 0.5, big: 5,
+        text: `${(100 * this.budget).toFixed(1)} % of the weights`,
+      }),
+      set: value => this.set(value / 100),
+      release,
+    });
+  }
+
+  set(budget) {
+    this.wish = Math.max(this.least, Math.min(1, Math.round(1000 * budget) / 1000));
+    this.draw();
+  }
+
+  release() {
+    if (this.wish) this.tell({ budget: this.wish });
+  }
+
+  update(data) {
+    this.data = data;
+    if (!isBusy(this.root)) this.wish = null;
+    this.draw();
+  }
+
+  get budget() {
+    return this.wish ?? this.data.budget;
+  }
+
+  /** What the budget would leave of a layer: that of the knot below, which is sure to fit. */
+  estimate(layer) {
+    let knot = 0;
+    while (knot + 1 < layer.budgets.length && layer.budgets[knot + 1] <= this.wish + 1e-6) knot += 1;
+    return { rank: layer.ranks[knot], weights: layer.counts[knot] };
+  }
+
+  /** Each layer's rank and weights, and of all together the share and the mean energy. */
+  get shown() {
+    if (!this.wish) {
+      const rows = this.layers.map(({ name }) => ({ rank: 0, ...this.exact(name) }));
+      return { rows, share: this.data.budget, energy: this.data.energy };
+    }
+    const rows = this.layers.map(layer => this.estimate(layer));
+    const energy = interpolate(this.layers[0].budgets, this.means, this.wish);
+    return { rows, share: this.wish, energy };
+  }
+
+  exact(name) {
+    const { rank, weights } = this.data.layers[name];
+    return { rank: rank[0] ?? 0, weights };
+  }
+
+  drawNow() {
+    if (!this.data) return;
+    const colours = themeColours(this.root);
+    const { plot, shown } = this;
+    const ticks = [0, 0.25, 0.5, 0.75, 1];
+    plot.setRange(0, Math.max(1, this.data.budget) * 1.02);
+    plot.clear();
+    plot.axes(colours, {
+      x: "share of the weights that is kept", y: "energy kept",
+      yTicks: ticks.map(at => ({ at, text: percent(at, 0) })),
+      xTicks: ticks,
+    });
+    const budgets = Array.from(this.layers[0].budgets);
+    plot.context.globalAlpha = 0.45;
+    for (const layer of this.layers) plot.curve(budgets, Array.from(layer.energies), colours.original);
+    plot.context.globalAlpha = 1;
+    plot.curve(this.shares, this.means, colours.compressed);
+    plot.mark(shown.share, colours.text, { text: "" });
+    this.grip.style.transform = `translateX(${plot.toPixel(shown.share)}px)`;
+    this.fill(shown);
+  }
+
+  fill({ rows, share, energy }) {
+    const about = this.wish ? "≈ " : "";
+    const kept = this.wish ? share * this.total : rows.reduce((sum, row) => sum + row.weights, 0);
+    this.numbers.fill([
+      (this.wish ? "≤ " : "") + percent(share), about + percent(energy),
+      `${this.wish ? "≤ " : ""}${whole(kept)} of ${whole(this.total)}`,
+    ]);
+    this.numbers.element.children[2].classList.toggle("worse", kept > this.total);
+    this.rows.forEach((row, i) => row.fill(rows[i], about));
+    this.chips.mark(SNAPS.find(snap => Math.abs(snap - (this.wish ?? share)) < 5e-4));
+    this.root.dataset.value = share;
+    this.root.dataset.energy = energy;
+    this.describe();
+  }
+}
+
+/** One layer: the share of its weights that its factors have, and the rank. */
+class LayerRow {
+  constructor(layer) {
+    this.layer = layer;
+    this.bar = make("div", { class: "fill keeps" });
+    this.number = make("span", { class: "number" });
+    this.rank = make("small");
+    this.element = make("div", { class: "row" }, make("span", { class: "name" }, layer.name),
+      make("div", { class: "track still", "aria-hidden": "true" }, this.bar), this.number, this.rank);
+  }
+
+  fill({ rank, weights }, about) {
+    const share = weights / this.layer.weights;
+    this.bar.style.transform = `scaleX(${Math.min(1, share)})`;
+    this.bar.classList.toggle("over", share > 1);
+    write(this.number, about + percent(share, 0));
+    write(this.rank, rank ? `rank ${Math.round(rank)}` : "whole");
+  }
+}
