@@ -32,7 +32,7 @@ from compress_core.storage.entropy_coding.context import (
 
 RECIPES: dict[str, Recipe] = {
     "4 bit": (Quantize(4),),
-    "90 % pruned, 5 bit": (Prune(sparsity=0.9), Quantize(5)),
+    "90 % pruned, 5 bit": (Prune(sparsity=0.9, scope="layer"), Quantize(5)),
     "8 bit": (Quantize(8),),
 }
 COLUMNS = ("coder", "bytes", "bits a weight", "tables", "entropy", "above it", "encode", "decode")

@@ -16,7 +16,7 @@ def trade_offs() -> None:
         "Trade-offs",
         "Every point is a recipe: its file was encoded, its accuracy measured on the whole test "
         "set. Up and to the left is better. Click a point to apply it.",
-        r"\text{accuracy} \pm 95\,\% \quad \text{against} \quad \text{bytes, MACs or time}",
+        r"\text{accuracy} \pm 95\,\% \quad \text{against cost}",
     )
     if panels.needs_data(current.model):
         return
