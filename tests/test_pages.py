@@ -364,10 +364,33 @@ def test_an_alarm_stands_under_the_strip_and_goes_with_its_cause() -> None:
     assert not app.warning
 
 
-def test_an_accuracy_at_chance_comes_first_of_at_most_three_alarms() -> None:
+def test_an_accuracy_at_chance_comes_first_and_the_other_alarms_stand_behind_a_button() -> None:
     app = open_app(recipe="prune:sparsity=0.5;random_prune:sparsity=0.9999")
-    assert len(app.warning) == 3
     assert "no better than guessing" in app.warning[0].value
+    others = len(app.warning) - 1
+    assert others > 1
+    assert app.get("popover")[0].proto.popover.label == f"{others} more"
+
+
+def test_an_old_recipe_that_a_busy_browser_sends_back_is_no_wish() -> None:
+    app = open_app("prune", recipe="quantize:bits=4")
+    app.number_input(key="prune_sparsity").set_value(50.0).run()
+    app.text_input(key="recipe").set_value("quantize:bits=4")  # what it held a moment ago
+    app.number_input(key="prune_threshold").set_value(0.05).run()
+    assert app.session_state["recipe"] == "quantize:bits=4;prune:threshold=0.05"
+
+
+def test_an_old_recipe_counts_again_when_it_is_no_echo_any_more() -> None:
+    app = open_app("prune", recipe="quantize:bits=4")
+    app.number_input(key="prune_sparsity").set_value(50.0).run()
+    app.session_state["recipe_echoes"] = []  # five seconds later
+    app.text_input(key="recipe").set_value("quantize:bits=4").run()
+    assert app.session_state["recipe"] == "quantize:bits=4"
+
+
+def test_the_controls_leave_a_layer_with_its_own_step_out_of_the_share() -> None:
+    app = open_app("prune", recipe="prune:sparsity=0.9,scope=layer,layers=fc1")
+    assert app.number_input(key="prune_sparsity").value == 0.0
 
 
 def test_a_recipe_that_grows_the_file_says_so() -> None:
