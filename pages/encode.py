@@ -4,7 +4,7 @@ import streamlit as st
 
 from compress_core import coding_view
 from compress_core.coding_view import Coding
-from ui import coding_tabs, codings, figures, fragments, panels, state
+from ui import coding_tabs, codings, figures, fragments, ledger_panel, panels, state
 from ui.codings import Place
 from ui.controls.encode import FIRST_BITS, quantize_first, show_choice
 from ui.state import Current
@@ -28,6 +28,7 @@ def encode() -> None:
         st.markdown(codings.layer_sentence(layer, found, codings.row(place)))
         symbols_and_coders(current, place, found)
         coding_tabs.show(place, found)
+    ledger_panel.show(current)
 
 
 def floats(found: Coding, layer: str) -> None:
