@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from compress_core.search.sweep import Family
-from ui import fragments, panels, plane, speed_panel, state
+from ui import fragments, panels, plane, plane_work, speed_panel, state
 from ui.figures import AXES, NEAR
 
 
@@ -25,7 +25,7 @@ def trade_offs() -> None:
     axis, closer = choose_view()
     chosen_recipes = [recipe for name in chosen for recipe in families[name].recipes]
     wanted = [(), current.recipe, *chosen_recipes]
-    plane.measure_missing(current.model, wanted, latency=axis == "latency")
+    plane_work.offer(current.model, wanted, latency=axis == "latency")
     points = plane.collect(current, [families[name] for name in chosen])
     plane.draw(current.model, points, plane.styles(families), axis, closer=closer)
     speed_panel.show(current)
@@ -66,4 +66,7 @@ def choose_view() -> tuple[str, bool]:
     return name, closer
 
 
+progress = st.container()  # outside the fragment: see plane_work
 trade_offs()
+with progress:
+    plane_work.go_on()

@@ -1,13 +1,12 @@
-"""The points of the trade-off plane: measuring the missing ones, and applying a clicked one."""
+"""The trade-off plane: its rows, its picture with legend and table, and a click on a point."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from compress_core import Recipe, load_dataset
+from compress_core import Recipe
 from compress_core.search.pareto import pareto_front
 from compress_core.search.published import published
 from compress_core.search.sweep import Family
@@ -17,13 +16,8 @@ from ui.figures import AXES, Axis, Style
 from ui.latency import latencies
 from ui.state import Current
 
-# What a page may measure unasked: about a second on the digits, whose images are few and small.
-UNASKED = 100_000  # images times points
-MEASURE_HELP = "The curves appear when they are measured; this is done once for everybody."
 TELLING = ("prune", "quantize", "factorize", "prune + quantize", "channels")  # shown first
 Rows = list[dict[str, Any]]
-# what is to be done, in words; how, with a callback for the time that it waits for its turn
-Job = tuple[str, Callable[[Callable[[], object]], object]]
 
 
 def families(model: str) -> dict[str, Family]:
@@ -82,60 +76,6 @@ def front(rows: Sequence[dict[str, Any]], axis: Axis) -> Rows:
     known = [row for row in rows if axis.column in row]
     best = pareto_front([row[axis.column] for row in known], [row["accuracy"] for row in known])
     return [known[i] for i in best]
-
-
-def measure_missing(model: str, recipes: Sequence[Recipe], *, latency: bool = False) -> None:
-    """Measure what is not measured yet: at once where it is quick, else behind a button.
-
-    With `latency` each recipe is also timed, which is never done unasked.
-    """
-    points, speeds = state.points(), latencies()
-    wanted = list(dict.fromkeys(recipes))
-    missing = [recipe for recipe in wanted if not points.known(model, recipe)]
-    untimed = [recipe for recipe in wanted if latency and not speeds.known(model, recipe)]
-    jobs = [_point_job(model, recipe) for recipe in missing]
-    jobs += [_latency_job(model, recipe) for recipe in untimed]
-    images = len(load_dataset(state.dataset_name(model)))
-    quick = images * len(missing) <= UNASKED and not untimed
-    with st.container():  # the chart below keeps its place
-        if jobs and (quick or _asked_for(len(missing), images, len(untimed))):
-            _work(jobs, quick=quick)
-
-
-def _point_job(model: str, recipe: Recipe) -> Job:
-    return words.describe_recipe(recipe), lambda _waiting: state.points().measure(model, recipe)
-
-
-def _latency_job(model: str, recipe: Recipe) -> Job:
-    text = f"latency of {words.describe_recipe(recipe)}"
-    return text, lambda waiting: latencies().measure(model, recipe, waiting)
-
-
-def _asked_for(points: int, images: int, latencies: int) -> bool:
-    """The button that says what there is to measure."""
-    parts = [f"{points} point{'s' * (points > 1)} on {images:,} images each"] * (points > 0)
-    parts += [f"the latency of {latencies} point{'s' * (latencies > 1)}"] * (latencies > 0)
-    text = f"Measure {' and '.join(parts)}"
-    return st.button(text, key="trade_offs_measure", icon=":material/timer:", help=MEASURE_HELP)
-
-
-def _work(jobs: Sequence[Job], *, quick: bool) -> None:
-    """Do the jobs under a progress bar, with a way to stop where they are many."""
-    bar = st.progress(0.0, text="Measuring…")
-    if not quick:
-        st.button("Stop", key="trade_offs_stop", help="Keeps the points measured so far.")
-    for i, (text, job) in enumerate(jobs):
-        show = partial(bar.progress, i / len(jobs))
-        show(text=f"{i + 1} of {len(jobs)}: {text}")
-        try:
-            job(partial(show, text=f"{i + 1} of {len(jobs)}: waiting, others measure now"))
-        except ValueError as error:
-            st.warning(f"{error}. The other points are there.", title=f"Not measured: {text}")
-            return
-    if quick:
-        bar.empty()
-    else:
-        st.rerun()  # takes the button and the bar away
 
 
 @dataclass(frozen=True)

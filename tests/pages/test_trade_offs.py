@@ -42,7 +42,7 @@ def timed_at_once(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Recipe]]:
         return MADE_UP
 
     monkeypatch.setattr(latency, "_measure", time_nothing)
-    for module in ("ui.latency", "ui.plane", "ui.speed_panel"):
+    for module in ("ui.latency", "ui.plane", "ui.plane_work", "ui.speed_panel"):
         monkeypatch.setattr(f"{module}.latencies", lambda: fresh)
     return asked
 
