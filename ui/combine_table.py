@@ -10,7 +10,7 @@ from compress_core.methods.quantization import BITS as WIDTHS
 from compress_core.methods.weight_sharing import MAX_CLUSTERS, ShareWeights
 from compress_core.recipe import KINDS, Recipe
 from compress_core.recipe_edit import step_for
-from ui import combine_edits, state, words
+from ui import combine_edits, recipe_field, state, words
 from ui.combine_edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell
 from ui.controls.quantize import FLOAT
 from ui.state import Current
@@ -153,15 +153,15 @@ def _apply(table: pd.DataFrame) -> None:
     """
     cells = _open_edits(table, f"combine_table_{st.session_state.combine_version}")
     if cells:
-        recipe, base = state.session_recipe(), state.current().compressed.base
+        recipe, base = recipe_field.session_recipe(), state.current().compressed.base
         shapes = {name: layer.shape for name, layer in base.layers.items()}
         for cell in cells:
             recipe = combine_edits.edited(recipe, cell, shapes)
         st.session_state.combine_wrote = recipe
-        state.set_recipe(recipe)
+        recipe_field.set_recipe(recipe)
     elif st.session_state.get("combine_wrote") is not None:
         recipe, st.session_state.combine_wrote = st.session_state.combine_wrote, None
-        state.set_recipe(recipe)
+        recipe_field.set_recipe(recipe)
 
 
 def recipe_upload() -> None:
@@ -183,7 +183,7 @@ def _take_upload() -> None:
     if file is None:
         return
     try:
-        state.set_recipe(from_json(file.getvalue().decode()))
+        recipe_field.set_recipe(from_json(file.getvalue().decode()))
     except UnicodeDecodeError:
         st.session_state.combine_upload_error = f"{file.name} is no text, so no JSON"
     except ValueError as error:  # not JSON, another version, an unknown step or field

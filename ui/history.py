@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from ui import state
+from ui import recipe_field
 
 LIMIT = 100  # texts that can be undone
 
@@ -41,7 +41,7 @@ class History:
 
 def record() -> History:
     """The session's history up to the recipe of this run."""
-    state.settle_recipe_text()
+    recipe_field.settle_recipe_text()
     text = st.session_state.recipe
     history: History = st.session_state.setdefault("history", History(text))
     history.record(text)
@@ -69,8 +69,8 @@ def buttons() -> None:
 
 
 def _undo() -> None:
-    state.set_recipe_text(record().undo())
+    recipe_field.set_recipe_text(record().undo())
 
 
 def _redo() -> None:
-    state.set_recipe_text(record().redo())
+    recipe_field.set_recipe_text(record().redo())

@@ -15,7 +15,7 @@ from compress_core.alarms import Alarm
 from compress_core.data import IDX_DATASETS, Dataset, download
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import winning_steps
-from ui import fragments, history, presenter, snapshots, state, wake_up, words
+from ui import fragments, history, presenter, recipe_field, snapshots, state, wake_up, words
 from ui.state import Current
 
 # No option of Streamlit keeps an element in view while the page scrolls, or keeps the place of one
@@ -54,8 +54,8 @@ def sidebar() -> None:
 @st.fragment(key=fragments.RECIPE)
 def recipe() -> None:
     """The recipe in words with a way out of each step, and as text."""
-    state.settle_recipe_text()
-    state.assert_bound("recipe")
+    recipe_field.settle_recipe_text()
+    recipe_field.assert_bound("recipe")
     steps = st.container()  # drawn after the text field: back and forward change that one
     st.text_input(
         "Recipe as text",
@@ -67,8 +67,8 @@ def recipe() -> None:
         "paste it; the address of this page carries it too.",
     )
     with steps:
-        _recipe_list(state.session_recipe())
-    error = state.recipe_error()
+        _recipe_list(recipe_field.session_recipe())
+    error = recipe_field.recipe_error()
     if error:
         st.error(f"{error}. The last recipe that could be read is shown.", title="Not a recipe")
 
@@ -95,7 +95,7 @@ def _recipe_list(recipe: Recipe) -> None:
             key="start_over",
             help="Takes all steps out of the recipe.",
             disabled=not recipe,
-            on_click=state.set_recipe,
+            on_click=recipe_field.set_recipe,
             args=((),),
         )
         snapshots.pin_button()
@@ -103,8 +103,8 @@ def _recipe_list(recipe: Recipe) -> None:
 
 
 def _drop_step(index: int) -> None:
-    recipe = state.session_recipe()
-    state.set_recipe((*recipe[:index], *recipe[index + 1 :]))
+    recipe = recipe_field.session_recipe()
+    recipe_field.set_recipe((*recipe[:index], *recipe[index + 1 :]))
 
 
 @st.fragment(key=fragments.ALARMS)

@@ -11,7 +11,7 @@ from compress_core.search.pareto import pareto_front
 from compress_core.search.published import published
 from compress_core.search.sweep import Family
 from compress_core.search.sweep import families as sweep_families
-from ui import figures, panels, snapshots, state, words
+from ui import figures, panels, recipe_field, snapshots, state, words
 from ui.figures import AXES, Axis, Style
 from ui.latency import latencies
 from ui.state import Current
@@ -181,4 +181,4 @@ def apply_clicked() -> None:
     """Callback of a click: the point's recipe becomes the recipe; a published mark has none."""
     clicked = st.session_state.trade_offs_plane["selection"]["points"]
     if clicked and clicked[0]["customdata"][0] is not None:
-        state.set_recipe(words.read_recipe(clicked[0]["customdata"][0]))
+        recipe_field.set_recipe(words.read_recipe(clicked[0]["customdata"][0]))

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from compress_core.summaries import kept_histogram
-from ui import fragments, state, words
+from ui import fragments, recipe_field, state, words
 from ui.snapshot_store import MAX_NAME, Snapshot
 from ui.state import Current
 
@@ -136,7 +136,7 @@ def _rename(snapshot_id: str) -> None:
 
 def _apply(snapshot: Snapshot) -> None:
     st.session_state.model = snapshot.model
-    state.write_recipe_text(snapshot.recipe)
+    recipe_field.write_recipe_text(snapshot.recipe)
     st.rerun()
 
 

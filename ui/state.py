@@ -1,12 +1,9 @@
-"""Session keys, what the address says, and every cache of the app.
+"""The session's keys, the present state, and every cache of the app.
 
-The recipe lives in one place: the session key `recipe`, its text form, which the sidebar shows in
-a text field bound to the address. Pages write it in callbacks, before the run that shows it.
 Caches are keyed on (model name, recipe), a plain tuple of flat dataclasses: see DESIGN, trap 1.
 """
 
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +13,6 @@ import numpy as np
 import streamlit as st
 import torch
 from numpy.typing import NDArray
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 from torch import Tensor
 
 from compress_core import (
@@ -44,15 +40,14 @@ from compress_core.measurement.report import Size, measure, measure_size
 from compress_core.measurement.waterfall import Stage, waterfall
 from compress_core.recipe import KINDS, AnyStep, stages
 from compress_core.summaries import Cut, pruning_cut
-from ui import address, fragments
+from ui import address, recipe_field
 from ui.exact import ExactAnswers
 from ui.palette import Palette, palette
 from ui.snapshot_store import SnapshotStore
-from ui.words import describe, read_recipe, recipe_text
+from ui.words import describe
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_MODEL = "digits-cnn"
-ECHO_S = 5.0  # how long a busy browser may send back a recipe that is replaced already
 MAX_POINTS = 4000  # of the trade-off plane, all models together
 SUBSET = 2000  # images measured at once; the whole test set follows in the background
 
@@ -82,9 +77,9 @@ class Current:
 def ensure() -> None:
     """Give the session its keys, once; the address may set them, wrong values give a notice."""
     if "notices" in st.session_state:
-        assert_bound("model")
-        settle_recipe_text()
-        assert_bound("recipe")
+        recipe_field.assert_bound("model")
+        recipe_field.settle_recipe_text()
+        recipe_field.assert_bound("recipe")
         return
     query = st.query_params.to_dict()
     seeds, notices = address.read(query, DEFAULT_MODEL, lambda model: original(model).layers)
@@ -100,79 +95,13 @@ def ensure() -> None:
         st.query_params["recipe"] = seeds["recipe"]
 
 
-def assert_bound(key: str) -> None:
-    """Let a widget of the address keep what a callback wrote into it.
-
-    A callback that ends in st.rerun loses Streamlit's note of it, and the address's old value would
-    win. What the browser's back button asks for still wins over this.
-    """
-    st.session_state[key] = st.session_state[key]
-
-
 def current() -> Current:
     """The present model and recipe, compressed; steps that do not fit are set aside."""
     model = st.session_state.model
-    fitting, refusals = split_fitting(model, session_recipe())
+    fitting, refusals = split_fitting(model, recipe_field.session_recipe())
     return Current(
         model, original(model), fitting, refusals, compressed(model, fitting), size(model, fitting)
     )
-
-
-def session_recipe() -> Recipe:
-    """The recipe of the text field, or the last one that could be read."""
-    settle_recipe_text()
-    try:
-        recipe = read_recipe(st.session_state.recipe)
-    except ValueError:
-        return read_recipe(st.session_state.last_recipe)
-    st.session_state.last_recipe = st.session_state.recipe
-    return recipe
-
-
-def recipe_error() -> str | None:
-    """Why the text field holds no recipe, or None."""
-    try:
-        read_recipe(st.session_state.recipe)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def set_recipe(recipe: Recipe) -> None:
-    """The last act of a callback: what shows the recipe runs anew."""
-    set_recipe_text(recipe_text(recipe))
-
-
-def set_recipe_text(text: str) -> None:
-    """The same with the recipe's text."""
-    write_recipe_text(text)
-    fragments.refresh()
-
-
-def write_recipe_text(text: str) -> None:
-    """Into the text field, and beside it: see `settle_recipe_text`."""
-    settle_recipe_text()
-    st.session_state.recipe_echoes.append((st.session_state.recipe_written, time.monotonic()))
-    st.session_state.recipe = st.session_state.recipe_written = text
-
-
-def settle_recipe_text() -> None:
-    """Undo what a browser sends back of a recipe that a callback has replaced meanwhile.
-
-    Until its text field is redrawn, every message of the browser carries the old text, and
-    Streamlit would take that for a wish. What the browser's back button brings is one.
-    """
-    now, text = time.monotonic(), st.session_state.recipe
-    echoes = [(old, at) for old, at in st.session_state.recipe_echoes if now - at < ECHO_S]
-    st.session_state.recipe_echoes = echoes
-    if text == st.session_state.recipe_written:
-        return
-    context = get_script_run_ctx()
-    went_back = context is not None and context.is_history_navigation
-    if not went_back and text in {old for old, _ in echoes}:
-        st.session_state.recipe = st.session_state.recipe_written
-    else:
-        st.session_state.recipe_written = text
 
 
 def split_fitting(model: str, recipe: Recipe) -> tuple[Recipe, tuple[Refusal, ...]]:

@@ -14,7 +14,7 @@ from compress_core.methods.quantization import (
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import AnyStep, Recipe
 from compress_core.recipe_edit import with_step, without_step
-from ui import state
+from ui import recipe_field
 from ui.controls.common import NUMBER_WIDTH, choose, own_step, put
 from ui.state import Current
 
@@ -41,13 +41,13 @@ SAMPLES_HELP = (
 
 def set_activations() -> None:
     """The callback of the controls of the inputs."""
-    recipe, mode = state.session_recipe(), st.session_state.quantize_activations
+    recipe, mode = recipe_field.session_recipe(), st.session_state.quantize_activations
     if mode == "off":
-        state.set_recipe(without_step(recipe, "activations", ALL_LAYERS))
+        recipe_field.set_recipe(without_step(recipe, "activations", ALL_LAYERS))
         return
     before = own_step(recipe, "activations", ALL_LAYERS)
     step = before if isinstance(before, QuantizeActivations) else QuantizeActivations()
-    state.set_recipe(with_step(recipe, replace(step, mode=mode, **_shown(mode))))
+    recipe_field.set_recipe(with_step(recipe, replace(step, mode=mode, **_shown(mode))))
 
 
 def _shown(mode: str) -> dict[str, Any]:
@@ -64,18 +64,20 @@ def _shown(mode: str) -> dict[str, Any]:
 
 def set_correction() -> None:
     """The callback of the bias correction."""
-    recipe = state.session_recipe()
+    recipe = recipe_field.session_recipe()
     if st.session_state.quantize_correct:
         step = CorrectBias(samples=st.session_state.get("quantize_samples", 256))
-        state.set_recipe(with_step(recipe, step))
+        recipe_field.set_recipe(with_step(recipe, step))
     else:
-        state.set_recipe(without_step(recipe, "correct", ALL_LAYERS))
+        recipe_field.set_recipe(without_step(recipe, "correct", ALL_LAYERS))
 
 
 def set_samples() -> None:
     """The callback of the calibration images: the same for all steps of this page."""
     samples = st.session_state.quantize_samples
-    state.set_recipe(tuple(_with_samples(step, samples) for step in state.session_recipe()))
+    recipe_field.set_recipe(
+        tuple(_with_samples(step, samples) for step in recipe_field.session_recipe())
+    )
 
 
 def _with_samples(step: AnyStep, samples: int) -> AnyStep:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from compress_core import Quantize
 from compress_core.recipe_edit import with_step
-from ui import state
+from ui import recipe_field
 from ui.controls.common import LAYER_WIDTH, NUMBER_WIDTH, choose, choose_layer
 from ui.state import Current
 
@@ -15,7 +15,7 @@ FIRST_BITS = 4
 
 def quantize_first() -> None:
     """The callback of the way out of a model without codes."""
-    state.set_recipe(with_step(state.session_recipe(), Quantize(bits=FIRST_BITS)))
+    recipe_field.set_recipe(with_step(recipe_field.session_recipe(), Quantize(bits=FIRST_BITS)))
 
 
 def show_choice(current: Current) -> tuple[str, int]:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from compress_core.methods.low_rank import Factorize, Form, full_rank
 from compress_core.recipe_edit import step_for, with_layer_step
-from ui import factors, state
+from ui import factors, recipe_field, state
 from ui.controls.common import NUMBER_WIDTH, choose, choose_layer, moved, put
 from ui.factors import Settings
 from ui.state import Current
@@ -276,11 +276,11 @@ def _set_layer(step: Factorize | None) -> None:
     if step is not None and step.budget is not None:  # of all layers: for one, what it came to
         step = Factorize(rank=state.current().compressed.layers[layer].ranks[-1])
     made = None if step is None else _as_chosen(step)
-    recipe = with_layer_step(state.session_recipe(), "factorize", layer, made, layers)
-    state.set_recipe(recipe)
+    recipe = with_layer_step(recipe_field.session_recipe(), "factorize", layer, made, layers)
+    recipe_field.set_recipe(recipe)
 
 
 def _set_whole(step: Factorize | None) -> None:
     layers = state.current().compressed.base.layers
     made = None if step is None else _as_chosen(step)
-    state.set_recipe(factors.with_whole(state.session_recipe(), layers, made))
+    recipe_field.set_recipe(factors.with_whole(recipe_field.session_recipe(), layers, made))

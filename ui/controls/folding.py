@@ -5,7 +5,7 @@ import streamlit as st
 from compress_core.methods.folding import FoldBatchNorm, foldable
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe_edit import with_step, without_step
-from ui import state
+from ui import recipe_field, state
 from ui.controls.common import own_step, put
 from ui.state import Current
 
@@ -33,8 +33,8 @@ def show_folding(current: Current, page: str) -> None:
 
 
 def _set_folding(key: str) -> None:
-    recipe = state.session_recipe()
+    recipe = recipe_field.session_recipe()
     folded = st.session_state[key]
-    state.set_recipe(
+    recipe_field.set_recipe(
         with_step(recipe, FoldBatchNorm()) if folded else without_step(recipe, "fold", ALL_LAYERS)
     )

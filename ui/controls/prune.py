@@ -11,7 +11,7 @@ from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import AnyStep, winning_steps
 from compress_core.recipe_edit import step_for, with_layer_step, with_step, without_step
 from compress_core.summaries import Cut
-from ui import state
+from ui import recipe_field, state
 from ui.controls.common import (
     NUMBER_WIDTH,
     SAMPLES,
@@ -77,7 +77,7 @@ def set_threshold() -> None:
 
 def set_scope() -> None:
     """The callback of the scope: "one" only turns the controls to the layer's own step."""
-    step = own_step(state.session_recipe(), "prune", ALL_LAYERS)
+    step = own_step(recipe_field.session_recipe(), "prune", ALL_LAYERS)
     if step and scope_of(step) and st.session_state.prune_scope != "one":
         _prune(st.session_state.prune_asked)
 
@@ -103,8 +103,10 @@ def release_pruning(wish: dict[str, Any]) -> None:
         # a share of 0 is an exception, too: the other layers keep their step
         sparsity = round(float(wish["sparsity"]), 6)
         step = _step(sparsity, scope=alone) or Prune(sparsity=0.0, scope="layer")
-        recipe = with_layer_step(state.session_recipe(), "prune", wish["layer"], step, layers)
-        state.set_recipe(recipe)
+        recipe = with_layer_step(
+            recipe_field.session_recipe(), "prune", wish["layer"], step, layers
+        )
+        recipe_field.set_recipe(recipe)
     elif "threshold" in wish:
         _prune_at(wish["threshold"])
     elif "sparsity" in wish:
@@ -115,7 +117,7 @@ def _prune(sparsity: float) -> None:
     """The share `sparsity` by what is chosen; an exception keeps the scope that it has."""
     method, scope = st.session_state.prune_method, st.session_state.prune_scope
     if scope == "one":
-        step = _edited(state.session_recipe(), st.session_state.prune_layer)
+        step = _edited(recipe_field.session_recipe(), st.session_state.prune_layer)
         same = step is not None and method_of(step) == method
         scope = (same and step and scope_of(step)) or METHODS[method].scopes[0]
     _set_prune_step(_step(sparsity, scope=scope))
@@ -125,7 +127,7 @@ def _step(sparsity: float, *, scope: str) -> AnyStep | None:
     """By the method and on the images that are chosen; nothing for a share of 0."""
     if not sparsity:
         return None
-    before = _edited(state.session_recipe(), st.session_state.get("prune_layer"))
+    before = _edited(recipe_field.session_recipe(), st.session_state.get("prune_layer"))
     return make_step(
         st.session_state.prune_method,
         sparsity,
@@ -141,15 +143,15 @@ def _prune_at(threshold: float) -> None:
 
 
 def _set_prune_step(step: AnyStep | None) -> None:
-    recipe = state.session_recipe()
+    recipe = recipe_field.session_recipe()
     if st.session_state.prune_scope == "one":
         names = state.original(st.session_state.model).layers
         layer = st.session_state.prune_layer
-        state.set_recipe(with_layer_step(recipe, "prune", layer, step, names))
+        recipe_field.set_recipe(with_layer_step(recipe, "prune", layer, step, names))
     elif step is None:
-        state.set_recipe(without_step(recipe, "prune", ALL_LAYERS))
+        recipe_field.set_recipe(without_step(recipe, "prune", ALL_LAYERS))
     else:
-        state.set_recipe(with_step(recipe, step))
+        recipe_field.set_recipe(with_step(recipe, step))
 
 
 def _edited(recipe: Recipe, layer: str | None) -> AnyStep | None:

@@ -17,7 +17,7 @@ from compress_core.methods.quantization import (
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import AnyStep
 from compress_core.recipe_edit import step_for, with_layer_step, with_step, without_step
-from ui import state
+from ui import recipe_field, state
 from ui.controls.common import NUMBER_WIDTH, choose, choose_layer, own_step, put
 from ui.state import Current
 
@@ -137,7 +137,7 @@ def bit_choices(method: str) -> list[int]:
 
 def set_method() -> None:
     """The callback of the method: the same bits by the other one, where it has them."""
-    recipe, method = state.session_recipe(), st.session_state.quantize_method
+    recipe, method = recipe_field.session_recipe(), st.session_state.quantize_method
     bits = bits_of(_edited(recipe, st.session_state.quantize_layer))
     bits = FEWEST if bits == FLOAT else bits
     wish = {"bits": bits, "format": FORMAT_OF_BITS.get(bits, "nf4")}
@@ -155,7 +155,7 @@ def release_quantization(wish: dict[str, Any]) -> None:
     if wanted["format"] == FP32 if method == "float" else wanted["bits"] == FLOAT:
         _set_step(None)
         return
-    before = _edited(state.session_recipe(), st.session_state.quantize_layer)
+    before = _edited(recipe_field.session_recipe(), st.session_state.quantize_layer)
     _set_step(_step(method, wanted, before))
 
 
@@ -175,15 +175,15 @@ def _step(method: str, wanted: dict[str, Any], before: AnyStep | None) -> AnySte
 
 
 def _set_step(step: AnyStep | None) -> None:
-    recipe = state.session_recipe()
+    recipe = recipe_field.session_recipe()
     if st.session_state.quantize_scope == "one":
         names = state.original(st.session_state.model).layers
         layer = st.session_state.quantize_layer
-        state.set_recipe(with_layer_step(recipe, "quantize", layer, step, names))
+        recipe_field.set_recipe(with_layer_step(recipe, "quantize", layer, step, names))
     elif step is None:
-        state.set_recipe(without_step(recipe, "quantize", ALL_LAYERS))
+        recipe_field.set_recipe(without_step(recipe, "quantize", ALL_LAYERS))
     else:
-        state.set_recipe(with_step(recipe, step))
+        recipe_field.set_recipe(with_step(recipe, step))
 
 
 def _edited(recipe: Recipe, layer: str) -> AnyStep | None:

@@ -8,7 +8,7 @@ from compress_core import Recipe
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.weight_sharing import INITS, MAX_CLUSTERS, ShareWeights
 from compress_core.recipe_edit import step_for, with_layer_step, with_step, without_step
-from ui import state
+from ui import recipe_field, state
 from ui.controls.common import NUMBER_WIDTH, choose, choose_layer, moved, own_step, put
 from ui.state import Current
 
@@ -48,7 +48,7 @@ def set_clusters() -> None:
 
 def set_settings() -> None:
     """The callback of start, seed and zeros: they wait where nothing is shared yet."""
-    step = _edited_step(state.session_recipe())
+    step = _edited_step(recipe_field.session_recipe())
     if step:
         _share(step.clusters)
 
@@ -61,17 +61,17 @@ def set_scope() -> None:
 
 def _share(clusters: int) -> None:
     """This many clusters, with the settings that are chosen, where the scope says."""
-    recipe, step = state.session_recipe(), None
+    recipe, step = recipe_field.session_recipe(), None
     if clusters != OFF:
         step = replace(chosen_sharing(recipe), clusters=clusters)
     if st.session_state.share_scope == "one":
         names = state.original(st.session_state.model).layers
         layer = st.session_state.share_layer
-        state.set_recipe(with_layer_step(recipe, "share", layer, step, names))
+        recipe_field.set_recipe(with_layer_step(recipe, "share", layer, step, names))
     elif step is None:
-        state.set_recipe(without_step(recipe, "share", ALL_LAYERS))
+        recipe_field.set_recipe(without_step(recipe, "share", ALL_LAYERS))
     else:
-        state.set_recipe(with_step(recipe, step))
+        recipe_field.set_recipe(with_step(recipe, step))
 
 
 def chosen_sharing(recipe: Recipe) -> ShareWeights:
@@ -100,7 +100,7 @@ def _edited_step(recipe: Recipe) -> ShareWeights | None:
 
 def quantized_too(current: Current) -> list[str]:
     """The layers that the recipe quantizes and shares, which no layer can be."""
-    recipe = state.session_recipe()
+    recipe = recipe_field.session_recipe()
     return [
         name
         for name in current.original.layers
@@ -110,11 +110,11 @@ def quantized_too(current: Current) -> list[str]:
 
 def take_quantization_out(layers: list[str]) -> None:
     """The callback of the remedy: these layers are shared only."""
-    recipe = state.session_recipe()
+    recipe = recipe_field.session_recipe()
     names = state.original(st.session_state.model).layers
     for layer in layers:
         recipe = with_layer_step(recipe, "quantize", layer, None, names)
-    state.set_recipe(recipe)
+    recipe_field.set_recipe(recipe)
 
 
 def show_refusal(layers: list[str]) -> None:
@@ -135,7 +135,7 @@ def show_refusal(layers: list[str]) -> None:
 
 def show_sharing(current: Current) -> str:
     """Clusters, start, zeros and scope; returns the layer that is drawn."""
-    recipe = state.session_recipe()  # a step that is refused keeps its place in the controls
+    recipe = recipe_field.session_recipe()  # a step that is refused keeps its place in the controls
     common = own_step(recipe, "share", ALL_LAYERS)
     if isinstance(common, ShareWeights) and st.session_state.get("share_scope") != "one":
         put("share_scope", common.scope)

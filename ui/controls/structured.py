@@ -8,7 +8,7 @@ from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import IMPORTANCES, Importance, PruneStructured
 from compress_core.recipe_edit import with_step, without_step
-from ui import channels, state
+from ui import channels, recipe_field
 from ui.controls.common import NUMBER_WIDTH, SAMPLES, choose, choose_samples, own_step, put
 from ui.state import Current
 
@@ -47,18 +47,18 @@ FOLD_HELP = (
 
 def set_structured() -> None:
     """The callback of all controls of the step; a ratio of 0 takes it out of the recipe."""
-    recipe, step = state.session_recipe(), chosen_step()
+    recipe, step = recipe_field.session_recipe(), chosen_step()
     if step.pruning_ratio:
-        state.set_recipe(with_step(recipe, step))
+        recipe_field.set_recipe(with_step(recipe, step))
     else:
-        state.set_recipe(without_step(recipe, "structured", ALL_LAYERS))
+        recipe_field.set_recipe(without_step(recipe, "structured", ALL_LAYERS))
 
 
 def set_folding() -> None:
     """The callback of the switch."""
-    recipe = without_step(state.session_recipe(), "fold", ALL_LAYERS)
+    recipe = without_step(recipe_field.session_recipe(), "fold", ALL_LAYERS)
     fold = st.session_state.structured_fold
-    state.set_recipe(with_step(recipe, FoldBatchNorm()) if fold else recipe)
+    recipe_field.set_recipe(with_step(recipe, FoldBatchNorm()) if fold else recipe)
 
 
 def chosen_step() -> PruneStructured:
