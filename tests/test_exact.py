@@ -368,3 +368,18 @@ def test_who_wants_nothing_more_does_not_wait(answers: ExactAnswers) -> None:
     busy.gate.set()
     until_fulfilled(answers, "busy")
     assert busy.stopped.is_set()
+
+
+def test_closing_ends_the_thread_between_two_batches() -> None:
+    answers, started = ExactAnswers(), threading.Event()
+
+    def measure(stop: Callable[[], bool]) -> Answers:
+        started.set()
+        while not stop():
+            pass
+        raise Stopped
+
+    answers.ask("anna", {("model", ()): measure})
+    assert started.wait(10)
+    answers.close()
+    assert not answers.waiting("anna")

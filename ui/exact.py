@@ -4,6 +4,7 @@ One thread serves all sessions in turn. Each session has at most one wish: a new
 place of the older, which is dropped between two batches. Results are shared by everybody.
 """
 
+import atexit
 import logging
 import threading
 from collections import OrderedDict
@@ -28,6 +29,8 @@ class ExactAnswers:
         self._wishes: OrderedDict[str, Wish] = OrderedDict()  # by session, the oldest first
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._closed = False
+        atexit.register(self.close)  # torch aborts the process that ends under a running thread
 
     def known(self, model: str, recipe: Recipe) -> Answers | None:
         with self._changed:
@@ -57,11 +60,21 @@ class ExactAnswers:
         with self._changed:
             return session in self._wishes
 
+    def close(self) -> None:
+        """End the thread, between two batches."""
+        with self._changed:
+            self._closed = True
+            self._wishes.clear()
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+
     def _work(self) -> None:
         while True:
             with self._changed:
-                while not self._wishes:
-                    self._changed.wait()
+                self._changed.wait_for(lambda: self._wishes or self._closed)
+                if self._closed:
+                    return
                 session, wish = next(iter(self._wishes.items()))
             try:
                 self._fulfil(session, wish)
