@@ -173,7 +173,7 @@ def compressed(model: str, recipe: Recipe) -> Compressed:
     return compress(original(model), recipe)
 
 
-@st.cache_data(max_entries=2000, show_spinner=False)
+@st.cache_resource(max_entries=2000, show_spinner=False)  # frozen: nothing to copy
 def size(model: str, recipe: Recipe) -> Size:
     return measure_size(compressed(model, recipe))
 
