@@ -1,5 +1,7 @@
 """What pages share: sidebar, metrics strip, notices, a chart with its table, the missing data."""
 
+import base64
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from compress_core import MODELS, DataError, Recipe
@@ -315,8 +318,16 @@ def image_grid(data: Dataset, classes: Tensor, *, limit: int = 12) -> None:
 def captioned(image: Tensor, text: str, *, alt: str, width: int = 92) -> None:
     """One test image over its caption, a tile of a grid."""
     with st.container(width=width, gap=None):
-        st.image(picture(image), width=72, alt=alt)
+        st.image(_address_of(picture(image)), width=72, alt=alt)
         st.caption(text)
+
+
+def _address_of(pixels: NDArray[np.uint8]) -> str:
+    """The picture itself as an address: a file of Streamlit's may be gone when a browser that has
+    turned the page asks for it."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def picture(image: Tensor) -> NDArray[np.uint8]:

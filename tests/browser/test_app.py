@@ -13,7 +13,10 @@ from tests.browser.conftest import TIMEOUT_MS, metric, settle, visit
 from ui import words
 
 pytestmark = pytest.mark.browser
-TITLES = ("Overview", "Graph", "Prune", "Quantize", "Factorize", "Combine", "Trade-offs")
+TITLES = (
+    *("Overview", "Graph", "Prune", "Channels", "Quantize", "Share weights", "Factorize"),
+    *("Encode", "Combine", "Trade-offs"),
+)
 RECIPE = "prune:sparsity=0.8;quantize:bits=4"
 
 
