@@ -3,7 +3,7 @@
 Every figure has a fixed height and its `uirevision`, so that zoom survives a new threshold.
 """
 
-from ui.figures.base import heatmap, layer_bars
+from ui.figures.base import heatmap
 from ui.figures.codes import (
     codebook_histogram,
     codebook_usage,
@@ -33,13 +33,9 @@ from ui.figures.results import (
 )
 from ui.figures.weights import (
     channel_bars,
-    energy_curve,
     error_histogram,
     input_histogram,
     mask_picture,
-    pruning_histogram,
-    spectrum,
-    weight_histogram,
 )
 
 __all__ = [
@@ -57,22 +53,17 @@ __all__ = [
     "context_classes",
     "cost_after",
     "curve_styles",
-    "energy_curve",
     "error_histogram",
     "gap_strip",
     "heatmap",
     "huffman_tree",
     "input_histogram",
-    "layer_bars",
     "ledger_bars",
     "levels_histogram",
     "look_closer",
     "mask_picture",
-    "pruning_histogram",
     "shares",
-    "spectrum",
     "symbol_histogram",
     "trade_off_plane",
     "waterfall",
-    "weight_histogram",
 ]

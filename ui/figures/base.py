@@ -55,32 +55,6 @@ def add_bins(
     )
 
 
-def layer_bars(
-    names: Sequence[str],
-    values: Sequence[float | None],
-    colors: Palette,
-    *,
-    x: str,
-    color: str,
-    limit: float | None = None,
-) -> go.Figure:
-    """One horizontal bar a layer, the first on top; None has no bar, `limit` ends the axis."""
-    shown = figure(colors, x=x, y="", height=max(180, 70 + 34 * len(names)))
-    shown.add_bar(
-        x=list(values),
-        y=list(names),
-        orientation="h",
-        marker={"color": color},
-        texttemplate="%{x:.1f}",
-        textposition="auto",
-        textangle=0,
-        hovertemplate="%{y}: %{x:.2f}<extra></extra>",
-    )
-    shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
-    shown.update_xaxes(range=None if limit is None else [0, limit])
-    return shown
-
-
 def heatmap(
     values: Array,
     colors: Palette,

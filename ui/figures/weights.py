@@ -7,32 +7,6 @@ from ui.figures.base import Array, add_bins, figure
 from ui.palette import Palette
 
 
-def pruning_histogram(
-    kept: Array, pruned: Array, edges: Array, colors: Palette, *, threshold: float | None
-) -> go.Figure:
-    """Counts of w (log), kept and pruned stacked in their colours; lines at ±threshold if given."""
-    shown = figure(colors, x="weight w", y="weights per bin (log)")
-    add_bins(shown, kept, edges, name="kept", color=colors.kept)
-    if pruned.any():
-        add_bins(shown, pruned, edges, name="pruned", color=colors.pruned)
-    sides = ((-1, "−t", "top left"), (1, "+t", "top right")) if threshold else ()
-    for sign, text, place in sides:
-        line = {"color": colors.text, "dash": "dash", "width": 1}
-        at = sign * (threshold or 0.0)
-        shown.add_vline(x=at, line=line, annotation_text=text, annotation_position=place)
-    shown.update_layout(bargap=0, barmode="stack", showlegend=True)
-    shown.update_yaxes(type="log")
-    return shown
-
-
-def weight_histogram(counts: Array, edges: Array, colors: Palette) -> go.Figure:
-    """Counts of w of a layer as it was trained."""
-    shown = figure(colors, x="weight w", y="weights per bin")
-    add_bins(shown, counts, edges, name="original", color=colors.original)
-    shown.update_layout(bargap=0)
-    return shown
-
-
 def input_histogram(
     counts: Array, edges: Array, levels: Array, low: float, high: float, colors: Palette
 ) -> go.Figure:
@@ -85,60 +59,6 @@ def error_histogram(counts: Array, edges: Array, colors: Palette) -> go.Figure:
     add_bins(shown, counts, edges, name="error", color=colors.compressed)
     shown.update_layout(bargap=0)
     return shown
-
-
-def spectrum(values: Array, rank: int, break_even: int, colors: Palette) -> go.Figure:
-    """Singular values; those kept at `rank`, those dropped, and where the pair begins to grow."""
-    index = np.arange(1, len(values) + 1)
-    shown = figure(colors, x="index i", y="singular value σᵢ")
-    kept = index <= rank
-    for name, mask, color in (("kept", kept, colors.kept), ("dropped", ~kept, colors.pruned)):
-        shown.add_bar(
-            x=index[mask],
-            y=values[mask].astype(np.float32),
-            name=name,
-            marker={"color": color, "line": {"width": 0}},
-            hovertemplate="σ%{x} = %{y:.3f}<extra>" + name + "</extra>",
-        )
-    mark_break_even(shown, break_even, colors)
-    shown.update_layout(bargap=0.1, barmode="overlay")
-    return shown
-
-
-def energy_curve(curve: Array, rank: int, break_even: int, colors: Palette) -> go.Figure:
-    """Share of Σσ² kept by the first r singular values, with the present rank marked."""
-    ranks = np.arange(1, len(curve) + 1)
-    shown = figure(colors, x="rank r", y="energy kept")
-    shown.add_scatter(
-        x=ranks,
-        y=curve.astype(np.float32),
-        mode="lines",
-        line={"color": colors.kept, "width": 2},
-        name="energy",
-        hovertemplate="rank %{x}: %{y:.2%}<extra></extra>",
-    )
-    shown.add_scatter(
-        x=[rank],
-        y=[curve[rank - 1]],
-        mode="markers",
-        marker={"color": colors.text, "size": 11, "symbol": "diamond"},
-        name="present rank",
-        hovertemplate="rank %{x}: %{y:.2%}<extra></extra>",
-    )
-    mark_break_even(shown, break_even, colors, place="bottom left")
-    shown.update_yaxes(tickformat=".0%", range=[0, 1.03])
-    return shown
-
-
-def mark_break_even(
-    shown: go.Figure, rank: int, colors: Palette, *, place: str = "top left"
-) -> None:
-    shown.add_vline(
-        x=rank + 0.5,
-        line={"color": colors.pruned, "dash": "dot", "width": 2},
-        annotation_text=f"break-even {rank}: larger from here",
-        annotation_position=place,
-    )
 
 
 def channel_bars(
