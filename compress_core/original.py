@@ -12,10 +12,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from compress_core.calibration import Calibration
-from compress_core.data import Dataset, load_dataset
+from compress_core.data import load_dataset
+from compress_core.dataset import Dataset, check_fits
+from compress_core.inputs import Inputs, Shape, call, make_examples
 from compress_core.methods.step import check_whole
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import load_network
+from compress_core.tasks import Kind, Task, as_task
 from compress_core.weights import walk_layers, with_weights
 
 MEMO_ENTRIES = 256
@@ -54,9 +57,11 @@ class Original:
     """A trained network and everything that is computed of it only once.
 
     `input_shape` is one input without its batch dimension, (C, H, W) for images; `input_dtype`
-    torch.int64 for token indices. `calibration` is training data, or what loads it when a step
-    first needs it. `memo` keeps what was made of its layers, `bases` the networks that were made
-    of it. The network is copied and never written to.
+    torch.int64 for token indices. Of several inputs both are tuples, one for each. In their place
+    `example` is an input itself, (1, …), or a tuple of them. `task` says what the network is for
+    and which of its outputs counts; without one it is chosen by outputs and labels. `calibration`
+    is training data, or what loads it when a step first needs it. `memo` keeps what was made of its
+    layers, `bases` the networks that were made of it. The network is copied and never written to.
     Raises ValueError for a model in training mode, without compressible layers, or with weights
     that are empty, not float32 or not finite.
     """
@@ -64,18 +69,20 @@ class Original:
     def __init__(
         self,
         module: nn.Module,
-        input_shape: tuple[int, ...],
+        input_shape: Shape | tuple[Shape, ...] | None = None,
         *,
-        input_dtype: torch.dtype = torch.float32,
+        example: Inputs | None = None,
+        input_dtype: torch.dtype | tuple[torch.dtype, ...] = torch.float32,
         name: str = "model",
         calibration: CalibrationData = None,
+        task: Task | Kind | None = None,
     ) -> None:
+        self.task = as_task(task)
+        self.examples = make_examples(input_shape, input_dtype, example)  # one for each input
         if any(part.training for part in module.modules()):
             raise ValueError("the model, or a part of it, is in training mode; pass model.eval()")
         module = copy.deepcopy(module)  # training it on must not change what is measured here
         self.module = with_weights(module, dict(module.named_parameters(remove_duplicate=False)))
-        self.input_shape = input_shape
-        self.input_dtype = input_dtype
         self.name = name
         self.calibration = calibration
         self.layers = walk_layers(self.module)
@@ -86,6 +93,7 @@ class Original:
                 f"{type(module).__name__} has no compressible layer; it needs at least one "
                 "Linear, Conv1d, Conv2d, Embedding or MultiheadAttention"
             )
+        self._check_runs()
 
     @cached_property
     def stored_bytes(self) -> int:
@@ -98,17 +106,35 @@ class Original:
 
     @property
     def example(self) -> Tensor:
-        """A zero input of one image, (1, *input_shape), for tracing."""
-        return torch.zeros(1, *self.input_shape, dtype=self.input_dtype)
+        """One input (1, …) of a network that takes one, for tracing.
+
+        Raises ValueError for a network of several inputs, which `examples` has.
+        """
+        if len(self.examples) > 1:
+            raise ValueError(
+                f"{self.name} takes {len(self.examples)} inputs, and this can only follow networks "
+                "of one; leave it out"
+            )
+        return self.examples[0]
+
+    @property
+    def input_shape(self) -> Shape:
+        """One input without its batch dimension, of a network that takes one."""
+        return tuple(self.example.shape[1:])
+
+    def _check_runs(self) -> None:
+        """Raise ValueError where the network does not run on its examples."""
+        with torch.inference_mode():  # on a private copy: modules may keep what they saw
+            call(with_weights(self.module, {}), self.examples)
 
     def with_module(self, module: nn.Module) -> "Original":
         """Another network for the same task: same inputs, name and calibration data."""
         return Original(
             module,
-            self.input_shape,
-            input_dtype=self.input_dtype,
+            example=self.examples,
             name=self.name,
             calibration=self.calibration,
+            task=self.task,
         )
 
     def calibrate(self, samples: int, seed: int = 0) -> Calibration:
@@ -132,9 +158,10 @@ class Original:
         if data.split == "test":
             raise ValueError(
                 f"calibration on the test split of {data.name} would flatter every accuracy "
-                "measured on it; pass the training split"
+                "measured on it; pass the training split, of your own data as split='train'"
             )
-        return Calibration(self.module, self.layers, data.subset(samples, seed=seed))
+        check_fits(data, self.examples)
+        return Calibration(self.module, self.layers, data.subset(samples, seed=seed), self.task)
 
 
 def load_model(name: str) -> Original:
@@ -145,4 +172,10 @@ def load_model(name: str) -> Original:
     """
     spec = model_spec(name)
     training_data = partial(load_dataset, spec.dataset, "train")
-    return Original(load_network(name), spec.input_shape, name=name, calibration=training_data)
+    return Original(
+        load_network(name),
+        spec.input_shape,
+        name=name,
+        calibration=training_data,
+        task="classification",
+    )
