@@ -67,15 +67,19 @@ def predict(
 
 
 def run_batches(
-    model: nn.Module, inputs: Inputs, *, stop: Callable[[], bool] = lambda: False
+    model: nn.Module,
+    inputs: Inputs,
+    *,
+    batch: int = BATCH,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[slice, Any]]:
     """The rows of each batch, and all that the model gives out for them."""
     if model.training:
         raise ValueError("the model is in training mode; pass model.eval() to measure it")
-    for start in range(0, count_rows(inputs), BATCH):
+    for start in range(0, count_rows(inputs), batch):
         if stop():
             raise Stopped
-        rows = slice(start, start + BATCH)
+        rows = slice(start, start + batch)
         with torch.inference_mode():
             given = call(model, take_rows(inputs, rows))
         yield rows, given

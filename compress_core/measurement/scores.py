@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from compress_core.dataset import DataError, Dataset, check_fits
 from compress_core.inputs import Which, call, count_rows, each, pick_output, take_rows
 from compress_core.measurement.accuracy import (
+    BATCH,
     Z_95,
     Accuracy,
     PairedDifference,
@@ -28,7 +29,6 @@ from compress_core.original import Original
 from compress_core.tasks import (
     METRICS,
     PADDING,
-    Choice,
     Metric,
     MetricName,
     choose_metric,
@@ -36,6 +36,7 @@ from compress_core.tasks import (
     token_losses,
 )
 
+MOST_NUMBERS = 2**24  # of the outputs of one batch, 64 MiB: those of a language model are many
 LARGEST_LOG = 300.0  # of a perplexity; what is beyond says no more, and leaves the floats
 
 
@@ -84,11 +85,12 @@ class Judge:
     reason: str
     output: Which
     data: Dataset
+    batch: int = BATCH
 
     def answers(self, module: nn.Module, *, stop: Callable[[], bool] = lambda: False) -> Tensor:
         """What `module` answers to each row. Raises ValueError for NaN and infinity; `stop` as for
         `predict`."""
-        batches = run_batches(module, self.data.inputs, stop=stop)
+        batches = run_batches(module, self.data.inputs, batch=self.batch, stop=stop)
         found = [self._kept(pick_output(given, self.output), rows) for rows, given in batches]
         return torch.cat(found)
 
@@ -188,14 +190,16 @@ def judge(original: Original, data: Dataset) -> Judge:
     Raises ValueError where data, outputs and task do not fit each other, or leave it open.
     """
     check_fits(data, original.examples)
-    choice = choose(original, data)
+    output = _first_output(original, data)
+    choice = choose_metric(original.task, output, data)
     if not METRICS[choice.metric].is_share and len(data) < 2:
         raise DataError("one row has no interval; pass several, such as shorter pieces of a text")
-    return Judge(choice.metric, choice.reason, original.task.output, data)
+    batch = max(1, min(BATCH, MOST_NUMBERS // max(1, output[0].numel())))
+    return Judge(choice.metric, choice.reason, original.task.output, data, batch)
 
 
-def choose(original: Original, data: Dataset) -> Choice:
-    """The metric, from what the original gives out for the first rows."""
+def _first_output(original: Original, data: Dataset) -> Tensor:
+    """What the original gives out for the first rows, (1 or 2, …)."""
     few = take_rows(data.inputs, slice(0, 2))
     with torch.inference_mode():
         output = pick_output(call(original.module, few), original.task.output)
@@ -204,7 +208,7 @@ def choose(original: Original, data: Dataset) -> Choice:
             f"the output for {count_rows(few)} rows is {tuple(output.shape)}; its first dimension "
             "must count the rows"
         )
-    return choose_metric(original.task, output, data)
+    return output
 
 
 def _half_width(influence: Tensor) -> float:
