@@ -17,6 +17,7 @@ from compress_core.applying.prune import (
     prune_by_score,
     prune_in_groups,
     refuse_scores,
+    refuse_sigmas,
 )
 from compress_core.applying.quantize import (
     quantize_layers,
@@ -145,7 +146,7 @@ ROWS = (
         sees_data=_is_whitened,
         couples=_has_budget,
     ),
-    Row("prune", Prune, prune_by_magnitude, couples=_is_global),
+    Row("prune", Prune, prune_by_magnitude, refuse_sigmas, couples=_is_global),
     Row("random_prune", RandomPrune, prune_at_random),
     Row("prune_nm", PruneNM, prune_in_groups),
     Row(
