@@ -187,9 +187,10 @@ def ask_exactly(session: str, model: str, recipe: Recipe) -> None:
 def _exact_measure(model: str, recipe: Recipe) -> Callable[[Callable[[], bool]], Answers]:
     """For the background's thread, which has no cache of Streamlit at hand."""
     module, data = compressed(model, recipe).module, load_dataset(dataset_name(model))
+    output = original(model).task.output
 
     def measure(stop: Callable[[], bool]) -> Answers:
-        found = answers_of(module, data, stop=stop)
+        found = answers_of(module, data, output=output, stop=stop)
         return Answers(found.classes.to(torch.uint8), found.confidences)
 
     return measure
@@ -207,7 +208,8 @@ def answers(model: str, recipe: Recipe, n: int) -> tuple[NDArray[np.uint8], NDAr
 def _subset_answers(
     model: str, recipe: Recipe, n: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    found = answers_of(compressed(model, recipe).module, test_images(model, n))
+    output = original(model).task.output
+    found = answers_of(compressed(model, recipe).module, test_images(model, n), output=output)
     return found.classes.numpy().astype(np.uint8), found.confidences.numpy()
 
 
@@ -282,8 +284,9 @@ def current_alarms(current: Current) -> tuple[Alarm, ...]:
     found, classes = None, 0
     if not data_problem(model):
         n = measured_size(model, recipe)
-        found = score(model, recipe, n)[0].as_accuracy()
-        classes = len(test_images(model, n).class_names)
+        judged = score(model, recipe, n)[0]
+        if judged.metric == "accuracy":
+            found, classes = judged.as_accuracy(), len(test_images(model, n).class_names)
     by_stage = st.session_state.page == "combine" or len(stages(recipe)) == 1
     return alarms(
         current.compressed,

@@ -139,3 +139,28 @@ def test_what_is_left_is_named_with_its_share() -> None:
     shown = figures.cost_after({"bytes": 0.04, "time (p50)": 2.3}, LIGHT)
     assert list(shown.data[0].y) == ["bytes: 4%", "time (p50): 230%"]
     assert shown.layout.xaxis.range[1] > 2.3
+
+
+def test_y_is_the_metric_that_was_measured() -> None:
+    errors = [
+        {"metric": "relative_error", "relative_error": 0.2, "relative_error_low": 0.1}
+        | {"relative_error_high": 0.4, "stored_bytes": 100, "id": "", "words": "original"}
+    ]
+    shown = figures.trade_off_plane({}, {"original": errors}, LIGHT)
+    assert shown.layout.yaxis.title.text == "relative error"
+    assert shown.layout.yaxis.tickformat is None  # no share, no percent
+    assert list(shown.data[0].y) == [0.2]
+    assert list(shown.data[0].error_y.array) == pytest.approx([0.2])
+
+
+def test_rows_of_two_metrics_do_not_compare() -> None:
+    with pytest.raises(ValueError, match="accuracy, agreement do not compare"):
+        figures.metric_of([[row(100, 0.9)], [row(200, 0.9, metric="agreement")]])
+
+
+def test_of_an_error_the_least_is_on_the_front() -> None:
+    errors = [
+        {"metric": "relative_error", "relative_error": value, "stored_bytes": cost}
+        for cost, value in ((100, 0.5), (200, 0.3), (300, 0.4))
+    ]
+    assert plane.front(errors, AXES["bytes"]) == errors[:2]
