@@ -165,7 +165,7 @@ def _check_shape(tensor: Tensor, example: Tensor) -> None:
 
 def _is_arrays(inputs: Any) -> bool:
     parts = inputs if isinstance(inputs, tuple) else (inputs,)
-    return all(isinstance(part, Tensor | np.ndarray) for part in parts)
+    return all(isinstance(part, Tensor) or hasattr(part, "__array__") for part in parts)
 
 
 def _of_pairs(source: Any) -> tuple[Any, Any]:
@@ -177,12 +177,25 @@ def _of_pairs(source: Any) -> tuple[Any, Any]:
             f"a {type(source).__name__} is neither an array nor indexable; pass tensors, numpy "
             "arrays, a TensorDataset, or a dataset of pairs (of a DataLoader its .dataset)"
         )
-    rows = [source[i] for i in range(len(source))]
+    try:
+        rows = [source[i] for i in range(len(source))]
+    except Exception as error:  # whatever somebody's dataset raises
+        raise DataError(
+            f"row by row this {type(source).__name__} cannot be read ({type(error).__name__}: "
+            f"{error}); pass tensors, or what gives pairs (input, label) for 0, 1, 2, …"
+        ) from error
     if not rows:
         raise DataError(f"this {type(source).__name__} is empty; pass at least one input")
-    if not isinstance(rows[0], tuple | list):
+    if not _is_pair(rows[0]):
         return _stack(rows), None
     return _last_apart([_stack(column) for column in zip(*rows, strict=True)])
+
+
+def _is_pair(row: Any) -> bool:
+    """Whether a row has several parts, such as input and label, and is no list of numbers."""
+    if isinstance(row, list):
+        return not all(isinstance(value, int | float) for value in row)
+    return isinstance(row, tuple)
 
 
 def _last_apart(columns: Sequence[Any]) -> tuple[Any, Any]:
@@ -194,7 +207,7 @@ def _last_apart(columns: Sequence[Any]) -> tuple[Any, Any]:
 
 def _stack(values: Sequence[Any]) -> Any:
     """One array of many: (n, …); of tuples a tuple of arrays."""
-    if isinstance(values[0], tuple | list):
+    if _is_pair(values[0]):
         return tuple(_stack(column) for column in zip(*values, strict=True))
     tensors = [_entered(value, "an input") for value in values]
     if len({tensor.shape for tensor in tensors}) > 1:

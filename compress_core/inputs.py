@@ -6,6 +6,8 @@ that give out tuples, dictionaries or dataclasses, are treated in one place.
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from numbers import Integral
+from operator import index
 from typing import Any
 
 import torch
@@ -82,8 +84,7 @@ def make_examples(
         )
     if example is not None:
         return tuple(_first_row(tensor) for tensor in each(example))
-    assert input_shape is not None
-    shapes: Any = input_shape if _is_several(input_shape) else (input_shape,)
+    shapes = _shapes(input_shape)
     dtypes = input_dtype if isinstance(input_dtype, tuple) else (input_dtype,) * len(shapes)
     if len(dtypes) != len(shapes):
         raise ValueError(f"{len(dtypes)} input_dtype for {len(shapes)} inputs; give one for each")
@@ -93,8 +94,21 @@ def make_examples(
     )
 
 
-def _is_several(input_shape: Any) -> bool:
-    return len(input_shape) > 0 and not isinstance(input_shape[0], int)
+def _shapes(input_shape: Any) -> tuple[Shape, ...]:
+    """The shape of each input, of one or of several."""
+    try:
+        several = len(input_shape) > 0 and not isinstance(input_shape[0], Integral)
+        shapes = tuple(
+            tuple(map(index, shape)) for shape in (input_shape if several else [input_shape])
+        )
+    except TypeError:
+        shapes = ((-1,),)
+    if any(size < 1 for shape in shapes for size in shape):
+        raise ValueError(
+            f"input_shape={input_shape!r} is no shape; give one input's sizes without the batch, "
+            "(3, 32, 32), or a tuple of such for several inputs"
+        )
+    return shapes
 
 
 def _first_row(tensor: Any) -> Tensor:

@@ -19,6 +19,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 MetricName = Literal[
     "accuracy", "agreement", "relative_error", "relative_error_to_original", "perplexity"
 ]
+SUM_TOLERANCE = 1e-3  # of probabilities in half precision
 PADDING = -100  # the label of a token that does not count, as torch's cross_entropy has it
 HOW_TO_SAY = "say it: Original(…, task='classification'), 'regression', 'next_token' or 'agreement'"
 
@@ -112,9 +113,9 @@ def _found(output: Tensor, data: Dataset) -> Choice:
         return _agreement(output, "there are no labels")
     if output.dim() == 2 and width > 1 and is_classes(labels):
         return _classification(output, data, f"labels are classes, and there are {width} outputs")
-    if output.dim() == 3 and labels.shape[1:] == output.shape[1:2] and _is_whole(labels):
-        return _next_token(output, data, "labels are tokens, one for each place of the output")
-    if not _is_whole(labels) and labels[0].numel() == width and not _is_binary(labels):
+    if output.dim() == 3 and _are_next_tokens(labels, each(data.inputs)[0]):
+        return _next_token(output, data, "labels are the tokens of the input, one further")
+    if not _is_whole(labels) and labels[0].numel() == width and not _mark_classes(labels):
         return _regression(output, data, "labels are numbers, as many as outputs")
     raise DataError(
         f"labels {_shape(labels)} {_type(labels)} and outputs {_shape(output)} leave open what the "
@@ -127,6 +128,13 @@ def _hint(output: Tensor, labels: Tensor) -> str:
         return "; a single output number has no accuracy"
     if is_classes(labels.long()) and not _is_whole(labels):
         return "; classes are whole numbers: labels.long()"
+    if _mark_classes(labels):
+        return "; of probabilities of classes pass the likeliest: labels.argmax(1)"
+    if _is_whole(labels) and labels.dim() > 1:
+        return (
+            "; a class for each place has no metric here: leave the labels out to compare with "
+            "the original"
+        )
     return ""
 
 
@@ -248,9 +256,21 @@ def _is_whole(labels: Tensor) -> bool:
     return labels.dtype == torch.int64
 
 
-def _is_binary(labels: Tensor) -> bool:
-    """Several zeros and ones a row: labels of several classes at once, or numbers."""
-    return labels[0].numel() > 1 and bool(((labels == 0) | (labels == 1)).all())
+def _mark_classes(labels: Tensor) -> bool:
+    """Whether several numbers a row seem to say which classes it has: zeros and ones, or
+    probabilities that add up to 1."""
+    if labels.dim() != 2 or labels.shape[1] < 2:
+        return False
+    shares = (labels >= 0) & ((labels.sum(1, keepdim=True) - 1).abs() < SUM_TOLERANCE)
+    return bool(shares.all() or ((labels == 0) | (labels == 1)).all())
+
+
+def _are_next_tokens(labels: Tensor, tokens: Tensor) -> bool:
+    """Whether labels (n, T) are the tokens (n, T), or one further; what does not count fits."""
+    if labels.shape != tokens.shape or tokens.dim() != 2 or not _is_whole(tokens):
+        return False
+    further = (labels[:, :-1] == tokens[:, 1:]) | (labels[:, :-1] == PADDING)
+    return torch.equal(labels, tokens) or bool(_is_whole(labels) and further.all())
 
 
 def _shape(tensor: Tensor) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -39,6 +40,7 @@ class Indexable:
         (TensorDataset(IMAGES, LABELS),),
         (PAIRS,),
         (Indexable(),),
+        ([[image, label] for image, label in PAIRS],),
     ],
 )
 def test_the_same_data_in_every_form_is_the_same_dataset(arguments: Any) -> None:
@@ -58,6 +60,16 @@ def test_the_form_of_the_reference_datasets_stays() -> None:
         ("a", "b", "c"),
         4,
     )
+
+
+def test_a_table_of_pandas_is_an_array() -> None:
+    table = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    for data in (
+        Dataset.of(table),
+        Dataset.of(table, table["a"]),
+        Dataset.of(table.values.tolist()),
+    ):
+        assert data.images.tolist() == [[1.0, 3.0], [2.0, 4.0]]
 
 
 def test_labels_may_be_missing() -> None:
@@ -117,6 +129,7 @@ def test_tokens_as_labels_are_never_taken_for_one_hot() -> None:
         ((IMAGES, LABELS / 0), r"values of labels are NaN or infinite"),
         ((np.array([object()]), LABELS[:1]), r"inputs cannot be read as numbers"),
         ((DataLoader(TensorDataset(IMAGES)),), r"of a DataLoader its \.dataset"),
+        (({"a": 1},), r"this dict cannot be read \(KeyError: 0\).*what gives pairs"),
         ((iter(PAIRS),), r"neither an array nor indexable"),
         (([(IMAGES[0], 1), (IMAGES[0, :2], 1)],), r"inputs have several shapes.*pad or resize"),
         (([(Image.new("L", (2, 2)), 1)],), r"a PIL image.*transform=ToTensor"),

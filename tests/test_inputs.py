@@ -89,6 +89,10 @@ def test_examples_are_zeros_of_the_shapes_or_the_first_rows_of_those_given() -> 
 @pytest.mark.parametrize(
     ("shape", "example", "words"),
     [
+        (4, None, "input_shape=4 is no shape; give one input's sizes without the batch"),
+        ((3, -1), None, "is no shape"),
+        ((0,), None, "is no shape"),
+        (("3", "4"), None, "is no shape"),
         (None, None, "say once what the network takes"),
         ((4,), torch.zeros(1, 4), "say once what the network takes"),
         (None, ([1, 2],), "example has a list; pass a tensor"),

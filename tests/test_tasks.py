@@ -43,7 +43,6 @@ def outputs(*shape: int) -> Tensor:
         ((1, 4, 4), torch.rand(N, 1, 4, 4), "relative_error", "labels are numbers"),
         ((1,), None, "relative_error_to_original", "no labels, and outputs are numbers"),
         ((3, 4, 4), None, "relative_error_to_original", "no labels"),
-        ((4, 5), TOKENS.view(N, 4), "perplexity", "labels are tokens"),
     ],
 )
 def test_outputs_and_labels_tell_the_metric_and_the_reason_is_said(
@@ -62,7 +61,9 @@ def test_outputs_and_labels_tell_the_metric_and_the_reason_is_said(
         ((3,), CLASSES.float(), r"leave open .*whole numbers: labels\.long\(\)"),
         ((3,), torch.tensor([[1.0, 1, 0]] * N), r"labels \(n, 3\) float32.*leave open"),
         ((2,), torch.rand(N, 3), r"labels \(n, 3\) float32 and outputs \(n, 2\) leave open"),
-        ((3, 4, 4), torch.zeros(N, 4, 4).long(), r"labels \(n, 4, 4\) int64.*leave open"),
+        ((3, 4, 4), torch.zeros(N, 4, 4).long(), r"labels \(n, 4, 4\) int64.*a class for each"),
+        ((4, 5), TOKENS.view(N, 4), r"leave open.*a class for each place has no metric"),
+        ((2,), torch.tensor([[0.25, 0.75]] * N), r"leave open.*labels\.argmax\(1\)"),
     ],
 )
 def test_what_cannot_be_known_is_refused(output: Any, labels: Tensor, words: str) -> None:
@@ -121,10 +122,21 @@ def test_tokens_are_their_own_labels_one_further() -> None:
     assert torch.equal(wanted, tokens[:, 1:])
 
 
-def test_labels_that_are_the_inputs_are_refused_as_they_foretell_nothing() -> None:
+def test_labels_that_are_the_tokens_one_further_tell_the_task() -> None:
+    tokens = TOKENS.view(N, 4)
+    labels = torch.cat([tokens[:, 1:], torch.full((N, 1), PADDING)], 1)
+    choice = choose_metric(Task(), outputs(4, 5), data(labels, tokens))
+    assert (choice.metric, choice.reason) == (
+        "perplexity",
+        "labels are the tokens of the input, one further",
+    )
+
+
+@pytest.mark.parametrize("kind", [None, "next_token"])
+def test_labels_that_are_the_inputs_are_refused_as_they_foretell_nothing(kind: Any) -> None:
     tokens = TOKENS.view(N, 4)
     with pytest.raises(DataError, match=r"the inputs themselves.*tokens\[:, :-1\]"):
-        choose_metric(Task("next_token"), outputs(4, 5), data(tokens, tokens))
+        choose_metric(Task(kind), outputs(4, 5), data(tokens, tokens))
 
 
 def test_losses_of_tokens_are_torchs_and_padding_has_none() -> None:
