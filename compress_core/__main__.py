@@ -4,7 +4,9 @@ Bad input ends with exit code 2 and one line that says value, rule and remedy.
 """
 
 import argparse
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +24,13 @@ from compress_core.models.checkpoints import CHECKPOINTS, load_card
 from compress_core.original import load_model
 from compress_core.recipe import Recipe, from_json, parse_step, to_json
 from compress_core.storage.container import ContainerError, decode
+from compress_core.writing import (
+    STANDARD_OUTPUT,
+    WriteError,
+    check_writable,
+    is_standard_output,
+    write_file,
+)
 
 BAD_INPUT = 2
 
@@ -39,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return reader_left()
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -46,6 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("stopped", file=sys.stderr)
         return 130
     return 0
+
+
+def reader_left() -> int:
+    """What comes behind `| head` has read enough: nothing more is printed, not at exit either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print("error: the reader of the output left before all was printed", file=sys.stderr)
+    return BAD_INPUT
 
 
 def build_parser() -> Parser:
@@ -132,10 +151,16 @@ def add_out(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 def output_file(text: str) -> Path:
-    """A path that a file can be written to, checked before anything is measured."""
+    """Where to write a file, checked before anything is measured; `-` is standard output."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no file; name one, or - for standard output")
     path = Path(text)
-    if not text or path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is no file in a folder that exists")
+    if path == STANDARD_OUTPUT and text != str(STANDARD_OUTPUT):
+        path = path.absolute()  # ./- is a file of that name
+    try:
+        check_writable(path)
+    except WriteError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     return path
 
 
@@ -162,22 +187,14 @@ def test_data(options: argparse.Namespace) -> Dataset:
     return data.subset(options.subset)
 
 
-def write(path: Path, raw: bytes) -> None:
-    """Write beside the target first: an interrupted run leaves no half file under its name."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(raw)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def emit(options: argparse.Namespace, data: Any, show: Callable[[], None]) -> None:
-    """Print `data` as JSON, or what `show` shows."""
-    if options.json:
-        print(json.dumps(data, indent=2))
-    else:
-        show()
+    """Print `data` as JSON, or what `show` shows; beside a file on standard output as errors are."""
+    to_file = isinstance(getattr(options, "out", None), Path) and is_standard_output(options.out)
+    with contextlib.redirect_stdout(sys.stderr if to_file else sys.stdout):
+        if options.json:
+            print(json.dumps(data, indent=2))
+        else:
+            show()
 
 
 def run_models(options: argparse.Namespace) -> None:
@@ -230,7 +247,7 @@ def speed_of(compressed: Compressed, size: Size) -> Speed:
 def run_compress(options: argparse.Namespace) -> None:
     compressed = compressed_of(options)
     report = measure(compressed, test_data(options))
-    write(options.out, compressed.container)
+    write_file(options.out, compressed.container)
     row = {**report.as_dict(), "out": str(options.out)}
     emit(options, row, lambda: console.show_report(report, written=options.out))
 
@@ -243,7 +260,7 @@ def run_decode(options: argparse.Namespace) -> None:
     except ContainerError as error:
         raise ContainerError(f"{options.file}: {error}") from error
     raw = save({key: tensor.contiguous() for key, tensor in decoded.dense_tensors.items()})
-    write(options.out, raw)
+    write_file(options.out, raw)
     row = {
         "model": decoded.model,
         "recipe": decoded.recipe,
@@ -298,7 +315,7 @@ def run_export_onnx(options: argparse.Namespace) -> None:
     from compress_core.graph import to_onnx
 
     raw = to_onnx(compressed_of(options))
-    write(options.out, raw)
+    write_file(options.out, raw)
     row = {"model": options.model, "onnx_bytes": len(raw), "out": str(options.out)}
     emit(options, row, lambda: console.show_fields(row))
 

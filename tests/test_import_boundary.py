@@ -16,6 +16,7 @@ SHELL = ("streamlit", "plotly", "pandas", "ui", "pages")
 HEAVY = ("onnx", "onnxruntime", "onnx_ir", "onnxscript", "sklearn", "netron", "pooch", "rich")
 # A module may import those below it, and its neighbours in the same folder.
 FLOORS = {
+    "writing": -1,
     "weights": 0,
     "data": 0,
     "models": 0,
@@ -28,6 +29,7 @@ FLOORS = {
     "recipe_edit": 3,
     "applying": 4,
     "compressed": 5,
+    "restoring": 5,
     "summaries": 6,
     "measurement": 6,
     "channels": 6,
