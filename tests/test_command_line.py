@@ -202,6 +202,39 @@ def test_a_recipe_file_comes_before_the_steps(run: Run, tmp_path: Path) -> None:
     assert [layer["bits"] for layer in row["layers"]] == [2, 8, 8]
 
 
+def test_a_stored_file_is_measured_as_it_was_when_it_was_written(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    written = json.loads(run("compress", "digits-cnn", *STEP_OPTIONS, "--out", file, "--json"))
+    del written["out"]
+    assert json.loads(run("measure", file, "--json")) == written
+    assert "digits-cnn: factorize:rank=16,layers=fc1 → prune:sparsity=0.8" in run("measure", file)
+
+
+@pytest.mark.parametrize("option", [("--step", "fold"), ("--recipe", "r.json"), ("--latency",)])
+def test_a_stored_file_takes_no_other_recipe(
+    refuse: Run, tmp_path: Path, option: tuple[str, ...]
+) -> None:
+    file = tmp_path / "model.safetensors"
+    assert "is measured as it is stored, by its own recipe" in refuse("measure", file, *option)
+
+
+def test_the_file_of_an_own_network_is_not_measured_here(
+    refuse: Run, tmp_path: Path, animal: Callable[[str], Original]
+) -> None:
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(compress(animal("no_bias"), ()).container)
+    assert "was made of 'no_bias'" in refuse("measure", file)
+
+
+def test_a_file_to_measure_that_is_absent_or_none_of_ours_is_refused(
+    refuse: Run, tmp_path: Path
+) -> None:
+    absent, foreign = tmp_path / "absent.safetensors", tmp_path / "foreign.safetensors"
+    save_file({"w": torch.ones(2)}, foreign)
+    assert "absent.safetensors" in refuse("measure", absent)
+    assert "no container of ours" in refuse("measure", foreign)
+
+
 def test_sweep_measures_every_point_of_a_family(run: Run) -> None:
     options = ["--family", "quantize", "--family", "prune", "--subset", 50]
     rows = json.loads(run("sweep", "digits-mlp", *options, "--json"))

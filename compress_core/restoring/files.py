@@ -55,7 +55,7 @@ def restore_decoded(decoded: Decoded, network: nn.Module) -> nn.Module:
     recipe, rounding = _recipe(decoded), _rounding(decoded)
     of_inputs = {key for name in rounding for key in _input_keys(name)}
     tensors = {key: t for key, t in decoded.state_dict.items() if key not in of_inputs}
-    module = copy.deepcopy(network).eval().requires_grad_(False)
+    module = _private_copy(network)
     fit(module, {key: tuple(tensor.shape) for key, tensor in tensors.items()}, recipe)
     _check_tensors(module, tensors, decoded.model)
     module = _with_tensors(module, tensors)
@@ -65,6 +65,13 @@ def restore_decoded(decoded: Decoded, network: nn.Module) -> nn.Module:
         quantizer.attach(module.get_submodule(name))
     _check_values(module)
     return module
+
+
+def _private_copy(network: nn.Module) -> nn.Module:
+    for name, tensor in _named_tensors(network):
+        if isinstance(tensor, UninitializedTensorMixin):
+            raise RestoreError(f"{name} of the network has no shape yet; run it once before")
+    return copy.deepcopy(network).eval().requires_grad_(False)
 
 
 def _recipe(decoded: Decoded) -> Recipe:
@@ -98,9 +105,6 @@ def _input_keys(name: str) -> tuple[str, str]:
 def _check_tensors(module: nn.Module, tensors: Mapping[str, Tensor], model: str) -> None:
     """Raise RestoreError unless file and network have the same tensors, in the same shapes."""
     own = dict(_named_tensors(module))
-    unshaped = next((k for k, t in own.items() if isinstance(t, UninitializedTensorMixin)), None)
-    if unshaped is not None:
-        raise RestoreError(f"{unshaped} of the network has no shape yet; run it once before")
     told = [f"the file has no {key}" for key in own if key not in tensors]
     for key, tensor in tensors.items():
         if key not in own and not _is_empty_buffer(module, key):
@@ -157,6 +161,6 @@ def _check_values(module: nn.Module) -> None:
     for name, tensor in itertools.chain(module.named_parameters(), module.named_buffers()):
         if tensor.is_meta:
             raise RestoreError(
-                f"{name} is not persistent, so that the file does not hold it, and the network, which "
-                "is on the device 'meta', has no values of it; build it on the CPU"
+                f"{name} is not persistent, so that the file does not hold it, and the network has "
+                "no values of it, as it is on the device 'meta'; build it on the CPU"
             )

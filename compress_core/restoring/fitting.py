@@ -47,7 +47,7 @@ def remove_folded_norms(module: nn.Module, shapes: Shapes) -> None:
 def fit_heads(module: nn.Module, shapes: Shapes) -> None:
     """As many heads as the rows of `qkv` make."""
     for name, attention in list(packed_attentions(module)):
-        widths = _widths(f"{name}.qkv", shapes)
+        widths = _cut_widths(f"{name}.qkv", attention.qkv, shapes)
         if widths is not None:
             attention.heads = widths[0] // (3 * attention.head_width)
 
@@ -55,10 +55,11 @@ def fit_heads(module: nn.Module, shapes: Shapes) -> None:
 def fit_channels(module: nn.Module, shapes: Shapes) -> None:
     """The widths of layers and norms that the file's tensors have."""
     for name, part in module.named_modules():
-        widths = _widths(name, shapes)
+        widths = _cut_widths(name, part, shapes)
         if isinstance(part, _BatchNorm):
+            own = (part.num_features,)
             keys = (key_of(name, key) for key in ("weight", "running_mean"))
-            found = next((shapes[key] for key in keys if key in shapes), (part.num_features,))
+            found = min(own, next((shapes[key] for key in keys if key in shapes), own))
             part.num_features = found[0]
             for tensor in ("weight", "bias", "running_mean", "running_var"):
                 _resize(part, tensor, found)
@@ -73,15 +74,17 @@ def fit_channels(module: nn.Module, shapes: Shapes) -> None:
             _resize(part, "bias", widths[:1])
 
 
-def _widths(name: str, shapes: Shapes) -> tuple[int, int] | None:
-    """The first two sizes of a layer's weight, in one piece or of factors; None for another part.
-
-    They are its outputs, and its inputs (of one group).
-    """
+def _cut_widths(name: str, part: nn.Module, shapes: Shapes) -> tuple[int, int] | None:
+    """The outputs of a layer, and its inputs (of one group): the first two sizes of its weight, in
+    one piece or in factors. None for another part, and for a layer that would grow by them."""
+    if not isinstance(part, (nn.Linear, *CONVOLUTIONS)):
+        return None
     factors = factor_shapes(name, shapes)
     whole = shapes.get(key_of(name, "weight"), ())
     first, last = (factors[0], factors[-1]) if factors else (whole, whole)
-    return (last[0], first[1]) if len(first) > 1 and last else None
+    out, inputs = (last[0], first[1]) if len(first) > 1 else (0, 0)
+    grows = out > part.weight.shape[0] or inputs > part.weight.shape[1]
+    return None if grows or not out else (out, inputs)
 
 
 def _resize(part: nn.Module, name: str, shape: tuple[int, ...]) -> None:
@@ -116,8 +119,12 @@ def key_of(name: str, attribute: str) -> str:
 
 def factor_shapes(name: str, shapes: Shapes) -> tuple[tuple[int, ...], ...]:
     """The shapes of the factors that run in the place of a layer; none of one in one piece."""
-    keys = [key_of(name, f"{place}.weight") for place in range(3)]
-    return tuple(shapes[key] for key in keys if key in shapes)
+    return tuple(shapes[key] for key in factor_keys(name) if key in shapes)
+
+
+def factor_keys(name: str) -> tuple[str, ...]:
+    """The state-dict keys of the weights of up to three factors."""
+    return tuple(key_of(name, f"{place}.weight") for place in range(3))
 
 
 def put_factors(module: nn.Module, shapes: Shapes, recipe: Recipe) -> None:
@@ -135,7 +142,7 @@ def _factors(
     name: str, part: nn.Module, factors: tuple[tuple[int, ...], ...], recipe: Recipe
 ) -> nn.Module:
     ranks = [shape[0] for shape in factors[:-1]]
-    for form in _forms(name, recipe):
+    for form in named_forms(name, recipe):
         try:
             made = BUILDERS[form](part, *ranks)
         except TypeError:  # not of this kind of layer, or of another number of factors
@@ -149,7 +156,7 @@ def _factors(
     )
 
 
-def _forms(name: str, recipe: Recipe) -> list[Form]:
+def named_forms(name: str, recipe: Recipe) -> list[Form]:
     """The forms in which the recipe may have factorized a layer, the last step's first."""
     named = [s for s in recipe if s.kind == "factorize" and names_layer(s.layers, name)]
     return [step.form for step in reversed(named) if hasattr(step, "form")]

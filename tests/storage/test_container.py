@@ -19,10 +19,16 @@ from torch import Tensor, nn
 from compress_core.compressed import Compressed, compress
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
-from compress_core.methods.quantization import Quantize
+from compress_core.methods.quantization import Quantize, QuantizeActivations
 from compress_core.methods.step import Step
 from compress_core.original import Original
-from compress_core.storage.container import ContainerError, _checksum, decode, encode
+from compress_core.storage.container import (
+    STORED_TYPES,
+    ContainerError,
+    _checksum,
+    decode,
+    encode,
+)
 
 ROOT = Path(__file__).parents[2]
 HEADER = (
@@ -354,6 +360,9 @@ def test_a_forged_weight_is_refused(
         ({"tied": {"fc.bias": ["a", "a"]}}, r"keys of two tensors.*\['a'\]"),
         ({"tied": {"fc.bias": [1]}}, r"no names: \[1\]"),
         ({"tied": {"fc.bias": "ab"}}, "tied an object of lists"),
+        ({"inputs": {"fc": 0}}, "inputs of fc: bits=0 must be at least 1 and below 17"),
+        ({"inputs": {"fc": "8"}}, "inputs of fc: bits='8' is no number"),
+        ({"inputs": [8]}, "contradict each other"),
         ({"model": 5}, "model must be a name"),
         ({"recipe": []}, "recipe an object"),
     ],
@@ -398,6 +407,48 @@ def test_a_key_that_reads_as_a_stream_is_refused_when_written() -> None:
     weights = decode(TINY).weights
     with pytest.raises(ContainerError, match=r"fc\.weight:codes would be read as a stream"):
         encode(weights, {"fc.weight:codes": ONES}, tied={}, model="tiny", recipe={})
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "words"),
+    [
+        ("__metadata__", ONES, "__metadata__ is no name for a tensor in safetensors; rename it"),
+        ("b", ONES.to_sparse(), r"b is torch.float32 \(torch.sparse_coo\), which .* not store"),
+        ("b", ONES.to(torch.complex128), r"b is torch.complex128 .*persistent=False"),
+    ],
+)
+def test_a_tensor_that_safetensors_does_not_know_is_refused_when_written(
+    name: str, tensor: Tensor, words: str
+) -> None:
+    with pytest.raises(ContainerError, match=words):
+        encode(decode(TINY).weights, {name: tensor}, tied={}, model="tiny", recipe={})
+
+
+@pytest.mark.parametrize("dtype", sorted(STORED_TYPES, key=str), ids=str)
+def test_every_other_type_comes_back_as_it_was(dtype: torch.dtype) -> None:
+    values = torch.arange(6).view(2, 3).to(dtype)
+    rest = {"matrix": values.T, "number": values[1, 1], "nothing": values[:0]}
+    if dtype.is_complex:
+        rest["view"] = (values * 1j).conj()
+    raw = encode(decode(TINY).weights, rest, tied={}, model="tiny", recipe={})
+    for key, found in decode(raw).rest.items():
+        assert (found.dtype, found.shape) == (dtype, rest[key].shape)
+        assert found.tolist() == rest[key].tolist()
+
+
+def test_a_weight_with_another_name_is_stored_once_and_under_both() -> None:
+    module = nn.Sequential(OrderedDict(fc=nn.Linear(4, 3)))
+    module.register_parameter("again", module.fc.weight)  # before "fc.weight" in the state dict
+    compressed = compress(Original(module.eval(), (4,)), (Quantize(bits=4),))
+    decoded = decode(compressed.container)
+    assert decoded.tied == {"fc.weight": ("again",)}
+    assert torch.equal(decoded.state_dict["again"], compressed.module.again)
+
+
+def test_the_file_tells_whose_inputs_are_rounded(digits_mlp: Original) -> None:
+    step = QuantizeActivations(bits=5, mode="dynamic", layers=("fc1", "fc2"))
+    assert decode(compress(digits_mlp, (step,)).container).inputs == {"fc1": 5, "fc2": 5}
+    assert decode(TINY).inputs == {}
 
 
 def test_more_weights_than_can_be_read_are_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
