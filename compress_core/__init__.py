@@ -12,7 +12,7 @@ from compress_core.compressed import Compressed, compress
 from compress_core.data import DataError, load_dataset
 from compress_core.measurement.report import Report, measure
 from compress_core.methods.low_rank import Factorize
-from compress_core.methods.pruning import Prune, RandomPrune
+from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize
 from compress_core.models.catalog import MODELS
 from compress_core.original import Original, load_model

@@ -332,6 +332,11 @@ def test_the_file_of_an_own_network_asks_for_it(network: Original) -> None:
         restore(compress(network, ()).container)
 
 
+def test_what_is_no_module_is_refused(network: Original) -> None:
+    with pytest.raises(RestoreError, match=r"network is a Original, no torch\.nn\.Module"):
+        restore(compress(network, ()).container, network)
+
+
 def test_a_damaged_file_is_refused_by_name(network: Original, tmp_path: Path) -> None:
     file = tmp_path / "damaged.safetensors"
     file.write_bytes(compress(network, ()).container[:-1])

@@ -14,7 +14,7 @@ from compress_core.measurement.accuracy import (
 from compress_core.measurement.report import Report, Size, size_of
 from compress_core.methods.quantization import InputQuantizer
 from compress_core.original import Original
-from compress_core.recipe import from_json
+from compress_core.recipe import from_json, to_json
 from compress_core.restoring import read_stored, restore_decoded
 from compress_core.restoring.fitting import factor_keys, named_forms
 from compress_core.storage.container import ContainerError, Decoded
@@ -37,7 +37,7 @@ def measure_file(
     classes = predicted_classes(module, data)
     size: Size = size_of(original, stored_layers(decoded, original), module, decoded.rest, len(raw))
     return Report(
-        recipe=decoded.recipe,
+        recipe=to_json(from_json(decoded.recipe)),
         size=size,
         accuracy=accuracy_of(classes, data),
         baseline=accuracy_of(baseline, data),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
 
 from compress_core.methods.quantization import InputQuantizer
 from compress_core.models.catalog import MODELS
@@ -68,8 +67,13 @@ def restore_decoded(decoded: Decoded, network: nn.Module) -> nn.Module:
 
 
 def _private_copy(network: nn.Module) -> nn.Module:
+    if not isinstance(network, nn.Module):
+        raise RestoreError(
+            f"network is a {type(network).__name__}, no torch.nn.Module; pass a module of the "
+            "architecture that the file was made of"
+        )
     for name, tensor in _named_tensors(network):
-        if isinstance(tensor, UninitializedTensorMixin):
+        if isinstance(tensor, (nn.UninitializedParameter, nn.UninitializedBuffer)):
             raise RestoreError(f"{name} of the network has no shape yet; run it once before")
     return copy.deepcopy(network).eval().requires_grad_(False)
 

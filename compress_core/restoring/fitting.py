@@ -90,10 +90,11 @@ def _cut_widths(name: str, part: nn.Module, shapes: Shapes) -> tuple[int, int] |
 def _resize(part: nn.Module, name: str, shape: tuple[int, ...]) -> None:
     old = getattr(part, name)
     if isinstance(old, Tensor) and tuple(old.shape) != shape:
-        tensors = part._parameters if name in part._parameters else part._buffers
         empty = torch.empty(shape, dtype=old.dtype)
-        is_parameter = isinstance(old, nn.Parameter)
-        tensors[name] = nn.Parameter(empty, requires_grad=False) if is_parameter else empty
+        if name in part._parameters:
+            part._parameters[name] = nn.Parameter(empty, requires_grad=False)
+        else:
+            part._buffers[name] = empty
 
 
 def add_biases(module: nn.Module, shapes: Shapes) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from collections import OrderedDict
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -20,6 +22,7 @@ from compress_core.compressed import Compressed, compress
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize, QuantizeActivations
+from compress_core.methods.quantization.floats import NF4
 from compress_core.methods.step import Step
 from compress_core.original import Original
 from compress_core.storage.container import (
@@ -456,3 +459,47 @@ def test_more_weights_than_can_be_read_are_not_written(monkeypatch: pytest.Monke
     monkeypatch.setattr("compress_core.storage.container.MAX_WEIGHTS", 3)
     with pytest.raises(ContainerError, match="4 weights are more than the 3 of one file"):
         encode(weights, {}, tied={}, model="tiny", recipe={})
+
+
+def bytes_in_the_readme() -> bytes:
+    """The worked example: lines of two-digit numbers with their meaning behind, and broken JSON."""
+    block = (ROOT / "README.md").read_text().partition("One file, byte by byte")[2]
+    raw = b""
+    for line in re.findall(r"^    (.+)$", block.partition("q_min is")[0], re.MULTILINE):
+        numbers = re.match(r"((?:[0-9a-f]{2} )*[0-9a-f]{2})(?:  |$)", line)
+        raw += bytes.fromhex(numbers[1]) if numbers else line.encode()
+    return raw
+
+
+def test_the_readmes_example_is_the_file_byte_by_byte() -> None:
+    fc = nn.Linear(2, 2)
+    fc.weight.data = torch.tensor([[0.5, 0.0], [-0.5, 0.5]])
+    fc.bias.data = torch.tensor([1.0, -2.0])
+    original = Original(nn.Sequential(OrderedDict(fc=fc)).eval(), (2,), name="tiny")
+    step = Quantize(bits=2, granularity="tensor")
+    assert compress(original, (step,)).container == bytes_in_the_readme()
+
+
+def test_the_readmes_example_is_decoded_by_its_text_alone() -> None:
+    raw = bytes_in_the_readme()
+    start = 8 + int.from_bytes(raw[:8], "little")
+    entries = json.loads(raw[8:start])
+    data = {
+        name: raw[start:][slice(*entry["data_offsets"])]
+        for name, entry in entries.items()
+        if name != "__metadata__"
+    }
+    header = json.loads(entries["__metadata__"]["compress_core"])
+    (shape, bits) = (header["weights"]["fc.weight"][field] for field in ("shape", "bits"))
+    q_max = 2 ** (bits - 1) - 1
+    digits = np.unpackbits(np.frombuffer(data["fc.weight:codes"], np.uint8)).reshape(-1, 2)
+    codes = digits @ [2, 1] - q_max
+    scale = np.frombuffer(data["fc.weight:scale"], "<f4")
+    assert (codes * scale).reshape(shape).tolist() == [[0.5, 0.0], [-0.5, 0.5]]
+    assert np.frombuffer(data["fc.bias"], "<f4").tolist() == [1, -2]
+
+
+def test_the_readme_gives_the_values_of_nf4_in_their_order() -> None:
+    text = (ROOT / "README.md").read_text().partition("`nf4`, as float32, ")[2]
+    values = text.partition(". `sign_`")[0].replace("−", "-").split(",")
+    assert torch.tensor([float(value) for value in values]).equal(NF4)
