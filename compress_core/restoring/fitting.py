@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from compress_core.methods.step import names_layer
+from compress_core.methods.low_rank import Factorize
+from compress_core.methods.step import matched_by
 from compress_core.methods.structured.attention import packed_attentions
 from compress_core.methods.structured.surgery import is_depthwise
 from compress_core.recipe import Recipe
@@ -159,8 +160,8 @@ def _factors(
 
 def named_forms(name: str, recipe: Recipe) -> list[Form]:
     """The forms in which the recipe may have factorized a layer, the last step's first."""
-    named = [s for s in recipe if s.kind == "factorize" and names_layer(s.layers, name)]
-    return [step.form for step in reversed(named) if hasattr(step, "form")]
+    steps = [step for step in reversed(recipe) if isinstance(step, Factorize)]
+    return [s.form for s in steps if any(matched_by(pattern, (name,)) for pattern in s.layers)]
 
 
 def _weight_shape(module: nn.Module) -> tuple[int, ...]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from compress_core.recipe import STEPS, parse_step
+from compress_core.recipe import parse_step
+from compress_core.steps import BY_NAME
 from ui.words import describe
 
 WORDS = {
@@ -38,4 +39,4 @@ def test_a_step_in_words(text: str) -> None:
 
 
 def test_every_step_has_words() -> None:
-    assert {text.partition(":")[0] for text in WORDS} == STEPS.keys()
+    assert {text.partition(":")[0] for text in WORDS} == BY_NAME.keys()

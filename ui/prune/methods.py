@@ -12,7 +12,7 @@ from compress_core.methods.pruning import (
     Scope,
     ScoreScope,
 )
-from compress_core.recipe import AnyStep
+from compress_core.steps import AnyStep
 
 
 @dataclass(frozen=True)
