@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from rich.console import Console
 from rich.progress import Progress
@@ -60,9 +60,16 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: st
     _console().print(table)
 
 
+class Printer(Console):
+    """rich's console, which tells its caller of a reader that goes away, and does not exit."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        raise BrokenPipeError
+
+
 def _console() -> Console:
     # a pipe has no width: wrap nothing there, so that grep and diff see whole lines
-    return Console() if sys.stdout.isatty() else Console(width=160)
+    return Printer() if sys.stdout.isatty() else Printer(width=160)
 
 
 def show_fields(fields: Mapping[str, Any]) -> None:
