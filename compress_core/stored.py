@@ -61,8 +61,8 @@ class StoredLayer:
     def __post_init__(self) -> None:
         if self.bias is not None and self.bias_key is None:
             raise ValueError(
-                f"{self.layer.name} has no bias of its own that could be replaced (it is tied, an "
-                "embedding, or a part of attention); leave it out (layers=…)"
+                f"{self.layer.name} has no bias of its own that could be replaced (it is tied, a "
+                "part of attention, or hides what it multiplies); leave it out (layers=…)"
             )
 
     @property
@@ -94,7 +94,7 @@ class StoredLayer:
 
         None where the layer alone does not decide on it.
         """
-        shared = len(self.layer.tied_keys) > 1 or self.layer.kind == "embedding"
+        shared = len(self.layer.tied_keys) > 1 or self.layer.hides_inputs
         last = self.weight_keys[-1]
         packed = last.rpartition(".")[2]
         if shared or packed not in {"weight", "in_proj_weight"}:
@@ -114,7 +114,8 @@ class StoredLayer:
 
     def with_weights(self, done: Hashable, weights: tuple[StoredWeight, ...]) -> "StoredLayer":
         """The same form with other weights; `done` says what was done to them."""
-        return replace(self, key=(*self.key, done), weights=weights)
+        own = tuple(replace(weight, transposed=self.layer.transposed) for weight in weights)
+        return replace(self, key=(*self.key, done), weights=own)
 
     def with_factors(
         self, done: Hashable, form: Form, factors: tuple[Tensor, ...]
@@ -130,4 +131,5 @@ StoredLayers = dict[str, StoredLayer]
 
 def untouched(layer: Layer) -> StoredLayer:
     """The layer as it came."""
-    return StoredLayer(layer, (layer.name,), (StoredWeight(layer.profile),), (layer.profile,))
+    weight = StoredWeight(layer.profile, transposed=layer.transposed)
+    return StoredLayer(layer, (layer.name,), (weight,), (layer.profile,))

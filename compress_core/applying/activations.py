@@ -19,7 +19,8 @@ def quantize_inputs(step: AnyStep, layers: StoredLayers, base: Original) -> Stor
     done = replace(step, layers=ALL_LAYERS)
 
     def make(stored: StoredLayer) -> StoredLayer:
-        quantization.check_input(base.module, stored.layer)
+        read_by = base.reads.weights.get(stored.layer.name)
+        quantization.check_input(base.module, stored.layer, read_by)
         return replace(stored, key=(*stored.key, done), inputs=_quantizer(step, stored, base))
 
     return {

@@ -28,6 +28,7 @@ def _decomposition(step: Factorize, name: str, base: Original) -> Decomposition:
     def gram() -> Tensor:
         return base.calibrate(step.samples).moments(name).gram
 
+    low_rank.check_factors(name, base.factor_refusal(name))
     samples = step.samples if step.whiten else None
     make = partial(low_rank.decompose, base.layers[name], step.form, gram if step.whiten else None)
     return base.memo.get(("decomposition", name, step.form, samples), make)

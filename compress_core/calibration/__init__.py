@@ -73,6 +73,7 @@ class Calibration:
         self.data = data
         self._module = module
         self._layers = layers
+        self._multiplying = {k: v for k, v in layers.items() if not v.hides_inputs}
         self._grams: dict[str, Moments] = {}
         self._values: dict[int, dict[str, Tensor]] = {}
 
@@ -136,8 +137,7 @@ class Calibration:
             found = _sum_inputs(module, inputs)
             sums[layer] = sums[layer] + found if layer in sums else found
 
-        multiplying = {k: v for k, v in self._layers.items() if v.kind != "embedding"}
-        watch_inputs(self._module, multiplying, self.data.images, add)
+        watch_inputs(self._module, self._multiplying, self.data.images, add)
         return sums
 
     def _draw_values(self, limit: int) -> dict[str, Tensor]:
@@ -196,22 +196,26 @@ class Calibration:
             parts = (channels.sum(1), channels.square().sum(1), channels.eq(0).sum(1))
             found.setdefault(layer, []).append((channels.shape[1], torch.stack(parts)))
 
-        multiplying = {k: v for k, v in self._layers.items() if v.kind != "embedding"}
-        watch_outputs(self._module, multiplying, self.data.images, add)
+        watch_outputs(self._module, self._multiplying, self.data.images, add)
         return {layer: _summarize(parts) for layer, parts in found.items()}
 
     @cached_property
     def _gradients(self) -> dict[str, Tensor | None]:
         # a copy of our own: functional_call replaces its parameters for the time of the call
         module = with_weights(self._module, {})
-        weights = {v.key: nn.Parameter(v.weight.clone()) for v in self._layers.values()}
+        weights = {v.key: nn.Parameter(v.network_weight.clone()) for v in self._layers.values()}
         batches = zip(self.data.images.split(BATCH), self.data.labels.split(BATCH), strict=True)
         with torch.enable_grad():
             for images, labels in batches:
                 logits = functional_call(module, dict(weights), (images,))
                 loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
                 (loss / len(self.data)).backward()
-        return {name: weights[layer.key].grad for name, layer in self._layers.items()}
+        return {name: _gradient_of(la, weights[la.key]) for name, la in self._layers.items()}
+
+
+def _gradient_of(layer: Layer, weight: nn.Parameter) -> Tensor | None:
+    """In the shape of the layer's weight; that of a lookup with sparse=True is made dense."""
+    return None if weight.grad is None else layer.outputs_first(weight.grad.to_dense())
 
 
 def _sum_inputs(module: nn.Module, inputs: Tensor) -> _InputSums:
@@ -240,8 +244,9 @@ def _ungrouped(tensor: Tensor) -> Tensor:
 
 
 def _unseen(what: str, layer: Layer) -> str:
-    if layer.kind == "embedding":
-        why = "an embedding looks its rows up instead of multiplying"
+    if what == "gradients":
+        why = "none arrives, as the network does not use the weight, or cuts its gradient off"
     else:
-        why = "the module around it reads the weight itself, or does not use it"
+        around = "the module around it reads the weight itself, or does not use it"
+        why = layer.hides_inputs or around
     return f"{layer.name} has no {what} to calibrate on: {why}; leave it out (layers=…)"

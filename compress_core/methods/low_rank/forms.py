@@ -115,11 +115,7 @@ def decompose(layer: Layer, form: Form = "channel", gram: Gram | None = None) ->
 
     Raises ValueError for a layer that cannot run as factors, or not in this form.
     """
-    if layer.refuses_factors:
-        raise ValueError(
-            f"{layer.name} cannot run as a factor pair: {layer.refuses_factors}; "
-            "name other layers (layers=…)"
-        )
+    check_factors(layer.name, layer.refuses_factors)
     able = forms_of(layer.shape)
     if form not in able:
         raise ValueError(
@@ -127,3 +123,11 @@ def decompose(layer: Layer, form: Form = "channel", gram: Gram | None = None) ->
             f"{', '.join(able)}: use one of them, or name other layers (layers=conv*)"
         )
     return Tucker2(layer) if form == "tucker" else PairSvd(layer, form, gram)
+
+
+def check_factors(layer: str, refusal: str | None) -> None:
+    """Raise ValueError where there is a reason why `layer` cannot run as factors."""
+    if refusal:
+        raise ValueError(
+            f"{layer} cannot run as a factor pair: {refusal}; name other layers (layers=…)"
+        )

@@ -128,18 +128,19 @@ class RoundInput:
         return (round_input(values, scale, zero_point, self.bits), *others)
 
 
-def check_input(model: nn.Module, layer: Layer) -> None:
+def check_input(model: nn.Module, layer: Layer, read_by: str | None = None) -> None:
     """Raise ValueError where `layer` has no input of its own to round.
 
     A tied weight has several, an embedding takes indices, and torch's attention and encoder
-    modules multiply without calling a layer.
+    modules multiply without calling a layer. `read_by` says who reads the weight a second time,
+    and there multiplies other inputs with it.
     """
     path = layer.key.rpartition(".")[0]
     module, owner = model.get_submodule(path), model.get_submodule(path.rpartition(".")[0])
     if len(layer.tied_keys) > 1:
         reason = f"its weight is tied ({', '.join(layer.tied_keys)}), each with inputs of its own"
-    elif isinstance(module, nn.Embedding):
-        reason = "an embedding looks its rows up by index"
+    elif layer.hides_inputs or read_by:
+        reason = layer.hides_inputs or str(read_by)
     elif isinstance(module, READERS) or isinstance(owner, READERS):
         reason = "the attention or encoder module reads the weight itself"
     else:
