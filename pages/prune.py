@@ -2,14 +2,16 @@
 
 import streamlit as st
 
-from compress_core import summaries
 from compress_core.stored import StoredLayers
-from compress_core.summaries import Cut
-from ui import figures, fragments, panels, state, words
-from ui.controls.prune import Choice, show_pruning
-from ui.controls.prune_methods import METHODS
-from ui.live import prune as live
-from ui.state import Current
+from compress_core.views import summaries
+from compress_core.views.summaries import Cut
+from ui import figures, words
+from ui.panels import panels
+from ui.prune import live
+from ui.prune.controls import Choice, show_pruning
+from ui.prune.methods import METHODS
+from ui.session import fragments, state
+from ui.session.state import Current
 
 
 @fragments.body
