@@ -5,7 +5,7 @@ import torch
 
 from compress_core.compressed import Compressed
 from compress_core.graph.simplification import add_initializer
-from compress_core.graph.structure import node_name
+from compress_core.graph.structure import node_name, unique_name
 from compress_core.methods.quantization import FloatCoded, Quantized, SignCoded
 from compress_core.methods.weight_sharing import Shared
 from compress_core.storage.streams import StoredWeight
@@ -100,6 +100,9 @@ def put_in_place(
 ) -> None:
     """Put nodes in the place of an initializer; the output of the last takes its name."""
     key = str(weight.name)
+    taken = {str(node.name) for node in graph}  # a network may have a part called fc1.Reshape
+    for node in nodes:
+        node.name = unique_name(str(node.name), taken)
     first_user = next(user for user in graph if weight in user.inputs)
     graph.insert_before(first_user, nodes)
     graph.initializers.pop(key)

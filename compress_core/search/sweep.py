@@ -83,7 +83,7 @@ def _each(steps: Iterable[AnyStep]) -> Recipes:
 def _able(original: Original, form: Form = "channel") -> tuple[str, ...]:
     """The layers that can run as factors of a form: in the form "channel" all that run by
     themselves, in the others those with a kernel of more than one weight."""
-    layers = {n: layer for n, layer in original.layers.items() if not layer.refuses_factors}
+    layers = {n: la for n, la in original.layers.items() if original.factor_refusal(n) is None}
     if form == "channel":
         return tuple(layers)
     kernels = {n: layer for n, layer in layers.items() if layer.weight[0, 0].numel() > 1}
