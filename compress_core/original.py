@@ -113,10 +113,10 @@ class Original:
         """What the network reads of its layers by itself, found in one run on `example`."""
         return reads_outside(self.module, self.layers, lambda network: network(self.example))
 
-    def factor_refusal(self, name: str) -> str | None:
-        """Why a layer cannot run as factors, in words; None if it can."""
-        refusal = self.layers[name].refuses_factors
-        return refusal or self.reads.weights.get(name) or self.reads.attributes.get(name)
+    def read_besides(self, name: str) -> str | None:
+        """Who reads a layer's weight or attributes besides the layer, so that nothing can run in
+        its place; None if nobody does."""
+        return self.reads.weights.get(name) or self.reads.attributes.get(name)
 
     @property
     def example(self) -> Tensor:

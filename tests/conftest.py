@@ -34,7 +34,8 @@ from compress_core.methods.quantization import (
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.original import Original, load_model
-from compress_core.recipe import STEPS, AnyStep, Recipe
+from compress_core.recipe import Recipe
+from compress_core.steps import STEPS, AnyStep
 from compress_core.stored import untouched
 
 # the same examples in every run: a red test is red for everybody

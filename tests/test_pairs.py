@@ -13,7 +13,8 @@ from compress_core.graph import to_onnx
 from compress_core.measurement.ledger import ledger
 from compress_core.measurement.report import measure_size
 from compress_core.original import Original
-from compress_core.recipe import STEPS, Recipe, parse_step
+from compress_core.recipe import Recipe, parse_step
+from compress_core.steps import STEPS
 from compress_core.storage.container import decode
 
 FORMS = {

@@ -13,8 +13,6 @@ from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, RandomPrune
 from compress_core.methods.quantization import BITS, Quantize
 from compress_core.recipe import (
-    STEPS,
-    AnyStep,
     Recipe,
     RecipeError,
     format_step,
@@ -26,6 +24,7 @@ from compress_core.recipe import (
     to_json,
     winning_steps,
 )
+from compress_core.steps import STEPS, AnyStep
 
 LAYERS = ("conv1", "conv2", "fc1", "fc2")
 

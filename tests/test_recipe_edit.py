@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, RandomPrune
 from compress_core.methods.quantization import Quantize
-from compress_core.recipe import AnyStep, Recipe, winning_steps
+from compress_core.recipe import Recipe, winning_steps
 from compress_core.recipe_edit import with_layer_step, with_step, without_step
+from compress_core.steps import AnyStep
 
 NAMES = ("conv1", "fc1", "fc2")
 

@@ -17,6 +17,7 @@ from compress_core.calibration.watching import BATCH, watch_inputs, watch_output
 from compress_core.data import Dataset
 from compress_core.weights import Layer, with_weights
 
+NO_GRADIENT = "the network does not use the weight, or cuts its gradient off"
 MOST_ROWS = 2**14  # of one layer's gram; more of them change it less than other images would
 GRAM_BYTES = 2**28  # of the grams that are kept at a time
 
@@ -76,6 +77,14 @@ class Calibration:
         self._multiplying = {k: v for k, v in layers.items() if not v.hides_inputs}
         self._grams: dict[str, Moments] = {}
         self._values: dict[int, dict[str, Tensor]] = {}
+
+    def unseen_inputs(self, layer: str) -> str | None:
+        """Why the inputs of a layer cannot be seen; None where they can."""
+        return None if layer in self._input_sums else _why_unseen(self._layers[layer])
+
+    def unseen_gradients(self, layer: str) -> str | None:
+        """Why the loss has no gradient for a layer's weight; None where it has one."""
+        return None if self._gradients[layer] is not None else NO_GRADIENT
 
     def means(self, layer: str) -> Tensor:
         """Σx / count of each input, (in,) or (groups, in), float64, over all rows."""
@@ -244,9 +253,10 @@ def _ungrouped(tensor: Tensor) -> Tensor:
 
 
 def _unseen(what: str, layer: Layer) -> str:
-    if what == "gradients":
-        why = "none arrives, as the network does not use the weight, or cuts its gradient off"
-    else:
-        around = "the module around it reads the weight itself, or does not use it"
-        why = layer.hides_inputs or around
+    why = NO_GRADIENT if what == "gradients" else _why_unseen(layer)
     return f"{layer.name} has no {what} to calibrate on: {why}; leave it out (layers=…)"
+
+
+def _why_unseen(layer: Layer) -> str:
+    around = "the module around it reads the weight itself, or does not use it"
+    return layer.hides_inputs or around

@@ -23,7 +23,8 @@ from compress_core.methods.quantization import (
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.original import Original
-from compress_core.recipe import AnyStep, Recipe
+from compress_core.recipe import Recipe
+from compress_core.steps import AnyStep
 
 SPARSITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 ENERGIES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99)
@@ -83,7 +84,8 @@ def _each(steps: Iterable[AnyStep]) -> Recipes:
 def _able(original: Original, form: Form = "channel") -> tuple[str, ...]:
     """The layers that can run as factors of a form: in the form "channel" all that run by
     themselves, in the others those with a kernel of more than one weight."""
-    layers = {n: la for n, la in original.layers.items() if original.factor_refusal(n) is None}
+    able = {name: layer for name, layer in original.layers.items() if not layer.refuses_factors}
+    layers = {name: layer for name, layer in able.items() if not original.read_besides(name)}
     if form == "channel":
         return tuple(layers)
     kernels = {n: layer for n, layer in layers.items() if layer.weight[0, 0].numel() > 1}

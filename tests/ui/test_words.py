@@ -2,7 +2,8 @@
 
 import pytest
 
-from compress_core.recipe import STEPS, parse_step
+from compress_core.recipe import parse_step
+from compress_core.steps import STEPS
 from ui.words import describe
 
 WORDS = {

@@ -8,7 +8,9 @@ from typing import Literal
 import streamlit as st
 
 from compress_core import Recipe
-from compress_core.recipe import AnyStep
+from compress_core.recipe_edit import step_for
+from compress_core.steps import AnyStep
+from ui.session import state
 from ui.session.state import Current
 
 LAYER_WIDTH, NUMBER_WIDTH = 180, 140  # pixels
@@ -47,6 +49,11 @@ def own_step(recipe: Recipe, kind: str, layers: tuple[str, ...]) -> AnyStep | No
     """The last step of `kind` that names exactly these layers: the one that a page edits."""
     named = (s for s in reversed(recipe) if s.kind == kind and s.layers == layers)
     return next(named, None)
+
+
+def session_step(recipe: Recipe, kind: str, layer: str) -> AnyStep | None:
+    """The last step of `kind` that names a layer of the session's model."""
+    return step_for(recipe, kind, layer, state.original(st.session_state.model).layers)
 
 
 def choose(

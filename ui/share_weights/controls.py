@@ -7,8 +7,8 @@ import streamlit as st
 from compress_core import Recipe
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.weight_sharing import INITS, MAX_CLUSTERS, ShareWeights
-from compress_core.recipe_edit import step_for, with_layer_step, with_step, without_step
-from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, moved, own_step, put
+from compress_core.recipe_edit import with_layer_step, with_step, without_step
+from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, moved, own_step, put, session_step
 from ui.session import recipe_field, state
 from ui.session.state import Current
 
@@ -91,7 +91,7 @@ def _edited_step(recipe: Recipe) -> ShareWeights | None:
     """The step that the controls show: of all layers, or, in the scope "one", the layer's."""
     alone = st.session_state.share_scope == "one"
     step = (
-        step_for(recipe, "share", st.session_state.share_layer)
+        session_step(recipe, "share", st.session_state.share_layer)
         if alone
         else own_step(recipe, "share", ALL_LAYERS)
     )
@@ -104,7 +104,7 @@ def quantized_too(current: Current) -> list[str]:
     return [
         name
         for name in current.original.layers
-        if step_for(recipe, "quantize", name) and step_for(recipe, "share", name)
+        if session_step(recipe, "quantize", name) and session_step(recipe, "share", name)
     ]
 
 

@@ -14,7 +14,6 @@ from compress_core.methods.pruning.magnitude import (
 from compress_core.methods.pruning.ranking import (
     Counts,
     ScoreScope,
-    check_not_factorized,
     global_counts,
     plan_sparsity,
     prune_lowest,
@@ -33,7 +32,6 @@ __all__ = [
     "RandomPrune",
     "Scope",
     "ScoreScope",
-    "check_not_factorized",
     "global_counts",
     "input_norms",
     "plan_prune",

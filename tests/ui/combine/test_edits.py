@@ -7,7 +7,7 @@ from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda
 from compress_core.methods.quantization import Binarize, QuantizeFloat, QuantizeGPTQ, Ternarize
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.recipe import STEPS, AnyStep
+from compress_core.steps import STEPS, AnyStep
 from ui.combine import edits
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell, edited
 
