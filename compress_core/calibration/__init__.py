@@ -17,7 +17,7 @@ from compress_core.calibration.watching import BATCH, watch_inputs, watch_output
 from compress_core.data import Dataset
 from compress_core.weights import Layer, with_weights
 
-NO_GRADIENT = "the network does not use the weight, or cuts its gradient off"
+NO_GRADIENT = "the network cuts its gradient off, or does not use it"
 MOST_ROWS = 2**14  # of one layer's gram; more of them change it less than other images would
 GRAM_BYTES = 2**28  # of the grams that are kept at a time
 

@@ -117,6 +117,9 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)", FutureWarning)
+            # of recurrent modules, which keep a list of their weights
+            warnings.filterwarnings("ignore", r"_check_is_size will be removed", FutureWarning)
+            warnings.filterwarnings("ignore", r"The tensor attributes .*_flat_weights", UserWarning)
             yield
     finally:
         registration.setLevel(level)
