@@ -45,7 +45,8 @@ def reads_outside(
     running, reads = _Running(copied), Reads()
     for name, layer in watched.items():
         if layer.refuses_factors is None:
-            _watch_attributes(name, *layer.owners(copied), running, reads)
+            (owner,) = layer.owners(copied)  # a tied weight has several, and refuses factors
+            _watch_attributes(name, owner, running, reads)
     with torch.no_grad(), _WeightReads(copied, watched, running, reads):
         run(copied)
     return reads

@@ -9,7 +9,8 @@ from torch import Tensor
 def outputs_first(weight: Tensor, groups: int) -> Tensor:
     """(in, out / groups, …) → (out, in / groups, …), the layout of any other convolution."""
     grouped = weight.unflatten(0, (groups, -1))  # (groups, in / groups, out / groups, …)
-    return grouped.transpose(1, 2).flatten(0, 1).contiguous()
+    swapped: Tensor = grouped.transpose(1, 2)
+    return swapped.flatten(0, 1).contiguous()
 
 
 def inputs_first(weight: Tensor, groups: int) -> Tensor:

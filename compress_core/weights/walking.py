@@ -112,7 +112,7 @@ def _places(model: nn.Module) -> Iterator[_Place]:
             if weight is not None:
                 yield _Place(key, _kind(module), module, weight)
         for attribute, parameter in module._parameters.items():
-            if attribute not in attributes and _is_bare_weight(module, parameter):
+            if attribute not in attributes and _is_bare_weight(parameter, module):
                 key = f"{path}.{attribute}" if path else attribute
                 yield _Place(key, "parameter", module, parameter)
 
@@ -134,7 +134,7 @@ def _kind(module: nn.Module) -> str:
     return next((kind for cls, kind in KINDS.items() if isinstance(module, cls)), "")
 
 
-def _is_bare_weight(module: nn.Module, parameter: nn.Parameter | None) -> TypeGuard[nn.Parameter]:
+def _is_bare_weight(parameter: nn.Parameter | None, module: nn.Module) -> TypeGuard[nn.Parameter]:
     """Whether a parameter that its module's kind does not tell of is a weight: a table of floats,
     and no norm's."""
     if parameter is None or isinstance(module, NORMS):
