@@ -24,6 +24,11 @@ def prune_by_magnitude(step: Prune, names: Names, network: Network) -> Network:
     )
 
 
+def refuse_sigmas(step: Prune, name: str, network: Network) -> str | None:
+    reasons = (pruning.sigma_refusal(step, w.profile) for w in network.layers[name].weights)
+    return next(filter(None, reasons), None)
+
+
 def _smallest(counts: tuple[int, ...], stored: StoredLayer) -> list[Tensor]:
     pairs = zip(stored.weights, counts, strict=True)
     return [pruning.prune_smallest(weight.profile, count) for weight, count in pairs]

@@ -17,7 +17,8 @@ from compress_core.measurement.report import LayerRow, Size
 from compress_core.methods.low_rank import break_even_rank, is_larger
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import PruneStructured
-from compress_core.recipe import format_step, kinds_before, of_kinds, up_to
+from compress_core.recipe import format_step, kinds_before, of_kinds
+from compress_core.recipe_edit import step_for
 from compress_core.steps import AnyStep, row_of
 from compress_core.stored import StoredLayer
 
@@ -148,10 +149,10 @@ def _layers_won(compressed: Compressed, index: int) -> tuple[str, ...]:
 def _changes_nothing(compressed: Compressed, index: int, won: tuple[str, ...]) -> bool:
     """Whether the layers that a step wins are the same without it."""
     recipe, step = compressed.recipe, compressed.recipe[index]
-    others = up_to((*recipe[:index], *recipe[index + 1 :]), step.kind)
-    without = compress(compressed.original, others).winners(step.kind)
-    if any(name in without for name in won):
-        return all(_same_settings(step, without.get(name)) for name in won)
+    others = (*recipe[:index], *recipe[index + 1 :])
+    instead = [step_for(others, step.kind, name, compressed.layers) for name in won]
+    if any(instead):
+        return all(_same_settings(step, other) for other in instead)
     before, after = (
         compress(compressed.original, of_kinds(recipe, kinds)).layers
         for kinds in (kinds_before(step.kind), (*kinds_before(step.kind), step.kind))
@@ -206,6 +207,7 @@ REMEDIES = {
     "quantize": "choose fewer bits or larger groups, or remove the step",
     "share": "choose fewer clusters, or remove the step",
     "correct": "the biases that it adds are stored, too: name fewer layers, or remove the step",
+    "recalibrate": "statistics take as many bytes as before: look at the other steps",
     "activations": "the inputs' ranges are stored, too: name fewer layers, or remove the step",
 }
 

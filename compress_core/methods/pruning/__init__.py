@@ -10,6 +10,7 @@ from compress_core.methods.pruning.magnitude import (
     prune_smallest,
     random_mask,
     seed_for,
+    sigma_refusal,
 )
 from compress_core.methods.pruning.ranking import (
     Counts,
@@ -43,6 +44,7 @@ __all__ = [
     "prune_smallest",
     "random_mask",
     "seed_for",
+    "sigma_refusal",
     "smallest_mask",
     "taylor_scores",
     "wanda_scores",
