@@ -19,7 +19,7 @@ from compress_core.measurement.cost import macs_by_layer
 from compress_core.original import Original
 from compress_core.recipe import format_step, to_json
 from compress_core.stored import Form, StoredLayer, StoredLayers
-from compress_core.weights import Layer
+from compress_core.weights import Coverage, Layer
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,9 @@ class LayerRow:
 class Size:
     """What a compressed model weighs and costs, without running it on data.
 
-    sparsity is the fraction of zeros among the stored weights of the compressible layers; the
-    layers' bytes, `rest_bytes` (biases, norms) and `header_bytes` add up to `stored_bytes`.
+    sparsity is the fraction of zeros among the stored weights of the compressible layers, which
+    are the part `coverage` of the original's parameters; the layers' bytes, `rest_bytes` (biases,
+    norms) and `header_bytes` add up to `stored_bytes`.
     """
 
     model: str
@@ -60,6 +61,7 @@ class Size:
     stored_bytes: int
     compression_ratio: float
     sparsity: float
+    coverage: Coverage
     macs: int
     original_macs: int
     rest_bytes: int
@@ -86,6 +88,8 @@ class Report:
             "model": self.size.model,
             "recipe": self.recipe,
             **{key: value for key, value in vars(self.size).items() if key != "model"},
+            "coverage": self.size.coverage.fraction,
+            "unreached": dict(self.size.coverage.unreached),
             **vars(self.accuracy),
             "baseline_accuracy": self.baseline.accuracy,
             **{key: value for key, value in vars(self.change).items() if key != "n"},
@@ -131,6 +135,7 @@ def size_of(
         stored_bytes=stored_bytes,
         compression_ratio=original.stored_bytes / stored_bytes,
         sparsity=sum(row.sparsity * row.parameters for row in rows) / weights,
+        coverage=original.coverage,
         macs=sum(macs.values()),
         original_macs=original.memo.get(
             "macs", lambda: sum(macs_by_layer(original.module, original).values())

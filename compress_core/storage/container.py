@@ -65,7 +65,7 @@ class Decoded:
     def dense_tensors(self) -> dict[str, Tensor]:
         """Every stored tensor, dense, by state-dict key; a factor pair has the keys L.0.weight and
         L.1.weight in place of L.weight, a tied weight stands once."""
-        return self.rest | {key: weight.values for key, weight in self.weights.items()}
+        return self.rest | {key: weight.network_values for key, weight in self.weights.items()}
 
     @property
     def state_dict(self) -> dict[str, Tensor]:
@@ -102,7 +102,7 @@ def encode(
         "version": FORMAT_VERSION,
         "model": model,
         "recipe": recipe,
-        "weights": {key: weight.streams.header for key, weight in weights.items()},
+        "weights": {key: weight.header for key, weight in weights.items()},
     }
     if tied:
         header["tied"] = tied
