@@ -18,6 +18,7 @@ from compress_core.methods.quantization import Quantize
 from compress_core.models.catalog import MODELS
 from compress_core.original import Original, load_model
 from compress_core.recipe import Recipe, from_json, parse_step, to_json
+from compress_core.restoring import restore
 from compress_core.storage.container import ContainerError, decode
 
 __all__ = [
@@ -39,5 +40,6 @@ __all__ = [
     "load_model",
     "measure",
     "parse_step",
+    "restore",
     "to_json",
 ]

@@ -18,6 +18,7 @@ HEAVY = ("onnx", "onnxruntime", "onnx_ir", "onnxscript", "sklearn", "netron", "p
 FLOORS = {
     "inputs": -2,
     "dataset": -1,
+    "writing": -1,
     "weights": 0,
     "data": 0,
     "tasks": 0,
@@ -33,6 +34,7 @@ FLOORS = {
     "recipe": 7,
     "recipe_edit": 8,
     "compressed": 8,
+    "restoring": 8,
     "measurement": 9,
     "graph": 10,
     "views": 10,

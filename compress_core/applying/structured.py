@@ -11,6 +11,8 @@ from compress_core.methods.structured import IMPORTANCES, Cut, Group, PruneStruc
 from compress_core.network import Names, Network
 from compress_core.original import Original
 
+WITHOUT_CHANNELS = {"bilinear", "conv3d", "conv_transpose", "parameter", "recurrent"}
+
 
 def remove_channels(step: PruneStructured, names: Names, network: Network) -> Network:
     """A smaller network; the same one where nothing is removed."""
@@ -31,11 +33,13 @@ def locked_layers(base: Original) -> dict[str, str]:
     """Why no output channel of a layer can go, for each layer of which none can."""
     groups = coupled_groups(base)
     free = {name for group in groups if not group.locked for name in group.layers}
-    return {
-        name: structured.reason_for(name, base.module, groups)
-        for name in base.layers
-        if name not in free
-    }
+    return {name: _why_locked(name, base, groups) for name in base.layers if name not in free}
+
+
+def _why_locked(name: str, base: Original, groups: tuple[Group, ...]) -> str:
+    if base.layers[name].kind in WITHOUT_CHANNELS:
+        return f"channels of a weight of this kind ({base.layers[name].kind}) are not removed"
+    return base.reads.weights.get(name) or structured.reason_for(name, base.module, groups)
 
 
 def plan_removal(step: PruneStructured, names: Collection[str], base: Original) -> Cut:

@@ -20,6 +20,7 @@ from compress_core.inputs import Inputs, count_rows, each, pick_output, split_ro
 from compress_core.tasks import Task, choose_metric, training_loss
 from compress_core.weights import Layer, with_weights
 
+NO_GRADIENT = "the network cuts its gradient off, or does not use it"
 MOST_ROWS = 2**14  # of one layer's gram; more of them change it less than other images would
 GRAM_BYTES = 2**28  # of the grams that are kept at a time
 
@@ -83,6 +84,7 @@ class Calibration:
         self._task = task or Task()
         self._module = module
         self._layers = layers
+        self._multiplying = {k: v for k, v in layers.items() if not v.hides_inputs}
         self._grams: dict[str, Moments] = {}
         self._values: dict[int, dict[str, Tensor]] = {}
 
@@ -92,7 +94,7 @@ class Calibration:
 
     def unseen_gradients(self, layer: str) -> str | None:
         """Why the loss has no gradient for a layer's weight; None where it has one."""
-        return None if self._gradients[layer] is not None else _why_unseen(self._layers[layer])
+        return None if self._gradients[layer] is not None else NO_GRADIENT
 
     def means(self, layer: str) -> Tensor:
         """Σx / count of each input, (in,) or (groups, in), float64, over all rows."""
@@ -155,8 +157,7 @@ class Calibration:
             found = _sum_inputs(module, inputs)
             sums[layer] = sums[layer] + found if layer in sums else found
 
-        multiplying = {k: v for k, v in self._layers.items() if v.kind != "embedding"}
-        watch_inputs(self._module, multiplying, self.data.inputs, add)
+        watch_inputs(self._module, self._multiplying, self.data.inputs, add)
         return sums
 
     def _draw_values(self, limit: int) -> dict[str, Tensor]:
@@ -215,15 +216,14 @@ class Calibration:
             parts = (channels.sum(1), channels.square().sum(1), channels.eq(0).sum(1))
             found.setdefault(layer, []).append((channels.shape[1], torch.stack(parts)))
 
-        multiplying = {k: v for k, v in self._layers.items() if v.kind != "embedding"}
-        watch_outputs(self._module, multiplying, self.data.inputs, add)
+        watch_outputs(self._module, self._multiplying, self.data.inputs, add)
         return {layer: _summarize(parts) for layer, parts in found.items()}
 
     @cached_property
     def _gradients(self) -> dict[str, Tensor | None]:
         # a copy of our own: functional_call replaces its parameters for the time of the call
         module = with_weights(self._module, {})
-        weights = {v.key: nn.Parameter(v.weight.clone()) for v in self._layers.values()}
+        weights = {v.key: nn.Parameter(v.network_weight.clone()) for v in self._layers.values()}
         with torch.enable_grad():
             start = 0
             for inputs in split_rows(self.data.inputs, BATCH):
@@ -231,7 +231,7 @@ class Calibration:
                 given = functional_call(module, dict(weights), each(inputs))
                 (self._loss(given, inputs, rows) / len(self.data)).backward()
                 start = rows.stop
-        return {name: weights[layer.key].grad for name, layer in self._layers.items()}
+        return {name: _gradient_of(la, weights[la.key]) for name, la in self._layers.items()}
 
     def _loss(self, given: Any, inputs: Inputs, rows: slice) -> Tensor:
         """The sum of the loss of the network's task over some rows of the data."""
@@ -239,6 +239,11 @@ class Calibration:
         metric = choose_metric(self._task, output, self.data).metric
         labels = None if self.data.labels is None else self.data.labels[rows]
         return training_loss(metric, output, labels, each(inputs)[0])
+
+
+def _gradient_of(layer: Layer, weight: nn.Parameter) -> Tensor | None:
+    """In the shape of the layer's weight; that of a lookup with sparse=True is made dense."""
+    return None if weight.grad is None else layer.outputs_first(weight.grad.to_dense())
 
 
 def _sum_inputs(module: nn.Module, inputs: Tensor) -> _InputSums:
@@ -267,11 +272,10 @@ def _ungrouped(tensor: Tensor) -> Tensor:
 
 
 def _unseen(what: str, layer: Layer) -> str:
-    why = _why_unseen(layer)
+    why = NO_GRADIENT if what == "gradients" else _why_unseen(layer)
     return f"{layer.name} has no {what} to calibrate on: {why}; leave it out (layers=…)"
 
 
 def _why_unseen(layer: Layer) -> str:
-    if layer.kind == "embedding":
-        return "an embedding looks its rows up instead of multiplying"
-    return "the module around it reads the weight itself, or does not use it"
+    around = "the module around it reads the weight itself, or does not use it"
+    return layer.hides_inputs or around

@@ -21,9 +21,14 @@ ATTENTION_INPUTS = ("query", "key", "value")
 NON_LINEARITIES = {
     *("celu", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "mish"),
     *("prelu", "relu", "relu6", "rrelu", "selu", "sigmoid", "silu", "softplus", "tanh"),
+    *("hardshrink", "logsigmoid", "softshrink", "softsign", "tanhshrink", "threshold"),
+    *("clamp", "clamp_min", "clip"),  # how some networks write relu and relu6
 }
 # what may stand between a layer and its non-linearity: channels stay channels
-BETWEEN = {"batch_norm", "dropout", "group_norm", "instance_norm", "layer_norm"}
+BETWEEN = {
+    *("batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"),
+    *("alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"),
+}
 
 Visit = Callable[[str, nn.Module, Tensor], None]  # (layer, its module, tensor)
 

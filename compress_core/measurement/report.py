@@ -1,18 +1,20 @@
 """The rows that everything shows: one per layer, one per model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from compress_core.compressed import Compressed
+from compress_core.compressed import Compressed, Skipped
 from compress_core.dataset import Dataset
 from compress_core.measurement.accuracy import Accuracy, PairedDifference
 from compress_core.measurement.cost import macs_by_layer
 from compress_core.measurement.scores import Score, judge
-from compress_core.recipe import to_json
+from compress_core.original import Original
+from compress_core.recipe import format_step, to_json
 from compress_core.stored import Form, StoredLayer, StoredLayers
-from compress_core.weights import Layer
+from compress_core.weights import Coverage, Layer
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,9 @@ class LayerRow:
 class Size:
     """What a compressed model weighs and costs, without running it on data.
 
-    sparsity is the fraction of zeros among the stored weights of the compressible layers; the
-    layers' bytes, `rest_bytes` (biases, norms) and `header_bytes` add up to `stored_bytes`.
+    sparsity is the fraction of zeros among the stored weights of the compressible layers, which
+    are the part `coverage` of the original's parameters; the layers' bytes, `rest_bytes` (biases,
+    norms) and `header_bytes` add up to `stored_bytes`.
     """
 
     model: str
@@ -53,6 +56,7 @@ class Size:
     stored_bytes: int
     compression_ratio: float
     sparsity: float
+    coverage: Coverage
     macs: int
     original_macs: int
     rest_bytes: int
@@ -64,7 +68,7 @@ class Size:
 class Report:
     """Size, the score of the network's task, and its change against the original on the same data.
 
-    `reason` says why it is judged by this metric.
+    `reason` says why it is judged by this metric; `skipped` are the layers that a step left out.
     """
 
     recipe: dict[str, Any]
@@ -73,6 +77,7 @@ class Report:
     baseline: Score
     change: PairedDifference
     reason: str
+    skipped: tuple[Skipped, ...] = ()
 
     @property
     def accuracy(self) -> Accuracy:
@@ -86,25 +91,47 @@ class Report:
             "model": self.size.model,
             "recipe": self.recipe,
             **{key: value for key, value in vars(self.size).items() if key != "model"},
+            "coverage": self.size.coverage.fraction,
+            "unreached": dict(self.size.coverage.unreached),
             **self.score.as_dict(),
             "metric_reason": self.reason,
             f"baseline_{self.baseline.metric}": self.baseline.value,
             **{k: v for k, v in vars(self.change).items() if k != "n" and v is not None},
+            "left_out": [
+                {"step": format_step(out.step), "layer": out.layer, "reason": out.reason}
+                for out in self.skipped
+            ],
             "layers": layers,
         }
 
 
 def measure_size(compressed: Compressed) -> Size:
     """Bytes, sparsity and MACs of a compressed model."""
-    original = compressed.original
-    macs = macs_by_layer(compressed.module, compressed.base)
-    stored_once = layer_bytes(compressed.layers)
+    return size_of(
+        compressed.original,
+        compressed.layers,
+        compressed.module,
+        compressed.rest,
+        compressed.stored_bytes,
+    )
+
+
+def size_of(
+    original: Original,
+    layers: StoredLayers,
+    module: nn.Module,
+    rest_tensors: Mapping[str, Tensor],
+    stored_bytes: int,
+) -> Size:
+    """The same of the parts of one: its layers as stored, what runs, its other tensors, its file's
+    bytes."""
+    macs = macs_by_layer(module, original)
+    stored_once = layer_bytes(layers)
     rows = tuple(
         replace(layer_row(stored, original.layers[name], macs[name]), bytes=stored_once[name])
-        for name, stored in compressed.layers.items()
+        for name, stored in layers.items()
     )
-    rest = sum(tensor.nbytes for tensor in compressed.rest.values())
-    stored_bytes = compressed.stored_bytes
+    rest = sum(tensor.nbytes for tensor in rest_tensors.values())
     weights = sum(row.parameters for row in rows)
     return Size(
         model=original.name,
@@ -112,6 +139,7 @@ def measure_size(compressed: Compressed) -> Size:
         stored_bytes=stored_bytes,
         compression_ratio=original.stored_bytes / stored_bytes,
         sparsity=sum(row.sparsity * row.parameters for row in rows) / weights,
+        coverage=original.coverage,
         macs=sum(macs.values()),
         original_macs=original.memo.get(
             "macs", lambda: sum(macs_by_layer(original.module, original).values())
@@ -165,15 +193,38 @@ def measure(compressed: Compressed, data: Dataset, *, baseline: Tensor | None = 
     classes), if they are at hand already.
     Raises ValueError where data, task and outputs do not fit, and for answers that are NaN.
     """
-    judged = judge(compressed.original, data)
-    if baseline is None:
-        baseline = judged.answers(compressed.original.module)
-    answers = judged.answers(compressed.module)
-    return Report(
+    return report_of(
+        compressed.module,
+        measure_size(compressed),
+        compressed.original,
+        data,
         recipe=to_json(compressed.recipe),
-        size=measure_size(compressed),
+        skipped=compressed.skipped,
+        baseline=baseline,
+    )
+
+
+def report_of(
+    module: nn.Module,
+    size: Size,
+    original: Original,
+    data: Dataset,
+    *,
+    recipe: dict[str, Any],
+    skipped: tuple[Skipped, ...] = (),
+    baseline: Tensor | None = None,
+) -> Report:
+    """What `module` answers to `data`, judged beside the original."""
+    judged = judge(original, data)
+    if baseline is None:
+        baseline = judged.answers(original.module)
+    answers = judged.answers(module)
+    return Report(
+        recipe=recipe,
+        size=size,
         score=judged.score(answers, baseline),
         baseline=judged.score(baseline, baseline),
         change=judged.change(baseline, answers, baseline),
         reason=judged.reason,
+        skipped=skipped,
     )

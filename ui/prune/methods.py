@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import cast
 
-from compress_core import Prune
 from compress_core.methods.pruning import (
+    Prune,
     PruneNM,
     PruneTaylor,
     PruneWanda,
