@@ -1,12 +1,15 @@
 """Structured: channels, neurons and heads leave the network for good."""
 
+import copy
 from collections.abc import Collection
 
 from torch import Tensor
 
+from compress_core.equality import first_line
 from compress_core.methods import structured
 from compress_core.methods.structured import IMPORTANCES, Cut, Group, PruneStructured
 from compress_core.original import Original
+from compress_core.probing import draw_probes
 from compress_core.recipe import AnyStep
 
 
@@ -14,7 +17,32 @@ def remove_channels(step: AnyStep, names: tuple[str, ...], base: Original) -> Or
     """A smaller network; the same one where nothing is removed."""
     assert isinstance(step, PruneStructured)
     cut = plan_removal(step, names, base)
-    return base.with_module(structured.shrink(base.module, cut).module) if cut.outputs else base
+    if not cut.outputs:
+        return base
+    _check_answers(base, cut)
+    return base.with_module(structured.shrink(base.module, cut).module)
+
+
+def _check_answers(base: Original, cut: Cut) -> None:
+    """Raise ValueError unless the smaller network answers as the one with zeros in its place.
+
+    Each group was tried alone; this is all that goes, together.
+    """
+    probes = base.memo.get("probes", lambda: draw_probes(base.module, (base.example,)))
+    try:
+        reason = structured.why_unlike(copy.deepcopy(base.module), cut, probes)
+    except Exception as error:  # whatever a network of other people raises
+        reason = f"it does not run ({first_line(error)})"
+    if reason:
+        raise ValueError(
+            f"layers={'|'.join(cut.outputs)}: without all of these channels at once the network is "
+            f"not the one with zeros in their place: {reason}; name fewer layers (layers=…)"
+        )
+
+
+def why_not_cut(name: str, base: Original) -> str | None:
+    """Why no channel of the layer can go, in words; None if some can (with those it is coupled)."""
+    return structured.refusals(base.module, coupled_groups(base), base.layers).get(name)
 
 
 def plan_removal(step: PruneStructured, names: Collection[str], base: Original) -> Cut:
