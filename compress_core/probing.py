@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from compress_core.equality import Probe, first_line, named_tensors, outputs_of
+from compress_core.equality import Probe, first_line, outputs_of
 
 SEEDS = (0, 1, 2)
 UNBOUNDED = 256  # of whole numbers in which no row of a table is looked up
@@ -43,8 +43,8 @@ def draw_probes(module: nn.Module, examples: Probe, batch: int = 2) -> tuple[Pro
         if usable:
             return tuple(usable)
     raise ValueError(
-        f"this {type(module).__name__} {reason}, so that nobody can tell whether a step that claims "
-        "to be exact is; leave the step out"
+        f"this {type(module).__name__} {reason}, so that no step that claims to be exact can be "
+        "checked; leave it out"
     )
 
 
@@ -91,7 +91,7 @@ def _lookups(network: nn.Module, inputs: Sequence[Tensor]) -> Lookup:
     try:
         with torch.inference_mode(False), torch.no_grad(), watching:
             network(*inputs)
-    except Exception:  # noqa: S110 - as where 1 is no row of a table with a single one
+    except Exception:  # as where a table has no row 1; what was seen until then counts
         pass
     return watching.found
 

@@ -1,14 +1,14 @@
 """Which batch norms can be folded, and why the others cannot, in words."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from compress_core.equality import Probe, differs
 from compress_core.methods.folding.fusing import AXES, LAYERS, NORMS, fold_pairs
-from compress_core.methods.folding.readers import OUTPUT, Readings, watch_readers
+from compress_core.methods.folding.readers import Readings, watch_readers
 from compress_core.plain import is_plain, why_not_plain
 from compress_core.probing import draw_probes
 
@@ -33,20 +33,17 @@ def find_norms(module: nn.Module, example: Tensor) -> Norms:
     if not any(isinstance(part, NORMS) for part in module.modules()):
         return Norms({}, dict.fromkeys(_layers(module), _no_norm(module)))
     probes = draw_probes(module, (example,))
-    layers = dict(_plain_parts(module, LAYERS))
-    norms = [name for name, _ in _plain_parts(module, NORMS)]
-    axes = {name: _axis(part) for name, part in layers.items()}
+    layers = [name for name in _layers(module) if is_plain(module.get_submodule(name), *LAYERS)]
+    norms = [name for name, part in module.named_modules() if name and isinstance(part, NORMS)]
+    axes = {name: _axis(module, name) for name in layers}
     readings = watch_readers(copy.deepcopy(module), probes[0], axes, norms)
-    reasons, pairs = {}, {}
-    for name in _layers(module):
-        reason = _why_not(name, module, readings)
-        if reason is None:
-            (pairs[name],) = readings.readers[name]
-        else:
-            reasons[name] = reason
+    found = {name: _why_not(name, module, readings, norms) for name in _layers(module)}
+    pairs = {
+        name: next(iter(readings.readers[name])) for name, reason in found.items() if not reason
+    }
     refused = _try_out(module, pairs, probes)
-    reasons |= refused
-    return Norms({k: v for k, v in pairs.items() if k not in refused}, reasons)
+    reasons = {name: reason for name, reason in found.items() if reason} | refused
+    return Norms({k: norm for k, norm in pairs.items() if k not in refused}, reasons)
 
 
 def foldable(module: nn.Module, example: Tensor) -> dict[str, str]:
@@ -67,25 +64,18 @@ def _layers(module: nn.Module) -> list[str]:
     return [name for name, part in module.named_modules() if name and isinstance(part, LAYERS)]
 
 
-def _plain_parts(
-    module: nn.Module, classes: tuple[type[nn.Module], ...]
-) -> Iterator[tuple[str, nn.Module]]:
-    for name, part in module.named_modules():
-        if name and isinstance(part, classes) and is_plain(part, *classes):
-            yield name, part
-
-
-def _axis(part: nn.Module) -> int:
+def _axis(module: nn.Module, name: str) -> int:
+    part = module.get_submodule(name)
     return next(axis for cls, axis in AXES.items() if isinstance(part, cls))
 
 
 def _no_norm(module: nn.Module) -> str:
     kinds = sorted({k for part in module.modules() if "Norm" in (k := type(part).__name__)})
-    others = f"; it has {', '.join(kinds)}, which cannot be folded" if kinds else ""
-    return f"there is no batch norm to fold in this network{others}"
+    others = f", but {', '.join(kinds)}, which must see each input" if kinds else ""
+    return f"the network has no batch norm{others}"
 
 
-def _why_not(name: str, module: nn.Module, readings: Readings) -> str | None:
+def _why_not(name: str, module: nn.Module, readings: Readings, norms: Sequence[str]) -> str | None:
     part = module.get_submodule(name)
     if reason := why_not_plain(part, *LAYERS):
         return reason
@@ -96,28 +86,28 @@ def _why_not(name: str, module: nn.Module, readings: Readings) -> str | None:
         reader = readings.read_elsewhere.get(name)
         return "its weight is shared" + (f" (it is read by {reader}, too)" if reader else "")
     readers = readings.readers.get(name, {})
-    norms = [reader for reader in readers if isinstance(_part(module, reader), NORMS)]
-    if not norms:
+    reading = [reader for reader in readers if reader in norms]
+    if not reading:
         return f"{_listed(readers)} reads its output, and no batch norm does"
     if len(readers) > 1:
         return f"{_listed(readers)} read or write its output: a batch norm must be the only reader"
-    return _why_no_norm(norms[0], name, module, readings)
+    return _why_no_norm(reading[0], name, module, readings)
 
 
 def _why_no_norm(norm: str, layer: str, module: nn.Module, readings: Readings) -> str | None:
     part = module.get_submodule(norm)
     assert isinstance(part, NORMS)
+    if reason := why_not_plain(part, *NORMS):
+        return f"of the batch norm behind it ({norm}): {reason}"
     if part.running_mean is None or part.training:
-        return f"the batch norm behind it ({norm}) measures each batch: it has no running statistics"
+        return (
+            f"the batch norm behind it ({norm}) measures each batch: it has no running statistics"
+        )
     if readings.runs[norm] != 1:
         return f"the batch norm behind it ({norm}) runs {readings.runs[norm]} times on an input"
     if norm not in readings.by_channel[layer]:
         return f"the batch norm behind it ({norm}) scales something else than its channels"
     return None
-
-
-def _part(module: nn.Module, name: str) -> nn.Module | None:
-    return dict(module.named_modules()).get(name)
 
 
 def _listed(readers: Mapping[str, None]) -> str:

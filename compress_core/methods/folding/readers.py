@@ -1,14 +1,16 @@
-"""Who reads whose output, as a network runs: the values that its layers make, followed through aten.
+"""Who reads whose output as a network runs: the values that its layers make, followed through aten.
 
 A tensor's identity does not tell: `relu(inplace=True)`, `y += x`, `mul_` and `out=` write new
 values into the same tensor, and views are other tensors with the same values. So the operations
-below autograd are watched, as torch.export records them, and a value is a storage until somebody
-writes to it. Networks that cannot be exported are watched as well, and no other thread is disturbed.
+below autograd are watched, those of which torch.export makes its functional graph, and a value is
+what a storage holds until somebody writes to it. Networks that cannot be exported are watched as
+well, in milliseconds, and no other thread is disturbed.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,13 +28,20 @@ COPIES = ("clone", "_to_copy")  # a value laid out anew in other memory
 class Made:
     """A value that a layer has made, or a copy of it laid out anew.
 
-    channels: the layer's output channel of each entry of the storage. tensor: keeps the storage
-    alive, so that no other gets its place.
+    channels: gives the layer's output channel of each entry of the value, in its shape. tensor:
+    keeps the storage alive, so that no other gets its place.
     """
 
     layer: str
-    channels: Tensor
+    channels: Callable[[], Tensor]
     tensor: Tensor
+
+    def channels_of(self, view: Tensor) -> Tensor:
+        """The output channel of each entry of a view of `tensor`, -1 outside of `tensor`."""
+        entries = view.untyped_storage().nbytes() // view.element_size()
+        codes = torch.full((entries,), -1, dtype=torch.int32)
+        _strided(codes, self.tensor).copy_(self.channels())
+        return _strided(codes, view)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,23 +116,18 @@ class _Watch(TorchDispatchMode):
             shape = [1] * output.dim()
             shape[axis] = -1
             channels = torch.arange(output.shape[axis]).view(shape)
-            self._follow(name, output, channels.expand(output.shape))
+            self._made[_storage(output)] = Made(name, lambda: channels, output)
 
         return after
 
     def _before_norm(self, name: str) -> Callable[..., None]:
-        def before(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            made = self._made.get(_storage(inputs[0])) if inputs else None
-            if made is not None and _is_by_channel(made, inputs[0]):
+        def before(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+            given = [x for x in inputs[:1] if isinstance(x, Tensor)]
+            made = self._made.get(_storage(given[0])) if given else None
+            if made is not None and _is_by_channel(made, given[0]):
                 self.readings.by_channel[made.layer].add(name)
 
         return before
-
-    def _follow(self, layer: str, tensor: Tensor, channels: Tensor) -> None:
-        entries = tensor.untyped_storage().nbytes() // tensor.element_size()
-        codes = torch.full((entries,), -1)
-        codes.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset()).copy_(channels)
-        self._made[_storage(tensor)] = Made(layer, codes, tensor)
 
     def __torch_dispatch__(
         self,
@@ -147,7 +151,7 @@ class _Watch(TorchDispatchMode):
         made = self._made.get(_storage(tensor))
         if made is None or name not in COPIES or result.dtype != tensor.dtype:
             return False
-        self._follow(made.layer, result, _channels(made, tensor))
+        self._made[_storage(result)] = Made(made.layer, partial(made.channels_of, tensor), result)
         return True
 
     def read(self, tensor: Tensor, reader: str) -> None:
@@ -165,11 +169,11 @@ def _is_by_channel(made: Made, given: Tensor) -> bool:
     if given.dim() < 2 or given.numel() != made.tensor.numel():
         return False
     shape = (1, -1, *[1] * (given.dim() - 2))
-    return bool((_channels(made, given) == torch.arange(given.shape[1]).view(shape)).all())
+    return bool((made.channels_of(given) == torch.arange(given.shape[1]).view(shape)).all())
 
 
-def _channels(made: Made, tensor: Tensor) -> Tensor:
-    return made.channels.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
+def _strided(flat: Tensor, like: Tensor) -> Tensor:
+    return flat.as_strided(like.size(), like.stride(), like.storage_offset())
 
 
 def _storage(tensor: Tensor) -> int:

@@ -148,9 +148,7 @@ def _share(step: PruneStructured, count: int) -> int:
     return round(step.pruning_ratio * count)
 
 
-def refusals(
-    module: nn.Module, groups: Sequence[Group], named: Collection[str]
-) -> dict[str, str]:
+def refusals(module: nn.Module, groups: Sequence[Group], named: Collection[str]) -> dict[str, str]:
     """Why no channel of a layer can go, for each of the `named` layers that can lose none."""
     able = {name for group in groups if _is_able(group, named) for name in group.layers}
     coupled = {name: group for group in groups if not group.locked for name in group.layers}
