@@ -104,7 +104,7 @@ class _Lookups(TorchDispatchMode):
         return False  # nothing is compiled here, and importing the compiler takes a second
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.found: Lookup = {}
 
     def __torch_dispatch__(

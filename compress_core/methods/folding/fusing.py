@@ -47,7 +47,7 @@ def _fused_tensors(layer: nn.Module, norm: Norm) -> tuple[nn.Parameter, nn.Param
     assert bias is None or isinstance(bias, nn.Parameter)
     transposed = isinstance(layer, Transposed)
     # a transposed convolution is (in, out / groups, …): each group's rows make its own outputs
-    groups = layer.groups if transposed else 1
+    groups = layer.groups if isinstance(layer, Transposed) else 1
     rows = weight.chunk(groups)
     biases = (None,) * groups if bias is None else bias.chunk(groups)
     statistics = [_chunks(tensor, groups) for tensor in _statistics(norm)]

@@ -83,7 +83,7 @@ class _Watch(TorchDispatchMode):
         return False  # nothing is compiled here, and importing the compiler takes a second
 
     def __init__(self, network: nn.Module, layers: Mapping[str, int], norms: Iterable[str]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.readings = Readings()
         self._inside: list[str] = []  # the watched parts that are running, the innermost last
         self._made: dict[int, Made] = {}
@@ -179,6 +179,6 @@ def _strided(flat: Tensor, like: Tensor) -> Tensor:
 def _storage(tensor: Tensor) -> int:
     """A number for the memory that a tensor and its views share; 0 where there is none."""
     try:
-        return tensor.untyped_storage()._cdata
+        return int(tensor.untyped_storage()._cdata)
     except (NotImplementedError, RuntimeError):  # sparse tensors, and the layouts of oneDNN
         return 0
