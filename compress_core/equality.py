@@ -22,6 +22,9 @@ TOLERANCE = 1e-4
 # Of an output's largest value: eight steps of float32, which no two orders of summation resolve.
 ROUNDING = 8 * torch.finfo(torch.float32).eps
 
+HOLDERS = (Tensor, Mapping, tuple, list)  # of what an object of an unknown class holds
+DEEPEST = 8  # objects in objects: deeper, they hold each other
+
 
 def differs(original: nn.Module, other: nn.Module, probes: Sequence[Probe]) -> str | None:
     """Which output of two networks differs on `probes`, and how far, in words; None if none does.
@@ -55,27 +58,34 @@ def outputs_of(network: nn.Module, probes: Sequence[Probe]) -> dict[str, list[Te
 def named_tensors(output: Any, name: str = "output") -> Iterator[tuple[str, Tensor]]:
     """The tensors in what a network gives out, such as ("output[0]", …) or ("output['boxes']", …).
 
-    Tuples, lists, dictionaries and dataclasses are gone through; what is no number has no name.
-    Raises ValueError for an object of another kind: what it holds could not be compared.
+    Tuples, lists, dictionaries, dataclasses and other objects are gone through; what is no number
+    has no name. Raises ValueError for a set or the like: what it holds could not be compared.
     """
     if isinstance(output, Tensor):
         yield name, output
     elif isinstance(output, bool | int | float):
         yield name, torch.tensor(output)
-    elif isinstance(output, Mapping):
-        for key, value in output.items():
-            yield from named_tensors(value, f"{name}[{key!r}]")
-    elif isinstance(output, tuple | list):
-        for place, value in enumerate(output):
-            yield from named_tensors(value, f"{name}[{place}]")
-    elif dataclasses.is_dataclass(output):
-        for part in dataclasses.fields(output):
-            yield from named_tensors(getattr(output, part.name), f"{name}.{part.name}")
     elif output is not None and not isinstance(output, str):
-        raise ValueError(
-            f"{name} of the network is a {type(output).__name__}, which cannot be compared; return "
-            "a tensor, or a tuple, list, dictionary or dataclass of tensors"
-        )
+        for suffix, value in _parts(output, name):
+            yield from named_tensors(value, f"{name}{suffix}")
+
+
+def _parts(output: Any, name: str) -> list[tuple[str, Any]]:
+    if isinstance(output, Mapping):
+        return [(f"[{key!r}]", value) for key, value in output.items()]
+    if isinstance(output, tuple | list):
+        return [(f"[{place}]", value) for place, value in enumerate(output)]
+    if dataclasses.is_dataclass(output):
+        return [
+            (f".{part.name}", getattr(output, part.name)) for part in dataclasses.fields(output)
+        ]
+    if hasattr(output, "__dict__") and name.count(".") < DEEPEST:  # as a cache of keys and values
+        held = vars(output).items()
+        return [(f".{key}", value) for key, value in held if isinstance(value, HOLDERS)]
+    raise ValueError(
+        f"{name} of the network is a {type(output).__name__}, which cannot be compared; return a "
+        "tensor, or a tuple, list, dictionary or dataclass of tensors"
+    )
 
 
 def compare(expected: Outputs, actual: Outputs) -> str | None:

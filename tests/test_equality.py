@@ -18,13 +18,23 @@ class Answer:
     rest: Any = None
 
 
-Pair = namedtuple("Pair", ["first", "second"])
 ONE = torch.ones(1)
+
+
+class Cache:
+    """As other people's language models return their keys and values."""
+
+    def __init__(self) -> None:
+        self.keys, self.device = [ONE], torch.device("cpu")
+
+
+Pair = namedtuple("Pair", ["first", "second"])
 NAMED: dict[str, tuple[Any, list[str]]] = {
     "tensor": (ONE, ["output"]),
     "tuple": ((ONE, [ONE, ONE]), ["output[0]", "output[1][0]", "output[1][1]"]),
     "named tuple": (Pair(ONE, None), ["output[0]"]),
     "dictionary": ({"boxes": ONE, 3: "text"}, ["output['boxes']"]),
+    "object": ((ONE, Cache()), ["output[0]", "output[1].keys[0]"]),
     "dataclass": (Answer(ONE, {"loss": 0.5}), ["output.logits", "output.rest['loss']"]),
 }
 

@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from compress_core.applying.fold import why_not_folded
+from compress_core.applying.structured import why_not_cut
 from compress_core.compressed import compress
 from compress_core.data import Dataset
 from compress_core.measurement.accuracy import accuracy_of, predicted_classes
@@ -151,3 +153,36 @@ def test_what_the_network_does_not_have_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=words):
         compress(animal(name), (step,))
+
+
+class TwoWidths(nn.Module):
+    """Each of two layers may be halved, but not both: what no trial of one group shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(5, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.a.out_features + self.b.out_features < 10:
+            raise KeyError("too narrow")
+        out: Tensor = self.c(self.b(self.a(x).relu()).relu())
+        return out
+
+
+def test_all_that_goes_is_tried_together_before_it_is_handed_out() -> None:
+    original = Original(TwoWidths().eval(), (5,))
+    words = r"layers=a\|b: without all of these channels at once .* does not run \('too narrow'\)"
+    with pytest.raises(ValueError, match=words):
+        compress(original, (PruneStructured(0.5),))
+    compressed = compress(original, (PruneStructured(0.5, layers=("a",)),))
+    assert compressed.layers["a"].layer.shape == (4, 5)
+
+
+def test_each_layer_that_keeps_its_channels_or_norms_says_why(
+    animal: Callable[[str], Original],
+) -> None:
+    original = animal("norm")
+    assert why_not_cut("conv", original) == "its channels are the network's output"
+    assert why_not_folded("conv", original) is None
+    assert "no batch norm" in str(why_not_folded("fc1", animal("no_bias")))
+    assert why_not_cut("fc1", animal("no_bias")) is None

@@ -191,6 +191,30 @@ def test_every_norm_that_can_is_folded_and_the_outputs_stay(name: str) -> None:
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
 
 
+def exported_pairs(module: nn.Module, example: Tensor) -> dict[str, str]:
+    """The oracle: norms of torch.export's functional graph that alone read a convolution."""
+    with torch.no_grad():
+        program = torch.export.export(module, (example,), strict=False).run_decompositions({})
+    keys = program.graph_signature.inputs_to_parameters
+    pairs = {}
+    for node in program.graph.nodes:
+        if "native_batch_norm" in str(node.target):
+            layer = node.args[0]
+            if "conv" in str(layer.target) and len(layer.users) == 1:
+                names = [keys[one.args[1].name].removesuffix(".weight") for one in (layer, node)]
+                pairs[names[0]] = names[1]
+    return pairs
+
+
+@pytest.mark.parametrize(
+    "name", ["a residual block, all in place", "a MobileNet block", "a gate, in place on a view"]
+)
+def test_the_pairs_are_those_of_the_exported_functional_graph(name: str) -> None:
+    make, shape = FOLDED[name]
+    module, example = trained(make()), torch.zeros(1, *shape)
+    assert find_norms(module, example).pairs == exported_pairs(module, example)
+
+
 class Standardized(nn.Conv2d):
     """Its weight is not the one that runs."""
 

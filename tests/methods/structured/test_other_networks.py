@@ -322,3 +322,16 @@ def test_an_output_of_an_unknown_kind_is_refused() -> None:
     module = build(lambda: Net(lambda n, x: {*n.b(n.a(x))}, **linears(**TWO)))
     with pytest.raises(ValueError, match=r"cannot be followed .*is a set"):
         couple(module, torch.zeros(1, 5))
+
+
+def test_the_layers_say_how_wide_they_are() -> None:
+    depthwise = nn.Conv2d(8, 8, 3, groups=8)
+    parts = (nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(True), depthwise, nn.Conv2d(8, 2, 1))
+    module = build(lambda: nn.Sequential(*parts, nn.Flatten(), nn.Linear(8, 3)))
+    cut = plan_structured(
+        PruneStructured(0.5, layers=("0", "3")), module, couple(module, torch.zeros(1, 3, 6, 6))
+    )
+    first, norm, _, middle, last, _, _ = shrink(module, cut).module
+    assert (first.in_channels, first.out_channels, norm.num_features) == (3, 4, 4)
+    assert (middle.in_channels, middle.out_channels, middle.groups) == (4, 4, 4)
+    assert (last.in_channels, last.out_channels) == (4, 2)
