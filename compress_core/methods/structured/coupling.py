@@ -70,8 +70,8 @@ def couple(module: nn.Module, example: Tensor) -> tuple[Group, ...]:
     groups = [*_traced_groups(module, example), *_head_groups(module)]
     order = {name: place for place, (name, _) in enumerate(module.named_modules())}
     groups.sort(key=lambda group: min(order[name] for name in group.layers))
-    if not groups:
-        return ()
+    if all(group.locked for group in groups):
+        return tuple(groups)
     probes = draw_probes(module, (example,))
     private = copy.deepcopy(module)  # modules may keep what they saw
     return tuple(_tried(group, private, probes) for group in groups)
