@@ -12,7 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import graph_routes
+from ui.graph import routes as graph_routes
 from ui.live_histogram import routes as live_routes
 
 SHELL = Path(__file__).resolve().parent / "ui" / "shell.py"
@@ -24,7 +24,7 @@ def warm_up() -> None:
     Streamlit collects after each run of a script, and walking through torch's and plotly's objects
     took 170 ms each time.
     """
-    importlib.import_module("ui.panels")
+    importlib.import_module("ui.panels.panels")
     gc.collect()
     gc.freeze()
 

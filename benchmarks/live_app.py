@@ -23,7 +23,7 @@ from compress_core.measurement import accuracy, harm
 from compress_core.models.catalog import MODELS, ModelSpec
 from compress_core.models.checkpoints import load_network
 from compress_core.models.networks import MLP
-from ui import graph_routes
+from ui.graph import routes as graph_routes
 from ui.live_histogram import routes as live_routes
 
 SHELL = Path(__file__).resolve().parents[1] / "ui" / "shell.py"

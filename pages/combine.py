@@ -2,9 +2,13 @@
 
 import streamlit as st
 
-from ui import combine_table, compare, figures, fragments, ledger_panel, panels, state, take_along
-from ui.controls.common import choose
-from ui.state import Current
+from ui import figures
+from ui.combine import compare, downloads, table
+from ui.panels import ledger as ledger_panel
+from ui.panels import panels
+from ui.panels.widgets import choose
+from ui.session import fragments, state
+from ui.session.state import Current
 
 FILES = ("plain until encoded", "coded after each stage")
 FILES_HELP = (
@@ -23,7 +27,7 @@ def combine() -> None:
         r"\text{fold} \to \text{structured} \to \text{factorize} \to \text{prune} \to "
         r"\text{quantize}\,|\,\text{share} \to \text{encode}",
     )
-    combine_table.show(current)
+    table.show(current)
     left, right = st.columns(2)
     with left:
         layers_before_after(current)
@@ -31,7 +35,7 @@ def combine() -> None:
         stages(current)
     ledger_panel.show(current)
     compare.show(current)
-    take_along.show(current)
+    downloads.show(current)
 
 
 def layers_before_after(current: Current) -> None:

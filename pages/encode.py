@@ -2,12 +2,16 @@
 
 import streamlit as st
 
-from compress_core import coding_view
-from compress_core.coding_view import Coding
-from ui import coding_tabs, codings, figures, fragments, ledger_panel, panels, state
-from ui.codings import Place
-from ui.controls.encode import FIRST_BITS, quantize_first, show_choice
-from ui.state import Current
+from compress_core.views import coding
+from compress_core.views.coding import Coding
+from ui import figures
+from ui.encode import codings, tabs
+from ui.encode.codings import Place
+from ui.encode.controls import FIRST_BITS, quantize_first, show_choice
+from ui.panels import ledger as ledger_panel
+from ui.panels import panels
+from ui.session import fragments, state
+from ui.session.state import Current
 
 
 @fragments.body
@@ -27,7 +31,7 @@ def encode() -> None:
     if found.taken is not None:
         st.markdown(codings.layer_sentence(layer, found, codings.row(place)))
         symbols_and_coders(current, place, found)
-        coding_tabs.show(place, found)
+        tabs.show(place, found)
     ledger_panel.show(current)
 
 
@@ -55,7 +59,7 @@ def symbols_and_coders(current: Current, place: Place, found: Coding) -> None:
     """How often each symbol occurs; what every coder makes of them, here or in total."""
     total = st.session_state.encode_extent == "total"
     rows = codings.rows(place.model, place.recipe) if total else (codings.row(place),)
-    bars, names = coding_view.symbol_bars(found), codings.names(found)
+    bars, names = coding.symbol_bars(found), codings.names(found)
     left, right = st.columns(2)
     with left:
         labels = [names[symbol] for symbol in bars.symbols]

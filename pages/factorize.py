@@ -3,14 +3,16 @@
 import numpy as np
 import streamlit as st
 
-from compress_core import summaries
-from compress_core.rank_profiles import singular_values
-from compress_core.recipe import NETWORK_KINDS
-from ui import factor_table, factors, figures, fragments, panels, state, words
-from ui.controls.factorize import show_factorization
-from ui.factors import Settings
-from ui.live import factorize as live
-from ui.state import Current
+from compress_core.recipe import up_to
+from compress_core.views import summaries
+from compress_core.views.ranks import singular_values
+from ui import figures, words
+from ui.factorize import factors, live, table
+from ui.factorize.controls import show_factorization
+from ui.factorize.factors import Settings
+from ui.panels import panels
+from ui.session import fragments, state
+from ui.session.state import Current
 
 FORMULAS = {
     "channel": r"W \approx U_r \Sigma_r V_r^\top, \qquad r \le \frac{m\,n}{m + n}",
@@ -42,7 +44,7 @@ def factorize() -> None:
     else:
         sentence(current, settings)
     weights_before_after(current, settings.layer)
-    factor_table.show(current)
+    table.show(current)
 
 
 def sentence(current: Current, settings: Settings) -> None:
@@ -52,7 +54,7 @@ def sentence(current: Current, settings: Settings) -> None:
     dense = stored.layer.weight.numel()
     kept = words.percent(factors.energy_kept(current, settings.layer))
     what = "the energy of its outputs" if settings.samples else "its energy"
-    at = f"at {factor_table.ranks(stored.ranks)}" if stored.ranks else "in one piece"
+    at = f"at {table.ranks(stored.ranks)}" if stored.ranks else "in one piece"
     larger = ", :orange[more than before: choose a smaller rank]" if row.parameters > dense else ""
     st.markdown(
         f"**{settings.layer}** ({words.shape(stored.layer.shape)}) {at} keeps {kept} of {what} "
@@ -81,8 +83,7 @@ def whole_sentence(current: Current) -> None:
 
 def weights_before_after(current: Current, layer: str) -> None:
     """The weight, what stands in its place before pruning and codes, and the difference."""
-    kinds = (*NETWORK_KINDS, "factorize")
-    alone = tuple(step for step in current.recipe if step.kind in kinds)
+    alone = up_to(current.recipe, "factorize")
     dense = summaries.low_rank_view(state.compressed(current.model, alone).layers[layer])
     limit = summaries.colour_limit(dense["W"])
     for column, (name, picture) in zip(st.columns(3), dense.items(), strict=True):

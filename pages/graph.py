@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from ui import fragments, panels, state, words
-from ui.graph_view import viewer_address
+from ui import words
+from ui.graph.view import viewer_address
+from ui.panels import panels
+from ui.session import fragments, state
 
 
 @fragments.body

@@ -4,7 +4,9 @@ import pandas as pd
 import streamlit as st
 
 from compress_core.measurement.accuracy import confusion_matrix
-from ui import figures, fragments, panels, state, words
+from ui import figures, words
+from ui.panels import panels
+from ui.session import fragments, state
 
 
 @fragments.body

@@ -2,14 +2,17 @@
 
 import streamlit as st
 
-from compress_core import summaries
+from compress_core.recipe import up_to
 from compress_core.stored import StoredLayers
-from compress_core.summaries import Cut
-from ui import figures, fragments, panels, state, words
-from ui.controls.prune import Choice, show_pruning
-from ui.controls.prune_methods import METHODS
-from ui.live import prune as live
-from ui.state import Current
+from compress_core.views import summaries
+from compress_core.views.summaries import Cut
+from ui import figures, words
+from ui.panels import panels
+from ui.prune import live
+from ui.prune.controls import Choice, show_pruning
+from ui.prune.methods import METHODS
+from ui.session import fragments, state
+from ui.session.state import Current
 
 
 @fragments.body
@@ -17,7 +20,7 @@ def prune() -> None:
     current = state.current()
     place = st.container()  # the formula is that of the method, which the controls know
     # what pruning alone does: later quantization would move the weights under the threshold
-    pruned = state.up_to(current.recipe, "prune")
+    pruned = up_to(current.recipe, "prune")
     layers = state.compressed(current.model, pruned).layers
     cuts = state.cuts(current.model, pruned)
     choice = show_pruning(current, cuts)

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from compress_core.recipe_edit import step_for
-from ui import fragments, panels, quantize_charts, state, words
-from ui.controls.activations import show_activations, show_correction, show_samples
-from ui.controls.folding import show_folding
-from ui.controls.quantize import FLOAT, is_affine, show_quantization
-from ui.live import quantize as live
-from ui.state import Current
+from ui import words
+from ui.panels import panels
+from ui.quantize import charts, live
+from ui.quantize.activations import show_activations, show_correction, show_samples
+from ui.quantize.controls import FLOAT, is_affine, show_quantization
+from ui.session import fragments, state
+from ui.session.state import Current
+from ui.structured.folding import show_folding
 
 AFFINE = r"w \approx \text{scale} \cdot (q - \text{zero\_point})"
 # for each method its formula, and what one sees in the picture
@@ -68,7 +69,8 @@ def quantize() -> None:
 
 def layers_table(current: Current) -> None:
     rows = current.size.layers
-    steps = [step_for(current.recipe, "quantize", row.name) for row in rows]
+    winners = current.compressed.winners("quantize")
+    steps = [winners.get(row.name) for row in rows]
     panels.twin(
         "quantize_layers",
         "Signal to quantization noise of each layer",
@@ -105,12 +107,12 @@ def pictures(current: Current, layer: str) -> None:
     left, right = st.columns(2)
     if stored.bits < FLOAT:
         with left:
-            quantize_charts.errors(current, layer)
+            charts.errors(current, layer)
     if stored.inputs:
         with right if stored.bits < FLOAT else left:
-            quantize_charts.inputs(current, layer)
-    if is_affine(step_for(current.recipe, "quantize", layer)):
-        quantize_charts.tutorials(current, layer)
+            charts.inputs(current, layer)
+    if is_affine(current.compressed.winners("quantize").get(layer)):
+        charts.tutorials(current, layer)
 
 
 quantize()

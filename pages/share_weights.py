@@ -2,10 +2,13 @@
 
 import streamlit as st
 
-from compress_core.codebook_view import CodebookView
-from ui import codebook_tables, codebooks, figures, fragments, panels, state
-from ui.controls.share_weights import quantized_too, show_refusal, show_sharing
-from ui.state import Current
+from compress_core.views.codebooks import CodebookView
+from ui import figures
+from ui.panels import panels
+from ui.session import fragments, state
+from ui.session.state import Current
+from ui.share_weights import codebooks, tables
+from ui.share_weights.controls import quantized_too, show_refusal, show_sharing
 
 
 @fragments.body
@@ -28,8 +31,8 @@ def share_weights() -> None:
     else:
         not_shared(current, layer, waits=layer in quantized)
     if rows:
-        codebook_tables.layers(current)
-    codebook_tables.two_models(current)
+        tables.layers(current)
+    tables.two_models(current)
 
 
 def histogram(current: Current, layer: str) -> CodebookView:

@@ -3,10 +3,14 @@
 import streamlit as st
 
 from compress_core import Recipe
-from compress_core.channels import ChannelGroup
-from ui import channels, figures, fragments, panels, state, words
-from ui.controls.structured import KNOWS, show_structured
-from ui.state import Current
+from compress_core.recipe import up_to
+from compress_core.views.channels import ChannelGroup
+from ui import figures, words
+from ui.panels import panels
+from ui.session import fragments, state
+from ui.session.state import Current
+from ui.structured import tables
+from ui.structured.controls import KNOWS, show_structured
 
 COLUMNS = 3
 ONE_SHOT = (
@@ -26,9 +30,9 @@ def structured() -> None:
     )
     usual = show_structured(current)
     st.caption(KNOWS[usual.importance])
-    recipe = state.up_to(current.recipe, "structured")
+    recipe = up_to(current.recipe, "structured")
     try:
-        groups = channels.groups(current.model, recipe, usual)
+        groups = tables.groups(current.model, recipe, usual)
     except ValueError as error:
         st.warning(str(error), title="These importances cannot be measured")
         return
@@ -71,12 +75,12 @@ def bars(groups: tuple[ChannelGroup, ...]) -> None:
         "with a + are coupled: their channels can only go together."
     )
     title = "Importance of each channel"
-    panels.twin("structured_importances", title, channels.importance_table(groups))
+    panels.twin("structured_importances", title, tables.importance_table(groups))
 
 
 def table(current: Current, recipe: Recipe) -> None:
     st.markdown("**What is left of each layer, before the later steps of the recipe**")
-    rows = channels.layer_table(current.model, recipe)
+    rows = tables.layer_table(current.model, recipe)
     whole = st.column_config.NumberColumn(format="localized")
     st.dataframe(
         rows,
@@ -88,7 +92,7 @@ def table(current: Current, recipe: Recipe) -> None:
 
 def locked(current: Current) -> None:
     """Why some layers keep all of their channels."""
-    reasons = channels.reasons(current.model)
+    reasons = tables.reasons(current.model)
     if reasons:
         lines = [f"- **{', '.join(names)}**: {why}." for why, names in reasons.items()]
         st.markdown("\n".join(["**These keep all of their output channels**\n", *lines]))

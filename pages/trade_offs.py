@@ -5,8 +5,11 @@ from collections.abc import Mapping
 import streamlit as st
 
 from compress_core.search.sweep import Family
-from ui import fragments, panels, plane, plane_work, speed_panel, state
 from ui.figures import AXES, NEAR
+from ui.panels import panels
+from ui.panels import speed as speed_panel
+from ui.session import fragments, state
+from ui.trade_offs import plane, work
 
 
 @fragments.body
@@ -25,7 +28,7 @@ def trade_offs() -> None:
     axis, closer = choose_view()
     chosen_recipes = [recipe for name in chosen for recipe in families[name].recipes]
     wanted = [(), current.recipe, *chosen_recipes]
-    plane_work.offer(current.model, wanted, latency=axis == "latency")
+    work.offer(current.model, wanted, latency=axis == "latency")
     points = plane.collect(current, [families[name] for name in chosen])
     plane.draw(current.model, points, plane.styles(families), axis, closer=closer)
     speed_panel.show(current)
@@ -69,4 +72,4 @@ def choose_view() -> tuple[str, bool]:
 progress = st.container()  # outside the fragment: see plane_work
 trade_offs()
 with progress:
-    plane_work.go_on()
+    work.go_on()

@@ -8,7 +8,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from ui.state import ROOT
+from ui.session.state import ROOT
 
 SHELL = ROOT / "ui" / "shell.py"
 

@@ -3,8 +3,11 @@
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from ui import harm_panel, panels, presenter, snapshots, state
-from ui.state import ROOT
+from ui import presenter
+from ui.panels import harm as harm_panel
+from ui.panels import panels
+from ui.session import snapshots, state
+from ui.session.state import ROOT
 
 PAGES = {
     "Look": (

@@ -18,7 +18,8 @@ from compress_core.methods.quantization import (
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.recipe import AnyStep, Recipe, format_step, parse_step
+from compress_core.recipe import Recipe, format_step, parse_step
+from compress_core.steps import AnyStep
 
 SEPARATOR = ";"
 

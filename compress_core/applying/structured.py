@@ -2,31 +2,33 @@
 
 import copy
 from collections.abc import Collection
+from dataclasses import replace
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from compress_core.equality import first_line
 from compress_core.methods import structured
+from compress_core.methods.step import ALL_LAYERS, matching
 from compress_core.methods.structured import IMPORTANCES, Cut, Group, PruneStructured
+from compress_core.network import Names, Network
 from compress_core.original import Original
 from compress_core.probing import draw_probes
-from compress_core.recipe import AnyStep
 
 
-def remove_channels(step: AnyStep, names: tuple[str, ...], base: Original) -> Original:
+def remove_channels(step: PruneStructured, names: Names, network: Network) -> Network:
     """A smaller network; the same one where nothing is removed."""
-    assert isinstance(step, PruneStructured)
+    base = network.base
     cut = plan_removal(step, names, base)
     if not cut.outputs:
-        return base
-    _check_answers(base, cut)
-    return base.with_module(structured.shrink(base.module, cut).module)
+        return network
+    done = ("structured", replace(step, layers=ALL_LAYERS), names)
+    return network.with_base(done, lambda: _shrink(base, cut))
 
 
-def _check_answers(base: Original, cut: Cut) -> None:
-    """Raise ValueError unless the smaller network answers as the one with zeros in its place.
+def _shrink(base: Original, cut: Cut) -> nn.Module:
+    """The network without the channels of `cut`, if it answers as with zeros in their place.
 
-    Each group was tried alone; this is all that goes, together.
+    Each group was tried alone; this is all that goes, together. Raises ValueError otherwise.
     """
     probes = base.memo.get("probes", lambda: draw_probes(base.module, (base.example,)))
     try:
@@ -38,11 +40,24 @@ def _check_answers(base: Original, cut: Cut) -> None:
             f"layers={'|'.join(cut.outputs)}: without all of these channels at once the network is "
             f"not the one with zeros in their place: {reason}; name fewer layers (layers=…)"
         )
+    return structured.shrink(base.module, cut).module
 
 
-def why_not_cut(name: str, base: Original) -> str | None:
-    """Why no channel of the layer can go, in words; None if some can (with those it is coupled)."""
-    return structured.refusals(base.module, coupled_groups(base), base.layers).get(name)
+def refuse_removal(step: PruneStructured, name: str, network: Network) -> str | None:
+    reason = _kept_whole(matching(step.layers, network.base.layers), network.base).get(name)
+    return reason and f"keeps all of its channels: {reason}"
+
+
+def locked_layers(base: Original) -> dict[str, str]:
+    """Why no output channel of a layer can go, for each layer of which none can."""
+    return _kept_whole(base.layers, base)
+
+
+def _kept_whole(named: Collection[str], base: Original) -> dict[str, str]:
+    """Why no output channel can go, for each of the layers of which none can if all go together."""
+    groups = coupled_groups(base)
+    key = ("kept whole", frozenset(named))
+    return base.memo.get(key, lambda: structured.refusals(base.module, groups, named))
 
 
 def plan_removal(step: PruneStructured, names: Collection[str], base: Original) -> Cut:

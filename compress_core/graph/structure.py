@@ -59,7 +59,7 @@ def export_structure(compressed: Compressed) -> Structure:
     Raises GraphError when the model cannot be traced or a weight is not found in the graph.
     """
     # a copy of our own: tracing replaces the parameters of the module, and others may run it now
-    module = with_weights(compressed.weights_module, {})
+    module = with_weights(compressed.network.weights_module, {})
     macs = macs_by_layer(module, compressed.base)
     model = export(module, compressed.base)
     layers = compressed.layers.values()

@@ -22,7 +22,7 @@ import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 from starlette.types import ASGIApp
 
-from ui.state import ROOT
+from ui.session.state import ROOT
 
 ARGS = [
     "--no-sandbox",

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ui.graph_routes import BASE, ROUTES, publish
+from ui.graph.routes import BASE, ROUTES, publish
 
 pytestmark = pytest.mark.browser
 

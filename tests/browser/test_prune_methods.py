@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from compress_core import compress, load_model
 from compress_core.methods.pruning import PruneTaylor, PruneWanda
-from compress_core.summaries import pruning_cut
+from compress_core.views.summaries import pruning_cut
 from tests.browser.test_live import live, number, open_live, recipe_text, step
 
 pytestmark = pytest.mark.browser

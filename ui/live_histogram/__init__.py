@@ -11,8 +11,8 @@ from typing import Any
 
 import streamlit as st
 
-from ui import fragments
 from ui.live_histogram.routes import FOLDER, PREFIX
+from ui.session import fragments
 
 HEIGHT = {"prune": "23rem", "quantize": "23rem", "factorize": "26rem", "budget": "23rem"}
 # A few lines: they travel with every rerun. The scripts themselves come from our own routes, once.

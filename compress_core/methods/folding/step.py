@@ -46,7 +46,7 @@ def fold_batch_norm(
     norms = find_norms(module, example) if norms is None else norms
     names = tuple(dict.fromkeys((*walk_layers(module), *norms.pairs)))
     named = matching(step.layers, names) if layers is None else set(layers)
-    for pattern in step.layers:
+    for pattern in step.layers if layers is None else ():
         _check_pattern(pattern, names, module, norms)
     return fold_pairs(module, {k: norm for k, norm in norms.pairs.items() if k in named})
 

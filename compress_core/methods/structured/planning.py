@@ -115,8 +115,9 @@ def plan_structured(
     """The channels of `module` that `step` removes; nothing is touched.
 
     groups: `couple(module, example)`. statistics: by layer name what `step.importance` needs
-    (see IMPORTANCES and `channel_importance`). layers: the layers for which the step has won; as
-    its patterns say if left out. The importance of coupled channels is the sum of theirs.
+    (see IMPORTANCES and `channel_importance`). layers: the layers for which the step has won, all of
+    a coupled group or none; as its patterns say if left out. The importance of coupled channels is
+    the sum of theirs.
     In layer scope round(ratio·n) of a group's n units go, in global scope of all units; fewer
     where the floor of a layer stops it.
     Layers that a pattern such as * names beside others, and that can lose no channel, are left
@@ -126,9 +127,14 @@ def plan_structured(
     """
     names = tuple(walk_layers(module))
     named = matching(step.layers, names) if layers is None else set(layers)
-    _check_patterns(step, module, groups, named)
+    if layers is None:
+        _check_patterns(step, module, groups, named)
+    else:
+        _check_halves(groups, named)
     scores = unit_importances(step, module, groups, named, statistics or {})
     chosen = {i: group for i, group in enumerate(groups) if i in scores}
+    if not chosen:
+        return Cut()
     room = _room(module, step.floor)
     if step.scope == "layer":
         picks = [
@@ -171,6 +177,13 @@ def _coupling(group: Group, named: Collection[str]) -> str:
         f"its channels are coupled with those of {', '.join(outside)}, and go only together; name "
         f"them in the same step: layers={'|'.join(group.layers)}"
     )
+
+
+def _check_halves(groups: Sequence[Group], named: Collection[str]) -> None:
+    for group in groups:
+        inside = [name for name in group.layers if name in named]
+        if inside and not group.locked and len(inside) < len(group.layers):
+            raise ValueError(f"{inside[0]}: {_coupling(group, named)}")
 
 
 def _check_patterns(

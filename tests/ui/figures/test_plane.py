@@ -1,0 +1,140 @@
+"""The plane's figures: traces, axes, styles, and what a click finds."""
+
+from typing import Any
+
+import pytest
+
+from ui import figures
+from ui.figures import AXES
+from ui.figures.plane import CONTROL, log_ticks
+from ui.palette import LIGHT
+from ui.trade_offs import plane
+
+
+def row(stored_bytes: int, accuracy: float, **more: Any) -> dict[str, Any]:
+    return {
+        "stored_bytes": stored_bytes,
+        "macs": 10 * stored_bytes,
+        "accuracy": accuracy,
+        "accuracy_low": accuracy - 0.02,
+        "accuracy_high": accuracy + 0.01,
+        "id": f"prune:threshold={stored_bytes}",
+        "words": "prune",
+        **more,
+    }
+
+
+TIMED = row(20_000, 0.9, latency_ms=0.5, latency_ms_p95=0.8)
+PUBLISHED = [
+    {"name": "A", "stored_bytes": 3_000, "accuracy": 0.99, "unit": "real file", "source": "arXiv"},
+    {"name": "B", "stored_bytes": 4_000, "accuracy": 0.98, "unit": "bit accounting", "source": "x"},
+]
+KINDS = {
+    "prune": {"prune"},
+    "quantize": {"quantize"},
+    "factorize": {"factorize"},
+    "prune_nm": {"prune"},
+    "both": {"prune", "quantize"},
+    CONTROL: {"prune"},
+}
+
+
+def traces(shown: Any) -> dict[str, Any]:
+    return {trace.name: trace for trace in shown.data}
+
+
+@pytest.mark.parametrize("name", AXES)
+def test_x_is_what_was_asked_for(name: str) -> None:
+    axis = AXES[name]
+    shown = figures.trade_off_plane({"prune": [TIMED]}, {}, LIGHT, axis=axis)
+    (trace,) = shown.data
+    assert list(trace.x) == [TIMED[axis.column]]
+    assert shown.layout.xaxis.title.text == axis.title
+    assert shown.layout.xaxis.type == "log"
+    assert shown.layout.yaxis.title.text == "accuracy"
+
+
+def test_whiskers_are_the_interval_and_the_way_to_p95() -> None:
+    shown = figures.trade_off_plane({"prune": [TIMED]}, {}, LIGHT, axis=AXES["latency"])
+    (trace,) = shown.data
+    assert trace.error_y.array == pytest.approx([0.01])
+    assert trace.error_y.arrayminus == pytest.approx([0.02])
+    assert trace.error_x.array == pytest.approx([0.3])
+    assert trace.error_x.arrayminus == (0,)
+
+
+def test_points_without_this_cost_are_left_out() -> None:
+    curves = {"prune": [row(20_000, 0.9), TIMED], "quantize": [row(1_000, 0.8)]}
+    shown = figures.trade_off_plane(curves, {}, LIGHT, axis=AXES["latency"], published=PUBLISHED)
+    assert {name: len(trace.x) for name, trace in traces(shown).items()} == {"prune": 1}
+
+
+def test_the_front_is_drawn_as_stairs_that_take_no_clicks() -> None:
+    front = [row(1_000, 0.5), row(2_000, 0.9)]
+    shown = traces(figures.trade_off_plane({"prune": front}, {}, LIGHT, front=front))
+    assert shown["Pareto front"].line.shape == "hv"
+    assert shown["Pareto front"].hoverinfo == "skip"
+    assert list(shown["Pareto front"].x) == [1_000, 2_000]
+
+
+def test_published_marks_bear_their_unit_and_no_recipe() -> None:
+    shown = traces(figures.trade_off_plane({}, {}, LIGHT, published=PUBLISHED))
+    assert list(shown) == ["published, real file", "published, bit accounting"]
+    for trace, unit in zip(shown.values(), ("real file", "bit accounting"), strict=True):
+        assert trace.text[0].endswith(unit)
+        assert unit in trace.hovertemplate
+        assert trace.customdata[0][0] is None
+    assert (
+        shown["published, real file"].marker.symbol
+        != shown["published, bit accounting"].marker.symbol
+    )
+
+
+def test_no_two_curves_look_alike() -> None:
+    styles = plane.styles(plane.families("digits-cnn")).values()
+    assert len({style.symbol for style in styles}) == len(styles)
+    assert len({(style.role, style.dash) for style in styles}) == len(styles)
+
+
+def test_colours_say_what_is_done() -> None:
+    roles = {name: style.role for name, style in figures.curve_styles(KINDS).items()}
+    assert roles == {
+        "prune": "pruned",
+        "quantize": "quantized",
+        "factorize": "kept",
+        "prune_nm": "pruned",
+        "both": "compressed",
+        CONTROL: "original",
+    }
+
+
+def test_the_closer_look_shows_the_best_and_what_they_cost() -> None:
+    rows = [row(100, 0.1), row(1_000, 0.88), row(10_000, 0.9)]
+    shown = figures.trade_off_plane({"prune": rows}, {}, LIGHT)
+    figures.look_closer(shown, 0.9)
+    low, high = shown.layout.yaxis.range
+    assert low == pytest.approx(0.85)
+    assert 0.9 < high < 0.91
+    left, right = shown.layout.xaxis.range  # powers of ten
+    assert 2.8 < left < 3 < 4 < right < 4.2
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([1_000, 2_000_000], {"1k", "2k", "5k", "10k", "500k", "1M", "2M"}),
+        ([10_000, 40_000], {"10k", "15k", "20k", "30k", "50k"}),
+        ([0.01, 0.04], {"0.01", "0.015", "0.02"}),
+        ([], {"1"}),
+    ],
+)
+def test_ticks_are_round_numbers(values: list[float], labels: set[str]) -> None:
+    ticks = log_ticks(values)
+    assert labels <= set(ticks["ticktext"])
+    assert len(ticks["tickvals"]) == len(ticks["ticktext"])
+
+
+def test_what_is_left_is_named_with_its_share() -> None:
+    shown = figures.cost_after({"bytes": 0.04, "time (p50)": 2.3}, LIGHT)
+    assert list(shown.data[0].y) == ["bytes: 4%", "time (p50): 230%"]
+    assert shown.layout.xaxis.range[1] > 2.3

@@ -1,0 +1,110 @@
+"""Two states side by side: a snapshot against another, or against the present state."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from compress_core.measurement.report import Size
+from compress_core.recipe import Recipe
+from ui import words
+from ui.session import snapshots, state
+from ui.session.snapshot_store import Snapshot
+from ui.session.state import Current
+
+PRESENT = "present"
+
+
+@dataclass(frozen=True)
+class Side:
+    """A snapshot with what is derived from its recipe."""
+
+    snapshot: Snapshot
+    recipe: Recipe
+    size: Size
+
+
+def show(current: Current) -> None:
+    """Two pickers and the table; a line on how to get there while nothing is pinned."""
+    st.markdown("**Two states side by side**")
+    by_id = {snapshot.id: snapshot for snapshot in reversed(snapshots.pinned())}
+    if not by_id:
+        st.caption("Pin a state in the sidebar to compare the present one, or another, with it.")
+        return
+    by_id[PRESENT] = snapshots.take(current, "present")
+    left, right = st.columns(2)
+    with left:
+        before = _choose("From", by_id, "compare_from", next(iter(by_id)))
+    with right:
+        after = _choose("To", by_id, "compare_to", PRESENT)
+    table = compared(side(by_id[before]), side(by_id[after]))
+    st.table(table, hide_index=True, border="horizontal", alt="Two states side by side")
+
+
+def _choose(label: str, by_id: dict[str, Snapshot], key: str, default: str) -> str:
+    if st.session_state.get(key) not in by_id:  # the first time, or removed meanwhile
+        st.session_state[key] = default
+    choice: str = st.selectbox(
+        label,
+        list(by_id),
+        key=key,
+        format_func=lambda choice: by_id[choice].name,
+        persist_state="session",
+        help="A snapshot, or the present state.",
+    )
+    return choice
+
+
+def side(snapshot: Snapshot) -> Side:
+    recipe, _ = state.split_fitting(snapshot.model, words.read_recipe(snapshot.recipe))
+    return Side(snapshot, recipe, state.size(snapshot.model, recipe))
+
+
+def compared(before: Side, after: Side) -> dict[str, list[Any]]:
+    """Columns: the quantity, both sides, the difference."""
+    a, b = before.size, after.size
+    lines = [
+        ("model", *(x.snapshot.model for x in (before, after)), ""),
+        (
+            "accuracy",
+            *(measured(x.snapshot) for x in (before, after)),
+            accuracy_change(before, after),
+        ),
+        (
+            "stored bytes",
+            *(f"{size.stored_bytes:,}" for size in (a, b)),
+            words.change(a.stored_bytes, b.stored_bytes),
+        ),
+        (
+            "ratio",
+            *(words.ratio(size.compression_ratio) for size in (a, b)),
+            words.signed(b.compression_ratio - a.compression_ratio, 2),
+        ),
+        (
+            "sparsity",
+            *(words.percent(size.sparsity) for size in (a, b)),
+            words.signed(100 * (b.sparsity - a.sparsity), 1, " points"),
+        ),
+        ("MACs", *(words.count(size.macs) for size in (a, b)), words.change(a.macs, b.macs)),
+        ("recipe", *(words.describe_recipe(x.recipe) for x in (before, after)), ""),
+    ]
+    names = [words.escape_markdown(x.snapshot.name) for x in (before, after)]
+    titles = ("", f"From: {names[0]}", f"To: {names[1]}", "difference")
+    return dict(zip(titles, map(list, zip(*lines, strict=True)), strict=True))
+
+
+def measured(snapshot: Snapshot) -> str:
+    images = f" (n = {snapshot.accuracy.n:,})" if snapshot.accuracy else ""
+    return words.accuracy(snapshot.accuracy) + images
+
+
+def accuracy_change(before: Side, after: Side) -> str:
+    """The paired change in points with its interval, where both saw the same images."""
+    first, second = before.snapshot, after.snapshot
+    if first.accuracy is None or second.accuracy is None:
+        return "—"
+    if (first.model, first.accuracy.n) != (second.model, second.accuracy.n):
+        return f"{100 * (second.accuracy.accuracy - first.accuracy.accuracy):+.2f} points, unpaired"
+    found = state.change(first.model, before.recipe, after.recipe, first.accuracy.n)
+    low, high = 100 * found.difference_low, 100 * found.difference_high
+    return f"{100 * found.difference:+.2f} points ({low:+.2f} … {high:+.2f})"

@@ -1,0 +1,141 @@
+"""An edited cell of the combine page → the recipe: the layer gets its own step, by the same method.
+
+What means "not": 0 % of the channels or weights, the full rank or none, 32 bits, no clusters.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from compress_core import Factorize, Prune, Quantize, Recipe
+from compress_core.methods.folding import FoldBatchNorm
+from compress_core.methods.low_rank import full_rank
+from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda, RandomPrune
+from compress_core.methods.quantization import (
+    FORMAT_BITS,
+    Binarize,
+    CorrectBias,
+    QuantizeActivations,
+    QuantizeFloat,
+    QuantizeGPTQ,
+    Ternarize,
+)
+from compress_core.methods.structured import PruneStructured
+from compress_core.methods.weight_sharing import ShareWeights
+from compress_core.recipe_edit import step_for, with_layer_step
+from compress_core.steps import AnyStep
+from ui.quantize.controls import FLOAT
+
+Shapes = Mapping[str, tuple[int, ...]]
+CHANNELS, PRUNE, RANK, BITS, CLUSTERS = "channels cut, %", "pruned, %", "rank", "bits", "clusters"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An edit: the layer, the column, and the new value (None for an emptied cell)."""
+
+    layer: str
+    column: str
+    value: Any
+
+
+def edited(recipe: Recipe, cell: Cell, shapes: Shapes) -> Recipe:
+    """The recipe after one edit; `shapes` are those of all layers of the network as it is."""
+    kind, make = EDITS[cell.column]
+    like = step_for(recipe, kind, cell.layer, shapes)
+    step = make(like, cell.value, shapes[cell.layer])
+    if step is not None and kind in EXCLUDE:  # a weight is stored either as codes or as indices
+        other = EXCLUDE[kind]
+        if step_for(recipe, other, cell.layer, shapes):
+            recipe = with_layer_step(recipe, other, cell.layer, None, shapes)
+    return with_layer_step(recipe, kind, cell.layer, step, shapes)
+
+
+def _structured(like: AnyStep | None, percent: Any, _: tuple[int, ...]) -> AnyStep | None:
+    ratio = round((percent or 0.0) / 100, 6)
+    if not ratio:
+        return None
+    like = like if isinstance(like, PruneStructured) else PruneStructured(ratio)
+    return replace(like, pruning_ratio=ratio)
+
+
+def _pruned(like: AnyStep | None, percent: Any, _: tuple[int, ...]) -> AnyStep | None:
+    """A pattern n:m and a threshold have no share that could be another: magnitude takes over."""
+    sparsity = round((percent or 0.0) / 100, 6)
+    if not sparsity:
+        return None
+    if isinstance(like, RandomPrune | PruneTaylor | PruneWanda):
+        return replace(like, sparsity=sparsity)
+    return Prune(sparsity, scope="layer")
+
+
+def _factorized(like: AnyStep | None, rank: Any, shape: tuple[int, ...]) -> AnyStep | None:
+    like = like if isinstance(like, Factorize) else Factorize()
+    full = full_rank(shape, like.form)
+    if not rank or int(rank) == full:
+        return None
+    return replace(like, rank=int(rank), energy=None, budget=None)
+
+
+def _coded(like: AnyStep | None, bits: Any, _: tuple[int, ...]) -> AnyStep | None:
+    """A float of other bits is the first format that has them; what has none becomes affine."""
+    bits = int(bits or FLOAT)
+    if bits == FLOAT:
+        return None
+    match like:
+        case Quantize() | QuantizeGPTQ():
+            return replace(like, bits=bits)
+        case QuantizeFloat() if bits == FORMAT_BITS[like.format]:
+            return like
+        case QuantizeFloat() if bits in FORMAT_BITS.values():
+            names = (name for name, width in FORMAT_BITS.items() if width == bits)
+            return replace(like, format=next(names))
+        case Binarize() if bits == 1:
+            return like
+        case Ternarize() if bits == 2:
+            return like
+    return Quantize(bits=bits)
+
+
+def _shared(like: AnyStep | None, clusters: Any, _: tuple[int, ...]) -> AnyStep | None:
+    if not clusters:
+        return None
+    like = like if isinstance(like, ShareWeights) else ShareWeights()
+    return replace(like, clusters=int(clusters))
+
+
+Make = Callable[[AnyStep | None, Any, tuple[int, ...]], AnyStep | None]
+EDITS: dict[str, tuple[str, Make]] = {
+    CHANNELS: ("structured", _structured),
+    PRUNE: ("prune", _pruned),
+    RANK: ("factorize", _factorized),
+    BITS: ("quantize", _coded),
+    CLUSTERS: ("share", _shared),
+}
+EXCLUDE = {"quantize": "share", "share": "quantize"}
+
+
+METHODS: dict[type[AnyStep], str] = {
+    FoldBatchNorm: "norms folded",
+    PruneStructured: "channels by {0.importance}",
+    Factorize: "{0.form}",
+    Prune: "magnitude",
+    RandomPrune: "random",
+    PruneNM: "{0.n}:{0.m}",
+    PruneTaylor: "Taylor",
+    PruneWanda: "Wanda",
+    Quantize: "affine",
+    QuantizeGPTQ: "GPTQ",
+    QuantizeFloat: "{0.format}",
+    Binarize: "binary",
+    Ternarize: "ternary",
+    ShareWeights: "k-means, {0.init}",
+    CorrectBias: "bias corrected",
+    QuantizeActivations: "inputs {0.bits} bit",
+}
+
+
+def method(step: AnyStep) -> str:
+    """A step's method in a word or two, without its numbers: those stand in the table's cells."""
+    aware = ", data-aware" if isinstance(step, Factorize) and step.whiten else ""
+    return METHODS[type(step)].format(step) + aware

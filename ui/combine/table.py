@@ -1,0 +1,190 @@
+"""The editable table of the combine page: a layer's cells → the steps of that layer."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from compress_core import from_json
+from compress_core.methods.quantization import BITS as WIDTHS
+from compress_core.methods.weight_sharing import MAX_CLUSTERS, ShareWeights
+from compress_core.recipe import up_to
+from ui import words
+from ui.combine import edits
+from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell
+from ui.quantize.controls import FLOAT
+from ui.session import recipe_field, state
+from ui.session.state import Current
+
+READ_ONLY = ("layer", "shape", "how", "bytes", "ratio", "SQNR, dB", "stored as")
+
+
+def show(current: Current) -> None:
+    """The table; an edit changes the recipe at once."""
+    table = cells(current)
+    st.data_editor(
+        table,
+        key=_key(table),
+        hide_index=True,
+        disabled=READ_ONLY,
+        column_config=_columns({row.bits for row in current.size.layers}),
+        on_change=_apply,
+        args=(table,),
+        alt="The recipe, layer by layer",
+    )
+
+
+def cells(current: Current) -> pd.DataFrame:
+    """Every layer's settings as they came out, by the stored layers and not by the steps alone."""
+    rows = current.size.layers
+    early = up_to(current.recipe, "prune")
+    pruned = {row.name: row.sparsity for row in state.size(current.model, early).layers}
+    cut = [100 * (1 - row.shape[0] / row.original_shape[0]) for row in rows]
+    clusters = [_clusters(current, row.name) for row in rows]
+    return pd.DataFrame(
+        {
+            "layer": [row.name for row in rows],
+            "shape": [words.shape(row.shape) for row in rows],
+            CHANNELS: [round(share, 1) for share in cut],
+            RANK: pd.array([row.ranks[-1] if row.ranks else None for row in rows], "Int64"),
+            PRUNE: [round(100 * pruned[row.name], 1) for row in rows],
+            BITS: [row.bits for row in rows],
+            CLUSTERS: pd.array(clusters, "Int64"),
+            "how": [_how(current, row.name) for row in rows],
+            "bytes": [row.bytes for row in rows],
+            "ratio": [row.original_bytes / row.bytes for row in rows],
+            "SQNR, dB": [row.sqnr_db for row in rows],
+            "stored as": [", ".join(row.encodings) for row in rows],
+        }
+    )
+
+
+def _clusters(current: Current, layer: str) -> int | None:
+    step = current.compressed.winners("share").get(layer)
+    return step.clusters if isinstance(step, ShareWeights) else None
+
+
+def _how(current: Current, layer: str) -> str:
+    """The methods at work in a layer, in the order they act."""
+    acting = (act.step for act in current.compressed.acts if layer in act.names)
+    return " · ".join(map(edits.method, acting))
+
+
+def _columns(bits: set[int]) -> dict[str, Any]:
+    """How the columns are edited and explained; `bits` are those in use."""
+    config = st.column_config
+    return {
+        CHANNELS: config.NumberColumn(
+            min_value=0.0,
+            max_value=99.0,
+            step=1.0,
+            required=True,
+            help="Output channels that are removed for good; the layers behind shrink, too.",
+        ),
+        RANK: config.NumberColumn(
+            min_value=1, step=1, help="Rank of the factors (r_out of three). Empty: not factorized."
+        ),
+        PRUNE: config.NumberColumn(
+            min_value=0.0,
+            max_value=99.9,
+            step=0.1,
+            required=True,
+            help="Sparsity of this layer before quantization. 0: this layer is not pruned.",
+        ),
+        BITS: config.SelectboxColumn(
+            options=sorted({*WIDTHS, FLOAT} | bits),
+            required=True,
+            help="Nominal bits of a weight, by the method under *how*. 32: not quantized. Of "
+            "shared weights those of an index; other bits end the sharing.",
+        ),
+        CLUSTERS: config.NumberColumn(
+            min_value=2,
+            max_value=MAX_CLUSTERS,
+            step=1,
+            help="Entries of the codebook. Empty: not shared. It ends this layer's quantization.",
+        ),
+        "how": config.TextColumn(
+            width=150, help="The methods at work. An edited cell keeps its method."
+        ),
+        "bytes": config.NumberColumn(format="localized"),
+        "ratio": config.NumberColumn(format="%.2f×"),
+        "SQNR, dB": config.NumberColumn(
+            format="%.1f", help="Empty: unchanged, or of another shape."
+        ),
+        "stored as": config.TextColumn(
+            help="The smallest encoding, chosen by real size, of each stored weight."
+        ),
+    }
+
+
+def _key(table: pd.DataFrame) -> str:
+    """The editor's key: a new one, and with it an editor without edits, only where an edit that it
+    still holds is not what came of it. Else it keeps its place, and the focus."""
+    version = st.session_state.setdefault("combine_version", 0)
+    if _open_edits(table, f"combine_table_{version}"):
+        version = st.session_state.combine_version = version + 1
+        st.session_state.combine_wrote = None
+    return f"combine_table_{version}"
+
+
+def _open_edits(table: pd.DataFrame, key: str) -> list[Cell]:
+    """The edits in the editor that the table does not show yet."""
+    found = st.session_state.get(key) or {}
+    return [
+        Cell(str(table["layer"].iloc[int(row)]), column, value)
+        for row, columns in found.get("edited_rows", {}).items()
+        if int(row) < len(table)
+        for column, value in columns.items()
+        if column in edits.EDITS and not _same(table[column].iloc[int(row)], value)
+    ]
+
+
+def _same(shown: Any, value: Any) -> bool:
+    if pd.isna(shown) or value is None:
+        return bool(pd.isna(shown)) and value is None
+    return float(shown) == float(value)
+
+
+def _apply(table: pd.DataFrame) -> None:
+    """What was edited since the table was drawn, into the recipe.
+
+    An editor that sees its edit in new data drops it and says so at once, maybe before the browser
+    knows the new recipe: what it sends of that along is an echo, and the recipe is set again.
+    """
+    cells = _open_edits(table, f"combine_table_{st.session_state.combine_version}")
+    if cells:
+        recipe, base = recipe_field.session_recipe(), state.current().compressed.base
+        shapes = {name: layer.shape for name, layer in base.layers.items()}
+        for cell in cells:
+            recipe = edits.edited(recipe, cell, shapes)
+        st.session_state.combine_wrote = recipe
+        recipe_field.set_recipe(recipe)
+    elif st.session_state.get("combine_wrote") is not None:
+        recipe, st.session_state.combine_wrote = st.session_state.combine_wrote, None
+        recipe_field.set_recipe(recipe)
+
+
+def recipe_upload() -> None:
+    """A recipe's JSON file in place of the present recipe."""
+    st.file_uploader(
+        "Load a recipe (JSON)",
+        type="json",
+        key="combine_upload",
+        on_change=_take_upload,
+        help="What *Recipe (JSON)* or the library's `to_json` wrote. It replaces the recipe.",
+    )
+    if st.session_state.get("combine_upload_error"):
+        st.error(st.session_state.combine_upload_error, title="Not a recipe of ours")
+
+
+def _take_upload() -> None:
+    file = st.session_state.combine_upload
+    st.session_state.combine_upload_error = None
+    if file is None:
+        return
+    try:
+        recipe_field.set_recipe(from_json(file.getvalue().decode()))
+    except UnicodeDecodeError:
+        st.session_state.combine_upload_error = f"{file.name} is no text, so no JSON"
+    except ValueError as error:  # not JSON, another version, an unknown step or field
+        st.session_state.combine_upload_error = f"{file.name}: {error}"

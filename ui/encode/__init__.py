@@ -1,0 +1,1 @@
+"""What the page `encode` consists of."""

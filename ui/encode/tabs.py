@@ -1,0 +1,119 @@
+"""How three coders work, on the real symbols of a layer: Huffman, gaps, contexts."""
+
+import numpy as np
+import streamlit as st
+
+from compress_core.views import coding
+from compress_core.views.coding import CodeWord, Coding
+from ui import figures
+from ui.encode import codings
+from ui.encode.codings import Place
+from ui.encode.controls import choose_gap_bits, choose_symbol
+from ui.panels import panels
+from ui.session import state
+
+
+def show(place: Place, found: Coding) -> None:
+    """A tab for each; only the open one is computed."""
+    tabs = st.tabs(
+        ["How Huffman decodes", "How gaps are coded", "What contexts see"],
+        key="encode_tabs",
+        on_change="rerun",
+    )
+    ways = (("huffman", _huffman), ("gap_huffman", _gaps), ("context", _contexts))
+    for tab, (coder, draw) in zip(tabs, ways, strict=True):
+        if not tab.open:
+            continue
+        with tab:
+            if codings.takes(coder, found):
+                draw(place, found)
+            else:
+                st.caption(
+                    f"{found.alphabet:,} kinds of symbols are too many for this coder: its table "
+                    "would cost more than the coding saves."
+                )
+
+
+def _huffman(place: Place, found: Coding) -> None:
+    """The code as a tree, or as a table where it has too many leaves; the first symbols."""
+    code, names = codings.huffman(place), codings.names(found)
+    table = code.table
+    if not code.first:
+        st.caption("All symbols are the same: the table says it all, and no bits follow.")
+        return
+    chosen = code.first[choose_symbol(len(code.first))]
+    _first_symbols(code.first, chosen, names)
+    lengths = {
+        "symbol": [names[symbol] for symbol in table.symbols],
+        "code": table.codes,
+        "length, bits": table.lengths,
+        "−log₂ p, bits": table.ideal_bits,
+        "count": table.counts,
+    }
+    if code.tree is None:
+        st.markdown("**Lengths of the codes**")
+        st.dataframe(lengths, hide_index=True, alt="Code of each symbol")
+    else:
+        panels.chart(
+            figures.huffman_tree(code.tree, names, state.colors(), path=chosen.bits),
+            "encode_tree",
+            f"Huffman's tree of {place.layer}: 0 to the left, 1 to the right",
+            lengths,
+        )
+    st.caption(
+        "A code has whole bits, so a symbol that is nearly certain still costs one. ANS spends "
+        "fractions of bits: over a whole layer it comes to −log₂ p for each symbol."
+    )
+
+
+def _first_symbols(first: tuple[CodeWord, ...], chosen: CodeWord, names: list[str]) -> None:
+    """The stream's first bits, cut where a symbol ends."""
+    marked = {id(chosen): f":violet[**{chosen.bits}**]"}
+    bits = " ".join(marked.get(id(word), word.bits) for word in first)
+    st.markdown(f"The stream begins {bits} …")
+    st.markdown(
+        f"Walk down the tree, bit by bit: :violet[**{chosen.bits}**] ends at the leaf "
+        f"**{names[chosen.symbol]}**. The next bit starts at the root again: no code is the "
+        "beginning of another, so nothing has to separate them."
+    )
+
+
+def _gaps(place: Place, found: Coding) -> None:
+    """Sparse symbols as distances, on a piece from the middle of the layer."""
+    best = codings.best_gap_bits(place)
+    piece = coding.gap_piece(found, choose_gap_bits(best))
+    names = codings.names(found)
+    entries = np.isin(np.arange(len(piece.symbols)), piece.places)
+    panels.chart(
+        figures.gap_strip(
+            [names[symbol] for symbol in piece.symbols],
+            entries,
+            codings.gap_labels(piece),
+            piece.start,
+            state.colors(),
+        ),
+        "encode_gaps",
+        f"{len(piece.symbols)} weights from the middle of {place.layer}",
+        {
+            "index": piece.start + piece.places,
+            "distance": piece.gaps + 1,
+            "symbol": [names[piece.symbols[at]] for at in piece.places],
+            "filler": piece.is_filler,
+        },
+    )
+    st.markdown(codings.gap_sentence(piece, best))
+    st.caption(codings.gap_advice(found, names[piece.usual]))
+
+
+def _contexts(place: Place, _found: Coding) -> None:
+    """The classes of rows and columns, and how differently they are filled."""
+    densities = codings.contexts(place)
+    rows, columns = densities.shape
+    st.markdown(codings.context_sentence(densities))
+    if densities.size > 1:
+        panels.chart(
+            figures.context_classes(densities, state.colors()),
+            "encode_contexts",
+            f"Share of unusual symbols in {rows} × {columns} contexts",
+            {f"column class {i}": densities[:, i] for i in range(columns)},
+        )

@@ -1,0 +1,69 @@
+"""Factorize: the singular values of a layer, or what one budget leaves of all."""
+
+from compress_core.measurement.report import LayerRow, Size
+from compress_core.methods.low_rank import full_rank
+from ui import live_histogram
+from ui.factorize import factors
+from ui.factorize.controls import release_budget, release_rank
+from ui.live_histogram.routes import publish
+from ui.session import state
+from ui.session.state import Current
+
+
+def show(current: Current, settings: factors.Settings) -> None:
+    """One layer's singular values with its rank; or the whole model's budget and every layer."""
+    if settings.whole:
+        _budget(current, settings)
+        return
+    name = settings.layer
+    found = factors.drawn(current, settings)
+    stored = current.compressed.layers[name]
+    shape, full = stored.layer.shape, full_rank(stored.layer.shape, found.form)
+    steps = factors.network(current.recipe)
+    before, after = (_row(size, name) for size in (state.size(current.model, steps), current.size))
+    live_histogram.show(
+        "factorize",
+        {
+            "profiles": publish(
+                factors.rank_blob(current.model, steps, name, found.form, settings.samples)
+            ),
+            "form": found.form,
+            "aware": settings.samples is not None,
+            "rank": min(full, stored.ranks[-1]) if stored.ranks else full,
+            "inner": stored.ranks[0] if stored.ranks else 0,
+            "energy": factors.energy_kept(current, name),
+            "weights": after.parameters,
+            "macs": after.macs,
+            "dense_weights": before.parameters,
+            "dense_macs": before.macs,
+            "break_even": factors.break_even(shape, found.form),
+        },
+        on_release=release_rank,
+    )
+
+
+def _row(size: Size, layer: str) -> LayerRow:
+    return next(row for row in size.layers if row.name == layer)
+
+
+def _budget(current: Current, settings: factors.Settings) -> None:
+    steps = factors.network(current.recipe)
+    names = factors.able(current.compressed.base.layers)
+    live_histogram.show(
+        "budget",
+        {
+            "profiles": publish(
+                factors.budget_blob(current.model, steps, settings.form, settings.samples)
+            ),
+            "budget": factors.share_kept(current),
+            "energy": factors.mean_energy(current),
+            "layers": {
+                name: {
+                    "rank": current.compressed.layers[name].ranks[-1:],
+                    "weights": _row(current.size, name).parameters,
+                }
+                for name in names
+            },
+        },
+        on_release=release_budget,
+    )

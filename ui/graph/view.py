@@ -1,0 +1,16 @@
+"""The viewer's address for a graph of this session."""
+
+import streamlit as st
+
+from compress_core import Recipe
+from ui.graph.routes import publish
+from ui.session import state
+
+
+def viewer_address(pane: str, model: str, recipe: Recipe) -> str:
+    """Publish a graph for this session's `pane`; the same graph keeps its address."""
+    key = f"graph_address_{pane}"
+    name = f"{model} {pane}.onnx"
+    address = publish(state.graph(model, recipe), name, previous=st.session_state.get(key))
+    st.session_state[key] = address
+    return f"{address}?theme={st.context.theme.type or 'light'}"

@@ -1,0 +1,95 @@
+"""Who got hurt: the change of each class, and the test images whose answer flipped."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import streamlit as st
+
+from compress_core.data import Dataset
+from compress_core.measurement.harm import ClassHarm, Flip, Outcome
+from ui import figures, words
+from ui.panels import panels
+from ui.session import fragments, state
+
+MOST_IMAGES = 12
+ENDINGS: tuple[tuple[Outcome, str], ...] = (
+    ("lost", "became wrong"),
+    ("gained", "right"),
+    ("still_wrong", "wrong in another way"),
+)
+
+
+@st.fragment(key=fragments.HARM)
+def show() -> None:
+    """The panel, or one sentence where nobody got hurt."""
+    current = state.current()
+    st.subheader("Who got hurt", anchor=False)
+    if not current.recipe:
+        st.caption("Nobody yet: the recipe is empty, every answer is the original's.")
+    elif state.data_problem(current.model):
+        st.caption("The test images are not on this machine; *Overview* says how to get them.")
+    else:
+        n = state.subset_size(current.model)
+        rows, flips = state.harm(current.model, current.recipe, n)
+        st.markdown(sentence(flips, n))
+        if flips:
+            _classes_and_images(rows, flips, state.test_images(current.model, n))
+
+
+def sentence(flips: Sequence[Flip], n: int) -> str:
+    """How many of n images changed their answer, and to what."""
+    if not flips:
+        return f"Nobody: each of {n:,} images keeps its answer."
+    counts = Counter(flip.outcome for flip in flips)
+    parts = [f"{counts[kind]:,} {ending}" for kind, ending in ENDINGS if counts[kind]]
+    images = "image" if len(flips) == 1 else "images"
+    return f"**{len(flips):,} {images}** of {n:,} changed their answer: {', '.join(parts)}."
+
+
+def _classes_and_images(rows: Sequence[ClassHarm], flips: Sequence[Flip], data: Dataset) -> None:
+    left, right = st.columns([2, 3])
+    with left:
+        _class_chart(rows)
+    with right:
+        st.markdown("**Images whose answer changed, the newly wrong first**")
+        with st.container(horizontal=True, gap="small"):
+            for flip in flips[:MOST_IMAGES]:
+                _flipped_image(flip, data)
+
+
+def _class_chart(rows: Sequence[ClassHarm]) -> None:
+    names = [row.name for row in rows]
+    changes = [100 * row.change.difference for row in rows]
+    intervals = [
+        (100 * row.change.difference_low, 100 * row.change.difference_high) for row in rows
+    ]
+    panels.chart(
+        figures.change_by_class(names, changes, intervals, state.colors()),
+        "harm_classes",
+        "Change of each class, most damaged first",
+        {
+            "class": names,
+            "images": [row.n for row in rows],
+            "before": [words.percent(row.accuracy_before) for row in rows],
+            "after": [words.percent(row.accuracy_after) for row in rows],
+            "change, points": changes,
+            "from": [low for low, _ in intervals],
+            "to": [high for _, high in intervals],
+        },
+    )
+    st.caption(
+        "Share of right answers, :orange[lost] or :blue[gained]; whiskers: the 95 % interval of "
+        "the paired change. One that crosses 0 may be chance."
+    )
+
+
+def _flipped_image(flip: Flip, data: Dataset) -> None:
+    true, before, after = (data.class_names[c] for c in (flip.true, flip.before, flip.after))
+    color = "blue" if flip.outcome == "gained" else "orange"
+    sure, now = (words.percent(c, 0) for c in (flip.confidence_before, flip.confidence_after))
+    panels.captioned(
+        data.images[flip.index],
+        f"**{true}**: {before} → :{color}[**{after}**]  \n{sure} → {now}",
+        alt=f"a {true}, taken for {before} before ({sure}) and for {after} after ({now})",
+        width=112,
+    )

@@ -1,0 +1,131 @@
+"""The byte ledger: what the same weights weigh in every way that people store them."""
+
+from collections.abc import Hashable
+
+import pandas as pd
+import streamlit as st
+
+from compress_core.measurement.ledger import LedgerRow, ledger, verdict
+from compress_core.recipe import Recipe
+from ui import figures, presenter
+from ui.panels import panels
+from ui.session import state
+from ui.session.state import Current
+
+OURS = "our container"
+
+
+def show(current: Current) -> None:
+    """The sentence to remember, bars, the table, and on demand each layer."""
+    with_onnx = st.session_state.get("ledger_onnx") == _structure(current)
+    rows = weighed(current.model, current.recipe, with_onnx=with_onnx)
+    st.markdown("**The byte ledger**: the same weights, stored in every way that people store them")
+    st.info(verdict(rows, current.size.sparsity), icon=":material/scale:")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _bars(rows)
+    with right:
+        _table(rows)
+        if not with_onnx:
+            _onnx_button(current)
+    _layers(rows)
+
+
+@st.cache_data(max_entries=200, show_spinner="Weighing the files…")
+def weighed(model: str, recipe: Recipe, *, with_onnx: bool) -> tuple[LedgerRow, ...]:
+    """Each row but the bound is the length of a real file."""
+    onnx = state.onnx_file(model, recipe) if with_onnx else None
+    return ledger(state.compressed(model, recipe), onnx)
+
+
+def _structure(current: Current) -> Hashable:
+    """What the export of a graph depends on: another one takes seconds again."""
+    rows = current.size.layers
+    return current.model, tuple((row.shape, row.form, row.ranks, row.input_bits) for row in rows)
+
+
+def _bars(rows: tuple[LedgerRow, ...]) -> None:
+    sizes = {row.name: row.total_bytes for row in rows if row.total_bytes is not None}
+    bound = next((row.name for row in rows if row.is_bound), None)
+    panels.chart(
+        figures.ledger_bars(
+            list(sizes), list(sizes.values()), state.colors(), bound=bound, ours=OURS
+        ),
+        "ledger_bars",
+        "Bytes of the whole model, the largest first",
+        {"stored as": list(sizes), "bytes": list(sizes.values())},
+    )
+    st.caption(
+        ":violet[Our container] is the file that Combine downloads. The hollow bar is the only "
+        "one that is no file: the entropy bound. No code of single symbols by one histogram a "
+        "layer is shorter; codes that see more, gaps or contexts, may be."
+    )
+
+
+def _table(rows: tuple[LedgerRow, ...]) -> None:
+    dense = rows[0].total_bytes or 1
+    totals = [row.total_bytes for row in rows]
+    st.dataframe(
+        {
+            "stored as": [f"{row.name} (no file)" if row.is_bound else row.name for row in rows],
+            "bytes": pd.array(totals, "Int64"),
+            "× smaller": [None if total is None else dense / total for total in totals],
+            "note": [_note(row) for row in rows],
+        },
+        hide_index=True,
+        height="content",
+        column_config={
+            "bytes": st.column_config.NumberColumn(format="localized", help="Of the whole file."),
+            "× smaller": st.column_config.NumberColumn(format="%.2f", help="Than dense fp32."),
+        },
+        alt="The byte ledger",
+    )
+
+
+def _note(row: LedgerRow) -> str:
+    if row.total_bytes is None and row.name.startswith("ONNX"):
+        return "not exported yet: see below"
+    return row.note
+
+
+def _onnx_button(current: Current) -> None:
+    st.button(
+        "Add the ONNX file",
+        key="ledger_add_onnx",
+        icon=":material/account_tree:",
+        help="Exports the graph with its weights. It takes seconds, once for each structure; "
+        "other sparsities and bits come at once.",
+        on_click=_add_onnx,
+        args=(_structure(current),),
+    )
+
+
+def _add_onnx(structure: Hashable) -> None:
+    st.session_state.ledger_onnx = structure
+
+
+def _layers(rows: tuple[LedgerRow, ...]) -> None:
+    """Where the parts add up: bytes of each layer in each encoding."""
+    if presenter.on():
+        return
+    closed = st.expander("Layer by layer", key="ledger_layers", type="compact", on_change="rerun")
+    if not closed.open:
+        return
+    lines = [
+        {"stored as": row.name, **dict(row.layer_bytes), "rest": row.rest_bytes}
+        | {"whole file": row.total_bytes}
+        for row in rows
+        if row.layer_bytes is not None
+    ]
+    numbers = {name for line in lines for name in line} - {"stored as"}
+    localized = st.column_config.NumberColumn(format="localized")
+    closed.dataframe(
+        lines,
+        hide_index=True,
+        column_config=dict.fromkeys(numbers, localized),
+        alt="The byte ledger, layer by layer",
+    )
+    closed.caption(
+        "*rest* are biases, norms and the header. gzip, zstd and ONNX see the file as a whole: "
+        f"they have no parts. The smallest of each layer make {OURS}."
+    )

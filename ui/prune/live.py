@@ -1,0 +1,123 @@
+"""Prune: the histogram of a layer with its threshold, and the sparsity of every layer."""
+
+import streamlit as st
+
+from compress_core import DataError, Prune, Recipe
+from compress_core.applying.prune import refuse_scores, scores_of
+from compress_core.methods.pruning import PruneTaylor, PruneWanda
+from compress_core.recipe import up_to, without_kinds
+from compress_core.views.live_pruning import (
+    PruningProfile,
+    kept_counts,
+    measured_bytes,
+    pruning_profile,
+    score_profile,
+)
+from compress_core.views.summaries import Cut
+from ui import live_histogram
+from ui.live_histogram.routes import pack, publish
+from ui.prune.controls import Choice, moved_layers, release_pruning
+from ui.prune.methods import make_step, scope_of
+from ui.session import state
+from ui.session.state import Current
+
+
+def show(current: Current, choice: Choice, cuts: dict[str, Cut]) -> None:
+    """The histogram of a layer with its threshold, and the sparsity of every layer."""
+    rows, own = {row.name: row for row in current.size.layers}, cuts[choice.layer]
+    moves = moved_layers(current, choice.layer, choice.scope)
+    counted = {name: rows[name].parameters for name in moves}
+    fallen = sum(cuts[name].sparsity * n for name, n in counted.items())
+    live_histogram.show(
+        "prune",
+        {
+            "profiles": publish(_prune_blob(current, choice)),
+            "layer": choice.layer,
+            "method": choice.method,
+            "scope": _ranked_scope(choice),
+            "by": "threshold" if choice.by_threshold else "sparsity",
+            "sparsity": fallen / max(1, sum(counted.values())),
+            "threshold": choice.threshold if choice.layer in moves else own.threshold,
+            "kept": _kept(current, choice),
+            "bytes": current.size.stored_bytes,
+            "rest_bytes": current.size.rest_bytes + current.size.header_bytes,
+            "layers": [
+                {
+                    "moves": name in moves,
+                    "sparsity": cut.sparsity,
+                    "energy": cut.energy_kept,
+                    "bytes": rows[name].bytes,
+                }
+                for name, cut in cuts.items()
+            ],
+        },
+        on_release=release_pruning,
+    )
+
+
+def _ranked_scope(choice: Choice) -> str:
+    """What is ranked together, also in an exception: "global", "row", or a layer."""
+    exception = choice.scope == "one" and choice.step
+    return (exception and scope_of(exception) == "row" and "row") or choice.scope
+
+
+def _kept(current: Current, choice: Choice) -> list[int] | None:
+    """The histogram of what is left of the drawn layer; None where a threshold shows it."""
+    winner = current.compressed.winners("prune").get(choice.layer)
+    by_magnitude = winner is None or isinstance(winner, Prune)
+    if choice.method == "magnitude" and by_magnitude:
+        return None
+    pruned = up_to(current.recipe, "prune")
+    return kept_counts(state.compressed(current.model, pruned).layers[choice.layer]).tolist()
+
+
+def _prune_blob(current: Current, choice: Choice) -> bytes:
+    others = without_kinds(current.recipe, ("prune",))
+    if choice.method not in {"Taylor", "Wanda"}:
+        return pruning_blob(current.model, others)
+    samples, seed = st.session_state.prune_samples, getattr(choice.step, "seed", 0)
+    scope = "row" if _ranked_scope(choice) == "row" else "layer"
+    ranked = make_step(choice.method, 0.0, scope=scope, samples=samples, seed=seed)
+    assert isinstance(ranked, PruneTaylor | PruneWanda)
+    try:
+        return score_blob(current.model, others, ranked)
+    except DataError:  # the step will be refused with the remedy
+        return pruning_blob(current.model, others)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Encoding at some sparsities…")
+def pruning_blob(model: str, others: Recipe) -> bytes:
+    """Profiles of all layers under the steps that are not pruning, by magnitude."""
+    layers = state.compressed(model, up_to(others, "prune")).layers
+    bits = _bits(model, others)
+    measured = measured_bytes(state.original(model), others) or {}
+    return pack(
+        [
+            pruning_profile(stored, bits=bits[name], measured=measured.get(name))
+            for name, stored in layers.items()
+        ]
+    )
+
+
+@st.cache_resource(max_entries=64, show_spinner="Measuring the scores on training images…")
+def score_blob(model: str, others: Recipe, ranked: PruneTaylor | PruneWanda) -> bytes:
+    """The same by a score; of layers without one by magnitude: the step leaves them out.
+
+    Raises DataError where the training images cannot be read.
+    """
+    made, bits = state.compressed(model, up_to(others, "prune")), _bits(model, others)
+    measured = measured_bytes(state.original(model), others, ranked) or {}
+    profiles: list[PruningProfile] = []
+    for name, stored in made.layers.items():
+        size, sizes = bits[name], measured.get(name)
+        if refuse_scores(ranked, name, made.network):
+            profiles.append(pruning_profile(stored, bits=size, measured=sizes))
+            continue
+        scores, by_row = scores_of(ranked, name, made.base).weight, ranked.scope == "row"
+        profiles.append(score_profile(stored, scores, by_row=by_row, bits=size, measured=sizes))
+    return pack(profiles)
+
+
+def _bits(model: str, others: Recipe) -> dict[str, int]:
+    """Nominal bits of each layer's weights."""
+    return {name: stored.bits for name, stored in state.compressed(model, others).layers.items()}

@@ -1,0 +1,75 @@
+"""What the page of quantization shows of one layer: its errors, its inputs, other formulas."""
+
+import streamlit as st
+
+from compress_core import Recipe
+from compress_core.methods.quantization import InputQuantizer, QuantizeActivations
+from compress_core.views import summaries
+from compress_core.views.summaries import InputView
+from ui import figures, words
+from ui.panels import panels
+from ui.session import state
+from ui.session.state import Current
+
+
+def errors(current: Current, layer: str) -> None:
+    """How far the layer's weights moved."""
+    counts, edges = summaries.error_histogram(current.compressed.layers[layer])
+    panels.chart(
+        figures.error_histogram(counts, edges, state.colors()),
+        "quantize_error",
+        f"Error of the weights of {layer}",
+        {"from": edges[:-1], "to": edges[1:], "weights": counts},
+    )
+
+
+def inputs(current: Current, layer: str) -> None:
+    """What comes into a layer whose inputs are rounded, on the calibration images."""
+    step = current.compressed.winners("activations").get(layer)
+    assert isinstance(step, QuantizeActivations)
+    view = input_view(current.model, current.recipe, layer, step)
+    panels.chart(
+        figures.input_histogram(
+            view.counts, view.edges, view.levels, view.low, view.high, state.colors()
+        ),
+        "quantize_inputs",
+        f"Inputs of {layer} on {step.samples} training images",
+        {"from": view.edges[:-1], "to": view.edges[1:], "inputs": view.counts},
+    )
+    noise = "exact" if view.sqnr_db is None else f"{view.sqnr_db:.1f} dB SQNR"
+    zeros = f"{words.percent(view.zeros)} are exactly 0, always a level, and are not drawn"
+    fate = f"{words.percent(view.clipped, 2)} are :orange[clipped]"
+    if step.mode == "dynamic":
+        fate = "the range of just these images is shown, each batch has its own"
+    st.caption(f"{zeros}; {fate}; {noise}.")
+
+
+@st.cache_resource(max_entries=64, show_spinner="Looking at calibration images…")
+def input_view(model: str, recipe: Recipe, layer: str, step: QuantizeActivations) -> InputView:
+    compressed = state.compressed(model, recipe)
+    quantizer = compressed.layers[layer].inputs
+    assert isinstance(quantizer, InputQuantizer)
+    seen = compressed.base.calibrate(step.samples, step.seed).input_values(layer)
+    return summaries.input_view(seen, quantizer)
+
+
+def tutorials(current: Current, layer: str) -> None:
+    """What the formulas of tutorials would have done to the layer, behind a click."""
+    closed = st.expander(
+        "The formulas of tutorials", key="quantize_textbook", type="compact", on_change="rerun"
+    )
+    if not closed.open:
+        return
+    closed.markdown(
+        "Many tutorials quantize by round((w − min) / (max − min) · (2ᵏ − 1)). That is the "
+        "asymmetric formula, shifted so that zero may fall between two levels. "
+        ":orange[round(w · 255)] is no general quantizer: it only fits weights from 0 to 1; "
+        "all others are cut off."
+    )
+    stored = current.compressed.layers[layer]
+    try:
+        table = summaries.textbook_table(stored.layer.weight, stored.bits)
+    except ValueError as error:
+        closed.info(str(error))
+    else:
+        closed.dataframe(table, hide_index=True, alt=f"Weights of {layer} by three formulas")

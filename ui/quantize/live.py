@@ -1,0 +1,129 @@
+"""Quantize: the weights that share a scale, their levels, and the noise of every layer."""
+
+from typing import Any
+
+import streamlit as st
+
+from compress_core import Quantize, Recipe
+from compress_core.methods.quantization import QuantizeFloat, Ternarize
+from compress_core.methods.step import ALL_LAYERS
+from compress_core.recipe import without_kinds
+from compress_core.steps import AnyStep
+from compress_core.views import summaries
+from compress_core.views.live_profiles import range_sample, weight_points
+from compress_core.views.summaries import ScaleView
+from ui import live_histogram
+from ui.live_histogram.routes import pack, publish
+from ui.quantize.controls import (
+    FORMATS,
+    FP32,
+    Choice,
+    bit_choices,
+    bits_of,
+    format_words,
+    is_affine,
+    release_quantization,
+    sharing_of,
+)
+from ui.session import state
+from ui.session.state import Current
+
+AFTER_CODES = ("correct", "activations")  # kinds that leave the weights as they are
+
+
+def show(current: Current, choice: Choice) -> None:
+    """The weights of a layer that share a scale, their levels, and the noise of every layer."""
+    settings, layer = choice.settings, choice.layer
+    others = without_kinds(current.recipe, ("quantize", *AFTER_CODES))
+    before = state.compressed(current.model, others).layers[layer]
+    view = summaries.scale_view(before, current.compressed.layers[layer], settings, choice.channel)
+    winners = current.compressed.winners("quantize")
+    moves = _moved_by_quantize(current, choice)
+    drawn, draws = winners.get(layer), _drawing(current, choice, view)
+    scales = Quantize(
+        scheme=settings.scheme, granularity=settings.granularity, group_size=settings.group_size
+    )
+    live_histogram.show(
+        "quantize",
+        {
+            "profiles": publish(range_blob(current.model, others, scales)),
+            "view": publish(pack([weight_points(view.weights)])),
+            "title": _title(current, choice, drawn),
+            "choices": _choices(choice),
+            "foresees": choice.method in {"affine", "GPTQ"},
+            "draws": draws,
+            "step": {
+                "bits": bits_of(choice.step),
+                "scheme": settings.scheme,
+                "clipping": settings.clipping,
+                "percentile": settings.percentile,
+            },
+            "clips": is_affine(drawn),
+            "clipped": view.clipped,
+            "zeroed": view.zeroed if isinstance(drawn, Ternarize) else 0,
+            "levels": view.levels.tolist() if draws == "levels" else [],
+            "level_count": view.level_count,
+            "scale": view.scale,
+            "group_sqnr_db": view.sqnr_db,
+            "layers": [
+                {"moves": row.name in moves, "bits": row.bits, "sqnr_db": row.sqnr_db}
+                for row in current.size.layers
+            ],
+        },
+        on_release=release_quantization,
+    )
+
+
+def _moved_by_quantize(current: Current, choice: Choice) -> set[str]:
+    """The layers whose step the page's controls edit."""
+    if choice.alone:
+        return {choice.layer}
+    winners = current.compressed.winners("quantize")
+    return {
+        n for n in current.original.layers if n not in winners or winners[n].layers == ALL_LAYERS
+    }
+
+
+def _drawing(current: Current, choice: Choice, view: ScaleView) -> str:
+    """How the component comes to the levels: by the affine formula, or the core names them."""
+    if choice.method in {"affine", "GPTQ"} and not choice.stands_aside(current.recipe):
+        return "affine"
+    return "levels" if view.level_count else "nothing"
+
+
+def _choices(choice: Choice) -> dict[str, Any]:
+    """What one steps through under the picture, the last of it for: not quantized."""
+    if choice.method == "float":
+        chosen = choice.step.format if isinstance(choice.step, QuantizeFloat) else FP32
+        texts = [format_words(name) for name in FORMATS]
+        return {
+            "setting": "Format",
+            "field": "format",
+            "values": FORMATS,
+            "texts": texts,
+            "chosen": chosen,
+        }
+    values = bit_choices(choice.method)
+    return {
+        "setting": "Bits",
+        "field": "bits",
+        "values": values,
+        "texts": [str(bits) for bits in values],
+        "chosen": bits_of(choice.step),
+    }
+
+
+def _title(current: Current, choice: Choice, drawn: AnyStep | None) -> str:
+    factor = "" if current.compressed.layers[choice.layer].rank is None else "the last factor of "
+    sharing = (sharing_of(drawn) if drawn else choice.settings).granularity
+    part = "" if sharing == "tensor" else f", output channel {choice.channel}"
+    group = ", first group" if sharing == "group" else ""
+    own = " (a step of its own)" if choice.stands_aside(current.recipe) else ""
+    return f"Weights of {factor}{choice.layer}{part}{group}{own}"
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def range_blob(model: str, others: Recipe, scales: Quantize) -> bytes:
+    """Samples of all layers, with the ranges of the weights that share a scale."""
+    layers = state.compressed(model, others).layers.values()
+    return pack([range_sample(stored, scales) for stored in layers])

@@ -1,0 +1,192 @@
+"""What the address of the page may say, checked before any widget sees it.
+
+Streamlit itself drops a bad value in silence; here each one becomes a notice that names it.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from compress_core import MODELS, Factorize, Prune, Quantize, Recipe
+from compress_core.methods.quantization import BITS, QuantizeGPTQ
+from compress_core.methods.step import ALL_LAYERS
+from compress_core.methods.structured import IMPORTANCES
+from compress_core.methods.weight_sharing import ShareWeights
+from compress_core.steps import AnyStep
+from ui.prune.methods import METHODS, make_step
+from ui.words import read_recipe, recipe_text
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "factorize_scope": ("one layer", "whole model"),
+    "combine_files": ("plain until encoded", "coded after each stage"),
+    "quantize_method": ("affine", "GPTQ", "float", "ternary", "binary"),
+    "quantize_scope": ("all", "one"),
+    "share_init": ("linear", "density", "random", "optimal"),
+    "share_scope": ("layer", "all", "one"),
+    "prune_method": ("magnitude", "random", "N:M", "Taylor", "Wanda"),
+    "prune_scope": ("global", "layer", "row", "group", "one"),
+    "structured_importance": tuple(IMPORTANCES),
+    "structured_scope": ("layer", "global"),
+    "quantize_granularity": ("tensor", "channel", "group"),
+    "quantize_scheme": ("symmetric", "asymmetric"),
+    "quantize_clipping": ("min_max", "percentile", "mse"),
+    "quantize_activations": ("off", "static", "dynamic"),
+    "quantize_input_clipping": ("min_max", "percentile", "mse"),
+}
+
+
+LAYERS = ("prune_layer", "quantize_layer", "share_layer", "factorize_layer", "encode_layer")
+
+
+def read(
+    query: Mapping[str, str], default_model: str, layer_names: Callable[[str], Collection[str]]
+) -> tuple[dict[str, Any], list[str]]:
+    """The session keys that a query sets, and a notice for each value that cannot be used.
+
+    `layer_names(model)` are the layers that a query may name.
+    Settings of single controls (prune_sparsity=90) make a recipe where no `recipe` stands.
+    """
+    seeds: dict[str, Any] = {"model": default_model}
+    notices: list[str] = []
+    if "model" in query:
+        if query["model"] in MODELS:
+            seeds["model"] = query["model"]
+        else:
+            notices.append(_notice("model", query["model"], f"one of {', '.join(MODELS)}"))
+    layers = tuple(layer_names(seeds["model"])) if set(LAYERS) & set(query) else ()
+    for key, choices in (CHOICES | dict.fromkeys(LAYERS, layers)).items():
+        if query.get(key) in choices:
+            seeds[key] = query[key]
+        elif key in query:
+            notices.append(_notice(key, query[key], f"one of {', '.join(choices)}"))
+    if "recipe" in query:
+        recipe = _recipe(query["recipe"], notices)
+    else:
+        wrong = {key for key in (*CHOICES, *LAYERS) if key not in seeds}
+        recipe = _from_controls({k: v for k, v in query.items() if k not in wrong}, notices)
+    return seeds | {"recipe": recipe_text(recipe)}, notices
+
+
+def _recipe(text: str, notices: list[str]) -> Recipe:
+    try:
+        return read_recipe(text)
+    except ValueError as error:
+        notices.append(f"The recipe in the address cannot be used: {error}. It starts empty.")
+        return ()
+
+
+def _from_controls(query: Mapping[str, str], notices: list[str]) -> Recipe:
+    makers = {
+        "quantize": ("quantize_bits",),
+        "share": ("share_clusters",),
+        "factorize": ("factorize_rank", "factorize_energy"),
+        "prune": ("prune_sparsity", "prune_threshold"),
+    }
+    steps: list[AnyStep] = []
+    for keys in makers.values():
+        made = [step for key in keys if key in query and (step := _step(key, query, notices))]
+        steps += made[:1]  # two controls of one page show the same step
+    return tuple(steps)
+
+
+def _step(key: str, query: Mapping[str, str], notices: list[str]) -> AnyStep | None:
+    rule, make = CONTROLS[key]
+    try:
+        return make(float(query[key]), query)
+    except (ValueError, OverflowError):
+        notices.append(_notice(key, query[key], rule))
+        return None
+
+
+def _sparsity(percent: float, query: Mapping[str, str]) -> AnyStep | None:
+    sparsity, layers = round(percent / 100, 6), _named_layers("prune", query)
+    if not sparsity:
+        return None
+    method, scope = query.get("prune_method", "magnitude"), query.get("prune_scope")
+    scopes = METHODS[method].scopes
+    if method == "N:M":
+        raise ValueError("it has a pattern and no sparsity")
+    usual = scope is None or scope == "one" or scope not in scopes
+    step = make_step(method, sparsity, scope=scopes[0] if usual else str(scope))
+    return replace(step, layers=layers)
+
+
+def _threshold(threshold: float, query: Mapping[str, str]) -> AnyStep | None:
+    layers = _named_layers("prune", query)
+    return Prune(threshold=threshold, layers=layers) if threshold else None
+
+
+def _named_layers(page: str, query: Mapping[str, str]) -> tuple[str, ...]:
+    if query.get(f"{page}_scope") != "one":
+        return ALL_LAYERS
+    if f"{page}_layer" not in query:
+        raise ValueError(f"{page}_layer is missing")
+    return (query[f"{page}_layer"],)
+
+
+def _quantize(bits: float, query: Mapping[str, str]) -> AnyStep | None:
+    if bits == 32:  # the control's own word for: not quantized
+        return None
+    chosen = {
+        field: query[f"quantize_{field}"]
+        for field in ("scheme", "granularity", "clipping")
+        if query.get(f"quantize_{field}") in CHOICES[f"quantize_{field}"]
+    }
+    method = QuantizeGPTQ if query.get("quantize_method") == "GPTQ" else Quantize
+    return method(
+        bits=int(bits) if bits.is_integer() else -1,
+        layers=_named_layers("quantize", query),
+        **chosen,  # type: ignore[arg-type]
+    )
+
+
+def _share(clusters: float, query: Mapping[str, str]) -> AnyStep | None:
+    if clusters == 0:  # the control's own word for: not shared
+        return None
+    alone = query.get("share_scope") == "one"
+    if alone and "share_layer" not in query:
+        raise ValueError("share_layer is missing")
+    return ShareWeights(
+        clusters=int(clusters) if clusters.is_integer() else -1,
+        init=query.get("share_init", "linear"),  # type: ignore[arg-type]
+        scope="all" if query.get("share_scope") == "all" else "layer",
+        layers=(query["share_layer"],) if alone else ALL_LAYERS,
+    )
+
+
+def _rank(rank: float, query: Mapping[str, str]) -> AnyStep:
+    if not rank.is_integer():
+        raise ValueError(rank)
+    return Factorize(rank=int(rank), layers=(_factorize_layer(query),))
+
+
+def _energy(percent: float, query: Mapping[str, str]) -> AnyStep | None:
+    layers = (_factorize_layer(query),)
+    return Factorize(energy=round(percent / 100, 6), layers=layers) if percent < 100 else None
+
+
+def _factorize_layer(query: Mapping[str, str]) -> str:
+    if not query.get("factorize_layer"):
+        raise ValueError("factorize_layer is missing")
+    return query["factorize_layer"]
+
+
+def _notice(key: str, value: str, rule: str) -> str:
+    return f"{key}={value} in the address is not {rule}; its usual value is used."
+
+
+Maker = Callable[[float, Mapping[str, str]], AnyStep | None]
+CONTROLS: dict[str, tuple[str, Maker]] = {
+    "prune_sparsity": (
+        "a percentage from 0 to 99.9, of prune_layer=… for one, and not of N:M",
+        _sparsity,
+    ),
+    "prune_threshold": ("a magnitude of at least 0, in prune_layer=… for one", _threshold),
+    "quantize_bits": (
+        f"one of {', '.join(map(str, BITS))}, of quantize_layer=… for one",
+        _quantize,
+    ),
+    "share_clusters": ("a whole number from 2 to 4096, of share_layer=… for one", _share),
+    "factorize_rank": ("a whole number of at least 1, with factorize_layer=…", _rank),
+    "factorize_energy": ("a percentage above 0, with factorize_layer=…", _energy),
+}

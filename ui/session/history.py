@@ -1,0 +1,76 @@
+"""Undo and redo over the recipe: every text that the recipe's field has held, in a line."""
+
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from ui.session import recipe_field
+
+LIMIT = 100  # texts that can be undone
+
+
+@dataclass
+class History:
+    """The texts before the present one, and those that undo has left behind, latest last."""
+
+    present: str
+    past: list[str] = field(default_factory=list)
+    future: list[str] = field(default_factory=list)
+
+    def record(self, text: str) -> None:
+        """Note a change, however it came about; after it there is nothing to redo."""
+        if text == self.present:
+            return
+        self.past = [*self.past, self.present][-LIMIT:]
+        self.present = text
+        self.future.clear()
+
+    def undo(self) -> str:
+        """One text back; the present one where there is none."""
+        if self.past:
+            self.future.append(self.present)
+            self.present = self.past.pop()
+        return self.present
+
+    def redo(self) -> str:
+        if self.future:
+            self.past.append(self.present)
+            self.present = self.future.pop()
+        return self.present
+
+
+def record() -> History:
+    """The session's history up to the recipe of this run."""
+    recipe_field.settle_recipe_text()
+    text = st.session_state.recipe
+    history: History = st.session_state.setdefault("history", History(text))
+    history.record(text)
+    return history
+
+
+def buttons() -> None:
+    """Undo and redo, as far as they go. Draw them after the recipe's text field: the browser's
+    back and forward change the recipe only there."""
+    history = record()
+    st.button(
+        ":material/undo:",
+        key="undo",
+        help=f"Undo: back to {history.past[-1] or 'no steps'}" if history.past else "Undo",
+        disabled=not history.past,
+        on_click=_undo,
+    )
+    st.button(
+        ":material/redo:",
+        key="redo",
+        help=f"Redo: {history.future[-1] or 'no steps'}" if history.future else "Redo",
+        disabled=not history.future,
+        on_click=_redo,
+    )
+
+
+def _undo() -> None:
+    recipe_field.set_recipe_text(record().undo())
+
+
+def _redo() -> None:
+    recipe_field.set_recipe_text(record().redo())

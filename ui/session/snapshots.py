@@ -1,0 +1,192 @@
+"""Pinned states: taking one, the list of them in the sidebar, and their points on the plane.
+
+The address carries the session's token once something is pinned, so that a reload finds them.
+"""
+
+from typing import Any
+
+import streamlit as st
+
+from compress_core.views.summaries import kept_histogram
+from ui import words
+from ui.session import fragments, recipe_field, state
+from ui.session.snapshot_store import MAX_NAME, Snapshot
+from ui.session.state import Current
+
+PARAMETER = "session"
+LOST = "The snapshots of this address are no longer on the server; the recipe is."
+PIN_HELP = (
+    "Keep the present model and recipe, to come back to it and to compare. From then on the "
+    "address carries the key to your snapshots: who gets it can see and change them."
+)
+THUMBNAIL_BINS = 36
+
+
+def ensure() -> None:
+    """Take the token from the address, once; put it back where a page switch has dropped it."""
+    if "snapshots_token" not in st.session_state:
+        token = st.query_params.get(PARAMETER, "")
+        known = state.snapshot_store().snapshots(token) is not None
+        st.session_state.snapshots_token = token if known else ""
+        if token and not known:
+            del st.query_params[PARAMETER]
+            st.session_state.notices.append(LOST)
+    token = st.session_state.snapshots_token
+    if token and st.query_params.get(PARAMETER) != token:
+        st.query_params[PARAMETER] = token
+
+
+def pinned() -> tuple[Snapshot, ...]:
+    return state.snapshot_store().snapshots(st.session_state.snapshots_token) or ()
+
+
+def take(current: Current, name: str) -> Snapshot:
+    """The present state, measured as the strip measures it."""
+    accuracy = None
+    if not state.data_problem(current.model):
+        n = state.measured_size(current.model, current.recipe)
+        accuracy, _ = state.accuracy(current.model, current.recipe, n)
+    layers = current.compressed.layers.values()
+    largest = max(layers, key=lambda stored: stored.layer.weight.numel())
+    return Snapshot(
+        name=name,
+        model=current.model,
+        recipe=st.session_state.last_recipe,  # as it stands in the text field, if it can be read
+        stored_bytes=current.size.stored_bytes,
+        accuracy=accuracy,
+        histogram=tuple(kept_histogram(largest, THUMBNAIL_BINS).tolist()),
+    )
+
+
+def pin_button() -> None:
+    st.button(
+        "Pin",
+        key="pin",
+        icon=":material/push_pin:",
+        help=PIN_HELP,
+        on_click=_pin,
+    )
+
+
+def _pin() -> None:
+    current = state.current()
+    snapshot = take(current, words.describe_recipe(current.recipe))
+    try:
+        token = state.snapshot_store().pin(st.session_state.snapshots_token, snapshot)
+    except ValueError as error:
+        st.toast(f"Not pinned: {error}.", icon=":material/error:")
+    else:
+        st.session_state.snapshots_token = st.query_params[PARAMETER] = token
+        fragments.refresh_snapshots()
+
+
+def menu() -> None:
+    """The snapshots behind one button, the latest first; nothing until something is pinned."""
+    snapshots = pinned()
+    if not snapshots:
+        return
+    label = f"Snapshots: {len(snapshots)}"
+    with st.popover(label, key="snapshots", icon=":material/collections_bookmark:"):
+        for snapshot in reversed(snapshots):
+            with st.container(gap="xsmall"):
+                _entry(snapshot)
+
+
+def _entry(snapshot: Snapshot) -> None:
+    text, buttons = st.columns([5, 2], vertical_alignment="center", gap="small")
+    with text:
+        _name_field(snapshot)
+    with buttons, st.container(horizontal=True, gap="xsmall", horizontal_alignment="right"):
+        _action(snapshot, "apply", "check", _apply, "Make it the present model and recipe.")
+        _action(snapshot, "remove", "close", _remove, "Remove this snapshot.")
+    picture, caption = st.columns([2, 5], vertical_alignment="center", gap="small")
+    alt = "Kept weights of the largest layer"
+    picture.image(thumbnail(snapshot.histogram, state.colors().kept), width=72, alt=alt)
+    caption.caption(facts(snapshot))
+
+
+def _name_field(snapshot: Snapshot) -> None:
+    key = f"snapshot_name_{snapshot.id}"
+    st.session_state[key] = snapshot.name
+    st.text_input(
+        "Name",
+        key=key,
+        label_visibility="collapsed",
+        max_chars=MAX_NAME,
+        on_change=_rename,
+        args=(snapshot.id,),
+    )
+
+
+def _action(snapshot: Snapshot, verb: str, icon: str, act: Any, text: str) -> None:
+    st.button(
+        f":material/{icon}:",
+        key=f"snapshot_{verb}_{snapshot.id}",
+        type="tertiary",
+        help=text,
+        on_click=act,
+        args=(snapshot,),
+    )
+
+
+def _rename(snapshot_id: str) -> None:
+    name = st.session_state[f"snapshot_name_{snapshot_id}"]
+    state.snapshot_store().rename(st.session_state.snapshots_token, snapshot_id, name)
+    fragments.refresh_snapshots()
+
+
+def _apply(snapshot: Snapshot) -> None:
+    st.session_state.model = snapshot.model
+    recipe_field.write_recipe_text(snapshot.recipe)
+    st.rerun()
+
+
+def _remove(snapshot: Snapshot) -> None:
+    state.snapshot_store().remove(st.session_state.snapshots_token, snapshot.id)
+    fragments.refresh_snapshots()
+
+
+def facts(snapshot: Snapshot) -> str:
+    """Accuracy, bytes and model in one line."""
+    size = words.byte_size(snapshot.stored_bytes)
+    return f"{words.accuracy(snapshot.accuracy)} · {size} · {snapshot.model}"
+
+
+def thumbnail(counts: tuple[int, ...], color: str) -> str:
+    """The counts as a picture of 72 by 24, its heights on a square-root scale."""
+    top = max(counts) or 1
+    bars = "".join(
+        f'<rect x="{i}" y="{1 - (count / top) ** 0.5:.3f}" width="0.8" '
+        f'height="{(count / top) ** 0.5:.3f}"/>'
+        for i, count in enumerate(counts)
+        if count
+    )
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="72" height="24" '
+        f'viewBox="0 0 {len(counts)} 1" preserveAspectRatio="none" fill="{color}">{bars}</svg>'
+    )
+
+
+def rows(model: str) -> list[dict[str, Any]]:
+    """The model's snapshots as rows of the plane, each with its `name`."""
+    return [
+        _row(snapshot)
+        for snapshot in pinned()
+        if snapshot.model == model and snapshot.accuracy is not None
+    ]
+
+
+def _row(snapshot: Snapshot) -> dict[str, Any]:
+    assert snapshot.accuracy is not None
+    recipe, _ = state.split_fitting(snapshot.model, words.read_recipe(snapshot.recipe))
+    size, n = state.size(snapshot.model, recipe), snapshot.accuracy.n
+    return {
+        **vars(snapshot.accuracy),
+        "name": snapshot.name,
+        "stored_bytes": snapshot.stored_bytes,
+        "compression_ratio": size.compression_ratio,
+        "macs": size.macs,
+        "difference": state.change(snapshot.model, (), recipe, n).difference,
+        "id": snapshot.recipe,
+        "words": f"{words.describe_recipe(recipe)} (n = {n:,})",
+    }

@@ -1,0 +1,1 @@
+"""What the page `share_weights` consists of."""

@@ -1,0 +1,155 @@
+"""Channels: widgets → the step that removes some, and the one that folds batch norms first."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from compress_core.methods.folding import FoldBatchNorm
+from compress_core.methods.step import ALL_LAYERS
+from compress_core.methods.structured import IMPORTANCES, Importance, PruneStructured
+from compress_core.recipe_edit import with_step, without_step
+from ui.panels.widgets import NUMBER_WIDTH, SAMPLES, choose, choose_samples, own_step, put
+from ui.session import recipe_field
+from ui.session.state import Current
+from ui.structured import tables
+
+SCOPES = ("layer", "global")
+SLIDER_WIDTH = 420  # pixels
+MOST_FLOOR, MOST_SEED = 512, 9999
+MOST = 95.0  # percent of the channels that the slider removes at most
+KNOWS: dict[Importance, str] = {
+    "l2": "**l2**, √Σw² of a channel's weights: it knows the weights alone.",
+    "l1": "**l1**, Σ|w| of a channel's weights: it knows the weights alone.",
+    "taylor": "**taylor**, Σ|w · ∂L/∂w|: it knows weights and gradients, and removes what would "
+    "move the loss least.",
+    "mean": "**mean**, |mean| of what the channel puts out: it knows outputs.",
+    "std": "**std**, the spread of what the channel puts out: it knows outputs. A channel that "
+    "hardly changes is no more than a bias.",
+    "apoz": "**apoz**, how often the channel is not zero (1 − APoZ): it knows outputs, and says "
+    "something only behind a ReLU.",
+    "random": "**random** knows nothing. It is the control: what does not beat it has learned "
+    "nothing. One draw is luck: try other seeds.",
+}
+IMPORTANCE_HELP = "What ranks the channels: the line below says what each choice knows."
+SCOPE_HELP = (
+    "layer: each layer loses the same share of its channels.  \nglobal: all are ranked together, "
+    "each importance in units of its layer's mean, since layers differ in scale."
+)
+FLOOR_HELP = (
+    "The least number of channels that every layer keeps, whatever the ratio: a layer of few "
+    "channels passes on little, and without any the network is cut in two."
+)
+FOLD_HELP = (
+    "In use, a batch norm is a scale and a shift, which the layer before it can take over: the "
+    "network computes the same with fewer tensors, and the weights that are ranked are those that "
+    "run."
+)
+
+
+def set_structured() -> None:
+    """The callback of all controls of the step; a ratio of 0 takes it out of the recipe."""
+    recipe, step = recipe_field.session_recipe(), chosen_step()
+    if step.pruning_ratio:
+        recipe_field.set_recipe(with_step(recipe, step))
+    else:
+        recipe_field.set_recipe(without_step(recipe, "structured", ALL_LAYERS))
+
+
+def set_folding() -> None:
+    """The callback of the switch."""
+    recipe = without_step(recipe_field.session_recipe(), "fold", ALL_LAYERS)
+    fold = st.session_state.structured_fold
+    recipe_field.set_recipe(with_step(recipe, FoldBatchNorm()) if fold else recipe)
+
+
+def chosen_step() -> PruneStructured:
+    """The step of all layers with the page's choices."""
+    return PruneStructured(
+        round(st.session_state.structured_ratio / 100, 6),
+        st.session_state.structured_importance,
+        st.session_state.structured_scope,
+        st.session_state.structured_floor,
+        st.session_state.get("structured_samples", SAMPLES),
+        st.session_state.get("structured_seed", 0),
+    )
+
+
+def show_structured(current: Current) -> PruneStructured:
+    """Ratio, importance, scope and floor; returns the step that they stand for, at any ratio."""
+    _follow(current)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        choose(
+            "Importance",
+            tuple(KNOWS),
+            "structured_importance",
+            IMPORTANCE_HELP,
+            on_change=set_structured,
+        )
+        choose("Scope", SCOPES, "structured_scope", SCOPE_HELP, on_change=set_structured)
+        _choose_floor()
+        if IMPORTANCES[st.session_state.structured_importance]:
+            choose_samples("structured_samples", on_change=set_structured)
+        elif st.session_state.structured_importance == "random":
+            _choose_seed()
+    with st.container(horizontal=True, vertical_alignment="center", gap="large"):
+        st.slider(
+            "Pruning ratio, % of the channels",
+            0.0,
+            MOST,
+            step=1.0,
+            format="%g %%",
+            key="structured_ratio",
+            width=SLIDER_WIDTH,
+            on_change=set_structured,
+            help="The share of filters, neurons and heads that leaves the network for good.",
+        )
+        if tables.has_norms(current.model):
+            st.toggle(
+                "Fold batch norms first",
+                key="structured_fold",
+                on_change=set_folding,
+                help=FOLD_HELP,
+            )
+    return replace(chosen_step(), pruning_ratio=0.0)
+
+
+def _follow(current: Current) -> None:
+    """Put what the recipe says into the widgets."""
+    step = own_step(current.recipe, "structured", ALL_LAYERS)
+    shown = step if isinstance(step, PruneStructured) else None
+    if shown:
+        put("structured_importance", shown.importance)
+        put("structured_scope", shown.scope)
+        put("structured_floor", shown.floor)
+        put("structured_samples", shown.samples)
+        put("structured_seed", shown.seed)
+    elif "structured_floor" not in st.session_state:
+        put("structured_floor", 1)
+    put("structured_ratio", min(MOST, round(100 * shown.pruning_ratio, 1)) if shown else 0.0)
+    put("structured_fold", own_step(current.recipe, "fold", ALL_LAYERS) is not None)
+
+
+def _choose_floor() -> None:
+    st.number_input(
+        "Floor, channels",
+        1,
+        max(MOST_FLOOR, st.session_state.structured_floor),
+        key="structured_floor",
+        width=NUMBER_WIDTH,
+        persist_state="session",
+        on_change=set_structured,
+        help=FLOOR_HELP,
+    )
+
+
+def _choose_seed() -> None:
+    st.number_input(
+        "Seed",
+        0,
+        max(MOST_SEED, st.session_state.get("structured_seed", 0)),
+        key="structured_seed",
+        width=NUMBER_WIDTH,
+        persist_state="session",
+        on_change=set_structured,
+        help="Another seed draws other channels.",
+    )

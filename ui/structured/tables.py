@@ -1,0 +1,71 @@
+"""What the page of channels shows, kept by model and recipe."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from compress_core import Recipe
+from compress_core.applying.structured import locked_layers
+from compress_core.methods.folding import foldable
+from compress_core.methods.structured import PruneStructured
+from compress_core.views.channels import ChannelGroup, channel_groups
+from ui import words
+from ui.session import state
+
+FOLLOWING = "Following the channels through the network…"
+
+
+@st.cache_resource(max_entries=64, show_spinner=FOLLOWING)
+def groups(model: str, recipe: Recipe, usual: PruneStructured) -> tuple[ChannelGroup, ...]:
+    """Raises ValueError where the importance that `usual` asks for cannot be measured."""
+    return channel_groups(state.original(model), recipe, usual)
+
+
+@st.cache_resource(max_entries=16, show_spinner=FOLLOWING)
+def reasons(model: str) -> dict[str, list[str]]:
+    """Why layers keep all of their output channels, and which do."""
+    found: dict[str, list[str]] = {}
+    for name, reason in locked_layers(state.original(model)).items():
+        found.setdefault(reason, []).append(name)
+    return found
+
+
+@st.cache_resource(max_entries=16, show_spinner=FOLLOWING)
+def has_norms(model: str) -> bool:
+    """Whether there is a batch norm that can be folded into the layer before it."""
+    original = state.original(model)
+    return bool(foldable(original.module, original.example))
+
+
+def importance_table(groups: Sequence[ChannelGroup]) -> dict[str, list[Any]]:
+    """A row a channel."""
+    rows = [
+        (" + ".join(group.layers), i, value, relative, bool(kept))
+        for group in groups
+        for i, (value, relative, kept) in enumerate(
+            zip(group.importances, group.relative, group.kept, strict=True)
+        )
+    ]
+    names = ("layers", "channel", "importance", "importance / mean", "kept")
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def layer_table(model: str, recipe: Recipe) -> dict[str, list[Any]]:
+    """A row a layer: channels, MACs and bytes before and after; the last row sums them."""
+    sizes = [state.size(model, steps) for steps in ((), recipe)]
+    before, after = ([(row.macs, row.bytes) for row in size.layers] for size in sizes)
+    totals = [[sum(column) for column in zip(*rows, strict=True)] for rows in (before, after)]
+    (macs, stored), (macs_after, stored_after) = (
+        zip(*rows, total, strict=True) for rows, total in zip((before, after), totals, strict=True)
+    )
+    layers = sizes[1].layers
+    return {
+        "layer": [*(row.name for row in layers), "all layers"],
+        "output channels": [*(f"{r.original_shape[0]} → {r.shape[0]}" for r in layers), ""],
+        "weight after": [*(words.shape(row.shape) for row in layers), ""],
+        "MACs before": list(macs),
+        "MACs after": list(macs_after),
+        "bytes before": list(stored),
+        "bytes after": list(stored_after),
+    }

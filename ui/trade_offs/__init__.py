@@ -1,0 +1,1 @@
+"""What the page `trade_offs` consists of."""

@@ -1,0 +1,186 @@
+"""The trade-off plane: its rows, its picture with legend and table, and a click on a point."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from compress_core import Recipe
+from compress_core.search.pareto import pareto_front
+from compress_core.search.published import published
+from compress_core.search.sweep import Family
+from compress_core.search.sweep import families as sweep_families
+from ui import figures, words
+from ui.figures import AXES, Axis, Style
+from ui.panels import panels
+from ui.panels.latency import latencies
+from ui.session import recipe_field, snapshots, state
+from ui.session.state import Current
+
+TELLING = ("prune", "quantize", "factorize", "prune + quantize", "channels")  # shown first
+Rows = list[dict[str, Any]]
+
+
+def families(model: str) -> dict[str, Family]:
+    return sweep_families(state.original(model))
+
+
+def styles(known: Mapping[str, Family]) -> dict[str, Style]:
+    """How each family's curve looks."""
+    kinds = {
+        name: {step.kind for recipe in family.recipes for step in recipe}
+        for name, family in known.items()
+    }
+    return figures.curve_styles(kinds)
+
+
+def rows(model: str, recipes: Sequence[Recipe]) -> Rows:
+    """The recipes that are measured, as rows of the plane; `id` is a recipe's text form.
+
+    They have `latency_ms` where it was measured, too.
+    """
+    found = []
+    for recipe in recipes:
+        report = state.points().known(model, recipe)
+        if report:
+            numbers = {key: v for key, v in report.as_dict().items() if key != "layers"}
+            about = {"id": words.recipe_text(recipe), "words": words.describe_recipe(recipe)}
+            found.append(numbers | about | latency_columns(model, recipe))
+    return found
+
+
+def latency_columns(model: str, recipe: Recipe) -> dict[str, float]:
+    speed = latencies().known(model, recipe)
+    if speed is None:
+        return {}
+    after = speed.after
+    return {"latency_ms": after.latency_ms_p50, "latency_ms_p95": after.latency_ms_p95}
+
+
+def snapshot_rows(model: str) -> Rows:
+    """The model's snapshots, with their latency where it was measured."""
+    return [
+        row | latency_columns(model, words.read_recipe(row["id"])) for row in snapshots.rows(model)
+    ]
+
+
+def published_rows(model: str) -> Rows:
+    """The published marks as rows; they have bytes, but neither MACs nor time, and no recipe."""
+    return [
+        {**vars(point), "accuracy": point.accuracy, "words": f"published: {point.name}"}
+        for point in published(model)
+    ]
+
+
+def front(rows: Sequence[dict[str, Any]], axis: Axis) -> Rows:
+    """The rows that no other beats in accuracy and cost at once, the cheapest first."""
+    known = [row for row in rows if axis.column in row]
+    best = pareto_front([row[axis.column] for row in known], [row["accuracy"] for row in known])
+    return [known[i] for i in best]
+
+
+@dataclass(frozen=True)
+class Points:
+    """Everything on the plane, as rows. The curves, original and present recipe are measured on the
+    whole test set; a snapshot as it was pinned, a published mark as its paper says."""
+
+    curves: dict[str, Rows]
+    singles: dict[str, Rows]
+    snapshots: Rows
+    published: Rows
+
+    @property
+    def measured(self) -> Rows:
+        """Those that can be compared: on the same images."""
+        return [row for rows in (*self.curves.values(), *self.singles.values()) for row in rows]
+
+
+def collect(current: Current, chosen: Sequence[Family]) -> Points:
+    """What is known by now of the chosen families and the rest."""
+    model = current.model
+    return Points(
+        curves={family.name: rows(model, family.recipes) for family in chosen},
+        singles={
+            "original": rows(model, [()]),
+            "present recipe": rows(model, [current.recipe]) if current.recipe else [],
+        },
+        snapshots=snapshot_rows(model),
+        published=published_rows(model),
+    )
+
+
+def draw(
+    model: str, points: Points, styles: Mapping[str, Style], axis_name: str, *, closer: bool
+) -> None:
+    """The plane, its legend in words, and its table."""
+    axis = AXES[axis_name]
+    figure = figures.trade_off_plane(
+        points.curves,
+        points.singles,
+        state.colors(),
+        points.snapshots,
+        styles=styles,
+        axis=axis,
+        front=front(points.measured, axis),
+        published=points.published,
+    )
+    known = [row for row in points.measured if axis.column in row]
+    if closer and known:
+        figures.look_closer(figure, max(row["accuracy"] for row in known))
+    panels.chart(
+        figure,
+        "trade_offs_plane",
+        f"{model}: accuracy against {axis_name}",
+        _table(points),
+        on_select=apply_clicked,
+        selection_mode="points",
+    )
+    st.caption(_legend(points, axis_name))
+
+
+def _legend(points: Points, axis_name: str) -> str:
+    """What the marks mean, of those that are there."""
+    if not points.measured:
+        return "No point of this model is measured yet."
+    parts = [
+        "Whiskers: 95 % interval of the accuracy on the whole test set.",
+        "Dotted stairs: the Pareto front, which no measured point here beats.",
+    ]
+    if points.snapshots:
+        parts.append("Pentagon: a snapshot, at the accuracy it was pinned with; hover says its n.")
+    if points.published and axis_name == "bytes":
+        parts.append(
+            "Diamonds: published results on this network, trained for it; full where a "
+            "real file was measured, hollow where bits were added up."
+        )
+    elif points.published:
+        parts.append("The published results have bytes only.")
+    return " ".join(parts)
+
+
+def _table(points: Points) -> dict[str, list[Any]]:
+    everything = [*points.measured, *points.snapshots, *points.published]
+    return {
+        "recipe": [row["words"] for row in everything],
+        "bytes": [row["stored_bytes"] for row in everything],
+        "ratio": [row.get("compression_ratio") for row in everything],
+        "accuracy": [words.percent(row["accuracy"], 2) for row in everything],
+        "change, points": [
+            100 * row["difference"] if "difference" in row else None for row in everything
+        ],
+        "MACs": [row.get("macs") for row in everything],
+        "p50, ms": [row.get("latency_ms") for row in everything],
+        "p95, ms": [row.get("latency_ms_p95") for row in everything],
+        "unit and source": [
+            f"{row['unit']}, {row['source']}" if "source" in row else "real file"
+            for row in everything
+        ],
+    }
+
+
+def apply_clicked() -> None:
+    """Callback of a click: the point's recipe becomes the recipe; a published mark has none."""
+    clicked = st.session_state.trade_offs_plane["selection"]["points"]
+    if clicked and clicked[0]["customdata"][0] is not None:
+        recipe_field.set_recipe(words.read_recipe(clicked[0]["customdata"][0]))
