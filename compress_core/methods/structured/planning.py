@@ -115,9 +115,9 @@ def plan_structured(
     """The channels of `module` that `step` removes; nothing is touched.
 
     groups: `couple(module, example)`. statistics: by layer name what `step.importance` needs
-    (see IMPORTANCES and `channel_importance`). layers: the layers for which the step has won, all of
-    a coupled group or none; as its patterns say if left out. The importance of coupled channels is
-    the sum of theirs.
+    (see IMPORTANCES and `channel_importance`). layers: the layers for which the step has won, all
+    of a coupled group or none; as its patterns say if left out. The importance of coupled channels
+    is the sum of theirs.
     In layer scope round(ratio·n) of a group's n units go, in global scope of all units; fewer
     where the floor of a layer stops it.
     Layers that a pattern such as * names beside others, and that can lose no channel, are left
