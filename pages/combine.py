@@ -73,8 +73,8 @@ def layers_before_after(current: Current) -> None:
 
 def stages(current: Current) -> None:
     """The file after each stage; the bars add up to the stored file, to the byte."""
-    choose("Files in between", FILES, "combine_files", FILES_HELP, on_change=lambda: None)
-    if st.session_state.combine_files == FILES[0]:
+    files = choose("Files in between", FILES, "combine_files", FILES_HELP, on_change=lambda: None)
+    if files == FILES[0]:
         found = state.stages_of(current.model, current.recipe)
         after = [(stage.name, stage.file_bytes) for stage in found]
     else:
@@ -92,7 +92,7 @@ def stages(current: Current) -> None:
         "What each stage took off the file; all bars together are the stored file, to the byte. "
         + (
             "Zeros weigh as much as other weights until they are encoded."
-            if st.session_state.combine_files == FILES[0]
+            if files == FILES[0]
             else "After each stage the file was encoded as small as it gets."
         )
     )

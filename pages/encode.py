@@ -23,14 +23,14 @@ def encode() -> None:
         "the file takes the shortest code of each layer.",
         r"H = -\sum_s p_s \log_2 p_s \ \text{bits a symbol}",
     )
-    layer, part = show_choice(current)
+    layer, part, total = show_choice(current)
     place = Place(current.model, current.recipe, layer, part)
     found = codings.coding(place)
     if found.meaning == "mask":
         floats(found, layer)
     if found.taken is not None:
         st.markdown(codings.layer_sentence(layer, found, codings.row(place)))
-        symbols_and_coders(current, place, found)
+        symbols_and_coders(current, place, found, total=total)
         tabs.show(place, found)
     ledger_panel.show(current)
 
@@ -55,9 +55,8 @@ def floats(found: Coding, layer: str) -> None:
     )
 
 
-def symbols_and_coders(current: Current, place: Place, found: Coding) -> None:
+def symbols_and_coders(current: Current, place: Place, found: Coding, *, total: bool) -> None:
     """How often each symbol occurs; what every coder makes of them, here or in total."""
-    total = st.session_state.encode_extent == "total"
     rows = codings.rows(place.model, place.recipe) if total else (codings.row(place),)
     bars, names = coding.symbol_bars(found), codings.names(found)
     left, right = st.columns(2)

@@ -20,7 +20,7 @@ def share_weights() -> None:
         "cluster. The :green[codebook] holds the means of the clusters.",
         r"w \approx \text{codebook}[\,i\,],\quad \min \textstyle\sum (w - w')^2",
     )
-    layer = show_sharing(current)
+    layer = show_sharing()
     panels.exceptions(current, "share")
     quantized = quantized_too(current)
     if quantized:

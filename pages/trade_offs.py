@@ -8,6 +8,7 @@ from compress_core.search.sweep import Family
 from ui.figures import AXES, NEAR
 from ui.panels import panels
 from ui.panels import speed as speed_panel
+from ui.panels.widgets import choose
 from ui.session import fragments, state
 from ui.trade_offs import plane, work
 
@@ -50,15 +51,13 @@ def choose_methods(families: Mapping[str, Family]) -> list[str]:
 def choose_view() -> tuple[str, bool]:
     """What x is, a name of AXES, and whether only the best accuracies are in view."""
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
-        name = st.segmented_control(
+        name = choose(
             "Cost (x)",
             list(AXES),
-            key="trade_offs_x",
-            default="bytes",
-            required=True,
-            persist_state="session",
-            help="Bytes of the real file; multiply-accumulates of one input; or the measured time "
+            "trade_offs_x",
+            "Bytes of the real file; multiply-accumulates of one input; or the measured time "
             "of one input in onnxruntime, one thread of this server.",
+            in_address=False,
         )
         closer = st.toggle(
             f"Only the best {100 * NEAR:.0f} points",

@@ -6,7 +6,7 @@ from streamlit.navigation.page import StreamlitPage
 from ui import presenter
 from ui.panels import harm as harm_panel
 from ui.panels import panels
-from ui.session import snapshots, state
+from ui.session import address, snapshots, state
 from ui.session.state import ROOT
 
 PAGES = {
@@ -69,6 +69,7 @@ navigation = st.navigation(
 )
 name = navigation.url_path or "overview"
 st.session_state.page = name
+address.follow_history(name)
 st.session_state.shows_harm = name in HARM_PAGES
 panels.sidebar()
 accuracy_slot = panels.strip()

@@ -15,6 +15,7 @@ from compress_core.methods.quantization import (
     QuantizeGPTQ,
     Ternarize,
 )
+from compress_core.methods.recalibration import RecalibrateNorms
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
@@ -185,6 +186,8 @@ def _others(step: AnyStep) -> str:
             return f"share {step.clusters} values{together}"
         case CorrectBias():
             return "correct the biases"
+        case RecalibrateNorms():
+            return f"recalibrate the norms on {step.samples} images"
         case QuantizeActivations():
             return f"inputs in {step.bits} bit, {step.mode}"
     raise TypeError(f"{step} has no words")

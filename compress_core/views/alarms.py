@@ -207,6 +207,7 @@ REMEDIES = {
     "quantize": "choose fewer bits or larger groups, or remove the step",
     "share": "choose fewer clusters, or remove the step",
     "correct": "the biases that it adds are stored, too: name fewer layers, or remove the step",
+    "recalibrate": "statistics take as many bytes as before: look at the other steps",
     "activations": "the inputs' ranges are stored, too: name fewer layers, or remove the step",
 }
 

@@ -8,7 +8,7 @@ import streamlit as st
 from compress_core.measurement.report import Size
 from compress_core.recipe import Recipe
 from ui import words
-from ui.session import snapshots, state
+from ui.session import snapshots, state, values
 from ui.session.snapshot_store import Snapshot
 from ui.session.state import Current
 
@@ -42,9 +42,9 @@ def show(current: Current) -> None:
 
 
 def _choose(label: str, by_id: dict[str, Snapshot], key: str, default: str) -> str:
-    if st.session_state.get(key) not in by_id:  # the first time, or removed meanwhile
-        st.session_state[key] = default
-    choice: str = st.selectbox(
+    choice = values.chosen(key, [default, *by_id])  # it may be removed meanwhile
+    values.repair(key, choice)
+    st.selectbox(
         label,
         list(by_id),
         key=key,

@@ -20,6 +20,7 @@ from compress_core.methods.quantization import (
     QuantizeGPTQ,
     Ternarize,
 )
+from compress_core.methods.recalibration import RecalibrateNorms
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe_edit import step_for, with_layer_step
@@ -131,6 +132,7 @@ METHODS: dict[type[AnyStep], str] = {
     Ternarize: "ternary",
     ShareWeights: "k-means, {0.init}",
     CorrectBias: "bias corrected",
+    RecalibrateNorms: "norms recalibrated",
     QuantizeActivations: "inputs {0.bits} bit",
 }
 

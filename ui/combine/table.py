@@ -151,10 +151,13 @@ def _apply(table: pd.DataFrame) -> None:
     An editor that sees its edit in new data drops it and says so at once, maybe before the browser
     knows the new recipe: what it sends of that along is an echo, and the recipe is set again.
     """
-    cells = _open_edits(table, f"combine_table_{st.session_state.combine_version}")
+    version = st.session_state.get("combine_version", 0)
+    layers = state.current().compressed.base.layers
+    shapes = {name: layer.shape for name, layer in layers.items()}
+    opened = _open_edits(table, f"combine_table_{version}")
+    cells = [cell for cell in opened if cell.layer in shapes]  # the model may be another by now
     if cells:
-        recipe, base = recipe_field.session_recipe(), state.current().compressed.base
-        shapes = {name: layer.shape for name, layer in base.layers.items()}
+        recipe = recipe_field.session_recipe()
         for cell in cells:
             recipe = edits.edited(recipe, cell, shapes)
         st.session_state.combine_wrote = recipe
@@ -178,7 +181,7 @@ def recipe_upload() -> None:
 
 
 def _take_upload() -> None:
-    file = st.session_state.combine_upload
+    file = st.session_state.get("combine_upload")
     st.session_state.combine_upload_error = None
     if file is None:
         return

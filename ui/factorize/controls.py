@@ -5,15 +5,24 @@ from typing import Any
 
 import streamlit as st
 
-from compress_core.methods.low_rank import Factorize, Form, full_rank
+from compress_core.methods.low_rank import FORMS, Factorize, Form, full_rank
 from compress_core.recipe_edit import with_layer_step
 from ui.factorize import factors
 from ui.factorize.factors import Settings
-from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, moved, put
-from ui.session import recipe_field, state
+from ui.panels.widgets import (
+    NUMBER_WIDTH,
+    choose,
+    choose_layer,
+    chosen_layer,
+    moved,
+    number_field,
+    put,
+)
+from ui.session import recipe_field, state, values
 from ui.session.state import Current
 
 SCOPES = ("one layer", "whole model")
+SAMPLES, PERCENT = (16, 4096), (0.1, 100.0)  # from … to
 SCOPE_HELP = (
     "one layer: its rank, or the share of its energy. whole model: one budget of weights, or one "
     "energy, from which each layer gets its rank."
@@ -31,23 +40,31 @@ AWARE_HELP = (
 
 def settings() -> Settings:
     """What the controls say now."""
-    keys = st.session_state
-    aware = keys.factorize_form == "channel" and keys.factorize_whiten
+    form, layers = chosen_form(), state.current().compressed.base.layers
+    aware = form == "channel" and values.switched("factorize_whiten")
     return Settings(
-        layer=keys.factorize_layer,
-        whole=keys.factorize_scope == "whole model",
-        form=keys.factorize_form,
-        samples=int(keys.factorize_samples) if aware else None,
+        layer=chosen_layer("factorize_layer", factors.able(layers)),
+        whole=values.chosen("factorize_scope", SCOPES) == "whole model",
+        form=form,
+        samples=_samples() if aware else None,
     )
+
+
+def chosen_form() -> Form:
+    return values.chosen("factorize_form", FORMS)
+
+
+def _samples() -> int:
+    return values.number("factorize_samples", Factorize().samples, *SAMPLES)
 
 
 def show_factorization(current: Current) -> Settings:
     """Scope, layer and form; calibration; then rank and energy, or budget and energy."""
     layers = current.compressed.base.layers
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        choose("Ranks of", SCOPES, "factorize_scope", SCOPE_HELP, on_change=_nothing)
-        layer = choose_layer(current, "factorize_layer", layers=factors.able(layers))
-        whole = st.session_state.factorize_scope == "whole model"
+        scope = choose("Ranks of", SCOPES, "factorize_scope", SCOPE_HELP, on_change=_nothing)
+        layer = choose_layer("factorize_layer", layers=factors.able(layers))
+        whole = scope == "whole model"
         _take_over(current, layer, whole=whole)
         _form_buttons(current, layer, whole=whole)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -66,11 +83,11 @@ def _nothing() -> None:
 def _take_over(current: Current, layer: str, *, whole: bool) -> None:
     """Put what the recipe says into the session; what it does not say stays as it was chosen."""
     layers = current.compressed.base.layers
-    st.session_state.setdefault("factorize_whiten", False)
-    st.session_state.setdefault("factorize_samples", Factorize().samples)
+    values.repair("factorize_whiten", values.switched("factorize_whiten"))
+    values.repair("factorize_samples", _samples())
     step = factors.whole_step(current.recipe, layers) if whole else _own(current, layer)
     form = factors.form_in_use(current.recipe, layers) if whole else step and step.form
-    form = form or st.session_state.get("factorize_form", "channel")
+    form = form or chosen_form()
     names = factors.able(layers) if whole else [layer]
     st.session_state.factorize_form = "channel" if factors.forms(layers, names)[form] else form
     if step is not None and step.form == "channel":
@@ -96,7 +113,7 @@ def _form_buttons(current: Current, layer: str, *, whole: bool) -> None:
                 st.button(
                     form,
                     key=f"factorize_form_{form}",
-                    type="primary" if form == st.session_state.factorize_form else "secondary",
+                    type="primary" if form == chosen_form() else "secondary",
                     disabled=refusal is not None,
                     help=f"Not here: {refusal}." if refusal else FORM_HELP[form],
                     on_click=set_form,
@@ -115,7 +132,7 @@ def _refusals(current: Current, names: list[str]) -> None:
 
 def _layer_numbers(current: Current, layer: str) -> None:
     """Rank and energy of one layer; the full rank and all energy mean: not factorized."""
-    form: Form = st.session_state.factorize_form
+    form = chosen_form()
     stored, step = current.compressed.layers[layer], _own(current, layer)
     full = full_rank(stored.layer.shape, form)
     kept = factors.energy_kept(current, layer)
@@ -123,12 +140,12 @@ def _layer_numbers(current: Current, layer: str) -> None:
     put("factorize_rank", min(full, stored.ranks[-1]) if stored.ranks else full)
     put("factorize_energy", round(100 * asked, 1) if stored.ranks else 100.0)
     name = "r_out" if form == "tucker" else "r"
-    st.number_input(
+    number_field(
         f"Rank {name} of {full}",
+        "factorize_rank",
+        full,
         1,
         full,
-        key="factorize_rank",
-        width=NUMBER_WIDTH,
         on_change=set_rank,
         disabled=full == 1,
         help="How many channels stand between the parts; all of them: not factorized. Drag it "
@@ -145,13 +162,13 @@ def _whole_numbers(current: Current) -> None:
     energy = step.energy if step and step.energy else kept
     put("factorize_budget", min(100.0, max(0.1, round(100 * budget, 1))))
     put("factorize_whole_energy", min(100.0, max(0.1, round(100 * energy, 1))))
-    st.number_input(
+    number_field(
         "Budget, % of weights",
-        0.1,
+        "factorize_budget",
         100.0,
+        *PERCENT,
         step=1.0,
         format="%.1f",
-        key="factorize_budget",
         width=NUMBER_WIDTH + 30,
         on_change=set_budget,
         help="All layers together may keep so many of their weights. They go where they keep most "
@@ -161,14 +178,13 @@ def _whole_numbers(current: Current) -> None:
 
 
 def _energy_input(key: str, on_change: Any) -> None:
-    st.number_input(
+    number_field(
         "Energy kept, %",
-        0.1,
+        key,
         100.0,
+        *PERCENT,
         step=0.1,
         format="%.1f",
-        key=key,
-        width=NUMBER_WIDTH,
         on_change=on_change,
         help="Share of Σσ², the squared singular values: of the outputs where the form is "
         "data-aware. The fewest weights that keep it are taken; 100 %: not factorized.",
@@ -177,7 +193,7 @@ def _energy_input(key: str, on_change: Any) -> None:
 
 def _calibration(current: Current) -> None:
     problem = state.data_problem(current.model)
-    channel = st.session_state.factorize_form == "channel"
+    channel = chosen_form() == "channel"
     with st.container(height="stretch", vertical_alignment="center", width="content"):
         st.toggle(
             "Data-aware",
@@ -187,15 +203,14 @@ def _calibration(current: Current) -> None:
             disabled=not channel or problem is not None,
             help=f"Not here: {problem}" if problem else AWARE_HELP,
         )
-    if channel and st.session_state.factorize_whiten and not problem:
-        st.number_input(
+    if channel and values.switched("factorize_whiten") and not problem:
+        number_field(
             "Training images",
-            16,
-            4096,
+            "factorize_samples",
+            Factorize().samples,
+            *SAMPLES,
             step=16,
-            key="factorize_samples",
             persist_state="session",
-            width=NUMBER_WIDTH,
             on_change=rewrite,
             help="Of the training set, class by class, never of the test set.",
         )
@@ -203,7 +218,7 @@ def _calibration(current: Current) -> None:
 
 def set_rank() -> None:
     if moved("factorize_rank"):
-        release_rank({"rank": st.session_state.factorize_rank})
+        release_rank({"rank": values.number("factorize_rank", 1, 1)})
 
 
 def release_rank(wish: dict[str, Any]) -> None:
@@ -215,12 +230,12 @@ def release_rank(wish: dict[str, Any]) -> None:
 
 def set_energy() -> None:
     if moved("factorize_energy"):
-        _set_layer(_of_energy(st.session_state.factorize_energy))
+        _set_layer(_of_energy(_percent("factorize_energy")))
 
 
 def set_budget() -> None:
     if moved("factorize_budget"):
-        release_budget({"budget": st.session_state.factorize_budget / 100})
+        release_budget({"budget": _percent("factorize_budget") / 100})
 
 
 def release_budget(wish: dict[str, Any]) -> None:
@@ -231,7 +246,11 @@ def release_budget(wish: dict[str, Any]) -> None:
 
 def set_whole_energy() -> None:
     if moved("factorize_whole_energy"):
-        _set_whole(_of_energy(st.session_state.factorize_whole_energy))
+        _set_whole(_of_energy(_percent("factorize_whole_energy")))
+
+
+def _percent(key: str) -> float:
+    return values.number(key, 100.0, *PERCENT)
 
 
 def _of_energy(percent: float) -> Factorize | None:
@@ -272,7 +291,7 @@ def _as_chosen(step: Factorize) -> Factorize:
 
 
 def _set_layer(step: Factorize | None) -> None:
-    layer = st.session_state.factorize_layer
+    layer = settings().layer
     layers = state.current().compressed.base.layers
     if step is not None and step.budget is not None:  # of all layers: for one, what it came to
         step = Factorize(rank=state.current().compressed.layers[layer].ranks[-1])

@@ -18,7 +18,7 @@ from compress_core.data import IDX_DATASETS, Dataset, download
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.views.alarms import Alarm
 from ui import presenter, wake_up, words
-from ui.session import fragments, history, recipe_field, snapshots, state
+from ui.session import fragments, history, recipe_field, snapshots, state, values
 from ui.session.state import Current
 
 # No option of Streamlit keeps an element in view while the page scrolls, or keeps the place of one
@@ -49,7 +49,7 @@ def sidebar() -> None:
             bind="query-params",
             help="A trained network and its test set. The recipe stays when you change it.",
         )
-        st.caption(MODELS[st.session_state.model].description)
+        st.caption(MODELS[state.chosen_model()].description)
         recipe()
         presenter.toggle()
 
@@ -58,7 +58,7 @@ def sidebar() -> None:
 def recipe() -> None:
     """The recipe in words with a way out of each step, and as text."""
     recipe_field.settle_recipe_text()
-    recipe_field.assert_bound("recipe")
+    recipe_field.assert_bound("recipe", values.text("recipe"))
     steps = st.container()  # drawn after the text field: back and forward change that one
     st.text_input(
         "Recipe as text",

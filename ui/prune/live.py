@@ -16,7 +16,7 @@ from compress_core.views.live_pruning import (
 from compress_core.views.summaries import Cut
 from ui import live_histogram
 from ui.live_histogram.routes import pack, publish
-from ui.prune.controls import Choice, moved_layers, release_pruning
+from ui.prune.controls import Choice, chosen_samples, moved_layers, release_pruning
 from ui.prune.methods import make_step, scope_of
 from ui.session import state
 from ui.session.state import Current
@@ -75,7 +75,7 @@ def _prune_blob(current: Current, choice: Choice) -> bytes:
     others = without_kinds(current.recipe, ("prune",))
     if choice.method not in {"Taylor", "Wanda"}:
         return pruning_blob(current.model, others)
-    samples, seed = st.session_state.prune_samples, getattr(choice.step, "seed", 0)
+    samples, seed = chosen_samples(), getattr(choice.step, "seed", 0)
     scope = "row" if _ranked_scope(choice) == "row" else "layer"
     ranked = make_step(choice.method, 0.0, scope=scope, samples=samples, seed=seed)
     assert isinstance(ranked, PruneTaylor | PruneWanda)

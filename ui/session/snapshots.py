@@ -9,7 +9,7 @@ import streamlit as st
 
 from compress_core.views.summaries import kept_histogram
 from ui import words
-from ui.session import fragments, recipe_field, state
+from ui.session import fragments, recipe_field, state, values
 from ui.session.snapshot_store import MAX_NAME, Snapshot
 from ui.session.state import Current
 
@@ -130,7 +130,7 @@ def _action(snapshot: Snapshot, verb: str, icon: str, act: Any, text: str) -> No
 
 
 def _rename(snapshot_id: str) -> None:
-    name = st.session_state[f"snapshot_name_{snapshot_id}"]
+    name = values.text(f"snapshot_name_{snapshot_id}")
     state.snapshot_store().rename(st.session_state.snapshots_token, snapshot_id, name)
     fragments.refresh_snapshots()
 

@@ -42,13 +42,13 @@ from compress_core.steps import AnyStep
 from compress_core.views.alarms import Alarm, alarms
 from compress_core.views.summaries import Cut, pruning_cut
 from ui.palette import Palette, palette
-from ui.session import address, recipe_field
+from ui.session import address, recipe_field, values
 from ui.session.background import ExactAnswers
 from ui.session.snapshot_store import SnapshotStore
 from ui.words import describe
 
 ROOT = Path(__file__).resolve().parents[2]
-DEFAULT_MODEL = "digits-cnn"
+DEFAULT_MODEL = next(iter(MODELS))
 MAX_POINTS = 4000  # of the trade-off plane, all models together
 SUBSET = 2000  # images measured at once; the whole test set follows in the background
 
@@ -78,9 +78,9 @@ class Current:
 def ensure() -> None:
     """Give the session its keys, once; the address may set them, wrong values give a notice."""
     if "notices" in st.session_state:
-        recipe_field.assert_bound("model")
+        recipe_field.assert_bound("model", chosen_model())
         recipe_field.settle_recipe_text()
-        recipe_field.assert_bound("recipe")
+        recipe_field.assert_bound("recipe", values.text("recipe"))
         return
     query = st.query_params.to_dict()
     seeds, notices = address.read(query, DEFAULT_MODEL, lambda model: original(model).layers)
@@ -96,9 +96,14 @@ def ensure() -> None:
         st.query_params["recipe"] = seeds["recipe"]
 
 
+def chosen_model() -> str:
+    """The name of the present model."""
+    return values.chosen("model", MODELS)
+
+
 def current() -> Current:
     """The present model and recipe, compressed; steps that do not fit are set aside."""
-    model = st.session_state.model
+    model = chosen_model()
     fitting, refusals = split_fitting(model, recipe_field.session_recipe())
     return Current(
         model, original(model), fitting, refusals, compressed(model, fitting), size(model, fitting)
@@ -273,7 +278,7 @@ def current_alarms(current: Current) -> tuple[Alarm, ...]:
         n = measured_size(model, recipe)
         found = accuracy(model, recipe, n)[0]
         classes = len(test_images(model, n).class_names)
-    by_stage = st.session_state.page == "combine" or len(stages(recipe)) == 1
+    by_stage = st.session_state.get("page") == "combine" or len(stages(recipe)) == 1
     return alarms(
         current.compressed,
         current.size,

@@ -181,6 +181,7 @@ def _table(points: Points) -> dict[str, list[Any]]:
 
 def apply_clicked() -> None:
     """Callback of a click: the point's recipe becomes the recipe; a published mark has none."""
-    clicked = st.session_state.trade_offs_plane["selection"]["points"]
+    found = st.session_state.get("trade_offs_plane")  # gone where the page was left meanwhile
+    clicked = found["selection"]["points"] if found else []
     if clicked and clicked[0]["customdata"][0] is not None:
         recipe_field.set_recipe(words.read_recipe(clicked[0]["customdata"][0]))
