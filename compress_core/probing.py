@@ -6,6 +6,7 @@ the embedding is zero.
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -31,7 +32,7 @@ def draw_probes(module: nn.Module, examples: Probe, batch: int = 2) -> tuple[Pro
     Raises ValueError for a network that does not run on any of them, or always answers NaN.
     """
     network = copy.deepcopy(module)  # modules may keep what they saw
-    tokens = _tokens(network, examples)
+    tokens = cache(lambda: _tokens(network, examples))  # floats rarely need it
     reason = "answers NaN on random inputs"
     for size, whole in product((batch, examples[0].shape[0]), (False, True)):
         drawn = [_draw(examples, size, tokens, seed, whole) for seed in SEEDS]
@@ -48,7 +49,7 @@ def draw_probes(module: nn.Module, examples: Probe, batch: int = 2) -> tuple[Pro
     )
 
 
-def _draw(examples: Probe, size: int, tokens: int, seed: int, whole: bool) -> Probe:
+def _draw(examples: Probe, size: int, tokens: Callable[[], int], seed: int, whole: bool) -> Probe:
     """One probe; `whole` draws tokens for floats, too."""
     generator = torch.Generator().manual_seed(seed)
     noise = torch.rand if seed == SEEDS[-1] else torch.randn
@@ -60,7 +61,7 @@ def _draw(examples: Probe, size: int, tokens: int, seed: int, whole: bool) -> Pr
         elif example.dtype.is_floating_point and not whole:
             drawn.append(noise(shape, generator=generator).to(example.dtype))
         else:
-            drawn.append(_some_tokens(shape, tokens, generator).to(example.dtype))
+            drawn.append(_some_tokens(shape, tokens(), generator).to(example.dtype))
     return tuple(drawn)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from compress_core.equality import Probe, differs
+from compress_core.equality import Probe, differs, first_line
 from compress_core.methods.folding.fusing import AXES, LAYERS, NORMS, fold_pairs
 from compress_core.methods.folding.readers import Readings, watch_readers
 from compress_core.plain import is_plain, why_not_plain
@@ -36,7 +36,11 @@ def find_norms(module: nn.Module, example: Tensor) -> Norms:
     layers = [name for name in _layers(module) if is_plain(module.get_submodule(name), *LAYERS)]
     norms = [name for name, part in module.named_modules() if name and isinstance(part, NORMS)]
     axes = {name: _axis(module, name) for name in layers}
-    readings = watch_readers(copy.deepcopy(module), probes[0], axes, norms)
+    try:
+        readings = watch_readers(copy.deepcopy(module), probes[0], axes, norms)
+    except Exception as error:  # as of operators of higher order, which cannot be watched
+        unseen = f"who reads its output cannot be seen ({first_line(error)})"
+        return Norms({}, dict.fromkeys(_layers(module), unseen))
     found = {name: _why_not(name, module, readings, norms) for name in _layers(module)}
     pairs = {
         name: next(iter(readings.readers[name])) for name, reason in found.items() if not reason

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from compress_core.methods.folding import (
     FoldBatchNorm,
@@ -346,6 +347,22 @@ def test_a_norm_that_cannot_be_folded_stays_with_the_reason(name: str) -> None:
     norms = find_norms(module, torch.zeros(1, *shape))
     assert norms.pairs == {}
     assert reason in " ".join(norms.reasons.values())
+
+
+def unwatchable(net: Any, x: Tensor) -> Tensor:
+    """As torch.cond, whose operator of higher order refuses a mode that does not know it."""
+    if _get_current_dispatch_mode() is not None:
+        raise NotImplementedError("no rule registered for HigherOrderOperator")
+    out: Tensor = net.norm1(net.conv1(x))
+    return out
+
+
+def test_where_operations_cannot_be_watched_nothing_is_folded() -> None:
+    norms = find_norms(trained(one_conv(unwatchable)()), torch.zeros(1, *IMAGE))
+    assert norms.pairs == {}
+    assert norms.reasons["conv1"] == (
+        "who reads its output cannot be seen (no rule registered for HigherOrderOperator)"
+    )
 
 
 def test_a_layer_that_takes_no_norm_says_so() -> None:
