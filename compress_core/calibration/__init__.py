@@ -216,7 +216,7 @@ class Calibration:
         batches = zip(self.data.images.split(BATCH), self.data.labels.split(BATCH), strict=True)
         with torch.enable_grad():
             for images, labels in batches:
-                logits = functional_call(module, dict(weights), (images,))
+                logits = _logits(module, weights, images)
                 loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
                 (loss / len(self.data)).backward()
         return {name: _gradient_of(la, weights[la.key]) for name, la in self._layers.items()}
@@ -225,6 +225,17 @@ class Calibration:
 def _gradient_of(layer: Layer, weight: nn.Parameter) -> Tensor | None:
     """In the shape of the layer's weight; that of a lookup with sparse=True is made dense."""
     return None if weight.grad is None else layer.outputs_first(weight.grad.to_dense())
+
+
+def _logits(module: nn.Module, weights: Mapping[str, nn.Parameter], images: Tensor) -> Tensor:
+    try:  # a clone, since the model may write to what it is given
+        logits: Tensor = functional_call(module, dict(weights), (images.clone(),))
+    except RuntimeError as error:  # as where it writes to one of several views
+        raise ValueError(
+            f"this {type(module).__name__} does not run with gradients ({error}); choose an "
+            "importance that needs none, such as l1"
+        ) from error
+    return logits
 
 
 def _sum_inputs(module: nn.Module, inputs: Tensor) -> _InputSums:

@@ -303,6 +303,70 @@ def test_outputs_that_no_non_linearity_follows_are_the_modules_own(
     torch.testing.assert_close(found.std, given.std(1, correction=0))
 
 
+def added(y: Tensor) -> Tensor:
+    y += 1.0
+    return y.relu()
+
+
+def gated(y: Tensor) -> Tensor:
+    y[:, :1].mul_(0.5)
+    return y.relu()
+
+
+def doubled_into(y: Tensor) -> Tensor:
+    torch.mul(y, 2, out=y)
+    return y.relu_()
+
+
+# each network that writes in place, and the same without
+TWINS: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any, Tensor], Tensor]]] = {
+    "a sum": (lambda _m, y: added(y), lambda _m, y: (y + 1.0).relu()),
+    "a sum behind the norm": (lambda m, y: added(m.norm(y)), lambda m, y: (m.norm(y) + 1).relu()),
+    "a gate on a view": (
+        lambda _m, y: gated(y),
+        lambda _m, y: torch.cat([y[:, :1] * 0.5, y[:, 1:]], 1).relu(),
+    ),
+    "out=": (lambda _m, y: doubled_into(y), lambda _m, y: (y * 2).relu()),
+    "a module": (lambda _m, y: nn.ReLU(inplace=True)(y).mul_(3), lambda _m, y: y.relu() * 3),
+    "ReLU6": (lambda _m, y: nn.ReLU6(inplace=True)(y), lambda _m, y: functional.relu6(y)),
+    "SiLU": (lambda _m, y: functional.silu(y, inplace=True), lambda _m, y: functional.silu(y)),
+}
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("name", TWINS)
+def test_what_is_written_in_place_changes_no_statistic(name: str, mode: Callable[[], Any]) -> None:
+    images, found = normal(4, 2, 6, 6), []
+    for then in TWINS[name]:
+        model = Steps(then)
+        with torch.no_grad():
+            model.conv.weight.copy_(torch.linspace(-1, 1, 54).view(3, 2, 3, 3))
+            model.conv.bias.copy_(torch.tensor([0.1, -0.2, 0.3]))
+        with mode():
+            found.append(calibrated(model, images.clone()).outputs("conv"))
+    for statistic in ("mean", "std", "apoz"):
+        torch.testing.assert_close(getattr(found[0], statistic), getattr(found[1], statistic))
+
+
+def test_the_images_stay_where_the_model_writes_to_its_input() -> None:
+    images = normal(4, 3)
+    model = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(3, 3))
+    found = calibrated(model, images)
+    for question in (found.means, found.outputs, found.gradients):
+        question("1")
+    assert torch.equal(images, normal(4, 3))
+
+
+def test_a_model_that_does_not_run_with_gradients_is_refused() -> None:
+    def halves(_model: Any, y: Tensor) -> Tensor:
+        first, _ = y.flatten(1).split([3, y[0].numel() - 3], 1)
+        return first.mul_(2)
+
+    words = "this Steps does not run with gradients .*choose an importance that needs none"
+    with pytest.raises(ValueError, match=words):
+        calibrated(Steps(halves), normal(4, 2, 6, 6)).gradients("conv")
+
+
 def test_outputs_of_tokens_are_per_channel_over_tokens() -> None:
     model, images = digits_transformer().eval(), torch.rand(5, 1, 8, 8)
     found = calibrated(model, images, classes=10).outputs("blocks.0.fc1")
