@@ -24,6 +24,8 @@ from compress_core.applying.prune import (
 from compress_core.applying.quantize import quantize_layers, quantize_with_feedback
 from compress_core.applying.share import share_layers
 from compress_core.applying.structured import remove_channels
+from compress_core.entering.copying import copy_network
+from compress_core.entering.tensors import in_own_type, named_tensors
 from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
@@ -94,7 +96,13 @@ class Compressed:
 
     @cached_property
     def module(self) -> nn.Module:
-        """The runnable model, in evaluation mode; parameters that no step changed are shared."""
+        """The runnable model, in evaluation mode. It shares nothing: running it, or writing to it,
+        changes neither what is stored nor any other model."""
+        return copy_network(self.as_stored)
+
+    @cached_property
+    def as_stored(self) -> nn.Module:
+        """The same model, never run, so that its buffers are those of the file."""
         acting = [stored for stored in self.layers.values() if stored.inputs]
         if not acting:
             return self.weights_module
@@ -107,8 +115,8 @@ class Compressed:
 
     @cached_property
     def weights_module(self) -> nn.Module:
-        """The model with the stored weights and biases, its activations as they are."""
-        module = with_weights(self.base.module, {})
+        """The model with the stored weights and biases, its activations as they are; never run."""
+        module = with_weights(self.base.pristine, {})
         tensors: dict[str, Tensor] = {}
         for stored in self.layers.values():
             if stored.form != "plain":
@@ -118,19 +126,24 @@ class Compressed:
 
     @cached_property
     def rest(self) -> dict[str, Tensor]:
-        """The tensors that no method compresses (biases, norms, positions), by state-dict key."""
+        """The tensors that no method compresses (biases, norms, positions), by state-dict key, in
+        the half precision that they came in where that holds them exactly."""
         layers = self.layers.values()
         skipped = {key for stored in layers for key in stored.weight_keys}
         skipped |= {twin for twins in self.tied.values() for twin in twins}
-        state = self.module.state_dict()
+        own_types = self.base.own_types
         # cloned: buffers may be views of each other, and a file holds no shared memory
-        return {key: tensor.clone() for key, tensor in state.items() if key not in skipped}
+        return {
+            key: in_own_type(tensor.detach().clone(), own_types.get(key))
+            for key, tensor in named_tensors(self.as_stored).items()
+            if key not in skipped
+        }
 
     @cached_property
     def tied(self) -> dict[str, tuple[str, ...]]:
         """The further state-dict keys of tensors that have several, by the first of them."""
         keys: dict[int, list[str]] = {}
-        for key, tensor in self.module.state_dict(keep_vars=True).items():
+        for key, tensor in named_tensors(self.as_stored).items():
             keys.setdefault(id(tensor), []).append(key)
         return {first: tuple(twins) for first, *twins in keys.values() if twins}
 

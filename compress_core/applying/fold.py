@@ -7,4 +7,4 @@ from compress_core.recipe import AnyStep
 
 def fold_norms(step: AnyStep, names: tuple[str, ...], base: Original) -> Original:
     assert isinstance(step, FoldBatchNorm)
-    return base.with_module(fold_batch_norm(step, base.module, base.example, layers=names))
+    return base.with_module(fold_batch_norm(step, base.pristine, base.example, layers=names))

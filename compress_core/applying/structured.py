@@ -14,26 +14,26 @@ def remove_channels(step: AnyStep, names: tuple[str, ...], base: Original) -> Or
     """A smaller network; the same one where nothing is removed."""
     assert isinstance(step, PruneStructured)
     cut = plan_removal(step, names, base)
-    return base.with_module(structured.shrink(base.module, cut).module) if cut.outputs else base
+    return base.with_module(structured.shrink(base.pristine, cut).module) if cut.outputs else base
 
 
 def plan_removal(step: PruneStructured, names: Collection[str], base: Original) -> Cut:
     """The channels that the step removes from the layers that it wins."""
     groups = coupled_groups(base)
     statistics = _statistics(step, groups, names, base)
-    return structured.plan_structured(step, base.module, groups, statistics, layers=names)
+    return structured.plan_structured(step, base.pristine, groups, statistics, layers=names)
 
 
 def rank_units(step: PruneStructured, names: Collection[str], base: Original) -> dict[int, Tensor]:
     """The importances (units,) that the step gives to its groups, by place in `coupled_groups`."""
     groups = coupled_groups(base)
     statistics = _statistics(step, groups, names, base)
-    return structured.unit_importances(step, base.module, groups, names, statistics)
+    return structured.unit_importances(step, base.pristine, groups, names, statistics)
 
 
 def coupled_groups(base: Original) -> tuple[Group, ...]:
     """The channels of a network that can only go together, found once."""
-    return base.memo.get("coupled", lambda: structured.couple(base.module, base.example))
+    return base.memo.get("coupled", lambda: structured.couple(base.pristine, base.example))
 
 
 def _statistics(
