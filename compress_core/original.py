@@ -100,6 +100,12 @@ class Original:
         included. A weight that was computed (of a mask, of a norm) counts once, as its values."""
         return dense_file_bytes(self._came_as)
 
+    def weight_bytes(self, layer: str) -> int:
+        """Bytes of a layer's weight in the type that it came in."""
+        found = self.layers[layer]
+        dtype = self.own_types.get(found.key, found.weight.dtype)
+        return found.weight.numel() * dtype.itemsize
+
     @property
     def example(self) -> Tensor:
         """A zero input of one image, (1, *input_shape), for tracing."""

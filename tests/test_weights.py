@@ -121,7 +121,7 @@ def test_layers_come_in_the_order_of_their_modules(digits_cnn: Original) -> None
         ("conv1d", {"conv": "conv1d"}),
         ("grouped", {"conv": "conv2d"}),
         (
-            "attention",
+            "packed",
             {
                 "attention.in_proj": "attention",
                 "attention.out_proj": "linear",
@@ -129,7 +129,7 @@ def test_layers_come_in_the_order_of_their_modules(digits_cnn: Original) -> None
             },
         ),
         (
-            "cross_attention",
+            "packed_cross",
             {
                 "attention.q_proj": "attention",
                 "attention.k_proj": "attention",
@@ -163,8 +163,8 @@ def test_norms_and_biases_are_no_layers(animal: Callable[[str], Original]) -> No
         ("tied", "a", "tied"),
         ("repeated", "a", "tied"),
         ("words", "embedding", "embedding"),
-        ("attention", "attention.in_proj", "attention"),
-        ("attention", "attention.out_proj", "attention"),
+        ("packed", "attention.in_proj", "attention"),
+        ("packed", "attention.out_proj", "attention"),
         ("grouped", "conv", "2 groups"),
     ],
 )
@@ -210,6 +210,19 @@ def test_with_weights_leaves_the_model_untouched() -> None:
 def test_with_weights_shares_what_it_does_not_replace() -> None:
     model = nn.Linear(2, 1)
     assert with_weights(model, {"weight": torch.zeros(1, 2)}).bias is model.bias
+
+
+def test_with_weights_shares_no_buffer() -> None:
+    model = nn.BatchNorm1d(2).eval()
+    with_weights(model, {}).running_mean.add_(1)
+    assert not model.running_mean.any()
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_replaced_weight_keeps_the_layout_of_the_old_one(layout: torch.memory_format) -> None:
+    model = nn.Conv2d(3, 4, 3).to(memory_format=layout)
+    replaced = with_weights(model, {"weight": torch.ones(4, 3, 3, 3)})
+    assert replaced.weight.stride() == model.weight.stride()
 
 
 def test_one_tensor_under_two_names_stays_tied() -> None:

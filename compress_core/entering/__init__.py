@@ -19,7 +19,7 @@ from compress_core.entering.checks import (
     uncopied_attribute,
     unwrap,
 )
-from compress_core.entering.copying import copy_as_float32, copy_network, separate_parameters
+from compress_core.entering.copying import copy_as_float32, copy_network, own_parameters
 from compress_core.entering.permanent import make_permanent
 from compress_core.entering.tensors import (
     HALVES,
@@ -63,7 +63,7 @@ def enter(network: object) -> Entered:
     if wide:
         module = copy_as_float32(module, wide)
     check_values(module)
-    separate_parameters(module)
+    module.requires_grad_(False)
     return Entered(module, came_as, {key: t for key, t in own_types.items() if t in wide})
 
 
@@ -79,9 +79,10 @@ def _wide_types(module: nn.Module) -> frozenset[torch.dtype]:
 
 def _own_copy(module: nn.Module) -> nn.Module:
     try:
-        return copy_network(module)
+        return copy_network(module, own_parameters(module))
     except Exception as error:
         name = uncopied_attribute(module, copy.deepcopy) or "one of its attributes"
         raise ValueError(
-            f"the network cannot be copied: {name} ({error}); take it away before, or set it to None"
+            f"the network cannot be copied: {name} ({error}); "
+            "take it away before, or set it to None"
         ) from error

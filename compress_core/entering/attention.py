@@ -196,11 +196,10 @@ class Encoder(nn.Module):
         src: Tensor,
         mask: Tensor | None = None,
         src_key_padding_mask: Tensor | None = None,
-        is_causal: bool | None = None,
+        is_causal: bool | None = None,  # noqa: ARG002  # the mask itself says it
     ) -> Tensor:
         x = src
         for layer in self.layers:
-            # is_causal says that the mask is the causal one: the mask itself is enough
             x = layer(x, src_mask=mask, src_key_padding_mask=src_key_padding_mask)
         if self._zeroes(src, mask, src_key_padding_mask):
             hidden = additive(src_key_padding_mask, src.dtype)

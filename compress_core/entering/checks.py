@@ -67,8 +67,10 @@ def _check_parts(module: nn.Module) -> None:
 
 def _is_exported(graph_module: torch.fx.GraphModule) -> bool:
     """Whether its layers have become plain functions of their parameters."""
-    operations = {node.op for node in graph_module.graph.nodes}
-    return "call_module" not in operations and any(True for _ in graph_module.parameters())
+    called = (node.target for node in graph_module.graph.nodes if node.op == "call_module")
+    parts = (graph_module.get_submodule(name) for name in called)
+    layers = any(next(part.parameters(), None) is not None for part in parts)
+    return not layers and next(graph_module.parameters(), None) is not None
 
 
 def check_mode(module: nn.Module) -> None:
@@ -105,8 +107,10 @@ TENSOR_RULES: tuple[tuple[Callable[[Tensor], bool], Callable[[Tensor], str]], ..
     ),
     (
         lambda t: t.device.type == "meta",
-        lambda _: "is on the meta device and has no values; build the network on the CPU, or call "
-        "model.to_empty(device='cpu'), and load its weights",
+        lambda _: (
+            "is on the meta device and has no values; build the network on the CPU, or call "
+            "model.to_empty(device='cpu'), and load its weights"
+        ),
     ),
     (
         lambda t: t.is_quantized,
@@ -122,8 +126,10 @@ TENSOR_RULES: tuple[tuple[Callable[[Tensor], bool], Callable[[Tensor], str]], ..
     ),
     (
         is_traceable_wrapper_subclass,
-        lambda t: f"is a {type(t).__name__}, no plain tensor; pass the network as it was before it "
-        "was converted (quantized, distributed)",
+        lambda t: (
+            f"is a {type(t).__name__}, no plain tensor; pass the network as it was before it "
+            "was converted (quantized, distributed)"
+        ),
     ),
     (
         lambda t: t.device.type != "cpu",
@@ -157,7 +163,9 @@ def check_values(module: nn.Module) -> None:
         if tensor.is_floating_point():
             bad = ~(tensor.abs() < LARGEST)
             if bool(bad.any()):
-                raise ValueError(_bad(key, tensor, bad, f"infinite values (or beyond ±{LARGEST:g})"))
+                raise ValueError(
+                    _bad(key, tensor, bad, f"infinite values (or beyond ±{LARGEST:g})")
+                )
 
 
 def _statistics(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -181,7 +189,7 @@ def uncopied_attribute(module: nn.Module, copies: Callable[[Any], Any]) -> str:
             if name not in {"_parameters", "_buffers", "_modules"}:
                 try:
                     copies(value)
-                except Exception:  # noqa: BLE001  # whatever objects of other people raise
+                except Exception:  # whatever objects of other people raise
                     return f"{path}.{name}".lstrip(".")
     return ""
 

@@ -1,7 +1,7 @@
 """Private copies of networks: what runs in one of them is seen in no other."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
@@ -64,20 +64,27 @@ def _copy(model: nn.Module, memo: dict[int, Any], mode: _Detached) -> nn.Module:
         return copy.deepcopy(model, memo)
 
 
-def separate_parameters(model: nn.Module) -> None:
-    """Give each parameter of `model`, which is written to, memory of its own, without gradients.
+def own_parameters(model: nn.Module) -> dict[int, Tensor]:
+    """For each parameter, by its id, one with memory of its own and without gradients.
 
     Parameters that are the same memory throughout become one: their weights are tied.
     """
-    tied: dict[Any, nn.Parameter] = {}
-    for part in list(model.modules()):
-        for name, old in list(part._parameters.items()):
-            if old is not None:
-                place = (old.data_ptr(), old.shape, old.stride(), old.dtype) if old.numel() else id(old)
-                if place not in tied:
-                    own = old.detach().clone(memory_format=torch.preserve_format)
-                    tied[place] = nn.Parameter(own, requires_grad=False)
-                part._parameters[name] = tied[place]
+    made: dict[Hashable, Tensor] = {}
+    return {
+        id(old): made.setdefault(_place(old), nn.Parameter(_own(old), requires_grad=False))
+        for old in model.parameters()
+    }
+
+
+def _place(tensor: Tensor) -> Hashable:
+    if tensor.numel() == 0:
+        return id(tensor)
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
+
+
+def _own(tensor: Tensor) -> Tensor:
+    with torch.inference_mode(False):
+        return tensor.detach().clone(memory_format=torch.preserve_format)
 
 
 def laid_out_as(values: Tensor, like: object) -> Tensor:

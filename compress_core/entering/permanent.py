@@ -52,7 +52,9 @@ def _computed(part: nn.Module) -> Iterator[_Computed]:
     for hook in part._forward_pre_hooks.values():
         if isinstance(hook, prune.BasePruningMethod):
             name = hook._tensor_name
-            yield _Computed(part, name, hook.apply_mask(part).clone(), getattr(part, f"{name}_orig"))
+            yield _Computed(
+                part, name, hook.apply_mask(part).clone(), getattr(part, f"{name}_orig")
+            )
         elif isinstance(hook, WeightNorm):
             values = hook.compute_weight(part).clone()
             yield _Computed(part, hook.name, values, getattr(part, f"{hook.name}_v"))
@@ -90,7 +92,8 @@ def _install(found: list[_Computed]) -> None:
             for other, parameter in made
             if other.source is computed.source and torch.equal(other.values, computed.values)
         )
-        parameter = next(twins, None) or nn.Parameter(computed.values, requires_grad=False)
+        own = nn.Parameter(computed.values, requires_grad=False)
+        parameter = next(twins, own)
         computed.part.register_parameter(computed.name, parameter)
         made.append((computed, parameter))
 

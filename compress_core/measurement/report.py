@@ -95,7 +95,11 @@ def measure_size(compressed: Compressed) -> Size:
     macs = macs_by_layer(compressed.module, compressed.base)
     stored_once = layer_bytes(compressed.layers)
     rows = tuple(
-        replace(layer_row(stored, original.layers[name], macs[name]), bytes=stored_once[name])
+        replace(
+            layer_row(stored, original.layers[name], macs[name]),
+            bytes=stored_once[name],
+            original_bytes=original.weight_bytes(name),
+        )
         for name, stored in compressed.layers.items()
     )
     rest = sum(tensor.nbytes for tensor in compressed.rest.values())

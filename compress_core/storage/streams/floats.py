@@ -75,9 +75,7 @@ def _dense(values: Tensor, dtype: torch.dtype) -> Streams:
     return Streams({"encoding": "dense", "shape": list(weight.shape)}, {"weight": weight})
 
 
-def masked(
-    values: Tensor, coder: str, mask: Bytes, dtype: torch.dtype = torch.float32
-) -> Streams:
+def masked(values: Tensor, coder: str, mask: Bytes, dtype: torch.dtype = torch.float32) -> Streams:
     """The kept weights, and the mask as this coder has coded it."""
     flat = values.contiguous().view(-1)
     encoding = next(name for name, its_coder in MASKS.items() if its_coder == coder)
