@@ -25,7 +25,7 @@ class Attention(nn.Module):
         *,
         heads: int,
         batch_first: bool,
-        bias_kv: tuple[nn.Parameter | None, nn.Parameter | None] = (None, None),
+        bias_kv: tuple[Tensor | None, Tensor | None] = (None, None),
         add_zero_attn: bool = False,
     ) -> None:
         super().__init__()
@@ -88,7 +88,8 @@ class Attention(nn.Module):
         return x
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        heads: Tensor = x.unflatten(-1, (self.num_heads, -1))
+        return heads.transpose(1, 2)
 
     def _mask(
         self, attn_mask: Tensor | None, padding: Tensor | None, q: Tensor, *, added: int
@@ -112,9 +113,9 @@ class Attention(nn.Module):
 
     @property
     def in_proj_bias(self) -> Tensor | None:
-        if self.q_proj.bias is None:
-            return None
-        return torch.cat([part.bias for part in (self.q_proj, self.k_proj, self.v_proj)])
+        projections = self.q_proj, self.k_proj, self.v_proj
+        biases = [bias for part in projections if (bias := part._parameters["bias"]) is not None]
+        return torch.cat(tuple(biases)) if biases else None
 
 
 def attend(

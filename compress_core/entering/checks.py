@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses import FakeTensor
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
@@ -106,7 +107,7 @@ TENSOR_RULES: tuple[tuple[Callable[[Tensor], bool], Callable[[Tensor], str]], ..
         lambda _: "has no shape yet (a lazy module); run the network once on an example first",
     ),
     (
-        lambda t: t.device.type == "meta",
+        lambda t: t.device.type == "meta" or isinstance(t, FakeTensor),
         lambda _: (
             "is on the meta device and has no values; build the network on the CPU, or call "
             "model.to_empty(device='cpu'), and load its weights"

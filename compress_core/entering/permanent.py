@@ -45,7 +45,7 @@ def make_permanent(model: nn.Module) -> None:
 
 def _computed(part: nn.Module) -> Iterator[_Computed]:
     if parametrize.is_parametrized(part):
-        for name, chain in part.parametrizations.items():  # type: ignore[union-attr]
+        for name, chain in part.parametrizations.items():  # type: ignore[union-attr, operator]
             sources = [*chain.parameters(recurse=False), *chain.buffers(recurse=False)]
             is_parameter = isinstance(sources[0], nn.Parameter)
             yield _Computed(part, name, getattr(part, name).clone(), sources[0], is_parameter)

@@ -68,15 +68,19 @@ class _Unpacking:
     def _projections(
         self, module: nn.MultiheadAttention
     ) -> tuple[nn.Linear, nn.Linear, nn.Linear, nn.Linear]:
-        if module.in_proj_weight is not None:
-            weights = self._split(module.in_proj_weight)
+        packed = module._parameters["in_proj_weight"]
+        if packed is not None:
+            weights = self._split(packed)
         else:
-            weights = (module.q_proj_weight, module.k_proj_weight, module.v_proj_weight)
+            names = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
+            weights = tuple(module.get_parameter(name) for name in names)
         biases: tuple[nn.Parameter | None, ...] = (None, None, None)
-        if module.in_proj_bias is not None:
-            biases = self._split(module.in_proj_bias)
+        packed = module._parameters["in_proj_bias"]
+        if packed is not None:
+            biases = self._split(packed)
         q, k, v = map(_linear, weights, biases)
-        return q, k, v, _linear(module.out_proj.weight, module.out_proj.bias)
+        out = module.out_proj
+        return q, k, v, _linear(out.get_parameter("weight"), out._parameters["bias"])
 
     def _split(self, packed: nn.Parameter) -> tuple[nn.Parameter, ...]:
         if id(packed) not in self._pieces:
@@ -122,7 +126,9 @@ def _plain(module: nn.Module) -> bool:
 
 def _linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:
     out_features, in_features = weight.shape
-    made = nn.utils.skip_init(nn.Linear, in_features, out_features, bias=bias is not None)
+    made: nn.Linear = nn.utils.skip_init(
+        nn.Linear, in_features, out_features, bias=bias is not None
+    )
     made.weight = weight
     if bias is not None:
         made.bias = bias

@@ -24,14 +24,18 @@ def faster_copy(model: nn.Module, images: Tensor) -> nn.Module | None:
         return None
     shared = {id(tensor): tensor for tensor in model.parameters()}
     laid_out = {
-        id(part.weight): nn.Parameter(
-            part.weight.detach().contiguous(memory_format=torch.channels_last), requires_grad=False
-        )
+        id(part.weight): nn.Parameter(_channels_last(part.weight), requires_grad=False)
         for part in model.modules()
         if type(part) is nn.Conv2d
     }
     fast = copy_network(model, {**shared, **laid_out})
     return fast if _answers_alike(model, fast, images[:2]) else None
+
+
+def _channels_last(weight: Tensor) -> Tensor:
+    # not .contiguous: it leaves the strides of a weight with one input channel as they are
+    weight = weight.detach()
+    return torch.empty_like(weight, memory_format=torch.channels_last).copy_(weight)
 
 
 def _answers_alike(model: nn.Module, fast: nn.Module, few: Tensor) -> bool:
