@@ -16,6 +16,7 @@ SHELL = ("streamlit", "plotly", "pandas", "ui", "pages")
 HEAVY = ("onnx", "onnxruntime", "onnx_ir", "onnxscript", "sklearn", "netron", "pooch", "rich")
 # A module may import those below it, and its neighbours in the same folder.
 FLOORS = {
+    "entering": -1,  # knows torch alone
     "equality": -1,
     "writing": -1,
     "plain": 0,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from compress_core.data import Dataset
+from compress_core.measurement.faster import faster_copy
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 BATCH = (
@@ -56,6 +57,7 @@ def predict(
         raise ValueError("the model is in training mode; pass model.eval() to measure it")
     logits = []
     with torch.inference_mode():
+        model = faster_copy(model, images) or model
         for batch in images.split(BATCH):
             if stop():
                 raise Stopped
@@ -64,8 +66,10 @@ def predict(
 
 
 def predicted_classes(model: nn.Module, data: Dataset) -> Tensor:
-    """The class of the largest logit for each image, (n,)."""
-    return predict(model, data.images).argmax(1)
+    """The class of the largest logit for each image, (n,); -1, which is never right, where one of
+    them is NaN: argmax would take it for the largest."""
+    logits = predict(model, data.images)
+    return logits.argmax(1).masked_fill(logits.isnan().any(1), -1)
 
 
 def accuracy_of(classes: Tensor, data: Dataset) -> Accuracy:
@@ -111,6 +115,7 @@ def paired_change(right_before: Tensor, right_after: Tensor) -> PairedDifference
 
 
 def confusion_matrix(classes: Tensor, data: Dataset) -> Tensor:
-    """Counts (true class, predicted class)."""
-    size = len(data.class_names)
-    return torch.bincount(data.labels * size + classes, minlength=size * size).view(size, size)
+    """Counts (true class, predicted class) of the images that have one."""
+    size, given = len(data.class_names), classes >= 0
+    pairs = data.labels[given] * size + classes[given]
+    return torch.bincount(pairs, minlength=size * size).view(size, size)
