@@ -30,7 +30,7 @@ def call(module: nn.Module, inputs: Inputs) -> Any:
     Raises ValueError, with the module's own reason, where it does not run on such inputs.
     """
     try:
-        return module(*each(inputs))
+        return module(*(tensor.clone() for tensor in each(inputs)))  # it may write to its inputs
     except ValueError:
         raise  # in words already
     except Exception as error:  # whatever a network of other people raises

@@ -1,6 +1,5 @@
 """A model as it came: its layers with their profiles, and a memo of what was made of them."""
 
-import copy
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import cached_property, partial
@@ -8,25 +7,21 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from compress_core.calibration import Calibration
 from compress_core.data import load_dataset
 from compress_core.dataset import Dataset, check_fits
+from compress_core.entering import enter
+from compress_core.entering.checks import check_runs
+from compress_core.entering.copying import copy_network
+from compress_core.entering.tensors import dense_file_bytes
 from compress_core.inputs import Inputs, Shape, call, make_examples
 from compress_core.methods.step import check_whole
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import load_network
 from compress_core.tasks import Kind, Task, as_task
-from compress_core.weights import (
-    Coverage,
-    Reads,
-    find_coverage,
-    reads_outside,
-    walk_layers,
-    with_weights,
-)
+from compress_core.weights import Coverage, Reads, find_coverage, reads_outside, walk_layers
 
 MEMO_ENTRIES = 256
 BASE_ENTRIES = 16  # each is a network with a memo of its own
@@ -68,9 +63,13 @@ class Original:
     `example` is an input itself, (1, …), or a tuple of them. `task` says what the network is for
     and which of its outputs counts; without one it is chosen by outputs and labels. `calibration`
     is training data, or what loads it when a step first needs it. `memo` keeps what was made of its
-    layers, `bases` the networks that were made of it. The network is copied and never written to.
-    Raises ValueError for a model in training mode, without compressible layers, or with weights
-    that are empty, not float32 or not finite.
+    layers, `bases` the networks that were made of it. The network is copied and never written to
+    (see `entering`).
+    `module` is for running;
+    `pristine` is the same network, never run, so that its buffers stay as they came: what is made
+    of the network is made of this one. `own_types` are the types that its float32 tensors came in.
+    Raises ValueError for what cannot be compressed: no nn.Module, in training mode, without
+    compressible layers, with weights that are empty or not finite, and more; with the remedy.
     """
 
     def __init__(
@@ -86,13 +85,14 @@ class Original:
     ) -> None:
         self.task = as_task(task)
         self.examples = make_examples(input_shape, input_dtype, example)  # one for each input
-        if any(part.training for part in module.modules()):
-            raise ValueError("the model, or a part of it, is in training mode; pass model.eval()")
-        module = copy.deepcopy(module)  # training it on must not change what is measured here
-        self.module = with_weights(module, dict(module.named_parameters(remove_duplicate=False)))
         self.name = name
         self.calibration = calibration
-        self.layers = walk_layers(self.module)
+        entered = enter(module)
+        self.pristine = entered.module
+        self.module = copy_network(self.pristine)
+        self.own_types = entered.own_types
+        self._came_as = entered.came_as
+        self.layers = walk_layers(self.pristine)
         self.memo = Memo()
         self.bases = Memo(BASE_ENTRIES)
         if not self.layers:
@@ -100,16 +100,21 @@ class Original:
                 f"{type(module).__name__} has no compressible layer; it needs at least one "
                 "Linear, convolution, Embedding, recurrent layer or parameter of two dimensions"
             )
+        if self.own_types:
+            check_runs(copy_network(self.pristine), self.examples)
         self._check_runs()
 
     @cached_property
     def stored_bytes(self) -> int:
-        """Bytes of the dense fp32 weights as a safetensors file, header included."""
-        distinct = {
-            id(tensor): (key, tensor.detach().clone(memory_format=torch.contiguous_format))
-            for key, tensor in self.module.state_dict(keep_vars=True).items()
-        }
-        return len(save(dict(distinct.values())))
+        """Bytes of the weights in the types that they came in, as a safetensors file, header
+        included. A weight that was computed (of a mask, of a norm) counts once, as its values."""
+        return dense_file_bytes(self._came_as)
+
+    def weight_bytes(self, layer: str) -> int:
+        """Bytes of a layer's weight in the type that it came in."""
+        found = self.layers[layer]
+        dtype = self.own_types.get(found.key, found.weight.dtype)
+        return found.weight.numel() * dtype.itemsize
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -147,17 +152,20 @@ class Original:
     def _check_runs(self) -> None:
         """Raise ValueError where the network does not run on its examples."""
         with torch.inference_mode():  # on a private copy: modules may keep what they saw
-            call(with_weights(self.module, {}), self.examples)
+            call(copy_network(self.pristine), self.examples)
 
     def with_module(self, module: nn.Module) -> "Original":
-        """Another network for the same task: same inputs, name and calibration data."""
-        return Original(
+        """Another network for the same task: same inputs, name and calibration data. Tensors of
+        the same key came in the same type."""
+        other = Original(
             module,
             example=self.examples,
             name=self.name,
             calibration=self.calibration,
             task=self.task,
         )
+        other.own_types = self.own_types
+        return other
 
     def calibrate(self, samples: int, seed: int = 0) -> Calibration:
         """What the layers see on `samples` training images, drawn class by class and by seed; all
@@ -183,7 +191,7 @@ class Original:
                 "measured on it; pass the training split, of your own data as split='train'"
             )
         check_fits(data, self.examples)
-        return Calibration(self.module, self.layers, data.subset(samples, seed=seed), self.task)
+        return Calibration(self.pristine, self.layers, data.subset(samples, seed=seed), self.task)
 
 
 def load_model(name: str) -> Original:

@@ -18,7 +18,11 @@ HEAVY = ("onnx", "onnxruntime", "onnx_ir", "onnxscript", "sklearn", "netron", "p
 FLOORS = {
     "inputs": -2,
     "dataset": -1,
+    "entering": -1,  # knows torch alone
+    "equality": -1,
     "writing": -1,
+    "plain": 0,
+    "probing": 0,
     "weights": 0,
     "data": 0,
     "tasks": 0,

@@ -7,7 +7,6 @@ from threading import Barrier, Thread
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import weight_norm
 
 from compress_core import data
 from compress_core.compressed import compress
@@ -108,19 +107,6 @@ def test_a_model_of_tokens_is_measured() -> None:
     module = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(20, 3)).eval()
     original = Original(module, (5,), input_dtype=torch.int64)
     assert measure_size(compress(original, ())).macs == 60
-
-
-@pytest.mark.parametrize(
-    ("module", "word"),
-    [
-        (nn.Sequential(nn.Embedding(5, 3, max_norm=1.0)), "max_norm"),
-        (nn.Sequential(weight_norm(nn.Linear(4, 3))), "parametriz"),
-        (nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2).requires_grad_(False)).half(), "float"),
-    ],
-)
-def test_a_weight_that_cannot_be_replaced_is_refused(module: nn.Module, word: str) -> None:
-    with pytest.raises(ValueError, match=word):
-        Original(module.eval(), (4,))
 
 
 def test_the_example_is_one_zero_input(digits_cnn: Original) -> None:

@@ -228,7 +228,7 @@ class Calibration:
             start = 0
             for inputs in split_rows(self.data.inputs, BATCH):
                 rows = slice(start, start + count_rows(inputs))
-                given = functional_call(module, dict(weights), each(inputs))
+                given = _outputs_with(module, weights, inputs)
                 (self._loss(given, inputs, rows) / len(self.data)).backward()
                 start = rows.stop
         return {name: _gradient_of(la, weights[la.key]) for name, la in self._layers.items()}
@@ -244,6 +244,17 @@ class Calibration:
 def _gradient_of(layer: Layer, weight: nn.Parameter) -> Tensor | None:
     """In the shape of the layer's weight; that of a lookup with sparse=True is made dense."""
     return None if weight.grad is None else layer.outputs_first(weight.grad.to_dense())
+
+
+def _outputs_with(module: nn.Module, weights: Mapping[str, nn.Parameter], inputs: Inputs) -> Any:
+    given = tuple(tensor.clone() for tensor in each(inputs))  # the model may write to them
+    try:
+        return functional_call(module, dict(weights), given)
+    except RuntimeError as error:  # as where it writes to one of several views
+        raise ValueError(
+            f"this {type(module).__name__} does not run with gradients ({error}); choose an "
+            "importance that needs none, such as l1"
+        ) from error
 
 
 def _sum_inputs(module: nn.Module, inputs: Tensor) -> _InputSums:

@@ -128,7 +128,11 @@ def size_of(
     macs = macs_by_layer(module, original)
     stored_once = layer_bytes(layers)
     rows = tuple(
-        replace(layer_row(stored, original.layers[name], macs[name]), bytes=stored_once[name])
+        replace(
+            layer_row(stored, original.layers[name], macs[name]),
+            bytes=stored_once[name],
+            original_bytes=original.weight_bytes(name),
+        )
         for name, stored in layers.items()
     )
     rest = sum(tensor.nbytes for tensor in rest_tensors.values())

@@ -139,7 +139,7 @@ def _is_bare_weight(parameter: nn.Parameter | None, module: nn.Module) -> TypeGu
     and no norm's."""
     if parameter is None or isinstance(module, NORMS):
         return False
-    if nn.parameter.is_lazy(parameter):
+    if isinstance(parameter, nn.UninitializedParameter):
         return True  # refused with the others
     table = parameter.dim() > 1 and parameter.numel() > 0
     return table and parameter.is_floating_point() and parameter.layout == torch.strided

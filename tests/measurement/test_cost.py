@@ -61,14 +61,24 @@ def test_the_batch_does_not_count() -> None:
     ("name", "macs"),
     [
         # three tokens of width 8: query, key, value, output; then the head
-        ("attention", {"attention.in_proj": 3 * 3 * 64, "attention.out_proj": 3 * 64, "head": 24}),
+        ("packed", {"attention.in_proj": 3 * 3 * 64, "attention.out_proj": 3 * 64, "head": 24}),
         # keys and values of width 4
         (
-            "cross_attention",
+            "packed_cross",
             {
                 "attention.q_proj": 3 * (64 + 2 * 32),
                 "attention.k_proj": 0,
                 "attention.v_proj": 0,
+                "attention.out_proj": 192,
+                "head": 24,
+            },
+        ),
+        (
+            "cross_attention",
+            {
+                "attention.q_proj": 3 * 64,
+                "attention.k_proj": 3 * 32,
+                "attention.v_proj": 3 * 32,
                 "attention.out_proj": 192,
                 "head": 24,
             },

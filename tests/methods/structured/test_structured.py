@@ -572,7 +572,7 @@ def test_tied_weights_are_locked(animal: Callable[[str], Original]) -> None:
 @pytest.mark.parametrize(
     ("name", "layers", "words"),
     [
-        ("attention", ("*in_proj",), ["no channel of attention.in_proj", "ties its heads"]),
+        ("packed", ("*in_proj",), ["no channel of attention.in_proj", "ties its heads"]),
         ("words", ("embedding",), ["no channel of embedding", "width is not pruned"]),
         ("one_weight", ("*",), ["no channel of fc", "network's output", "prune its weights"]),
         ("no_bias", ("fc2",), ["no channel of fc2", "network's output", "such as fc1"]),
@@ -599,7 +599,7 @@ def test_the_projection_behind_the_heads_is_refused_with_the_reason(
 
 def test_half_of_a_coupled_pair_is_refused() -> None:
     module, x = build("residual")
-    words = r"layers=stem: .* coupled with those of conv2.*same step: layers=stem\|conv2"
+    words = r"layers='stem': .* coupled with those of conv2.*same step: layers=stem\|conv2"
     with pytest.raises(ValueError, match=words):
         cut_of(module, x, PruneStructured(0.5, layers=("stem",)))
 
