@@ -139,10 +139,13 @@ def _is_bare_weight(parameter: nn.Parameter | None, module: nn.Module) -> TypeGu
     and no norm's."""
     if parameter is None or isinstance(module, NORMS):
         return False
-    if nn.parameter.is_lazy(parameter):
-        return True  # refused with the others
-    table = parameter.dim() > 1 and parameter.numel() > 0
-    return table and parameter.is_floating_point() and parameter.layout == torch.strided
+    # a lazy one is refused with the others
+    return nn.parameter.is_lazy(parameter) or _is_table_of_floats(parameter)
+
+
+def _is_table_of_floats(tensor: Tensor) -> bool:
+    table = tensor.dim() > 1 and tensor.numel() > 0
+    return table and tensor.is_floating_point() and tensor.layout == torch.strided
 
 
 def _check_module(key: str, module: nn.Module, attribute: str) -> None:
