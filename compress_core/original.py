@@ -10,14 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from compress_core.calibration import Calibration
-from compress_core.data import Dataset, load_dataset
+from compress_core.data import load_dataset
+from compress_core.dataset import Dataset, check_fits
 from compress_core.entering import enter
 from compress_core.entering.checks import check_runs
 from compress_core.entering.copying import copy_network
 from compress_core.entering.tensors import dense_file_bytes
+from compress_core.inputs import Inputs, Shape, call, make_examples
 from compress_core.methods.step import check_whole
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import load_network
+from compress_core.tasks import Kind, Task, as_task
 from compress_core.weights import Coverage, Reads, find_coverage, reads_outside, walk_layers
 
 MEMO_ENTRIES = 256
@@ -56,11 +59,14 @@ class Original:
     """A trained network and everything that is computed of it only once.
 
     `input_shape` is one input without its batch dimension, (C, H, W) for images; `input_dtype`
-    torch.int64 for token indices. `calibration` is training data, or what loads it when a step
-    first needs it. `memo` keeps what was made of its layers, `bases` the networks that were made
-    of it. The network is copied and never written to (see `entering`). `module` is for running;
-    `pristine` is the same network, never run, so that its buffers stay as they came: what is made
-    of the network is made of this one. `own_types` are the types that its float32 tensors came in.
+    torch.int64 for token indices. Of several inputs both are tuples, one for each. In their place
+    `example` is an input itself, (1, …), or a tuple of them. `task` says what the network is for
+    and which of its outputs counts; without one it is chosen by outputs and labels. `calibration`
+    is training data, or what loads it when a step first needs it. `memo` keeps what was made of its
+    layers, `bases` the networks that were made of it. The network is copied and never written to
+    (see `entering`). `module` is for running; `pristine` is the same network, never run, so that
+    its buffers stay as they came: what is made of the network is made of this one. `own_types` are
+    the types that its float32 tensors came in.
     Raises ValueError for what cannot be compressed: no nn.Module, in training mode, without
     compressible layers, with weights that are empty or not finite, and more; with the remedy.
     """
@@ -68,14 +74,16 @@ class Original:
     def __init__(
         self,
         module: nn.Module,
-        input_shape: tuple[int, ...],
+        input_shape: Shape | tuple[Shape, ...] | None = None,
         *,
-        input_dtype: torch.dtype = torch.float32,
+        example: Inputs | None = None,
+        input_dtype: torch.dtype | tuple[torch.dtype, ...] = torch.float32,
         name: str = "model",
         calibration: CalibrationData = None,
+        task: Task | Kind | None = None,
     ) -> None:
-        self.input_shape = input_shape
-        self.input_dtype = input_dtype
+        self.task = as_task(task)
+        self.examples = make_examples(input_shape, input_dtype, example)  # one for each input
         self.name = name
         self.calibration = calibration
         entered = enter(module)
@@ -92,7 +100,8 @@ class Original:
                 "Linear, convolution, Embedding, recurrent layer or parameter of two dimensions"
             )
         if self.own_types:
-            check_runs(copy_network(self.pristine), self.example)
+            check_runs(copy_network(self.pristine), self.examples)
+        self._check_runs()
 
     @cached_property
     def stored_bytes(self) -> int:
@@ -113,8 +122,8 @@ class Original:
 
     @cached_property
     def reads(self) -> Reads:
-        """What the network reads of its layers by itself, found in one run on `example`."""
-        return reads_outside(self.module, self.layers, lambda network: network(self.example))
+        """What the network reads of its layers by itself, found in one run."""
+        return reads_outside(self.module, self.layers, lambda network: call(network, self.examples))
 
     def read_besides(self, name: str) -> str | None:
         """Who reads a layer's weight or attributes besides the layer, so that nothing can run in
@@ -123,18 +132,36 @@ class Original:
 
     @property
     def example(self) -> Tensor:
-        """A zero input of one image, (1, *input_shape), for tracing."""
-        return torch.zeros(1, *self.input_shape, dtype=self.input_dtype)
+        """One input (1, …) of a network that takes one, for tracing.
+
+        Raises ValueError for a network of several inputs, which `examples` has.
+        """
+        if len(self.examples) > 1:
+            raise ValueError(
+                f"{self.name} takes {len(self.examples)} inputs, and this can only follow networks "
+                "of one; leave it out"
+            )
+        return self.examples[0]
+
+    @property
+    def input_shape(self) -> Shape:
+        """One input without its batch dimension, of a network that takes one."""
+        return tuple(self.example.shape[1:])
+
+    def _check_runs(self) -> None:
+        """Raise ValueError where the network does not run on its examples."""
+        with torch.inference_mode():  # on a private copy: modules may keep what they saw
+            call(copy_network(self.pristine), self.examples)
 
     def with_module(self, module: nn.Module) -> "Original":
         """Another network for the same task: same inputs, name and calibration data. Tensors of
         the same key came in the same type."""
         other = Original(
             module,
-            self.input_shape,
-            input_dtype=self.input_dtype,
+            example=self.examples,
             name=self.name,
             calibration=self.calibration,
+            task=self.task,
         )
         other.own_types = self.own_types
         return other
@@ -160,9 +187,10 @@ class Original:
         if data.split == "test":
             raise ValueError(
                 f"calibration on the test split of {data.name} would flatter every accuracy "
-                "measured on it; pass the training split"
+                "measured on it; pass the training split, of your own data as split='train'"
             )
-        return Calibration(self.pristine, self.layers, data.subset(samples, seed=seed))
+        check_fits(data, self.examples)
+        return Calibration(self.pristine, self.layers, data.subset(samples, seed=seed), self.task)
 
 
 def load_model(name: str) -> Original:
@@ -173,4 +201,10 @@ def load_model(name: str) -> Original:
     """
     spec = model_spec(name)
     training_data = partial(load_dataset, spec.dataset, "train")
-    return Original(load_network(name), spec.input_shape, name=name, calibration=training_data)
+    return Original(
+        load_network(name),
+        spec.input_shape,
+        name=name,
+        calibration=training_data,
+        task="classification",
+    )

@@ -69,10 +69,10 @@ def overview() -> None:
         n = state.subset_size(current.model)
         data = state.test_images(current.model, n)
         classes = state.class_tensor(current.model, current.recipe, n)
-        baseline, _ = state.accuracy(current.model, (), n)
-        interval = words.interval(baseline.accuracy_low, baseline.accuracy_high)
+        baseline, _ = state.score(current.model, (), n)
+        interval = words.interval(baseline.low, baseline.high)
         st.markdown(
-            f"The original is right on **{words.percent(baseline.accuracy, 2)}** of {n:,} test "
+            f"The original is right on **{words.percent(baseline.value, 2)}** of {n:,} test "
             f"images, 95 % interval {interval}."
         )
         left, right = st.columns(2)

@@ -195,14 +195,14 @@ def uncopied_attribute(module: nn.Module, copies: Callable[[Any], Any]) -> str:
     return ""
 
 
-def check_runs(module: nn.Module, example: Tensor) -> None:
+def check_runs(module: nn.Module, examples: tuple[Tensor, ...]) -> None:
     """Raise ValueError where a network whose weights became float32 casts to another type itself.
 
     `module` is run, and with it its buffers: a copy of the caller's own.
     """
     try:
         with torch.inference_mode():
-            module(example)
+            module(*examples)
     except RuntimeError as error:
         if "type" not in str(error):
             return  # of another kind: it comes up where the network is measured

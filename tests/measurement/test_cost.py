@@ -148,6 +148,17 @@ def test_latency_is_measured_on_the_graph() -> None:
     assert 0 < latency.latency_ms_p50 <= latency.latency_ms_p95 < np.inf
 
 
+def test_a_graph_is_fed_each_input_by_its_name_in_order() -> None:
+    class Session:
+        def get_inputs(self) -> list[TensorProto]:
+            return [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3]) for n in "ab"]
+
+    first, second = torch.zeros(1, 3), torch.ones(1, 3)
+    feed = cost.feed_of(Session(), (first, second))
+    assert feed["a"].tolist() == first.tolist()
+    assert feed["b"].tolist() == second.tolist()
+
+
 def example() -> Tensor:
     return torch.zeros(1, 3)
 

@@ -181,35 +181,37 @@ def sizes() -> None:
 
 @st.fragment(key=fragments.ACCURACY)
 def accuracy() -> None:
-    """Accuracy on the subset at once; on the whole test set as soon as the background has it."""
+    """The score on the subset at once; on the whole test set as soon as the background has it."""
     current = state.current()
     if state.data_problem(current.model):
-        st.metric("Accuracy", "—", delta_description="no test images")
+        name = words.metric(state.metric(current.model)).capitalize()
+        st.metric(name, "—", delta_description="no test images")
         return
     with st.container(gap=None):
         n = state.measured_size(current.model, current.recipe)
-        _accuracy_metric(current, n)
+        _score_metric(current, n)
         waiting = state.wait_for_exact(current, shown=n)
         if waiting is not None:
             wake_up.show("accuracy_wake_up", waiting)
 
 
-def _accuracy_metric(current: Current, n: int) -> None:
-    found, change = state.accuracy(current.model, current.recipe, n)
-    half = (found.accuracy_high - found.accuracy_low) / 2
+def _score_metric(current: Current, n: int) -> None:
+    found, change = state.score(current.model, current.recipe, n)
     exact = "exact, " if n == state.test_size(current.model) else ""
-    interval = words.interval(found.accuracy_low, found.accuracy_high)
-    low, high = 100 * change.difference_low, 100 * change.difference_high
+    interval = " … ".join(words.measured(found.metric, bound) for bound in (found.low, found.high))
+    low, high = (
+        words.score_change(found.metric, bound)
+        for bound in (change.difference_low, change.difference_high)
+    )
     st.metric(
-        "Accuracy",
-        f"{words.percent(found.accuracy, 2 if exact else 1)} ± {100 * half:.1f}",
+        words.metric(found.metric).capitalize(),
+        words.score(found, 2 if exact else 1),
         delta=f"{100 * change.difference:+.2f} pt" if current.recipe else None,
         delta_description=f"{exact}n = {found.n:,}",
         help=f"Right answers on {found.n:,} test images; Wilson 95 % interval {interval}. "
         "Change in percentage points against the original on the same images: "
-        f"{change.gained} became right, {change.lost} wrong, 95 % interval {low:+.2f} … "
-        f"{high:+.2f} points. First on a class-balanced subset, then, in the background, on the "
-        "whole test set.",
+        f"{change.gained} became right, {change.lost} wrong, 95 % interval {low} … {high}. First "
+        "on a class-balanced subset, then, in the background, on the whole test set.",
     )
 
 
@@ -306,10 +308,10 @@ def _move(bar: Any, file: str, done: float) -> None:
 
 def image_grid(data: Dataset, classes: Tensor, *, limit: int = 12) -> None:
     """Some test images with true and predicted class, wrong ones first."""
-    wrong_first = (classes == data.labels).int().argsort(stable=True)[:limit]
+    wrong_first = (classes == data.class_labels).int().argsort(stable=True)[:limit]
     with st.container(horizontal=True, gap="small"):
         for index in wrong_first.tolist():
-            true, found = (data.class_names[int(c[index])] for c in (data.labels, classes))
+            true, found = (data.class_names[int(c[index])] for c in (data.class_labels, classes))
             right = true == found
             text = f":material/check: {true}" if right else f"{true} → :orange[**{found}**]"
             captioned(data.images[index], text, alt=f"a {true}, taken for {found}")

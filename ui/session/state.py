@@ -27,18 +27,16 @@ from compress_core import (
 )
 from compress_core.compressed import Compressed
 from compress_core.data import Dataset
-from compress_core.measurement.accuracy import (
-    Accuracy,
-    PairedDifference,
-    accuracy_of,
-    paired_difference,
-)
+from compress_core.measurement.accuracy import PairedDifference
 from compress_core.measurement.harm import Answers, ClassHarm, Flip, flips, harm_by_class
 from compress_core.measurement.harm import answers as answers_of
 from compress_core.measurement.report import Size, measure, measure_size
+from compress_core.measurement.scores import Judge, Score
+from compress_core.measurement.scores import judge as judge_of
 from compress_core.measurement.waterfall import Stage, waterfall
 from compress_core.recipe import stages
 from compress_core.steps import AnyStep
+from compress_core.tasks import WITH_LABELS, MetricName
 from compress_core.views.alarms import Alarm, alarms
 from compress_core.views.summaries import Cut, pruning_cut
 from ui.palette import Palette, palette
@@ -194,9 +192,10 @@ def ask_exactly(session: str, model: str, recipe: Recipe) -> None:
 def _exact_measure(model: str, recipe: Recipe) -> Callable[[Callable[[], bool]], Answers]:
     """For the background's thread, which has no cache of Streamlit at hand."""
     module, data = compressed(model, recipe).module, load_dataset(dataset_name(model))
+    output = original(model).task.output
 
     def measure(stop: Callable[[], bool]) -> Answers:
-        found = answers_of(module, data, stop=stop)
+        found = answers_of(module, data, output=output, stop=stop)
         return Answers(found.classes.to(torch.uint8), found.confidences)
 
     return measure
@@ -214,7 +213,8 @@ def answers(model: str, recipe: Recipe, n: int) -> tuple[NDArray[np.uint8], NDAr
 def _subset_answers(
     model: str, recipe: Recipe, n: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    found = answers_of(compressed(model, recipe).module, test_images(model, n))
+    output = original(model).task.output
+    found = answers_of(compressed(model, recipe).module, test_images(model, n), output=output)
     return found.classes.numpy().astype(np.uint8), found.confidences.numpy()
 
 
@@ -226,16 +226,29 @@ def class_tensor(model: str, recipe: Recipe, n: int) -> Tensor:
     return torch.from_numpy(classes(model, recipe, n).astype(np.int64))
 
 
-def accuracy(model: str, recipe: Recipe, n: int) -> tuple[Accuracy, PairedDifference]:
-    """Accuracy on n test images, and the paired change against the original."""
-    data = test_images(model, n)
-    return accuracy_of(class_tensor(model, recipe, n), data), change(model, (), recipe, n)
+def metric(model: str) -> MetricName:
+    """By which metric a model is judged where there are test images."""
+    kind = original(model).task.kind
+    assert kind is not None, "reference networks say what they are for"
+    return WITH_LABELS[kind]
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def judge(model: str, n: int) -> Judge:
+    """By which metric a model is judged on n test images: that of its task."""
+    return judge_of(original(model), test_images(model, n))
+
+
+def score(model: str, recipe: Recipe, n: int) -> tuple[Score, PairedDifference]:
+    """How well a recipe does on n test images, and the paired change against the original."""
+    found, first = (class_tensor(model, steps, n) for steps in (recipe, ()))
+    return judge(model, n).score(found, first), change(model, (), recipe, n)
 
 
 def change(model: str, before: Recipe, after: Recipe, n: int) -> PairedDifference:
     """What one recipe changes against another on the same n test images."""
-    first, second = class_tensor(model, before, n), class_tensor(model, after, n)
-    return paired_difference(first, second, test_images(model, n))
+    first, second, untouched = (class_tensor(model, steps, n) for steps in (before, after, ()))
+    return judge(model, n).change(first, second, untouched)
 
 
 def harm(model: str, recipe: Recipe, n: int) -> tuple[tuple[ClassHarm, ...], tuple[Flip, ...]]:
@@ -276,8 +289,9 @@ def current_alarms(current: Current) -> tuple[Alarm, ...]:
     found, classes = None, 0
     if not data_problem(model):
         n = measured_size(model, recipe)
-        found = accuracy(model, recipe, n)[0]
-        classes = len(test_images(model, n).class_names)
+        judged = score(model, recipe, n)[0]
+        if judged.metric == "accuracy":
+            found, classes = judged.as_accuracy(), len(test_images(model, n).class_names)
     by_stage = st.session_state.get("page") == "combine" or len(stages(recipe)) == 1
     return alarms(
         current.compressed,
