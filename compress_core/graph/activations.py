@@ -1,7 +1,8 @@
 """Show in a graph how the inputs of layers are rounded: quantize, clip, dequantize before each.
 
-Static: QuantizeLinear with the calibrated scale. Dynamic: DynamicQuantizeLinear, which has 8 bits;
-below, its own definition written out, with fewer levels. Codes are uint8 at every width.
+Static: QuantizeLinear with the calibrated scale. Dynamic: the definition of DynamicQuantizeLinear
+written out, since the operator itself has one range for the whole batch; here each image of a
+convolution has its own, and each row of other layers. Codes are uint8 at every width.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from compress_core.graph.structure import unique_name, weight_users
 from compress_core.methods.quantization import InputQuantizer
 
 
+IMAGES_FIRST = {"Conv", "ConvTranspose"}  # their inputs are (B, C, …)
+ROWS = {"Gemm"}  # (rows, in)
+
+
 def write_inputs(model: ir.Model, compressed: Compressed) -> None:
     """Round the inputs of every layer of `model`, a clone of the structure, that has quantizers.
 
@@ -28,7 +33,7 @@ def write_inputs(model: ir.Model, compressed: Compressed) -> None:
         assert isinstance(stored.inputs, InputQuantizer), "no operators show other inputs"
         weight = model.graph.initializers[stored.weight_keys[0]]
         for user in weight_users(weight):
-            _Rounding(model.graph, user, stored.inputs, taken).insert()
+            _Rounding(model.graph, user, weight, stored.inputs, taken).insert()
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,41 +42,51 @@ class _Rounding:
 
     graph: ir.Graph
     user: ir.Node
+    weight: ir.Value
     quantizer: InputQuantizer
     taken: set[str]  # names of nodes
 
     def insert(self) -> None:
         inputs = self.user.inputs[0]
         assert inputs is not None
-        codes, scale, zero_point = self._codes(inputs)
-        rounded = self._node("DequantizeLinear", codes, scale, zero_point)
-        rounded.shape, rounded.type = inputs.shape, ir.TensorType(ir.DataType.FLOAT)
-        self.user.replace_input_with(0, rounded)
+        if self.quantizer.scale is not None or self.user.op_type in IMAGES_FIRST | ROWS:
+            self.user.replace_input_with(0, self._rounded(inputs))
+            return
+        # QuantizeLinear takes scales along one dimension: that of the rows, for any shape
+        to_rows = self._constant("rows", np.array([-1, self._sizes[-1]]))
+        rows, shape = self._node("Reshape", inputs, to_rows), self._node("Shape", inputs)
+        self.user.replace_input_with(0, self._node("Reshape", self._rounded(rows), shape))
 
-    def _codes(self, inputs: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
-        """Codes, scale and zero point of the inputs."""
-        if self.quantizer.scale is None and self.quantizer.bits == 8:
-            node = ir.node("DynamicQuantizeLinear", [inputs], num_outputs=3)
-            self._insert(node)
-            codes, scale, zero_point = node.outputs
-            return codes, scale, zero_point
+    @property
+    def _sizes(self) -> tuple[int, ...]:
+        """The shape of the weight, (out, in, …)."""
+        assert self.weight.shape is not None
+        return self.weight.shape.numpy()
+
+    def _rounded(self, inputs: ir.Value) -> ir.Value:
         scale, zero_point = self._parameters(inputs)
-        codes = self._node("QuantizeLinear", inputs, scale, zero_point)
+        axis = {} if self.quantizer.scale is not None else {"axis": 0}
+        codes = self._node("QuantizeLinear", inputs, scale, zero_point, **axis)
         if self.quantizer.bits < 8:
             limits = (np.uint8(0), np.uint8(2**self.quantizer.bits - 1))
             codes = self._node("Clip", codes, *map(self._constant, ("q_min", "q_max"), limits))
-        return codes, scale, zero_point
+        rounded = self._node("DequantizeLinear", codes, scale, zero_point, **axis)
+        rounded.shape, rounded.type = inputs.shape, ir.TensorType(ir.DataType.FLOAT)
+        return rounded
 
     def _parameters(self, inputs: ir.Value) -> tuple[ir.Value, ir.Value]:
-        """Scale and zero point: constants, or as `choose_qparams` has them of each input."""
+        """Scale and zero point: constants, or as `choose_qparams` has them, for each of the first
+        dimension of the inputs."""
         if self.quantizer.scale is not None and self.quantizer.zero_point is not None:
             scale = self._constant("scale", self.quantizer.scale.numpy())
             return scale, self._constant("zero_point", self.quantizer.zero_point.numpy())
         values = (0, 1, 2**self.quantizer.bits - 1, torch.finfo(torch.float32).tiny)
         names = ("zero", "one", "levels", "tiny")
         zero, one, levels, tiny = map(self._constant, names, map(np.float32, values))
-        low = self._node("Min", self._node("ReduceMin", inputs, keepdims=0), zero)
-        high = self._node("Max", self._node("ReduceMax", inputs, keepdims=0), zero)
+        dimensions = len(self._sizes) if self.user.op_type in IMAGES_FIRST else 2
+        others = self._constant("axes", np.arange(1, dimensions))  # all but the first
+        low = self._node("Min", self._node("ReduceMin", inputs, others, keepdims=0), zero)
+        high = self._node("Max", self._node("ReduceMax", inputs, others, keepdims=0), zero)
         width = self._node("Div", self._node("Sub", high, low), levels)
         scale = self._node("Where", self._node("Greater", width, tiny), width, one)
         shift = self._node("Round", self._node("Div", self._node("Neg", low), scale))
