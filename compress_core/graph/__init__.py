@@ -22,7 +22,8 @@ def to_onnx(compressed: Compressed) -> bytes:
 
     Quantized weights are integers behind DequantizeLinear nodes, in the smallest integer type that
     holds their codes, and decode bit for bit to the weights of `compressed.module`. Rounded inputs
-    pass QuantizeLinear (dynamic ones DynamicQuantizeLinear) and DequantizeLinear. The first call
+    pass QuantizeLinear and DequantizeLinear, with a constant scale or one that the graph computes
+    of each image. The first call
     for a structure takes seconds, later ones milliseconds; equal models give equal bytes.
     Raises GraphError (a ValueError) for a model that cannot be exported.
     """
@@ -36,7 +37,7 @@ def to_onnx(compressed: Compressed) -> bytes:
 
     structure = find_structure(compressed)
     model = structure.model.clone()
-    write_inputs(model, compressed)  # while a layer is found by its blank weight
+    write_inputs(model, compressed, structure.calls)  # while a layer is found by its blank weight
     write_weights(model, compressed)
     annotate(model, compressed, structure.macs)
     raw: bytes = ir.to_proto(model).SerializeToString(deterministic=True)

@@ -5,6 +5,7 @@ written out, since the operator itself has one range for the whole batch; here e
 convolution has its own, and each row of other layers. Codes are uint8 at every width.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 
 from compress_core.compressed import Compressed
 from compress_core.graph.simplification import add_initializer
-from compress_core.graph.structure import unique_name, weight_users
+from compress_core.graph.structure import GraphError, unique_name
 from compress_core.methods.quantization import InputQuantizer
 
 
@@ -21,19 +22,30 @@ IMAGES_FIRST = {"Conv", "ConvTranspose"}  # their inputs are (B, C, …)
 ROWS = {"Gemm"}  # (rows, in)
 
 
-def write_inputs(model: ir.Model, compressed: Compressed) -> None:
+def write_inputs(
+    model: ir.Model, compressed: Compressed, calls: Mapping[str, tuple[str, ...]]
+) -> None:
     """Round the inputs of every layer of `model`, a clone of the structure, that has quantizers.
 
+    `calls` are the nodes in which the layers multiply, by the keys of their weights.
     Before the weights are written: a layer is found by its blank weight.
+    Raises GraphError for a layer whose call is not found.
     """
-    taken = {str(node.name) for node in model.graph}
+    nodes = {str(node.name): node for node in model.graph}
+    taken = set(nodes)
     for stored in compressed.layers.values():
         if stored.inputs is None:
             continue
         assert isinstance(stored.inputs, InputQuantizer), "no operators show other inputs"
-        weight = model.graph.initializers[stored.weight_keys[0]]
-        for user in weight_users(weight):
-            _Rounding(model.graph, user, weight, stored.inputs, taken).insert()
+        key = stored.weight_keys[0]
+        if not calls[key]:
+            raise GraphError(
+                f"the exported graph does not show where {stored.layer.name} multiplies its inputs,"
+                " which are rounded; leave it out of quantize_activations (layers=…)"
+            )
+        for name in calls[key]:
+            weight = model.graph.initializers[key]
+            _Rounding(model.graph, nodes[name], weight, stored.inputs, taken).insert()
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,6 +30,7 @@ CONVOLUTIONS = (
     *(nn.Conv1d, nn.Conv2d, nn.Conv3d),
     *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
 )
+MULTIPLYING = (nn.Linear, *CONVOLUTIONS)  # their forward multiplies its argument, nothing else
 READERS = (nn.MultiheadAttention, nn.TransformerEncoderLayer)  # of weights inside of them
 
 
@@ -155,10 +156,10 @@ class RoundInput:
 
 
 def input_refusal(model: nn.Module, layer: Layer) -> str | None:
-    """Why `layer` has no input of its own to round; None where it has one.
+    """Why `layer` has no input of its own to round, None where it has one.
 
-    A tied weight has several, an embedding takes indices, and torch's attention and encoder
-    modules multiply without calling a layer.
+    A tied weight has several, an embedding takes indices, torch's attention and encoder modules
+    multiply without calling a layer, and a forward of its own may multiply something else.
     """
     path = layer.key.rpartition(".")[0]
     module, owner = model.get_submodule(path), model.get_submodule(path.rpartition(".")[0])
@@ -168,4 +169,6 @@ def input_refusal(model: nn.Module, layer: Layer) -> str | None:
         return layer.hides_inputs
     if isinstance(module, READERS) or isinstance(owner, READERS):
         return "the attention or encoder module reads the weight itself"
+    if all(type(module).forward is not known.forward for known in MULTIPLYING):
+        return f"{type(module).__name__} has a forward of its own, and may multiply something else"
     return None
