@@ -32,6 +32,7 @@ def to_onnx(compressed: Compressed) -> bytes:
 
     from compress_core.graph.activations import write_inputs
     from compress_core.graph.annotation import annotate
+    from compress_core.graph.integers import write_integers
     from compress_core.graph.structure import find_structure
     from compress_core.graph.weights import write_weights
 
@@ -39,6 +40,7 @@ def to_onnx(compressed: Compressed) -> bytes:
     model = structure.model.clone()
     write_inputs(model, compressed, structure.calls)  # while a layer is found by its blank weight
     write_weights(model, compressed)
+    write_integers(model)
     annotate(model, compressed, structure.macs)
     raw: bytes = ir.to_proto(model).SerializeToString(deterministic=True)
     return raw

@@ -5,7 +5,7 @@ written out, since the operator itself has one range for the whole batch; here e
 convolution has its own, and each row of other layers. Codes are uint8 at every width.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,9 @@ from compress_core.compressed import Compressed
 from compress_core.graph.simplification import add_initializer
 from compress_core.graph.structure import GraphError, unique_name
 from compress_core.methods.quantization import InputQuantizer
+from compress_core.stored import StoredLayer
 
-
+Rounded = dict[tuple[ir.Value, int, float, int], ir.Value]  # by inputs, bits, scale, zero point
 IMAGES_FIRST = {"Conv", "ConvTranspose"}  # their inputs are (B, C, …)
 ROWS = {"Gemm"}  # (rows, in)
 
@@ -31,21 +32,31 @@ def write_inputs(
     Before the weights are written: a layer is found by its blank weight.
     Raises GraphError for a layer whose call is not found.
     """
-    nodes = {str(node.name): node for node in model.graph}
-    taken = set(nodes)
+    quantized = {name: stored for stored, name in _rounded_calls(compressed, calls)}
+    taken, rounded = {str(node.name) for node in model.graph}, Rounded()
+    for node in list(model.graph):  # in their order: what is shared stands before its first reader
+        stored = quantized.get(str(node.name))
+        if stored:
+            assert isinstance(stored.inputs, InputQuantizer), "no operators show other inputs"
+            weight = model.graph.initializers[stored.weight_keys[0]]
+            _Rounding(model.graph, node, weight, stored.inputs, taken).insert(rounded)
+
+
+def _rounded_calls(
+    compressed: Compressed, calls: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[StoredLayer, str]]:
+    """The layers whose inputs are rounded, with the name of each node that multiplies these."""
     for stored in compressed.layers.values():
         if stored.inputs is None:
             continue
-        assert isinstance(stored.inputs, InputQuantizer), "no operators show other inputs"
-        key = stored.weight_keys[0]
-        if not calls[key]:
+        found = calls[stored.weight_keys[0]]
+        if not found:
             raise GraphError(
                 f"the exported graph does not show where {stored.layer.name} multiplies its inputs,"
                 " which are rounded; leave it out of quantize_activations (layers=…)"
             )
-        for name in calls[key]:
-            weight = model.graph.initializers[key]
-            _Rounding(model.graph, nodes[name], weight, stored.inputs, taken).insert()
+        for name in found:
+            yield stored, name
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +69,17 @@ class _Rounding:
     quantizer: InputQuantizer
     taken: set[str]  # names of nodes
 
-    def insert(self) -> None:
-        inputs = self.user.inputs[0]
+    def insert(self, rounded: Rounded) -> None:
+        """Round the inputs; layers that read the same ones in the same codes share them."""
+        inputs, quantizer = self.user.inputs[0], self.quantizer
         assert inputs is not None
-        if self.quantizer.scale is not None or self.user.op_type in IMAGES_FIRST | ROWS:
+        if quantizer.scale is not None and quantizer.zero_point is not None:
+            key = (inputs, quantizer.bits, float(quantizer.scale), int(quantizer.zero_point))
+            if key not in rounded:
+                rounded[key] = self._rounded(inputs)
+            self.user.replace_input_with(0, rounded[key])
+            return
+        if self.user.op_type in IMAGES_FIRST | ROWS:
             self.user.replace_input_with(0, self._rounded(inputs))
             return
         # QuantizeLinear takes scales along one dimension: that of the rows, for any shape

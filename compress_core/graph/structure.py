@@ -136,6 +136,8 @@ def _quiet() -> Iterator[None]:
             # of recurrent modules, which keep a list of their weights
             warnings.filterwarnings("ignore", r"_check_is_size will be removed", FutureWarning)
             warnings.filterwarnings("ignore", r"The tensor attributes .*_flat_weights", UserWarning)
+            # that inputs have one batch size is meant
+            warnings.filterwarnings("ignore", r"# The axis name: batch will not be used")
             yield
     finally:
         registration.setLevel(level)

@@ -1,4 +1,4 @@
-"""Rewrites of the graph beside odd networks: values that are outputs, weights that are read twice."""
+"""Rewrites of the graph of odd networks: values that are outputs, weights that are read twice."""
 
 from collections.abc import Callable
 from functools import cache
@@ -80,10 +80,9 @@ def differences(compressed: Compressed) -> list[float]:
 
 
 @pytest.mark.parametrize("outputs", FORWARDS)
-@pytest.mark.parametrize("shape", [(6,), (3, 6)], ids=["rows", "tokens"])
 @pytest.mark.parametrize("step", STEPS)
-def test_rewritten_values_may_be_outputs(outputs: str, shape: tuple[int, ...], step: str) -> None:
-    assert max(differences(make(FORWARDS[outputs], shape, step))) < 1e-5
+def test_rewritten_values_may_be_outputs(outputs: str, step: str) -> None:
+    assert max(differences(make(FORWARDS[outputs], (3, 6), step))) < 1e-5
 
 
 def test_a_head_tied_to_its_embedding_is_rewritten_once() -> None:
@@ -129,7 +128,7 @@ def test_a_network_of_several_inputs_and_outputs_is_exported() -> None:
     graph = export(module, inputs, "adds").graph
     assert [value.name for value in graph.inputs] == ["input_0", "input_1"]
     assert [value.name for value in graph.outputs] == ["output_0", "output_1"]
-    assert all(value.shape and value.shape[0] == "batch" for value in graph.outputs)
+    assert all(value.shape and str(value.shape[0]) == "batch" for value in graph.outputs)
 
 
 def test_a_network_that_gives_no_tensor_is_refused_in_words() -> None:
@@ -137,5 +136,5 @@ def test_a_network_that_gives_no_tensor_is_refused_in_words() -> None:
         def forward(self, x: Tensor) -> Any:
             return str(x.shape)
 
-    with pytest.raises(GraphError, match="says cannot be exported to ONNX .*tensors in"):
+    with pytest.raises(GraphError, match=r"says cannot be exported to ONNX .*tensors in"):
         export(Says().eval(), (torch.zeros(1, 4),), "says")
