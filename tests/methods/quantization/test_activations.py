@@ -173,7 +173,8 @@ def test_the_dynamic_int8_layer_of_onnxruntime_agrees_row_by_row() -> None:
         ("Mul", ["x_scale", "w_scale"], ["scale"]),
         ("DequantizeLinear", ["sums", "scale"], ["y"]),
     ]
-    alone = [run_onnx(operators, r, CONSTANTS, {"y": TensorProto.FLOAT})[0] for r in inputs.split(1)]
+    made = {"y": TensorProto.FLOAT}
+    alone = [run_onnx(operators, row, CONSTANTS, made)[0] for row in inputs.split(1)]
     np.testing.assert_allclose(outputs(inputs).detach(), np.concatenate(alone), atol=1e-5)
 
 
