@@ -23,8 +23,10 @@ def to_onnx(compressed: Compressed) -> bytes:
     Quantized weights are integers behind DequantizeLinear nodes, in the smallest integer type that
     holds their codes, and decode bit for bit to the weights of `compressed.module`. Rounded inputs
     pass QuantizeLinear and DequantizeLinear, with a constant scale or one that the graph computes
-    of each image. The first call
-    for a structure takes seconds, later ones milliseconds; equal models give equal bytes.
+    of each image. Layers that can multiply integers get int32 biases, and scales that hold a norm
+    behind them (`integers`): there a code may differ from the module's by one.
+    The first call for a structure takes seconds, later ones milliseconds; equal models give equal
+    bytes.
     Raises GraphError (a ValueError) for a model that cannot be exported.
     """
     # onnx and its helpers take half a second to import, which only callers of this function pay
