@@ -9,7 +9,7 @@ from ui.figures import AXES, NEAR
 from ui.panels import panels
 from ui.panels import speed as speed_panel
 from ui.panels.widgets import choose
-from ui.session import fragments, state
+from ui.session import fragments, state, values
 from ui.trade_offs import plane, work
 
 
@@ -59,6 +59,7 @@ def choose_view() -> tuple[str, bool]:
             "of one input in onnxruntime, one thread of this server.",
             in_address=False,
         )
+        values.repair("trade_offs_closer", values.switched("trade_offs_closer"))
         closer = st.toggle(
             f"Only the best {100 * NEAR:.0f} points",
             key="trade_offs_closer",
