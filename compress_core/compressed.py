@@ -1,120 +1,83 @@
 """compress(): a model and a recipe make a Compressed, runnable and as stored.
 
-Two tables map a step type to what it does: BASES, to the whole network, FUNCTIONS, to the layers
-that it wins. Each layer carries the key of all that was done to it; its base's memo answers the
-same key at once, so that one moved slider recompresses only the layers it changed.
+For each layer the last step of a kind that names it wins, and kinds act in the order of KINDS. A
+layer that cannot take a step is left out of it, and listed with the reason. Each layer carries the
+key of all that was done to it; its base's memo answers the same key at once, so that one moved
+slider recompresses only the layers it changed.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 from torch import Tensor, nn
 
-from compress_core.applying.activations import quantize_inputs
-from compress_core.applying.correct import correct_biases
-from compress_core.applying.factorize import factorize_layers
-from compress_core.applying.fold import fold_norms
-from compress_core.applying.prune import (
-    prune_at_random,
-    prune_by_magnitude,
-    prune_by_score,
-    prune_in_groups,
-)
-from compress_core.applying.quantize import quantize_layers, quantize_with_feedback
-from compress_core.applying.share import share_layers
-from compress_core.applying.structured import remove_channels
-from compress_core.methods.folding import FoldBatchNorm
-from compress_core.methods.low_rank import Factorize
-from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
-from compress_core.methods.quantization import (
-    Binarize,
-    CorrectBias,
-    Quantize,
-    QuantizeActivations,
-    QuantizeFloat,
-    QuantizeGPTQ,
-    Ternarize,
-    check_not_pruned,
-)
-from compress_core.methods.step import ALL_LAYERS
-from compress_core.methods.structured import PruneStructured
-from compress_core.methods.weight_sharing import ShareWeights
+from compress_core.methods.step import matching
+from compress_core.network import Names, Network, start
 from compress_core.original import Original
-from compress_core.recipe import (
-    LAYER_KINDS,
-    NETWORK_KINDS,
-    AnyStep,
-    Recipe,
-    to_json,
-    winning_steps,
-)
+from compress_core.recipe import Recipe, of_kinds, to_json
+from compress_core.steps import KINDS, AnyStep, row_of
 from compress_core.storage.container import encode
 from compress_core.storage.streams import StoredWeight
-from compress_core.stored import BUILDERS, StoredLayer, StoredLayers, untouched
-from compress_core.weights import with_weights
+from compress_core.stored import StoredLayers
 
-# (step, names of the layers it wins, network so far) → the network with these layers changed
-BASES: dict[type[AnyStep], Callable[[AnyStep, tuple[str, ...], Original], Original]] = {
-    FoldBatchNorm: fold_norms,
-    PruneStructured: remove_channels,
-}
-# (step, layers it wins, their network) → the same layers, changed
-FUNCTIONS: dict[type[AnyStep], Callable[[AnyStep, StoredLayers, Original], StoredLayers]] = {
-    Factorize: factorize_layers,
-    Prune: prune_by_magnitude,
-    RandomPrune: prune_at_random,
-    PruneNM: prune_in_groups,
-    PruneTaylor: prune_by_score,
-    PruneWanda: prune_by_score,
-    Quantize: quantize_layers,
-    QuantizeFloat: quantize_layers,
-    Binarize: quantize_layers,
-    Ternarize: quantize_layers,
-    QuantizeGPTQ: quantize_with_feedback,
-    ShareWeights: share_layers,
-    CorrectBias: correct_biases,
-    QuantizeActivations: quantize_inputs,
-}
+
+@dataclass(frozen=True)
+class Skipped:
+    """A layer that a step's patterns name, but that cannot take the step, and why."""
+
+    step: AnyStep
+    layer: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Act:
+    """A step as it acts: on the layers called `names`, of the network `before` it."""
+
+    step: AnyStep
+    names: Names
+    before: Network
+    after: Network
 
 
 @dataclass(frozen=True, eq=False)
 class Compressed:
     """A compressed model: `layers` as stored, `module` to run, `container` the file's bytes.
 
-    `original` is what it is measured against, `base` the network whose layers are stored: another
-    one where a step has changed its structure. The module's weights are bit for bit those that the
+    `original` is what it is measured against, `acts` the steps in the order in which they acted,
+    `skipped` the layers that they left out. The module's weights are bit for bit those that the
     container decodes to.
     """
 
     original: Original
-    base: Original
     recipe: Recipe
-    layers: StoredLayers
+    acts: tuple[Act, ...]
+    skipped: tuple[Skipped, ...]
 
     @cached_property
+    def network(self) -> Network:
+        """What the last step left."""
+        return self.acts[-1].after if self.acts else start(self.original)
+
+    def winners(self, kind: str) -> dict[str, AnyStep]:
+        """The step of `kind` that acts on each layer; layers without one are left out."""
+        return {name: act.step for act in self.acts if act.step.kind == kind for name in act.names}
+
+    @property
+    def base(self) -> Original:
+        """The network whose layers are stored: another one where a step changed its structure."""
+        return self.network.base
+
+    @property
+    def layers(self) -> StoredLayers:
+        """Every layer as it is stored, by name."""
+        return self.network.layers
+
+    @property
     def module(self) -> nn.Module:
         """The runnable model, in evaluation mode; parameters that no step changed are shared."""
-        acting = [stored for stored in self.layers.values() if stored.inputs]
-        if not acting:
-            return self.weights_module
-        module = with_weights(self.weights_module, {})
-        for stored in acting:
-            assert stored.inputs is not None
-            for owner in stored.layer.owners(module):
-                stored.inputs.attach(owner)
-        return module
-
-    @cached_property
-    def weights_module(self) -> nn.Module:
-        """The model with the stored weights and biases, its activations as they are."""
-        module = with_weights(self.base.module, {})
-        tensors: dict[str, Tensor] = {}
-        for stored in self.layers.values():
-            if stored.form != "plain":
-                _replace_by_factors(module, stored)
-            tensors |= _tensors_of(stored)
-        return with_weights(module, tensors)
+        return self.network.module
 
     @cached_property
     def rest(self) -> dict[str, Tensor]:
@@ -149,89 +112,53 @@ class Compressed:
         return len(self.container)
 
 
-def _replace_by_factors(module: nn.Module, stored: StoredLayer) -> None:
-    name = stored.layer.name
-    factors = BUILDERS[stored.form](module.get_submodule(name), *stored.ranks)
-    owner, _, attribute = name.rpartition(".")
-    setattr(module.get_submodule(owner), attribute, factors)
-
-
-def _tensors_of(stored: StoredLayer) -> dict[str, Tensor]:
-    """What the layer sets in the model, by state-dict key; a tied weight under all its keys."""
-    values = [weight.values for weight in stored.weights]
-    if stored.form == "plain":
-        tensors = dict.fromkeys(stored.layer.tied_keys, values[0])
-    else:
-        tensors = dict(zip(stored.weight_keys, values, strict=True))
-    if stored.bias is not None and stored.bias_key is not None:
-        tensors[stored.bias_key] = stored.bias
-    return tensors
-
-
 def compress(original: Original, recipe: Recipe) -> Compressed:
     """Apply a recipe to a model; the model is untouched.
 
-    Raises ValueError where a step does not fit the model (value, rule and remedy in the text).
+    Raises ValueError where a step does not fit the model (value, rule and remedy in the text): a
+    layer that it names by its own name cannot take it, or none of its layers can.
     """
-    _check_codes(recipe, original)
-    base = make_base(original, recipe)
-    layers = {
-        name: base.memo.get((name,), lambda layer=layer: untouched(layer))  # type: ignore[misc]
-        for name, layer in base.layers.items()
-    }
-    for kind in LAYER_KINDS:
-        winners = winning_steps(recipe, kind, layers)
-        for step in dict.fromkeys(winners.values()):
-            named = {name: stored for name, stored in layers.items() if winners.get(name) == step}
-            layers |= FUNCTIONS[type(step)](step, named, base)
-    return Compressed(original, base, recipe, layers)
-
-
-def make_base(original: Original, recipe: Recipe) -> Original:
-    """The network that the steps which change its structure leave; the original if there is none.
-
-    It has the layers of the original, by name, some of them smaller.
-    """
-    base = original
-    for step, names, before in network_steps(original, recipe):
-        base = _next_base(step, names, before)
-    return base
-
-
-def network_steps(
-    original: Original, recipe: Recipe
-) -> Iterator[tuple[AnyStep, tuple[str, ...], Original]]:
-    """The steps that change the network as they act: each with the layers that it wins and the
-    network that it meets."""
-    base = original
-    for kind in NETWORK_KINDS:
-        winners = winning_steps(recipe, kind, original.layers)
+    network = start(original)
+    acts: list[Act] = []
+    skipped: list[Skipped] = []
+    for kind in KINDS:
+        winners, left_out = _choose(of_kinds(recipe, (kind,)), network)
+        skipped += left_out
         for step in dict.fromkeys(winners.values()):
             names = tuple(name for name, winner in winners.items() if winner == step)
-            yield step, names, base
-            base = _next_base(step, names, base)
+            acts.append(Act(step, names, network, row_of(step).apply(step, names, network)))
+            network = acts[-1].after
+    return Compressed(original, recipe, tuple(acts), tuple(skipped))
 
 
-def _next_base(step: AnyStep, names: tuple[str, ...], base: Original) -> Original:
-    def make() -> Original:
-        made = BASES[type(step)](step, names, base)
-        assert made.layers.keys() == base.layers.keys(), "a base keeps the names of all layers"
-        return made
+def _choose(steps: Recipe, network: Network) -> tuple[dict[str, AnyStep], list[Skipped]]:
+    """Of the steps of one kind the last that names a layer and that the layer can take.
 
-    return base.bases.get((replace(step, layers=ALL_LAYERS), names), make)
+    Raises ValueError for a pattern that matches no layer, for a layer named by its own name that
+    cannot take the step, and for a step that no layer can take.
+    """
+    named = [matching(step.layers, network.layers) for step in steps]
+    winners: dict[str, AnyStep] = {}
+    skipped: list[Skipped] = []
+    for name in network.layers:
+        for step, names in reversed(list(zip(steps, named, strict=True))):
+            if name in names:
+                reason = row_of(step).refusal(step, name, network)
+                if reason is None:
+                    winners[name] = step
+                    break
+                skipped.append(Skipped(step, name, reason))
+    _check_skipped(winners, skipped)
+    return winners, skipped
 
 
-def _check_codes(recipe: Recipe, original: Original) -> None:
-    """Raise ValueError where a layer is quantized and shared, or binarized and pruned: a weight is
-    stored in one way, and 1-bit codes have no zero."""
-    pruned, quantized, shared = (
-        winning_steps(recipe, kind, original.layers) for kind in ("prune", "quantize", "share")
-    )
-    binarized = [name for name, step in quantized.items() if isinstance(step, Binarize)]
-    check_not_pruned([name for name in binarized if name in pruned])
-    both = [name for name in quantized if name in shared]
-    if both:
-        raise ValueError(
-            f"{', '.join(both)}: quantized and shared, but a weight is stored either as codes of "
-            "its own or as indices of a codebook; name the layer in one of the two steps (layers=…)"
-        )
+def _check_skipped(winners: Mapping[str, AnyStep], skipped: list[Skipped]) -> None:
+    acting = set(winners.values())
+    for left_out in skipped:
+        step, name = left_out.step, left_out.layer
+        if name in step.layers:
+            raise ValueError(f"{name} {left_out.reason}; or name other layers (layers=…)")
+        if step not in acting:
+            raise ValueError(
+                f"{row_of(step).name}: no layer can take it; {name}, for one, {left_out.reason}"
+            )

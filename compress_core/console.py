@@ -126,6 +126,11 @@ def show_report(report: Report, *, written: Path | None = None) -> None:
             ("MACs", f"{size.macs:,}", f"of {size.original_macs:,}"),
         ],
     )
+    if report.skipped:
+        print_table(
+            ("left out", "of", "because it"),
+            [(out.layer, format_step(out.step), out.reason) for out in report.skipped],
+        )
     if written:
         _console().print(f"wrote {written}: {size.stored_bytes:,} bytes", highlight=False)
 

@@ -1,4 +1,4 @@
-"""A recipe is a plain tuple of steps. Here stands which steps exist, and their text forms.
+"""A recipe is a plain tuple of steps. Here stand its text form and its JSON form.
 
 For each layer the last step of a kind that names it wins, and kinds act in the order of KINDS:
 applying a recipe twice is the same as once, and an exception for a layer is just a later step.
@@ -6,69 +6,17 @@ applying a recipe twice is the same as once, and an exception for a layer is jus
 
 import dataclasses
 import json
+import re
 import types
 import typing
-from collections.abc import Iterable
+import urllib.parse
+from collections.abc import Collection
 from typing import Any
 
-from compress_core.methods.folding import FoldBatchNorm
-from compress_core.methods.low_rank import Factorize
-from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
-from compress_core.methods.quantization import (
-    Binarize,
-    CorrectBias,
-    Quantize,
-    QuantizeActivations,
-    QuantizeFloat,
-    QuantizeGPTQ,
-    Ternarize,
-)
-from compress_core.methods.step import Step, matching
-from compress_core.methods.structured import PruneStructured
-from compress_core.methods.weight_sharing import ShareWeights
+from compress_core.steps import BY_NAME, KINDS, AnyStep, row_of
 
-AnyStep = (
-    FoldBatchNorm
-    | PruneStructured
-    | Factorize
-    | Prune
-    | RandomPrune
-    | PruneNM
-    | PruneTaylor
-    | PruneWanda
-    | Quantize
-    | QuantizeFloat
-    | Binarize
-    | Ternarize
-    | QuantizeGPTQ
-    | ShareWeights
-    | CorrectBias
-    | QuantizeActivations
-)
 Recipe = tuple[AnyStep, ...]
 
-STEPS: dict[str, type[AnyStep]] = {
-    "fold": FoldBatchNorm,
-    "prune_structured": PruneStructured,
-    "factorize": Factorize,
-    "prune": Prune,
-    "random_prune": RandomPrune,
-    "prune_nm": PruneNM,
-    "prune_taylor": PruneTaylor,
-    "prune_wanda": PruneWanda,
-    "quantize": Quantize,
-    "quantize_float": QuantizeFloat,
-    "binarize": Binarize,
-    "ternarize": Ternarize,
-    "quantize_gptq": QuantizeGPTQ,
-    "share": ShareWeights,
-    "correct_bias": CorrectBias,
-    "quantize_activations": QuantizeActivations,
-}
-NETWORK_KINDS = ("fold", "structured")  # these change the network itself,
-# these its layers
-LAYER_KINDS = ("factorize", "prune", "quantize", "share", "correct", "activations")
-KINDS = (*NETWORK_KINDS, *LAYER_KINDS)  # the order in which they act
 SCHEMA_VERSION = 1
 
 
@@ -76,32 +24,30 @@ class RecipeError(ValueError):
     """A recipe's text or JSON cannot be read, or names what does not exist."""
 
 
-def step_name(step: Step) -> str:
-    """The text name of a step, such as "prune"."""
-    return next(name for name, cls in STEPS.items() if type(step) is cls)
+def of_kinds(recipe: Recipe, kinds: Collection[str]) -> Recipe:
+    """The steps of a recipe that are of one of the kinds."""
+    return tuple(step for step in recipe if step.kind in kinds)
 
 
-def winning_steps(recipe: Recipe, kind: str, layers: Iterable[str]) -> dict[str, AnyStep]:
-    """For each layer the last step of `kind` that names it; layers that none names are left out.
+def without_kinds(recipe: Recipe, kinds: Collection[str]) -> Recipe:
+    """The steps of a recipe that are of none of the kinds."""
+    return tuple(step for step in recipe if step.kind not in kinds)
 
-    Raises ValueError for a pattern that matches no layer.
-    """
-    layers = tuple(layers)
-    winners: dict[str, AnyStep] = {}
-    for step in recipe:
-        if step.kind == kind:
-            named = matching(step.layers, layers)
-            winners |= {layer: step for layer in layers if layer in named}
-    return winners
+
+def up_to(recipe: Recipe, kind: str) -> Recipe:
+    """The steps that act before those of `kind`, and these."""
+    return of_kinds(recipe, (*kinds_before(kind), kind))
+
+
+def kinds_before(kind: str) -> tuple[str, ...]:
+    """The kinds that act before `kind`."""
+    return KINDS[: KINDS.index(kind)]
 
 
 def stages(recipe: Recipe) -> list[tuple[str, Recipe]]:
     """The kinds that a recipe uses, in the order they act, each with the steps so far."""
-    used = [kind for kind in KINDS if any(step.kind == kind for step in recipe)]
-    return [
-        (kind, tuple(step for step in recipe if step.kind in used[: i + 1]))
-        for i, kind in enumerate(used)
-    ]
+    used = [kind for kind in KINDS if of_kinds(recipe, (kind,))]
+    return [(kind, of_kinds(recipe, used[: i + 1])) for i, kind in enumerate(used)]
 
 
 def settings(step: AnyStep) -> dict[str, Any]:
@@ -116,15 +62,24 @@ def settings(step: AnyStep) -> dict[str, Any]:
 def format_step(step: AnyStep) -> str:
     """The text form of a step: `prune:sparsity=0.9,layers=fc*|conv2`."""
     fields = ",".join(f"{name}={_format(value)}" for name, value in settings(step).items())
-    return f"{step_name(step)}:{fields}" if fields else step_name(step)
+    name = row_of(step).name
+    return f"{name}:{fields}" if fields else name
 
 
 def _format(value: object) -> str:
-    return "|".join(value) if isinstance(value, tuple) else str(value)
+    return "|".join(map(_quote, value)) if isinstance(value, tuple) else str(value)
+
+
+def _quote(pattern: str) -> str:
+    """A pattern whose signs cannot be read as those between patterns, fields and steps: %7C for |,
+    as in an address."""
+    return re.sub(r"[%,|;\s]", lambda sign: urllib.parse.quote(sign[0]), pattern)
 
 
 def parse_step(text: str) -> AnyStep:
     """The step that a text form stands for; several layer patterns are joined by `|`.
+
+    A pattern with one of `,|;%` or a space in it is written as in an address: `a%7Cb` is a|b.
 
     Raises RecipeError for an unknown step or field and for a value of the wrong type, ValueError
     for one out of range.
@@ -146,10 +101,11 @@ def parse_step(text: str) -> AnyStep:
 
 def field_types(name: str) -> dict[str, Any]:
     """The fields of the step called `name` and their types. Raises RecipeError if there is none."""
-    if not isinstance(name, str) or name not in STEPS:
-        raise RecipeError(f"unknown step {name!r}; choose one of {', '.join(STEPS)}")
-    hints = typing.get_type_hints(STEPS[name])
-    return {field.name: hints[field.name] for field in dataclasses.fields(STEPS[name])}
+    if not isinstance(name, str) or name not in BY_NAME:
+        raise RecipeError(f"unknown step {name!r}; choose one of {', '.join(BY_NAME)}")
+    step_type = BY_NAME[name].type
+    hints = typing.get_type_hints(step_type)
+    return {field.name: hints[field.name] for field in dataclasses.fields(step_type)}
 
 
 def _check_field(step: str, field: str, known: dict[str, Any]) -> None:
@@ -160,7 +116,7 @@ def _check_field(step: str, field: str, known: dict[str, Any]) -> None:
 def _parse_value(step: str, field: str, text: str, hint: Any) -> Any:
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if tuple[str, ...] in options:
-        return tuple(text.split("|"))
+        return tuple(map(urllib.parse.unquote, text.split("|")))
     if text in {"", "None"} and type(None) in options:
         return None
     if bool in options:
@@ -183,7 +139,7 @@ def _parse_bool(step: str, field: str, text: str) -> bool:
 
 def _build(name: str, values: dict[str, Any]) -> AnyStep:
     try:
-        return STEPS[name](**values)
+        return BY_NAME[name].type(**values)
     except TypeError as error:  # a field without default is missing
         missing = str(error).rpartition(": ")[2]
         raise RecipeError(f"step {name!r}: {missing} is missing; add it, as sparsity=0.5") from None
@@ -193,7 +149,7 @@ def to_json(recipe: Recipe) -> dict[str, Any]:
     """A recipe as JSON-ready data: {"version": 1, "steps": [{"step": "prune", …}, …]}."""
     return {
         "version": SCHEMA_VERSION,
-        "steps": [{"step": step_name(step), **settings(step)} for step in recipe],
+        "steps": [{"step": row_of(step).name, **settings(step)} for step in recipe],
     }
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from compress_core.methods.step import ALL_LAYERS, names_layer
-from compress_core.recipe import AnyStep, Recipe
+from compress_core.methods.step import ALL_LAYERS, matched_by
+from compress_core.recipe import Recipe
+from compress_core.steps import AnyStep
 
 
 def with_step(recipe: Recipe, step: AnyStep) -> Recipe:
@@ -40,19 +41,27 @@ def with_layer_step(
         return (*without_step(recipe, kind, (layer,)), replace(step, layers=(layer,)))
     edited: list[AnyStep] = []
     for old in recipe:
-        if old.kind != kind or not names_layer(old.layers, layer):
+        named = _named(old, names)
+        if old.kind != kind or layer not in named:
             edited.append(old)
             continue
-        others = tuple(n for n in names if n != layer and names_layer(old.layers, n))
+        others = tuple(name for name in names if name in named and name != layer)
         if others:
             edited.append(replace(old, layers=others))
     return tuple(edited)
 
 
-def step_for(recipe: Recipe, kind: str, layer: str) -> AnyStep | None:
-    """The step of `kind` that wins for one layer; patterns of other models are no error here."""
-    named = (s for s in reversed(recipe) if s.kind == kind and names_layer(s.layers, layer))
+def step_for(recipe: Recipe, kind: str, layer: str, names: Collection[str]) -> AnyStep | None:
+    """The last step of `kind` that names a layer, one of all the `names` of the model.
+
+    Patterns of other models are no error here.
+    """
+    named = (s for s in reversed(recipe) if s.kind == kind and layer in _named(s, names))
     return next(named, None)
+
+
+def _named(step: AnyStep, names: Collection[str]) -> set[str]:
+    return {name for pattern in step.layers for name in matched_by(pattern, names)}
 
 
 def _same_place(old: AnyStep, new: AnyStep) -> bool:

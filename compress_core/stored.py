@@ -58,13 +58,6 @@ class StoredLayer:
     bias: Tensor | None = None
     inputs: Inputs | None = None
 
-    def __post_init__(self) -> None:
-        if self.bias is not None and self.bias_key is None:
-            raise ValueError(
-                f"{self.layer.name} has no bias of its own that could be replaced (it is tied, an "
-                "embedding, or a part of attention); leave it out (layers=…)"
-            )
-
     @property
     def ranks(self) -> tuple[int, ...]:
         """Channels between the factors: (r,) of a pair, (r_in, r_out) of three, () of one."""
@@ -80,6 +73,12 @@ class StoredLayer:
         """Nominal bits of a weight: 32 unless coded."""
         codes = self.weights[0].codes
         return codes.bits if codes else 32
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether weights have become zero that were not; asked before anything is coded."""
+        pairs = zip(self.weights, self.parts, strict=True)
+        return any(weight.profile is not part for weight, part in pairs)
 
     @property
     def weight_keys(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from compress_core.recipe import NETWORK_KINDS
+from compress_core.recipe import up_to
 from compress_core.views import summaries
 from compress_core.views.ranks import singular_values
 from ui import figures, words
@@ -83,8 +83,7 @@ def whole_sentence(current: Current) -> None:
 
 def weights_before_after(current: Current, layer: str) -> None:
     """The weight, what stands in its place before pruning and codes, and the difference."""
-    kinds = (*NETWORK_KINDS, "factorize")
-    alone = tuple(step for step in current.recipe if step.kind in kinds)
+    alone = up_to(current.recipe, "factorize")
     dense = summaries.low_rank_view(state.compressed(current.model, alone).layers[layer])
     limit = summaries.colour_limit(dense["W"])
     for column, (name, picture) in zip(st.columns(3), dense.items(), strict=True):

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from compress_core.recipe import up_to
 from compress_core.stored import StoredLayers
 from compress_core.views import summaries
 from compress_core.views.summaries import Cut
@@ -19,7 +20,7 @@ def prune() -> None:
     current = state.current()
     place = st.container()  # the formula is that of the method, which the controls know
     # what pruning alone does: later quantization would move the weights under the threshold
-    pruned = state.up_to(current.recipe, "prune")
+    pruned = up_to(current.recipe, "prune")
     layers = state.compressed(current.model, pruned).layers
     cuts = state.cuts(current.model, pruned)
     choice = show_pruning(current, cuts)

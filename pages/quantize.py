@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from compress_core.recipe_edit import step_for
 from ui import words
 from ui.panels import panels
 from ui.quantize import charts, live
@@ -70,7 +69,8 @@ def quantize() -> None:
 
 def layers_table(current: Current) -> None:
     rows = current.size.layers
-    steps = [step_for(current.recipe, "quantize", row.name) for row in rows]
+    winners = current.compressed.winners("quantize")
+    steps = [winners.get(row.name) for row in rows]
     panels.twin(
         "quantize_layers",
         "Signal to quantization noise of each layer",
@@ -111,7 +111,7 @@ def pictures(current: Current, layer: str) -> None:
     if stored.inputs:
         with right if stored.bits < FLOAT else left:
             charts.inputs(current, layer)
-    if is_affine(step_for(current.recipe, "quantize", layer)):
+    if is_affine(current.compressed.winners("quantize").get(layer)):
         charts.tutorials(current, layer)
 
 

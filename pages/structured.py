@@ -3,6 +3,7 @@
 import streamlit as st
 
 from compress_core import Recipe
+from compress_core.recipe import up_to
 from compress_core.views.channels import ChannelGroup
 from ui import figures, words
 from ui.panels import panels
@@ -29,7 +30,7 @@ def structured() -> None:
     )
     usual = show_structured(current)
     st.caption(KNOWS[usual.importance])
-    recipe = state.up_to(current.recipe, "structured")
+    recipe = up_to(current.recipe, "structured")
     try:
         groups = tables.groups(current.model, recipe, usual)
     except ValueError as error:

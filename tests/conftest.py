@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from compress_core.applying.structured import coupled_groups
-from compress_core.compressed import BASES
 from compress_core.data import Dataset, load_dataset
 from compress_core.methods.folding import FoldBatchNorm, foldable
 from compress_core.methods.low_rank import Factorize, forms_of, full_rank
@@ -33,8 +32,10 @@ from compress_core.methods.quantization import (
 )
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
+from compress_core.network import Names, Network
 from compress_core.original import Original, load_model
-from compress_core.recipe import STEPS, AnyStep, Recipe
+from compress_core.recipe import Recipe
+from compress_core.steps import BY_NAME, BY_TYPE, AnyStep, Row
 from compress_core.stored import untouched
 
 # the same examples in every run: a red test is red for everybody
@@ -187,8 +188,12 @@ class Halve:
     layers: tuple[str, ...] = ("fc1",)
 
 
-def halve(_step: Halve, names: tuple[str, ...], base: Original) -> Original:
+def halve(_step: Halve, names: Names, network: Network) -> Network:
     assert names == ("fc1",)
+    return network.with_base("halved", lambda: halved(network.base))
+
+
+def halved(base: Original) -> nn.Module:
     module = base.with_module(base.module).module  # a copy of our own
     first, second = module.fc1, module.fc2
     left = first.out_features // 2
@@ -196,14 +201,15 @@ def halve(_step: Halve, names: tuple[str, ...], base: Original) -> Original:
     module.fc1.weight.data, module.fc1.bias.data = first.weight[:left], first.bias[:left]
     module.fc2 = nn.Linear(left, second.out_features)
     module.fc2.weight.data, module.fc2.bias.data = second.weight[:, :left], second.bias
-    return base.with_module(module.eval())
+    return module.eval()
 
 
 @pytest.fixture
 def halving(monkeypatch: pytest.MonkeyPatch) -> type[Any]:
-    """`Halve`, known to the tables as the methods' own steps are."""
-    monkeypatch.setitem(BASES, Halve, halve)
-    monkeypatch.setitem(STEPS, "halve", Halve)
+    """`Halve`, known to the table as the methods' own steps are."""
+    row: Any = Row("halve", Halve, halve)  # type: ignore[arg-type]
+    monkeypatch.setitem(BY_NAME, "halve", row)
+    monkeypatch.setitem(BY_TYPE, Halve, row)
     return Halve
 
 

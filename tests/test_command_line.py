@@ -270,7 +270,7 @@ def test_export_onnx_writes_a_graph_that_agrees(
         ("prune:sparsity=half", ["sparsity='half'", "must be a number"]),
         ("quantize:bits=0", ["bits=0", "not one of 1, 2", "choose"]),
         ("quantize:layers=conv*", ["layers='conv*'", "matches no layer", "fc1, fc2, fc3"]),
-        ("factorize:rank=11,layers=fc3", ["rank=11", "full rank 10 of fc3", "at most 10"]),
+        ("factorize:rank=11,layers=fc3", ["fc3", "rank=11", "full rank 10", "at most 10"]),
     ],
 )
 def test_a_bad_step_is_refused_in_one_line(refuse: Run, step: str, words: list[str]) -> None:

@@ -13,7 +13,7 @@ import torch
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
-from compress_core.compressed import Compressed, compress
+from compress_core.compressed import Act, Compressed, compress
 from compress_core.graph import strip_weights, to_onnx
 from compress_core.graph.annotation import format_bytes
 from compress_core.graph.structure import GraphError
@@ -31,6 +31,7 @@ from compress_core.methods.quantization import (
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import CheckpointError
+from compress_core.network import start
 from compress_core.original import Original, load_model
 from compress_core.recipe import Recipe
 from compress_core.storage.streams import FORMS, weight_of
@@ -494,7 +495,8 @@ def test_other_codes_are_written_as_the_floats_that_they_stand_for(
     layers = compress(mlp, ()).layers
     weight = weight_of(Halves(mlp.layers["fc1"].weight.half()))
     halves = layers["fc1"].with_weights("halves", (weight,))
-    compressed = Compressed(mlp, mlp, (), layers | {"fc1": halves})
+    network = start(mlp).with_layers({"fc1": halves})
+    compressed = Compressed(mlp, (), (Act(Quantize(), ("fc1",), start(mlp), network),), ())
     tensors = {tensor.name: tensor for tensor in load(compressed).graph.initializer}
     written = onnx.numpy_helper.to_array(tensors["fc1.weight"])
     assert torch.equal(torch.from_numpy(written.copy()), weight.values)

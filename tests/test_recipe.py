@@ -13,8 +13,6 @@ from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, RandomPrune
 from compress_core.methods.quantization import BITS, Quantize
 from compress_core.recipe import (
-    STEPS,
-    AnyStep,
     Recipe,
     RecipeError,
     format_step,
@@ -22,10 +20,9 @@ from compress_core.recipe import (
     parse_step,
     settings,
     stages,
-    step_name,
     to_json,
-    winning_steps,
 )
+from compress_core.steps import BY_NAME, AnyStep, row_of
 
 LAYERS = ("conv1", "conv2", "fc1", "fc2")
 
@@ -166,7 +163,7 @@ def test_a_value_of_the_wrong_type_is_refused(step: dict[str, Any], words: list[
 
 
 @given(
-    st.sampled_from(list(STEPS)),
+    st.sampled_from(list(BY_NAME)),
     st.dictionaries(
         st.sampled_from(["sparsity", "seed", "bits", "layers", "rank", "group_size", "scheme"]),
         json_values,
@@ -188,21 +185,22 @@ def make_step(name: str) -> AnyStep:
     """A step of this name, its fields without default filled in."""
     if name == "prune":
         return Prune(sparsity=0.5)
-    missing = [f.name for f in fields(STEPS[name]) if f.default is MISSING]
-    return STEPS[name](**{field: NEEDED[field] for field in missing})
+    step = BY_NAME[name].type
+    missing = [f.name for f in fields(step) if f.default is MISSING]
+    return step(**{field: NEEDED[field] for field in missing})
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", BY_NAME)
 def test_every_step_has_a_text_form_and_a_json_form(name: str) -> None:
     step = make_step(name)
     assert parse_step(format_step(step)) == step
     assert from_json(to_json((step,))) == (step,)
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", BY_NAME)
 def test_every_step_knows_its_name(name: str) -> None:
     step = make_step(name)
-    assert step_name(step) == name
+    assert row_of(step).name == name
 
 
 def test_steps_of_different_types_are_never_equal() -> None:
@@ -213,26 +211,15 @@ def test_settings_are_the_fields_that_differ_from_their_default() -> None:
     assert settings(Quantize(bits=4, scheme="asymmetric")) == {"bits": 4, "scheme": "asymmetric"}
 
 
-def test_the_last_step_of_a_kind_wins_for_each_layer() -> None:
-    everywhere, exception = Prune(sparsity=0.5), Prune(sparsity=0.1, layers=("fc*",))
-    winners = winning_steps((everywhere, exception), "prune", LAYERS)
-    assert winners["conv1"] == everywhere
-    assert winners["fc2"] == exception
+NAMES_WITH_SIGNS = ("a|b", "c,d", "e;f", "g[0]", "h*", "i?", "!j", " k l ", "50%", "m%7Cn", "o:p=q")
 
 
-def test_random_and_magnitude_pruning_are_of_one_kind() -> None:
-    recipe = (Prune(sparsity=0.5), RandomPrune(sparsity=0.5))
-    assert set(winning_steps(recipe, "prune", LAYERS).values()) == {RandomPrune(sparsity=0.5)}
-
-
-def test_a_layer_that_no_step_names_has_no_winner() -> None:
-    winners = winning_steps((Quantize(layers=("fc1", "fc2")),), "quantize", LAYERS)
-    assert list(winners) == ["fc1", "fc2"]
-
-
-def test_a_pattern_that_matches_no_layer_is_refused_with_the_layers() -> None:
-    with pytest.raises(ValueError, match=r"layers='dense\*' matches no layer.*conv1, conv2, fc1"):
-        winning_steps((Quantize(layers=("fc1", "dense*")),), "quantize", LAYERS)
+@pytest.mark.parametrize("name", NAMES_WITH_SIGNS)
+def test_a_name_with_signs_survives_text_and_json(name: str) -> None:
+    step = Quantize(bits=4, layers=(name, "fc*"))
+    assert parse_step(format_step(step)) == step
+    assert from_json(json.dumps(to_json((step,)))) == (step,)
+    assert not set(format_step(step).partition("layers=")[2].replace("|", "", 1)) & set(",;| ")
 
 
 def test_stages_grow_in_the_order_the_kinds_act() -> None:

@@ -15,10 +15,12 @@ from compress_core.methods.quantization import (
     QuantizeGPTQ,
     Ternarize,
 )
+from compress_core.methods.recalibration import RecalibrateNorms
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.recipe import AnyStep, Recipe, format_step, parse_step
+from compress_core.recipe import Recipe, format_step, parse_step
+from compress_core.steps import AnyStep
 
 SEPARATOR = ";"
 
@@ -184,6 +186,8 @@ def _others(step: AnyStep) -> str:
             return f"share {step.clusters} values{together}"
         case CorrectBias():
             return "correct the biases"
+        case RecalibrateNorms():
+            return f"recalibrate the norms on {step.samples} images"
         case QuantizeActivations():
             return f"inputs in {step.bits} bit, {step.mode}"
     raise TypeError(f"{step} has no words")

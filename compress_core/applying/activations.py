@@ -1,7 +1,6 @@
 """Activations: what a layer multiplies is rounded to few bits on its way in."""
 
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -9,34 +8,37 @@ from torch import Tensor
 from compress_core.methods import quantization
 from compress_core.methods.quantization import InputQuantizer, QuantizeActivations
 from compress_core.methods.step import ALL_LAYERS
+from compress_core.network import Names, Network
 from compress_core.original import Original
-from compress_core.recipe import AnyStep
-from compress_core.stored import StoredLayer, StoredLayers
+from compress_core.stored import StoredLayer
 
 
-def quantize_inputs(step: AnyStep, layers: StoredLayers, base: Original) -> StoredLayers:
-    assert isinstance(step, QuantizeActivations)
+def quantize_inputs(step: QuantizeActivations, names: Names, network: Network) -> Network:
     done = replace(step, layers=ALL_LAYERS)
 
     def make(stored: StoredLayer) -> StoredLayer:
-        quantization.check_input(base.module, stored.layer)
-        return replace(stored, key=(*stored.key, done), inputs=_quantizer(step, stored, base))
+        quantizer = _quantizer(step, stored.layer.name, network.base)
+        return replace(stored, key=(*stored.key, done), inputs=quantizer)
 
-    return {
-        name: base.memo.get((*stored.key, done), partial(make, stored))
-        for name, stored in layers.items()
-    }
+    return network.with_each(names, done, make)
 
 
-def _quantizer(step: QuantizeActivations, stored: StoredLayer, base: Original) -> InputQuantizer:
+def refuse_inputs(step: QuantizeActivations, name: str, network: Network) -> str | None:
+    reason = quantization.input_refusal(network.base.module, network.base.layers[name])
+    if reason is None and step.mode == "static":
+        reason = network.base.calibrate(step.samples, step.seed).unseen_inputs(name)
+    return reason and f"has no input to quantize: {reason}"
+
+
+def _quantizer(step: QuantizeActivations, name: str, base: Original) -> InputQuantizer:
     if step.mode == "dynamic":
         return InputQuantizer(step.bits)
-    return quantization.plan_input(step, _seen(step, stored, base))
+    return quantization.plan_input(step, _seen(step, name, base))
 
 
-def _seen(step: QuantizeActivations, stored: StoredLayer, base: Original) -> Tensor:
+def _seen(step: QuantizeActivations, name: str, base: Original) -> Tensor:
     """What the layer takes in on calibration images: a sample, or the range where that is all."""
     calibration = base.calibrate(step.samples, step.seed)
     if step.clipping == "min_max":
-        return torch.tensor(calibration.input_range(stored.layer.name))
-    return calibration.input_values(stored.layer.name)
+        return torch.tensor(calibration.input_range(name))
+    return calibration.input_values(name)

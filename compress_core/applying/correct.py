@@ -1,7 +1,6 @@
 """Correct: a layer's bias takes back what its mean output lost to the other steps."""
 
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -9,14 +8,13 @@ from torch import Tensor
 from compress_core.methods import quantization
 from compress_core.methods.quantization import CorrectBias
 from compress_core.methods.step import ALL_LAYERS
+from compress_core.network import Names, Network
 from compress_core.original import Original
-from compress_core.recipe import AnyStep
-from compress_core.stored import StoredLayer, StoredLayers, untouched
+from compress_core.stored import StoredLayer, untouched
 
 
-def correct_biases(step: AnyStep, layers: StoredLayers, base: Original) -> StoredLayers:
-    assert isinstance(step, CorrectBias)
-    done = replace(step, layers=ALL_LAYERS)
+def correct_biases(step: CorrectBias, names: Names, network: Network) -> Network:
+    base, done = network.base, replace(step, layers=ALL_LAYERS)
 
     def make(stored: StoredLayer) -> StoredLayer:
         weight, compressed = stored.layer.weight, stored.dense
@@ -26,10 +24,17 @@ def correct_biases(step: AnyStep, layers: StoredLayers, base: Original) -> Store
         bias = quantization.corrected_bias(bias_of(stored, base), weight, compressed, means)
         return replace(stored, key=(*stored.key, done), bias=bias)
 
-    return {
-        name: base.memo.get((*stored.key, done), partial(make, stored))
-        for name, stored in layers.items()
-    }
+    return network.with_each(names, done, make)
+
+
+def refuse_correction(step: CorrectBias, name: str, network: Network) -> str | None:
+    if network.layers[name].bias_key is None:
+        return (
+            "has no bias of its own that could be replaced (it is tied, an embedding, or no layer "
+            "with a bias)"
+        )
+    unseen = network.base.calibrate(step.samples, step.seed).unseen_inputs(name)
+    return unseen and f"has no inputs to calibrate on: {unseen}"
 
 
 def bias_of(stored: StoredLayer, base: Original) -> Tensor | None:

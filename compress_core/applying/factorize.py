@@ -1,25 +1,35 @@
 """Factorize: a layer's weight becomes the factors that run in its place."""
 
+from collections.abc import Hashable
 from functools import partial
 
 from torch import Tensor
 
 from compress_core.methods import low_rank
 from compress_core.methods.low_rank import Decomposition, Factorize, Ranks
+from compress_core.network import Names, Network
 from compress_core.original import Original
-from compress_core.recipe import AnyStep
-from compress_core.stored import StoredLayer, StoredLayers
+from compress_core.stored import StoredLayer
 
 
-def factorize_layers(step: AnyStep, layers: StoredLayers, base: Original) -> StoredLayers:
-    """A layer that a budget leaves whole stays as it is."""
-    assert isinstance(step, Factorize)
-    decompositions = {name: _decomposition(step, name, base) for name in layers}
-    ranks = low_rank.plan_ranks(step, decompositions)
-    return {
-        name: _factorized(stored, step, decompositions[name], ranks[name], base)
-        for name, stored in layers.items()
-    }
+def factorize_layers(step: Factorize, names: Names, network: Network) -> Network:
+    """A layer whose factors would not be smaller stays as it is, unless the step gives a rank."""
+    base = network.base
+    decompositions = {name: _decomposition(step, name, base) for name in names}
+    for name, ranks in low_rank.plan_ranks(step, decompositions).items():
+        if ranks is not None:
+            done = ("factorize", step.form, ranks, step.samples if step.whiten else None)
+            make = partial(_factorized, done, decompositions[name], ranks)
+            network = network.with_layer(name, done, make)
+    return network
+
+
+def refuse_factors(step: Factorize, name: str, network: Network) -> str | None:
+    reason = low_rank.factor_refusal(step, network.base.layers[name])
+    if reason is None and step.whiten:
+        unseen = network.base.calibrate(step.samples).unseen_inputs(name)
+        reason = unseen and f"has no inputs to calibrate on: {unseen}"
+    return reason
 
 
 def _decomposition(step: Factorize, name: str, base: Original) -> Decomposition:
@@ -34,17 +44,6 @@ def _decomposition(step: Factorize, name: str, base: Original) -> Decomposition:
 
 
 def _factorized(
-    stored: StoredLayer,
-    step: Factorize,
-    decomposition: Decomposition,
-    ranks: Ranks | None,
-    base: Original,
+    done: Hashable, decomposition: Decomposition, ranks: Ranks, stored: StoredLayer
 ) -> StoredLayer:
-    if ranks is None:
-        return stored
-
-    def make() -> StoredLayer:
-        return stored.with_factors(done, step.form, decomposition.split(ranks))
-
-    done = ("factorize", step.form, ranks, step.samples if step.whiten else None)
-    return base.memo.get((*stored.key, done), make)
+    return stored.with_factors(done, decomposition.form, decomposition.split(ranks))

@@ -1,50 +1,48 @@
 """Prune: some weights of a layer, or of its factors, become zero."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 
 from torch import Tensor
 
 from compress_core.methods import pruning
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
-from compress_core.original import Memo, Original
-from compress_core.recipe import AnyStep
+from compress_core.network import Names, Network
+from compress_core.original import Original
 from compress_core.storage.streams import StoredWeight
-from compress_core.stored import StoredLayer, StoredLayers
+from compress_core.stored import StoredLayer
 from compress_core.weights import Profile
 
-Cut = Callable[[], Sequence[Tensor]]  # a layer's weights, pruned
+Pruned = Callable[[StoredLayer], Sequence[Tensor]]  # the weights of a layer, some of them zero
+ScoreStep = PruneTaylor | PruneWanda
 
 
-def prune_by_magnitude(step: AnyStep, layers: StoredLayers, base: Original) -> StoredLayers:
-    assert isinstance(step, Prune)
-    counts = pruning.plan_prune(step, _profiles(layers))
-    return {
-        name: _pruned(stored, counts[name], partial(_smallest, stored, counts[name]), base.memo)
-        for name, stored in layers.items()
-    }
+def prune_by_magnitude(step: Prune, names: Names, network: Network) -> Network:
+    counts = pruning.plan_prune(step, _profiles(names, network))
+    return _with_zeros(
+        network, {name: (counts[name], partial(_smallest, counts[name])) for name in names}
+    )
 
 
-def _smallest(stored: StoredLayer, counts: tuple[int, ...]) -> list[Tensor]:
+def refuse_sigmas(step: Prune, name: str, network: Network) -> str | None:
+    reasons = (pruning.sigma_refusal(step, w.profile) for w in network.layers[name].weights)
+    return next(filter(None, reasons), None)
+
+
+def _smallest(counts: tuple[int, ...], stored: StoredLayer) -> list[Tensor]:
     pairs = zip(stored.weights, counts, strict=True)
     return [pruning.prune_smallest(weight.profile, count) for weight, count in pairs]
 
 
-def prune_at_random(step: AnyStep, layers: StoredLayers, base: Original) -> StoredLayers:
-    assert isinstance(step, RandomPrune)
-    counts = pruning.plan_random(step, _profiles(layers))
-    return {
-        name: _pruned(
-            stored,
-            (step.seed, counts[name]),
-            partial(_drawn, stored, counts[name], step.seed),
-            base.memo,
-        )
-        for name, stored in layers.items()
-    }
+def prune_at_random(step: RandomPrune, names: Names, network: Network) -> Network:
+    counts = pruning.plan_random(step, _profiles(names, network))
+    return _with_zeros(
+        network,
+        {n: ((step.seed, counts[n]), partial(_drawn, counts[n], step.seed)) for n in names},
+    )
 
 
-def _drawn(stored: StoredLayer, counts: tuple[int, ...], seed: int) -> list[Tensor]:
+def _drawn(counts: tuple[int, ...], seed: int, stored: StoredLayer) -> list[Tensor]:
     triples = zip(stored.weights, counts, stored.weight_keys, strict=True)
     return [
         pruning.prune_random(weight.profile, count, pruning.seed_for(seed, key))
@@ -52,40 +50,50 @@ def _drawn(stored: StoredLayer, counts: tuple[int, ...], seed: int) -> list[Tens
     ]
 
 
-def prune_in_groups(step: AnyStep, layers: StoredLayers, base: Original) -> StoredLayers:
+def prune_in_groups(step: PruneNM, names: Names, network: Network) -> Network:
     """N:M in each stored weight; of factors each has rows of its own."""
-    assert isinstance(step, PruneNM)
     pattern = (step.n, step.m)
-    return {
-        name: _pruned(stored, ("n:m", pattern), partial(_patterned, stored, pattern), base.memo)
-        for name, stored in layers.items()
-    }
+    return _with_zeros(
+        network, dict.fromkeys(names, (("n:m", pattern), partial(_patterned, pattern)))
+    )
 
 
-def _patterned(stored: StoredLayer, pattern: tuple[int, int]) -> list[Tensor]:
+def _patterned(pattern: tuple[int, int], stored: StoredLayer) -> list[Tensor]:
     return [pruning.prune_nm(weight.values, *pattern) for weight in stored.weights]
 
 
-def prune_by_score(step: AnyStep, layers: StoredLayers, base: Original) -> StoredLayers:
+def prune_by_score(step: ScoreStep, names: Names, network: Network) -> Network:
     """The lowest scores of the layers' own weights; a layer in factors has none."""
-    assert isinstance(step, PruneTaylor | PruneWanda)
-    for name, stored in layers.items():
-        pruning.check_not_factorized(step, name, stored.rank)
-    scores = {name: [scores_of(step, name, base)] for name in layers}
+    scores = {name: [scores_of(step, name, network.base)] for name in names}
     counts = pruning.plan_sparsity(step.sparsity, step.scope, scores)
+    measured = (type(step), step.samples, step.seed, step.scope)
 
-    def cut(name: str) -> list[Tensor]:
-        (weight,), (count,), (ranked,) = layers[name].weights, counts[name], scores[name]
+    def lowest(name: str, stored: StoredLayer) -> list[Tensor]:
+        (weight,), (count,), (ranked,) = stored.weights, counts[name], scores[name]
         return [pruning.prune_lowest(weight.values, ranked, count, step.scope)]
 
-    measured = (type(step), step.samples, step.seed, step.scope)
-    return {
-        name: _pruned(stored, (measured, counts[name]), partial(cut, name), base.memo)
-        for name, stored in layers.items()
-    }
+    return _with_zeros(
+        network, {name: ((measured, counts[name]), partial(lowest, name)) for name in names}
+    )
 
 
-def scores_of(step: PruneTaylor | PruneWanda, name: str, base: Original) -> Profile:
+def refuse_scores(step: ScoreStep, name: str, network: Network) -> str | None:
+    """Scores are measured on the weight of the network; its factors were never in one."""
+    rank = network.layers[name].rank
+    if rank is not None:
+        return (
+            f"is factorized to rank {rank}, and its factors have no scores: leave it out of one of "
+            "the two steps, or prune its factors by magnitude"
+        )
+    calibration = network.base.calibrate(step.samples, step.seed)
+    if isinstance(step, PruneTaylor):
+        unseen = calibration.unseen_gradients(name)
+        return unseen and f"has no gradients to calibrate on: {unseen}"
+    unseen = calibration.unseen_inputs(name)
+    return unseen and f"has no inputs to calibrate on: {unseen}"
+
+
+def scores_of(step: ScoreStep, name: str, base: Original) -> Profile:
     """The scores of the weight of a layer of `base`, in its shape; measured once.
 
     Raises ValueError where the layer, or the model's data, cannot be seen.
@@ -101,15 +109,18 @@ def scores_of(step: PruneTaylor | PruneWanda, name: str, base: Original) -> Prof
     return base.memo.get((type(step), step.samples, step.seed, name), make)
 
 
-def _profiles(layers: StoredLayers) -> dict[str, list[Profile]]:
-    return {name: [weight.profile for weight in s.weights] for name, s in layers.items()}
+def _profiles(names: Names, network: Network) -> dict[str, list[Profile]]:
+    return {name: [weight.profile for weight in network.layers[name].weights] for name in names}
 
 
-def _pruned(stored: StoredLayer, how: Hashable, cut: Cut, memo: Memo) -> StoredLayer:
-    """The layer with the weights that `cut` makes, now or when the same was asked for before."""
+def _with_zeros(network: Network, plan: Mapping[str, tuple[Hashable, Pruned]]) -> Network:
+    """Each layer of the plan with the weights that its function makes; `how` is their key."""
+    for name, (how, prune) in plan.items():
+        done = ("prune", how)
+        network = network.with_layer(name, done, partial(_pruned, done, prune))
+    return network
 
-    def make() -> StoredLayer:
-        return stored.with_weights(done, tuple(StoredWeight(Profile(values)) for values in cut()))
 
-    done = ("prune", how)
-    return memo.get((*stored.key, done), make)
+def _pruned(done: Hashable, prune: Pruned, stored: StoredLayer) -> StoredLayer:
+    weights = tuple(StoredWeight(Profile(values)) for values in prune(stored))
+    return stored.with_weights(done, weights)

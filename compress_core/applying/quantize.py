@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -17,19 +16,19 @@ from compress_core.methods.quantization import (
     Ternarize,
 )
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.original import Original
-from compress_core.recipe import AnyStep
+from compress_core.network import Names, Network
 from compress_core.storage.streams import Codes, StoredWeight, weight_of
-from compress_core.stored import StoredLayer, StoredLayers
+from compress_core.stored import StoredLayer
 from compress_core.weights import as_matrix
+
+WeightStep = Quantize | QuantizeFloat | Binarize | Ternarize  # they look at the weight alone
 
 
 def _signs(weight: Tensor, _step: Binarize) -> SignCoded:
     return quantization.binarize(weight)
 
 
-# (weight, step) → codes, for methods that look at the weight alone
-CODES: dict[type[AnyStep], Callable[[Tensor, Any], Codes]] = {
+CODES: dict[type[WeightStep], Callable[[Tensor, Any], Codes]] = {
     Quantize: quantization.quantize,
     QuantizeFloat: quantization.quantize_float,
     Binarize: _signs,
@@ -37,38 +36,51 @@ CODES: dict[type[AnyStep], Callable[[Tensor, Any], Codes]] = {
 }
 
 
-def quantize_layers(step: AnyStep, layers: StoredLayers, base: Original) -> StoredLayers:
+def quantize_layers(step: WeightStep, names: Names, network: Network) -> Network:
     done = replace(step, layers=ALL_LAYERS)
 
     def make(stored: StoredLayer) -> StoredLayer:
         codes = (CODES[type(step)](weight.values, step) for weight in stored.weights)
         return stored.with_weights(done, tuple(weight_of(found) for found in codes))
 
-    return {
-        name: base.memo.get((*stored.key, done), partial(make, stored))
-        for name, stored in layers.items()
-    }
+    return network.with_each(names, done, make)
 
 
-def quantize_with_feedback(step: AnyStep, layers: StoredLayers, base: Original) -> StoredLayers:
-    assert isinstance(step, QuantizeGPTQ)
+def refuse_signs(_step: Binarize, name: str, network: Network) -> str | None:
+    if not network.layers[name].is_pruned:
+        return None
+    return (
+        "is pruned, and a 1-bit code has no zero: every pruned weight would come back as α; "
+        "ternarize or quantize it instead"
+    )
+
+
+def quantize_with_feedback(step: QuantizeGPTQ, names: Names, network: Network) -> Network:
     done = replace(step, layers=ALL_LAYERS)
 
     def make(stored: StoredLayer) -> StoredLayer:
-        return stored.with_weights(done, _rounded_with_feedback(stored, step, base))
+        return stored.with_weights(done, _rounded_with_feedback(stored, step, network))
 
-    return {
-        name: base.memo.get((*stored.key, done), partial(make, stored))
-        for name, stored in layers.items()
-    }
+    return network.with_each(names, done, make)
+
+
+def refuse_feedback(step: QuantizeGPTQ, name: str, network: Network) -> str | None:
+    form = network.layers[name].form
+    if form not in {"plain", "channel"}:
+        return (
+            f"is factorized in the form {form!r}, between whose factors the kernel moves: GPTQ "
+            "knows what flows into the first of them only; factorize it in the form 'channel', or "
+            "quantize it with rounding to the nearest"
+        )
+    unseen = network.base.calibrate(step.samples, step.seed).unseen_inputs(name)
+    return unseen and f"has no inputs to calibrate on: {unseen}"
 
 
 def _rounded_with_feedback(
-    stored: StoredLayer, step: QuantizeGPTQ, base: Original
+    stored: StoredLayer, step: QuantizeGPTQ, network: Network
 ) -> tuple[StoredWeight, ...]:
     """Each factor of a pair by what flows into it: x, then A·x with A as the first one decodes."""
-    _check_form(stored)
-    gram = base.calibrate(step.samples, step.seed).moments(stored.layer.name).gram
+    gram = network.base.calibrate(step.samples, step.seed).moments(stored.layer.name).gram
     first, *second = stored.weights
     coded = [weight_of(quantization.gptq(first.values, gram, step))]
     for weight in second:
@@ -76,12 +88,3 @@ def _rounded_with_feedback(
         inner = decoded @ gram @ decoded.T  # (r, r)
         coded.append(weight_of(quantization.gptq(weight.values, inner, step)))
     return tuple(coded)
-
-
-def _check_form(stored: StoredLayer) -> None:
-    if stored.form not in {"plain", "channel"}:
-        raise ValueError(
-            f"{stored.layer.name} is factorized in the form {stored.form!r}, between whose factors "
-            "the kernel moves: GPTQ knows what flows into the first of them only; factorize it in "
-            "the form 'channel', or quantize it with rounding to the nearest"
-        )

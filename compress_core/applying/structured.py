@@ -1,20 +1,41 @@
 """Structured: channels, neurons and heads leave the network for good."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from torch import Tensor
 
 from compress_core.methods import structured
+from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import IMPORTANCES, Cut, Group, PruneStructured
+from compress_core.network import Names, Network
 from compress_core.original import Original
-from compress_core.recipe import AnyStep
 
 
-def remove_channels(step: AnyStep, names: tuple[str, ...], base: Original) -> Original:
+def remove_channels(step: PruneStructured, names: Names, network: Network) -> Network:
     """A smaller network; the same one where nothing is removed."""
-    assert isinstance(step, PruneStructured)
+    base = network.base
     cut = plan_removal(step, names, base)
-    return base.with_module(structured.shrink(base.module, cut).module) if cut.outputs else base
+    if not cut.outputs:
+        return network
+    done = ("structured", replace(step, layers=ALL_LAYERS), names)
+    return network.with_base(done, lambda: structured.shrink(base.module, cut).module)
+
+
+def refuse_removal(_step: PruneStructured, name: str, network: Network) -> str | None:
+    reason = locked_layers(network.base).get(name)
+    return reason and f"keeps all of its channels: {reason}"
+
+
+def locked_layers(base: Original) -> dict[str, str]:
+    """Why no output channel of a layer can go, for each layer of which none can."""
+    groups = coupled_groups(base)
+    free = {name for group in groups if not group.locked for name in group.layers}
+    return {
+        name: structured.reason_for(name, base.module, groups)
+        for name in base.layers
+        if name not in free
+    }
 
 
 def plan_removal(step: PruneStructured, names: Collection[str], base: Original) -> Cut:

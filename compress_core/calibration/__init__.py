@@ -76,6 +76,14 @@ class Calibration:
         self._grams: dict[str, Moments] = {}
         self._values: dict[int, dict[str, Tensor]] = {}
 
+    def unseen_inputs(self, layer: str) -> str | None:
+        """Why the inputs of a layer cannot be seen; None where they can."""
+        return None if layer in self._input_sums else _why_unseen(self._layers[layer])
+
+    def unseen_gradients(self, layer: str) -> str | None:
+        """Why the loss has no gradient for a layer's weight; None where it has one."""
+        return None if self._gradients[layer] is not None else _why_unseen(self._layers[layer])
+
     def means(self, layer: str) -> Tensor:
         """Σx / count of each input, (in,) or (groups, in), float64, over all rows."""
         sums = self._sums_of(layer)
@@ -240,8 +248,11 @@ def _ungrouped(tensor: Tensor) -> Tensor:
 
 
 def _unseen(what: str, layer: Layer) -> str:
-    if layer.kind == "embedding":
-        why = "an embedding looks its rows up instead of multiplying"
-    else:
-        why = "the module around it reads the weight itself, or does not use it"
+    why = _why_unseen(layer)
     return f"{layer.name} has no {what} to calibrate on: {why}; leave it out (layers=…)"
+
+
+def _why_unseen(layer: Layer) -> str:
+    if layer.kind == "embedding":
+        return "an embedding looks its rows up instead of multiplying"
+    return "the module around it reads the weight itself, or does not use it"

@@ -32,7 +32,7 @@ class GraphError(ValueError):
 class Structure:
     """The graph shared by all recipes of one structure: clone `model`, never write to it.
 
-    Its compressible weights, and the biases that a step replaces, are initializers without data,
+    Its compressible weights, and other tensors that a step replaces, are initializers without data,
     so that none can be stale. `macs` are the multiply-accumulates of each layer.
     """
 
@@ -44,7 +44,7 @@ def find_structure(compressed: Compressed) -> Structure:
     """The structure of `compressed`, exported now if no recipe of this structure was before."""
     memo = compressed.base.memo
     shapes = [(s.form, s.ranks, s.bias is not None) for s in compressed.layers.values()]
-    key: Hashable = ("onnx", tuple(shapes))
+    key: Hashable = ("onnx", tuple(shapes), tuple(compressed.network.rest))
 
     def wait_and_export() -> Structure:
         with _EXPORTER:  # asked again, since another thread may have exported it meanwhile
@@ -59,13 +59,14 @@ def export_structure(compressed: Compressed) -> Structure:
     Raises GraphError when the model cannot be traced or a weight is not found in the graph.
     """
     # a copy of our own: tracing replaces the parameters of the module, and others may run it now
-    module = with_weights(compressed.weights_module, {})
+    module = with_weights(compressed.network.weights_module, {})
     macs = macs_by_layer(module, compressed.base)
     model = export(module, compressed.base)
     layers = compressed.layers.values()
     keys = {k: tied for stored in layers for k, tied in _keys(stored).items()}
     biases = {s.bias_key: (s.bias_key,) for s in layers if s.bias is not None and s.bias_key}
-    for key, tied in (keys | biases).items():
+    rest = {key: (key,) for key in compressed.network.rest}
+    for key, tied in (keys | biases | rest).items():
         blank_weight(model.graph, key, tied)
     simplify(model)
     name_nodes(model.graph, keys)

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from compress_core.compressed import Compressed
+from compress_core.compressed import Compressed, Skipped
 from compress_core.data import Dataset
 from compress_core.measurement.accuracy import (
     Accuracy,
@@ -15,7 +15,7 @@ from compress_core.measurement.accuracy import (
     predicted_classes,
 )
 from compress_core.measurement.cost import macs_by_layer
-from compress_core.recipe import to_json
+from compress_core.recipe import format_step, to_json
 from compress_core.stored import Form, StoredLayer, StoredLayers
 from compress_core.weights import Layer
 
@@ -67,13 +67,15 @@ class Size:
 
 @dataclass(frozen=True)
 class Report:
-    """Size, accuracy, and what changed against the original on the same images."""
+    """Size, accuracy, and what changed against the original on the same images; `skipped` are the
+    layers that a step left out."""
 
     recipe: dict[str, Any]
     size: Size
     accuracy: Accuracy
     baseline: Accuracy
     change: PairedDifference
+    skipped: tuple[Skipped, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Flat, JSON-ready: the form of `--json`."""
@@ -85,6 +87,10 @@ class Report:
             **vars(self.accuracy),
             "baseline_accuracy": self.baseline.accuracy,
             **{key: value for key, value in vars(self.change).items() if key != "n"},
+            "left_out": [
+                {"step": format_step(out.step), "layer": out.layer, "reason": out.reason}
+                for out in self.skipped
+            ],
             "layers": layers,
         }
 
@@ -166,4 +172,5 @@ def measure(compressed: Compressed, data: Dataset, *, baseline: Tensor | None = 
         accuracy=accuracy_of(classes, data),
         baseline=accuracy_of(baseline, data),
         change=paired_difference(baseline, classes, data),
+        skipped=compressed.skipped,
     )

@@ -1,12 +1,11 @@
 """What all steps share: the layers they name, and checks that say value, rule and remedy."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from typing import ClassVar, Protocol
 
 ALL_LAYERS = ("*",)
-SEPARATORS = ",|;"
 
 
 class Step(Protocol):
@@ -24,12 +23,6 @@ def check_layers(patterns: tuple[str, ...]) -> None:
         raise ValueError(
             f"layers={patterns!r}: name at least one layer or pattern, such as ('fc*',)"
         )
-    for pattern in patterns:
-        if pattern != pattern.strip() or set(pattern) & set(SEPARATORS):
-            raise ValueError(
-                f"layers={pattern!r}: a pattern must not have outer spaces or {SEPARATORS}, which "
-                "separate steps, fields and patterns in a recipe's text; write ? in their place"
-            )
 
 
 def check_number(
@@ -60,20 +53,24 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
         raise ValueError(f"{name}={value!r} is not one of {listed}; choose one of them")
 
 
-def matching(patterns: tuple[str, ...], names: Iterable[str]) -> set[str]:
-    """The names that one of the glob patterns matches.
+def matching(patterns: tuple[str, ...], names: Collection[str]) -> set[str]:
+    """The names that one of the patterns matches.
 
     Raises ValueError for a pattern that matches no name: a step without effect is a mistake.
     """
-    names = tuple(names)
+    found: set[str] = set()
     for pattern in patterns:
-        if not any(names_layer((pattern,), name) for name in names):
+        matched = matched_by(pattern, names)
+        if not matched:
             raise ValueError(
                 f"layers={pattern!r} matches no layer; the model has {', '.join(names)}"
             )
-    return {name for name in names if names_layer(patterns, name)}
+        found |= matched
+    return found
 
 
-def names_layer(patterns: tuple[str, ...], name: str) -> bool:
-    """Whether one of the glob patterns matches this layer."""
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+def matched_by(pattern: str, names: Collection[str]) -> set[str]:
+    """The names that one glob pattern matches; a pattern that is a name means that name alone."""
+    if pattern in names:
+        return {pattern}
+    return {name for name in names if fnmatchcase(name, pattern)}

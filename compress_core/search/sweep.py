@@ -23,7 +23,8 @@ from compress_core.methods.quantization import (
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.original import Original
-from compress_core.recipe import AnyStep, Recipe
+from compress_core.recipe import Recipe
+from compress_core.steps import AnyStep
 
 SPARSITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 ENERGIES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99)

@@ -14,13 +14,12 @@ import torch
 from compress_core.compressed import Compressed, compress
 from compress_core.measurement.accuracy import Accuracy
 from compress_core.measurement.report import LayerRow, Size
-from compress_core.methods.low_rank import Factorize, break_even_rank, is_larger
-from compress_core.methods.pruning import Prune, PruneTaylor, PruneWanda
-from compress_core.methods.step import ALL_LAYERS, matching
+from compress_core.methods.low_rank import break_even_rank, is_larger
+from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import PruneStructured
-from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.original import Original
-from compress_core.recipe import KINDS, AnyStep, Recipe, format_step, winning_steps
+from compress_core.recipe import format_step, kinds_before, of_kinds
+from compress_core.recipe_edit import step_for
+from compress_core.steps import AnyStep, row_of
 from compress_core.stored import StoredLayer
 
 FLOOR = 0.01  # the density under which a layer counts as collapsed
@@ -82,7 +81,7 @@ def _at_chance(accuracy: Accuracy | None, class_count: int) -> Iterator[Alarm]:
 
 
 def _collapsed(compressed: Compressed, size: Size) -> Iterator[Alarm]:
-    pruned = winning_steps(compressed.recipe, "prune", compressed.layers)
+    pruned = compressed.winners("prune")
     for row in size.layers:
         stored = compressed.layers[row.name]
         dead = any(not weight.values.any() for weight in stored.weights)
@@ -97,7 +96,7 @@ def _collapsed(compressed: Compressed, size: Size) -> Iterator[Alarm]:
 
 def _at_floor(compressed: Compressed, size: Size) -> Iterator[Alarm]:
     """Layers of which structured pruning has left no more channels than it must."""
-    won = winning_steps(compressed.recipe, "structured", compressed.original.layers)
+    won = compressed.winners("structured")
     for row in size.layers:
         step = won.get(row.name)
         if isinstance(step, PruneStructured) and step.floor >= row.shape[0] < row.original_shape[0]:
@@ -121,70 +120,51 @@ def _share(density: float) -> str:
 def _revival(step: AnyStep | None) -> str:
     if step is None:
         return "give it more bits, or a scale for each channel"
-    if isinstance(step, Prune | PruneTaylor | PruneWanda) and _looks_at_all_layers(step):
+    if row_of(step).couples(step):
         return "prune less, or the same share of each layer (scope layer)"
     return "prune it less"
 
 
 def _without_effect(compressed: Compressed, describe: Describe) -> Iterator[Alarm]:
-    recipe, original = compressed.recipe, compressed.original
+    recipe = compressed.recipe
     for i, step in enumerate(recipe):
-        won = _layers_won(recipe, i, original)
+        won = _layers_won(compressed, i)
         if not won:
             why = "later steps of its kind replace it in every layer: remove it, or move it last"
-        elif _changes_nothing(recipe, i, won, original):
+        elif _changes_nothing(compressed, i, won):
             why = "the weights are the same without it: make it stronger, or remove it"
         else:
             continue
         yield Alarm("no_effect", None, f"“{describe(step)}” (step {i + 1}) changes nothing, {why}.")
 
 
-def _layers_won(recipe: Recipe, index: int, original: Original) -> tuple[str, ...]:
-    """The layers that the step names and no later step of its kind."""
-    named = matching(recipe[index].layers, original.layers)
-    for later in recipe[index + 1 :]:
-        if later.kind == recipe[index].kind:
-            named -= matching(later.layers, original.layers)
-    return tuple(name for name in original.layers if name in named)
+def _layers_won(compressed: Compressed, index: int) -> tuple[str, ...]:
+    """The layers on which the step acts; of equal steps the last one does."""
+    step = compressed.recipe[index]
+    if step in compressed.recipe[index + 1 :]:
+        return ()
+    return tuple(n for n, winner in compressed.winners(step.kind).items() if winner == step)
 
 
-def _changes_nothing(recipe: Recipe, index: int, won: tuple[str, ...], original: Original) -> bool:
+def _changes_nothing(compressed: Compressed, index: int, won: tuple[str, ...]) -> bool:
     """Whether the layers that a step wins are the same without it."""
-    step = recipe[index]
-    without = winning_steps((*recipe[:index], *recipe[index + 1 :]), step.kind, original.layers)
-    if any(name in without for name in won):
-        return all(_same_settings(step, without.get(name)) for name in won)
-    before = compress(original, _up_to(recipe, step.kind, included=False)).layers
-    after = compress(original, _up_to(recipe, step.kind, included=True)).layers
+    recipe, step = compressed.recipe, compressed.recipe[index]
+    others = (*recipe[:index], *recipe[index + 1 :])
+    instead = [step_for(others, step.kind, name, compressed.layers) for name in won]
+    if any(instead):
+        return all(_same_settings(step, other) for other in instead)
+    before, after = (
+        compress(compressed.original, of_kinds(recipe, kinds)).layers
+        for kinds in (kinds_before(step.kind), (*kinds_before(step.kind), step.kind))
+    )
     return all(_same(before[name], after[name]) for name in won)
 
 
 def _same_settings(step: AnyStep, other: AnyStep | None) -> bool:
     """Whether `other` is known to do the same to a layer."""
-    if other is None or _looks_at_all_layers(step):
+    if other is None or row_of(step).couples(step):
         return False
     return replace(step, layers=ALL_LAYERS) == replace(other, layers=ALL_LAYERS)
-
-
-def _looks_at_all_layers(step: AnyStep) -> bool:
-    """Whether what a step does to a layer depends on the other layers that it wins."""
-    match step:
-        case PruneStructured():  # channels of coupled layers go together
-            return True
-        case Factorize():
-            return step.budget is not None
-        case Prune():
-            return step.sparsity is not None and step.scope == "global"
-        case PruneTaylor() | PruneWanda():
-            return step.scope == "global"
-        case ShareWeights():
-            return step.scope == "all"
-    return False
-
-
-def _up_to(recipe: Recipe, kind: str, *, included: bool) -> Recipe:
-    kinds = KINDS[: KINDS.index(kind) + included]
-    return tuple(step for step in recipe if step.kind in kinds)
 
 
 def _same(before: StoredLayer, after: StoredLayer) -> bool:
@@ -227,6 +207,7 @@ REMEDIES = {
     "quantize": "choose fewer bits or larger groups, or remove the step",
     "share": "choose fewer clusters, or remove the step",
     "correct": "the biases that it adds are stored, too: name fewer layers, or remove the step",
+    "recalibrate": "statistics take as many bytes as before: look at the other steps",
     "activations": "the inputs' ranges are stored, too: name fewer layers, or remove the step",
 }
 

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from compress_core.applying.structured import coupled_groups, plan_removal, rank_units
-from compress_core.compressed import make_base, network_steps
-from compress_core.methods.structured import Cut, Group, PruneStructured, reason_for
+from compress_core.compressed import compress
+from compress_core.methods.structured import Cut, Group, PruneStructured
 from compress_core.original import Original
-from compress_core.recipe import Recipe
+from compress_core.recipe import Recipe, of_kinds
+from compress_core.steps import NETWORK_KINDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,23 +44,13 @@ def channel_groups(
     `usual` ranks those that no step of the recipe prunes. Raises ValueError for a network whose
     channels cannot be followed, and where `usual` needs data that the model came without.
     """
-    base = make_base(original, tuple(step for step in recipe if step.kind == "fold"))
+    base = compress(original, of_kinds(recipe, ("fold",))).base
     found = _groups(usual, tuple(base.layers), base, Cut())
-    for step, names, before in network_steps(original, recipe):
-        if isinstance(step, PruneStructured):
-            found |= _groups(step, names, before, plan_removal(step, names, before))
+    for act in compress(original, of_kinds(recipe, NETWORK_KINDS)).acts:
+        if isinstance(act.step, PruneStructured):
+            cut = plan_removal(act.step, act.names, act.before.base)
+            found |= _groups(act.step, act.names, act.before.base, cut)
     return tuple(found.values())
-
-
-def locked_layers(original: Original) -> dict[str, str]:
-    """Why no output channel of a layer can go, for each layer of which none can."""
-    groups = coupled_groups(original)
-    free = {name for group in groups if not group.locked for name in group.layers}
-    return {
-        name: reason_for(name, original.module, groups)
-        for name in original.layers
-        if name not in free
-    }
 
 
 def _groups(

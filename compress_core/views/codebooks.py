@@ -15,7 +15,7 @@ from compress_core.methods.weight_sharing import (
     share_across,
     sse,
 )
-from compress_core.recipe import Recipe
+from compress_core.recipe import Recipe, without_kinds
 from compress_core.storage.streams import weight_of
 from compress_core.stored import StoredLayer, StoredLayers
 
@@ -25,7 +25,7 @@ BINS = 121
 
 def before_sharing(recipe: Recipe) -> Recipe:
     """The steps whose result is shared: all but sharing itself."""
-    return tuple(step for step in recipe if step.kind != "share")
+    return without_kinds(recipe, ("share",))
 
 
 def best_sharing(recipe: Recipe, *, common: bool = False) -> Recipe:

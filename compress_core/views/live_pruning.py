@@ -16,7 +16,7 @@ from compress_core.compressed import compress
 from compress_core.measurement.report import layer_bytes
 from compress_core.methods.pruning import Prune, PruneTaylor, PruneWanda
 from compress_core.original import Original
-from compress_core.recipe import Recipe
+from compress_core.recipe import Recipe, of_kinds, without_kinds
 from compress_core.stored import StoredLayer
 from compress_core.views.live_profiles import HISTOGRAM_BINS
 from compress_core.views.summaries import unpruned
@@ -95,8 +95,8 @@ def measured_bytes(
     """Bytes of each layer after pruning to each of MEASURED_SPARSITIES as `by` ranks the weights,
     and `others`, the steps that do not prune. None where nothing codes the weights, where the codes
     have no zero, or where the model is too large."""
-    steps = tuple(step for step in others if step.kind not in {"correct", "activations"})
-    coded = any(step.kind in {"quantize", "share"} for step in steps)
+    steps = without_kinds(others, ("correct", "activations"))
+    coded = of_kinds(steps, ("quantize", "share"))
     if not coded or sum(layer.weight.numel() for layer in original.layers.values()) > MANY:
         return None
     found: dict[str, list[float]] = {}

@@ -1,6 +1,7 @@
 """Scored and patterned pruning through compress(): the scores are those of the network itself."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -45,9 +46,12 @@ def test_a_pattern_holds_in_every_factor(digits_mlp: Original) -> None:
 
 @pytest.mark.parametrize("step", [PruneTaylor(sparsity=0.5), PruneWanda(sparsity=0.5)])
 def test_factors_have_no_scores(digits_mlp: Original, step: PruneTaylor | PruneWanda) -> None:
-    words = r"scores the weight of fc1.*rank 8.*leave fc1 out of one of the two steps"
+    recipe = (Factorize(rank=8, layers=("fc1",)), step)
+    (left_out,) = compress(digits_mlp, recipe).skipped
+    assert (left_out.step, left_out.layer) == (step, "fc1")
+    words = r"fc1 is factorized to rank 8.*leave it out of one of the two steps.*by magnitude"
     with pytest.raises(ValueError, match=words):
-        compress(digits_mlp, (Factorize(rank=8, layers=("fc1",)), step))
+        compress(digits_mlp, (recipe[0], replace(step, layers=("fc1",))))
 
 
 def test_equal_counts_in_another_scope_are_another_mask(digits_mlp: Original) -> None:

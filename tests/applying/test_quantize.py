@@ -173,13 +173,16 @@ def test_a_binarized_channel_of_zeros_stays_one(linear_of: Callable[[Tensor], Or
     assert codes.scale.tolist() == [0, 2]
 
 
+EMBEDDING = ("embedding",)
+
+
 @pytest.mark.parametrize(
     ("recipe", "words"),
     [
-        ((Prune(sparsity=0.5), Binarize(layers=("fc1",))), "fc1: pruned and binarized"),
-        ((QuantizeActivations(),), "embedding has no input to quantize"),
-        ((QuantizeGPTQ(),), "embedding has no inputs to calibrate on"),
-        ((Quantize(bits=2), CorrectBias()), "embedding has no inputs to calibrate on"),
+        ((Prune(sparsity=0.5), Binarize(layers=("fc1",))), "fc1 is pruned, and a 1-bit code has"),
+        ((QuantizeActivations(layers=EMBEDDING),), "embedding has no input to quantize"),
+        ((QuantizeGPTQ(layers=EMBEDDING),), "embedding has no inputs to calibrate on"),
+        ((CorrectBias(layers=EMBEDDING),), "embedding has no bias of its own"),
     ],
 )
 def test_what_does_not_fit_is_refused(

@@ -10,7 +10,8 @@ from compress_core import Factorize, Prune, Quantize, compress, load_model
 from compress_core.measurement.report import measure_size
 from compress_core.methods.low_rank import Form, energy_curve, parameter_count
 from compress_core.methods.quantization import Quantized
-from compress_core.recipe import AnyStep, parse_step
+from compress_core.recipe import parse_step
+from compress_core.steps import AnyStep
 from compress_core.views.summaries import Cut, pruning_cut
 from tests.browser.conftest import metric, settle, visit
 from ui import words

@@ -2,7 +2,8 @@
 
 import pytest
 
-from compress_core.recipe import STEPS, parse_step
+from compress_core.recipe import parse_step
+from compress_core.steps import BY_NAME
 from ui.words import describe
 
 WORDS = {
@@ -28,6 +29,7 @@ WORDS = {
     "ternarize": "ternarize, zeros up to 0.7 · mean |w|",
     "share:clusters=8,scope=all": "share 8 values, one codebook",
     "correct_bias": "correct the biases",
+    "recalibrate_norms": "recalibrate the norms on 1024 images",
     "quantize_activations:mode=dynamic": "inputs in 8 bit, dynamic",
 }
 
@@ -38,4 +40,4 @@ def test_a_step_in_words(text: str) -> None:
 
 
 def test_every_step_has_words() -> None:
-    assert {text.partition(":")[0] for text in WORDS} == STEPS.keys()
+    assert {text.partition(":")[0] for text in WORDS} == BY_NAME.keys()

@@ -11,7 +11,7 @@ from compress_core import Factorize, Prune, Quantize, RandomPrune, Recipe, compr
 from compress_core.measurement.accuracy import Accuracy, wilson_interval
 from compress_core.measurement.report import measure_size
 from compress_core.original import Original
-from compress_core.recipe import KINDS
+from compress_core.steps import KINDS
 from compress_core.views.alarms import Alarm, StageBytes, alarms
 
 LinearOf = Callable[[Tensor], Original]

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from compress_core import compress, load_model
+from compress_core.applying.structured import locked_layers
 from compress_core.methods.structured import PruneStructured
 from compress_core.original import Original
 from compress_core.recipe import Recipe
-from compress_core.views.channels import channel_groups, locked_layers
+from compress_core.views.channels import channel_groups
 
 USUAL = PruneStructured(0.0)
 

@@ -8,7 +8,7 @@ from compress_core import Original, Quantize, compress, load_model
 from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Binarize, QuantizeFloat
 from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.recipe import AnyStep
+from compress_core.steps import AnyStep
 from compress_core.storage.entropy_coding import encode_all
 from compress_core.views.coding import (
     Coding,

@@ -17,7 +17,7 @@ from compress_core.methods.pruning import (
     RandomPrune,
     ScoreScope,
 )
-from compress_core.recipe import AnyStep
+from compress_core.steps import AnyStep
 from compress_core.stored import untouched
 from compress_core.views.live_pruning import (
     FALLEN_KNOTS,

@@ -13,7 +13,7 @@ from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import InputQuantizer, Quantize, QuantizeFloat, Ternarize
 from compress_core.original import Original
-from compress_core.recipe import AnyStep
+from compress_core.steps import AnyStep
 from compress_core.stored import StoredLayer
 from compress_core.views.summaries import (
     ScaleView,

@@ -20,10 +20,11 @@ from compress_core.methods.quantization import (
     QuantizeGPTQ,
     Ternarize,
 )
+from compress_core.methods.recalibration import RecalibrateNorms
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.recipe import AnyStep
 from compress_core.recipe_edit import step_for, with_layer_step
+from compress_core.steps import AnyStep
 from ui.quantize.controls import FLOAT
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -42,11 +43,11 @@ class Cell:
 def edited(recipe: Recipe, cell: Cell, shapes: Shapes) -> Recipe:
     """The recipe after one edit; `shapes` are those of all layers of the network as it is."""
     kind, make = EDITS[cell.column]
-    like = step_for(recipe, kind, cell.layer)
+    like = step_for(recipe, kind, cell.layer, shapes)
     step = make(like, cell.value, shapes[cell.layer])
     if step is not None and kind in EXCLUDE:  # a weight is stored either as codes or as indices
         other = EXCLUDE[kind]
-        if step_for(recipe, other, cell.layer):
+        if step_for(recipe, other, cell.layer, shapes):
             recipe = with_layer_step(recipe, other, cell.layer, None, shapes)
     return with_layer_step(recipe, kind, cell.layer, step, shapes)
 
@@ -131,6 +132,7 @@ METHODS: dict[type[AnyStep], str] = {
     Ternarize: "ternary",
     ShareWeights: "k-means, {0.init}",
     CorrectBias: "bias corrected",
+    RecalibrateNorms: "norms recalibrated",
     QuantizeActivations: "inputs {0.bits} bit",
 }
 

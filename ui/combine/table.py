@@ -8,8 +8,7 @@ import streamlit as st
 from compress_core import from_json
 from compress_core.methods.quantization import BITS as WIDTHS
 from compress_core.methods.weight_sharing import MAX_CLUSTERS, ShareWeights
-from compress_core.recipe import KINDS, Recipe
-from compress_core.recipe_edit import step_for
+from compress_core.recipe import up_to
 from ui import words
 from ui.combine import edits
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell
@@ -18,7 +17,6 @@ from ui.session import recipe_field, state
 from ui.session.state import Current
 
 READ_ONLY = ("layer", "shape", "how", "bytes", "ratio", "SQNR, dB", "stored as")
-UP_TO_PRUNING = KINDS[: KINDS.index("prune") + 1]
 
 
 def show(current: Current) -> None:
@@ -39,10 +37,10 @@ def show(current: Current) -> None:
 def cells(current: Current) -> pd.DataFrame:
     """Every layer's settings as they came out, by the stored layers and not by the steps alone."""
     rows = current.size.layers
-    early = tuple(step for step in current.recipe if step.kind in UP_TO_PRUNING)
+    early = up_to(current.recipe, "prune")
     pruned = {row.name: row.sparsity for row in state.size(current.model, early).layers}
     cut = [100 * (1 - row.shape[0] / row.original_shape[0]) for row in rows]
-    clusters = [_clusters(current.recipe, row.name) for row in rows]
+    clusters = [_clusters(current, row.name) for row in rows]
     return pd.DataFrame(
         {
             "layer": [row.name for row in rows],
@@ -52,7 +50,7 @@ def cells(current: Current) -> pd.DataFrame:
             PRUNE: [round(100 * pruned[row.name], 1) for row in rows],
             BITS: [row.bits for row in rows],
             CLUSTERS: pd.array(clusters, "Int64"),
-            "how": [_how(current.recipe, row.name) for row in rows],
+            "how": [_how(current, row.name) for row in rows],
             "bytes": [row.bytes for row in rows],
             "ratio": [row.original_bytes / row.bytes for row in rows],
             "SQNR, dB": [row.sqnr_db for row in rows],
@@ -61,15 +59,15 @@ def cells(current: Current) -> pd.DataFrame:
     )
 
 
-def _clusters(recipe: Recipe, layer: str) -> int | None:
-    step = step_for(recipe, "share", layer)
+def _clusters(current: Current, layer: str) -> int | None:
+    step = current.compressed.winners("share").get(layer)
     return step.clusters if isinstance(step, ShareWeights) else None
 
 
-def _how(recipe: Recipe, layer: str) -> str:
+def _how(current: Current, layer: str) -> str:
     """The methods at work in a layer, in the order they act."""
-    steps = (step_for(recipe, kind, layer) for kind in KINDS)
-    return " · ".join(edits.method(step) for step in steps if step)
+    acting = (act.step for act in current.compressed.acts if layer in act.names)
+    return " · ".join(map(edits.method, acting))
 
 
 def _columns(bits: set[int]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from compress_core.methods.low_rank import FORMS, Factorize, Form, full_rank
-from compress_core.recipe_edit import step_for, with_layer_step
+from compress_core.recipe_edit import with_layer_step
 from ui.factorize import factors
 from ui.factorize.factors import Settings
 from ui.panels.widgets import (
@@ -98,7 +98,7 @@ def _take_over(current: Current, layer: str, *, whole: bool) -> None:
 
 def _own(current: Current, layer: str) -> Factorize | None:
     """The step that gave a layer its factors; None where it has none."""
-    step = step_for(current.recipe, "factorize", layer)
+    step = current.compressed.winners("factorize").get(layer)
     plain = current.compressed.layers[layer].form == "plain"
     return step if isinstance(step, Factorize) and not plain else None
 

@@ -23,8 +23,8 @@ from compress_core.methods.low_rank import (
     parameter_count,
 )
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe import NETWORK_KINDS, AnyStep, winning_steps
-from compress_core.recipe_edit import step_for
+from compress_core.recipe import of_kinds
+from compress_core.steps import NETWORK_KINDS, AnyStep
 from compress_core.views.ranks import budget_profiles, rank_profile
 from compress_core.weights import Layer
 from ui.live_histogram.routes import pack
@@ -47,7 +47,7 @@ class Settings:
 
 def network(recipe: Recipe) -> Recipe:
     """The steps that change the network itself, before any layer is factorized."""
-    return tuple(step for step in recipe if step.kind in NETWORK_KINDS)
+    return of_kinds(recipe, NETWORK_KINDS)
 
 
 def base(model: str, steps: Recipe) -> Original:
@@ -126,7 +126,7 @@ def drawn(current: Current, settings: Settings) -> Decomposition:
 def energy_kept(current: Current, layer: str) -> float:
     """Share of its energy that a layer's factors keep; of its outputs' where data-aware."""
     stored = current.compressed.layers[layer]
-    step = step_for(current.recipe, "factorize", layer)
+    step = current.compressed.winners("factorize").get(layer)
     if stored.form == "plain" or not isinstance(step, Factorize):
         return 1.0
     samples = step.samples if step.whiten else None
@@ -186,9 +186,8 @@ def form_in_use(recipe: Recipe, layers: dict[str, Layer]) -> Form | None:
 
 def exceptions(current: Current) -> dict[str, AnyStep]:
     """The layers whose factors come from a step of their own, with that step."""
-    layers = current.compressed.base.layers
-    steps = winning_steps(current.recipe, "factorize", layers)
-    whole = _whole_names(layers)
+    steps = current.compressed.winners("factorize")
+    whole = _whole_names(current.compressed.base.layers)
     return {name: step for name, step in steps.items() if step.layers not in whole}
 
 

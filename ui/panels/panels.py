@@ -16,7 +16,6 @@ from torch import Tensor
 from compress_core import MODELS, DataError, Recipe
 from compress_core.data import IDX_DATASETS, Dataset, download
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe import winning_steps
 from compress_core.views.alarms import Alarm
 from ui import presenter, wake_up, words
 from ui.session import fragments, history, recipe_field, snapshots, state, values
@@ -270,7 +269,7 @@ def heading(title: str, sentence: str, formula: str) -> None:
 
 def exceptions(current: Current, kind: str) -> None:
     """A line on the layers that have a step of their own, which a page's controls do not show."""
-    steps = winning_steps(current.recipe, kind, current.original.layers)
+    steps = current.compressed.winners(kind)
     own = {name: step for name, step in steps.items() if step.layers != ALL_LAYERS}
     if own:
         listed = "; ".join(f"{name}: {words.describe(step)}" for name, step in own.items())

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import streamlit as st
 
 from compress_core import Recipe
-from compress_core.recipe import AnyStep
+from compress_core.recipe_edit import step_for
+from compress_core.steps import AnyStep
 from ui.session import address, state, values
 from ui.session.values import Number
 
@@ -50,6 +51,11 @@ def own_step(recipe: Recipe, kind: str, layers: tuple[str, ...]) -> AnyStep | No
     """The last step of `kind` that names exactly these layers: the one that a page edits."""
     named = (s for s in reversed(recipe) if s.kind == kind and s.layers == layers)
     return next(named, None)
+
+
+def session_step(recipe: Recipe, kind: str, layer: str) -> AnyStep | None:
+    """The last step of `kind` that names a layer of the session's model."""
+    return step_for(recipe, kind, layer, state.original(state.chosen_model()).layers)
 
 
 def choose(

@@ -8,8 +8,8 @@ import streamlit as st
 from compress_core import Prune, Recipe
 from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe import AnyStep, winning_steps
-from compress_core.recipe_edit import step_for, with_layer_step, with_step, without_step
+from compress_core.recipe_edit import with_layer_step, with_step, without_step
+from compress_core.steps import AnyStep
 from compress_core.views.summaries import Cut
 from ui.panels.widgets import (
     NUMBER_WIDTH,
@@ -205,7 +205,7 @@ def show_pruning(current: Current, cuts: dict[str, Cut]) -> Choice:
         )
     with chosen:
         layer = choose_layer("prune_layer")
-    step = _follow(current.recipe, layer)
+    step = _follow(current, layer)
     with choices:
         method, scope = _choose_method_and_scope(step)
     shown = {name: cuts[name] for name in moved_layers(current, layer, scope)} or cuts
@@ -243,17 +243,18 @@ def moved_layers(current: Current, layer: str, scope: str) -> set[str]:
     """The layers that the page's controls prune: those without a step of their own."""
     if scope == "one":
         return {layer}
-    layers = current.original.layers
-    winners = winning_steps(current.recipe, "prune", layers)
-    return {n for n in layers if n not in winners or winners[n].layers == ALL_LAYERS}
+    winners = current.compressed.winners("prune")
+    return {
+        n for n in current.original.layers if n not in winners or winners[n].layers == ALL_LAYERS
+    }
 
 
-def _follow(recipe: Recipe, layer: str) -> AnyStep | None:
+def _follow(current: Current, layer: str) -> AnyStep | None:
     """Put what the recipe says into the widgets; returns the step that they edit."""
-    step = _edited(recipe, layer)
+    step = _edited(current.recipe, layer)
     alone = chosen_scope() == "one"
     # an exception that is not made yet starts from what the layer has
-    shown = step_for(recipe, "prune", layer) if alone and not step else step
+    shown = current.compressed.winners("prune").get(layer) if alone and not step else step
     if shown:
         put("prune_method", method_of(shown))
         if not alone and scope_of(shown):

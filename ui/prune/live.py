@@ -3,9 +3,9 @@
 import streamlit as st
 
 from compress_core import DataError, Prune, Recipe
-from compress_core.applying.prune import scores_of
-from compress_core.methods.pruning import PruneTaylor, PruneWanda, check_not_factorized
-from compress_core.recipe import winning_steps
+from compress_core.applying.prune import refuse_scores, scores_of
+from compress_core.methods.pruning import PruneTaylor, PruneWanda
+from compress_core.recipe import up_to, without_kinds
 from compress_core.views.live_pruning import (
     PruningProfile,
     kept_counts,
@@ -63,16 +63,16 @@ def _ranked_scope(choice: Choice) -> str:
 
 def _kept(current: Current, choice: Choice) -> list[int] | None:
     """The histogram of what is left of the drawn layer; None where a threshold shows it."""
-    winner = winning_steps(current.recipe, "prune", current.original.layers).get(choice.layer)
+    winner = current.compressed.winners("prune").get(choice.layer)
     by_magnitude = winner is None or isinstance(winner, Prune)
     if choice.method == "magnitude" and by_magnitude:
         return None
-    pruned = state.up_to(current.recipe, "prune")
+    pruned = up_to(current.recipe, "prune")
     return kept_counts(state.compressed(current.model, pruned).layers[choice.layer]).tolist()
 
 
 def _prune_blob(current: Current, choice: Choice) -> bytes:
-    others = tuple(step for step in current.recipe if step.kind != "prune")
+    others = without_kinds(current.recipe, ("prune",))
     if choice.method not in {"Taylor", "Wanda"}:
         return pruning_blob(current.model, others)
     samples, seed = chosen_samples(), getattr(choice.step, "seed", 0)
@@ -88,7 +88,7 @@ def _prune_blob(current: Current, choice: Choice) -> bytes:
 @st.cache_resource(max_entries=64, show_spinner="Encoding at some sparsities…")
 def pruning_blob(model: str, others: Recipe) -> bytes:
     """Profiles of all layers under the steps that are not pruning, by magnitude."""
-    layers = state.compressed(model, state.up_to(others, "prune")).layers
+    layers = state.compressed(model, up_to(others, "prune")).layers
     bits = _bits(model, others)
     measured = measured_bytes(state.original(model), others) or {}
     return pack(
@@ -101,26 +101,20 @@ def pruning_blob(model: str, others: Recipe) -> bytes:
 
 @st.cache_resource(max_entries=64, show_spinner="Measuring the scores on training images…")
 def score_blob(model: str, others: Recipe, ranked: PruneTaylor | PruneWanda) -> bytes:
-    """The same by a score; of layers without one by magnitude: their step will be refused.
+    """The same by a score; of layers without one by magnitude: the step leaves them out.
 
     Raises DataError where the training images cannot be read.
     """
-    made, bits = state.compressed(model, state.up_to(others, "prune")), _bits(model, others)
+    made, bits = state.compressed(model, up_to(others, "prune")), _bits(model, others)
     measured = measured_bytes(state.original(model), others, ranked) or {}
     profiles: list[PruningProfile] = []
     for name, stored in made.layers.items():
         size, sizes = bits[name], measured.get(name)
-        try:
-            check_not_factorized(ranked, name, stored.rank)
-            scores = scores_of(ranked, name, made.base).weight
-        except DataError:
-            raise
-        except ValueError:
+        if refuse_scores(ranked, name, made.network):
             profiles.append(pruning_profile(stored, bits=size, measured=sizes))
-        else:
-            row = ranked.scope == "row"
-            found = score_profile(stored, scores, by_row=row, bits=size, measured=sizes)
-            profiles.append(found)
+            continue
+        scores, by_row = scores_of(ranked, name, made.base).weight, ranked.scope == "row"
+        profiles.append(score_profile(stored, scores, by_row=by_row, bits=size, measured=sizes))
     return pack(profiles)
 
 

@@ -5,7 +5,7 @@ from typing import cast
 
 from compress_core import Prune, RandomPrune
 from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda, Scope, ScoreScope
-from compress_core.recipe import AnyStep
+from compress_core.steps import AnyStep
 
 
 @dataclass(frozen=True)

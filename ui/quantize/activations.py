@@ -12,8 +12,9 @@ from compress_core.methods.quantization import (
     QuantizeGPTQ,
 )
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe import AnyStep, Recipe
+from compress_core.recipe import Recipe
 from compress_core.recipe_edit import with_step, without_step
+from compress_core.steps import AnyStep
 from ui.panels.widgets import NUMBER_WIDTH, choose, number_field, own_step, put
 from ui.session import recipe_field, values
 from ui.session.state import Current

@@ -4,7 +4,6 @@ import streamlit as st
 
 from compress_core import Recipe
 from compress_core.methods.quantization import InputQuantizer, QuantizeActivations
-from compress_core.recipe_edit import step_for
 from compress_core.views import summaries
 from compress_core.views.summaries import InputView
 from ui import figures, words
@@ -26,7 +25,7 @@ def errors(current: Current, layer: str) -> None:
 
 def inputs(current: Current, layer: str) -> None:
     """What comes into a layer whose inputs are rounded, on the calibration images."""
-    step = step_for(current.recipe, "activations", layer)
+    step = current.compressed.winners("activations").get(layer)
     assert isinstance(step, QuantizeActivations)
     view = input_view(current.model, current.recipe, layer, step)
     panels.chart(

@@ -16,8 +16,8 @@ from compress_core.methods.quantization import (
     Ternarize,
 )
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe import AnyStep
-from compress_core.recipe_edit import step_for, with_layer_step, with_step, without_step
+from compress_core.recipe_edit import with_layer_step, with_step, without_step
+from compress_core.steps import AnyStep
 from ui.panels.widgets import (
     NUMBER_WIDTH,
     choose,
@@ -26,6 +26,7 @@ from ui.panels.widgets import (
     number_field,
     own_step,
     put,
+    session_step,
 )
 from ui.session import recipe_field, state, values
 from ui.session.state import Current
@@ -102,7 +103,7 @@ class Choice:
 
     def stands_aside(self, recipe: Recipe) -> bool:
         """Whether the drawn layer has a step of its own that the controls do not edit."""
-        drawn = step_for(recipe, "quantize", self.layer)
+        drawn = session_step(recipe, "quantize", self.layer)
         return not self.alone and drawn is not None and drawn.layers != ALL_LAYERS
 
 
@@ -208,7 +209,7 @@ def _set_step(step: AnyStep | None) -> None:
 def _edited(recipe: Recipe, layer: str) -> AnyStep | None:
     """The step that the controls show: the one of all layers, or the one that wins for `layer`."""
     if chosen_scope() == "one":
-        return step_for(recipe, "quantize", layer)
+        return session_step(recipe, "quantize", layer)
     return own_step(recipe, "quantize", ALL_LAYERS)
 
 

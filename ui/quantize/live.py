@@ -7,7 +7,8 @@ import streamlit as st
 from compress_core import Quantize, Recipe
 from compress_core.methods.quantization import QuantizeFloat, Ternarize
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe import AnyStep, winning_steps
+from compress_core.recipe import without_kinds
+from compress_core.steps import AnyStep
 from compress_core.views import summaries
 from compress_core.views.live_profiles import range_sample, weight_points
 from compress_core.views.summaries import ScaleView
@@ -33,10 +34,10 @@ AFTER_CODES = ("correct", "activations")  # kinds that leave the weights as they
 def show(current: Current, choice: Choice) -> None:
     """The weights of a layer that share a scale, their levels, and the noise of every layer."""
     settings, layer = choice.settings, choice.layer
-    others = tuple(s for s in current.recipe if s.kind not in {"quantize", *AFTER_CODES})
+    others = without_kinds(current.recipe, ("quantize", *AFTER_CODES))
     before = state.compressed(current.model, others).layers[layer]
     view = summaries.scale_view(before, current.compressed.layers[layer], settings, choice.channel)
-    winners = winning_steps(current.recipe, "quantize", current.original.layers)
+    winners = current.compressed.winners("quantize")
     moves = _moved_by_quantize(current, choice)
     drawn, draws = winners.get(layer), _drawing(current, choice, view)
     scales = Quantize(
@@ -77,9 +78,10 @@ def _moved_by_quantize(current: Current, choice: Choice) -> set[str]:
     """The layers whose step the page's controls edit."""
     if choice.alone:
         return {choice.layer}
-    layers = current.original.layers
-    winners = winning_steps(current.recipe, "quantize", layers)
-    return {n for n in layers if n not in winners or winners[n].layers == ALL_LAYERS}
+    winners = current.compressed.winners("quantize")
+    return {
+        n for n in current.original.layers if n not in winners or winners[n].layers == ALL_LAYERS
+    }
 
 
 def _drawing(current: Current, choice: Choice, view: ScaleView) -> str:

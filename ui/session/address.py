@@ -16,7 +16,7 @@ from compress_core.methods.quantization import BITS, QuantizeGPTQ
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import IMPORTANCES
 from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.recipe import AnyStep
+from compress_core.steps import AnyStep
 from ui.prune.methods import METHODS, make_step
 from ui.session import values
 from ui.words import read_recipe, recipe_text

@@ -37,7 +37,8 @@ from compress_core.measurement.harm import Answers, ClassHarm, Flip, flips, harm
 from compress_core.measurement.harm import answers as answers_of
 from compress_core.measurement.report import Size, measure, measure_size
 from compress_core.measurement.waterfall import Stage, waterfall
-from compress_core.recipe import KINDS, AnyStep, stages
+from compress_core.recipe import stages
+from compress_core.steps import AnyStep
 from compress_core.views.alarms import Alarm, alarms
 from compress_core.views.summaries import Cut, pruning_cut
 from ui.palette import Palette, palette
@@ -121,11 +122,6 @@ def split_fitting(model: str, recipe: Recipe) -> tuple[Recipe, tuple[Refusal, ..
         else:
             fitting = (*fitting, step)
     return fitting, tuple(refusals)
-
-
-def up_to(recipe: Recipe, kind: str) -> Recipe:
-    """The steps that act before those of `kind`, and these."""
-    return tuple(step for step in recipe if KINDS.index(step.kind) <= KINDS.index(kind))
 
 
 def colors() -> Palette:

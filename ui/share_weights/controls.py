@@ -7,7 +7,7 @@ import streamlit as st
 from compress_core import Recipe
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.weight_sharing import INITS, MAX_CLUSTERS, ShareWeights
-from compress_core.recipe_edit import step_for, with_layer_step, with_step, without_step
+from compress_core.recipe_edit import with_layer_step, with_step, without_step
 from ui.panels.widgets import (
     choose,
     choose_layer,
@@ -16,6 +16,7 @@ from ui.panels.widgets import (
     number_field,
     own_step,
     put,
+    session_step,
 )
 from ui.session import recipe_field, state, values
 from ui.session.state import Current
@@ -110,7 +111,7 @@ def _edited_step(recipe: Recipe) -> ShareWeights | None:
     """The step that the controls show: of all layers, or, in the scope "one", the layer's."""
     alone = chosen_scope() == "one"
     step = (
-        step_for(recipe, "share", chosen_layer("share_layer"))
+        session_step(recipe, "share", chosen_layer("share_layer"))
         if alone
         else own_step(recipe, "share", ALL_LAYERS)
     )
@@ -123,7 +124,7 @@ def quantized_too(current: Current) -> list[str]:
     return [
         name
         for name in current.original.layers
-        if step_for(recipe, "quantize", name) and step_for(recipe, "share", name)
+        if session_step(recipe, "quantize", name) and session_step(recipe, "share", name)
     ]
 
 

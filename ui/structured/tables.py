@@ -6,9 +6,10 @@ from typing import Any
 import streamlit as st
 
 from compress_core import Recipe
+from compress_core.applying.structured import locked_layers
 from compress_core.methods.folding import foldable
 from compress_core.methods.structured import PruneStructured
-from compress_core.views.channels import ChannelGroup, channel_groups, locked_layers
+from compress_core.views.channels import ChannelGroup, channel_groups
 from ui import words
 from ui.session import state
 

@@ -20,7 +20,7 @@ from compress_core.methods.low_rank.counting import (
 from compress_core.methods.low_rank.energy import Options, energy_curve, energy_rank
 from compress_core.methods.low_rank.factorize import FORMS, Factorize, Form
 from compress_core.methods.low_rank.forms import Decomposition, decompose
-from compress_core.methods.low_rank.plan import plan_ranks
+from compress_core.methods.low_rank.plan import factor_refusal, plan_ranks
 from compress_core.methods.low_rank.spatial import join_spatial, spatial_pair, split_spatial
 from compress_core.methods.low_rank.tucker import join_tucker, split_tucker, tucker_triple
 from compress_core.methods.low_rank.whitening import whitened_factors
@@ -38,6 +38,7 @@ __all__ = [
     "energy_curve",
     "energy_rank",
     "factor_pair",
+    "factor_refusal",
     "forms_of",
     "full_rank",
     "is_larger",

@@ -110,20 +110,25 @@ class Tucker2:
         return split_tucker(self.layer.weight, self.factors, ranks)
 
 
+def form_refusal(layer: Layer, form: Form) -> str | None:
+    """Why a layer cannot run as factors of a form; None where it can."""
+    if layer.refuses_factors:
+        return f"cannot run as factors: {layer.refuses_factors}"
+    able = forms_of(layer.shape)
+    if form not in able:
+        return (
+            f"{layer.shape} has no kernel to take form={form!r}; its forms are {', '.join(able)}: "
+            "use one of them"
+        )
+    return None
+
+
 def decompose(layer: Layer, form: Form = "channel", gram: Gram | None = None) -> Decomposition:
     """The decomposition of a layer in a form; `gram` makes the form "channel" data-aware.
 
     Raises ValueError for a layer that cannot run as factors, or not in this form.
     """
-    if layer.refuses_factors:
-        raise ValueError(
-            f"{layer.name} cannot run as a factor pair: {layer.refuses_factors}; "
-            "name other layers (layers=…)"
-        )
-    able = forms_of(layer.shape)
-    if form not in able:
-        raise ValueError(
-            f"form={form!r}: {layer.name} {layer.shape} has no kernel to take it; its forms are "
-            f"{', '.join(able)}: use one of them, or name other layers (layers=conv*)"
-        )
+    reason = form_refusal(layer, form)
+    if reason:
+        raise ValueError(f"{layer.name} {reason}; name other layers (layers=…)")
     return Tucker2(layer) if form == "tucker" else PairSvd(layer, form, gram)

@@ -10,11 +10,11 @@ from compress_core.methods.pruning.magnitude import (
     prune_smallest,
     random_mask,
     seed_for,
+    sigma_refusal,
 )
 from compress_core.methods.pruning.ranking import (
     Counts,
     ScoreScope,
-    check_not_factorized,
     global_counts,
     plan_sparsity,
     prune_lowest,
@@ -33,7 +33,6 @@ __all__ = [
     "RandomPrune",
     "Scope",
     "ScoreScope",
-    "check_not_factorized",
     "global_counts",
     "input_norms",
     "plan_prune",
@@ -45,6 +44,7 @@ __all__ = [
     "prune_smallest",
     "random_mask",
     "seed_for",
+    "sigma_refusal",
     "smallest_mask",
     "taylor_scores",
     "wanda_scores",

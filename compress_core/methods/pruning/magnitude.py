@@ -130,12 +130,20 @@ def _threshold(step: Prune, name: str, profile: Profile) -> float:
     if step.threshold is not None:
         return step.threshold
     assert step.sigmas is not None  # __post_init__ lets no other case through
-    if profile.sigma == 0.0:
-        raise ValueError(
-            f"sigmas={step.sigmas:g}: the weights of {name} are all equal, so their σ is 0 and "
-            "the threshold means nothing; give threshold= for that layer"
-        )
+    reason = sigma_refusal(step, profile)
+    if reason:
+        raise ValueError(f"{name} {reason}, or name other layers (layers=…)")
     return step.sigmas * profile.sigma
+
+
+def sigma_refusal(step: Prune, profile: Profile) -> str | None:
+    """Why weights have no threshold in units of their σ; None where they have one."""
+    if step.sigmas is None or profile.sigma > 0:
+        return None
+    return (
+        f"has weights that are all equal, so that their σ is 0 and sigmas={step.sigmas:g} means "
+        "nothing; give threshold= for that layer"
+    )
 
 
 def prune_smallest(profile: Profile, count: int) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compress_core.methods.step import Step, check_choice, check_number, check_whole
+from compress_core.methods.step import check_choice, check_number, check_whole
 from compress_core.weights import Profile, as_matrix, counts_below
 
 Counts = dict[str, tuple[int, ...]]  # how many weights to prune, for each tensor of each layer
@@ -33,19 +33,6 @@ def check_draw(samples: int, seed: int) -> None:
     """Raise ValueError unless `samples` calibration images can be drawn by `seed`."""
     check_whole("samples", samples, low=1, high=2**31, remedy="256 calibration images are usual")
     check_whole("seed", seed, low=0, high=2**63, remedy="use one such as 0")
-
-
-def check_not_factorized(step: Step, layer: str, rank: int | None) -> None:
-    """Raise ValueError where a scored step names a layer that is stored as a pair of factors.
-
-    Scores are measured on the weight of the network; its factors were never in one.
-    """
-    if rank is not None:
-        raise ValueError(
-            f"{type(step).__name__} scores the weight of {layer}, but a factorization of rank "
-            f"{rank} has replaced it by factors that have no scores; leave {layer} out of one of "
-            "the two steps, or prune its factors by magnitude"
-        )
 
 
 def check_measured(name: str, values: Tensor) -> None:

@@ -8,8 +8,8 @@ from compress_core.methods.quantization.activations import (
     InputQuantizer,
     Mode,
     QuantizeActivations,
-    check_input,
     dynamic_qparams,
+    input_refusal,
     plan_input,
     round_input,
 )
@@ -26,7 +26,6 @@ from compress_core.methods.quantization.binary import (
     SignCoded,
     Ternarize,
     binarize,
-    check_not_pruned,
     ternarize,
 )
 from compress_core.methods.quantization.data_aware import (
@@ -76,8 +75,6 @@ __all__ = [
     "SignCoded",
     "Ternarize",
     "binarize",
-    "check_input",
-    "check_not_pruned",
     "choose_qparams",
     "code_range",
     "corrected_bias",
@@ -85,6 +82,7 @@ __all__ = [
     "dynamic_qparams",
     "encode_float",
     "gptq",
+    "input_refusal",
     "plan_input",
     "quantize",
     "quantize_float",

@@ -128,8 +128,8 @@ class RoundInput:
         return (round_input(values, scale, zero_point, self.bits), *others)
 
 
-def check_input(model: nn.Module, layer: Layer) -> None:
-    """Raise ValueError where `layer` has no input of its own to round.
+def input_refusal(model: nn.Module, layer: Layer) -> str | None:
+    """Why `layer` has no input of its own to round; None where it has one.
 
     A tied weight has several, an embedding takes indices, and torch's attention and encoder
     modules multiply without calling a layer.
@@ -137,13 +137,9 @@ def check_input(model: nn.Module, layer: Layer) -> None:
     path = layer.key.rpartition(".")[0]
     module, owner = model.get_submodule(path), model.get_submodule(path.rpartition(".")[0])
     if len(layer.tied_keys) > 1:
-        reason = f"its weight is tied ({', '.join(layer.tied_keys)}), each with inputs of its own"
-    elif isinstance(module, nn.Embedding):
-        reason = "an embedding looks its rows up by index"
-    elif isinstance(module, READERS) or isinstance(owner, READERS):
-        reason = "the attention or encoder module reads the weight itself"
-    else:
-        return
-    raise ValueError(
-        f"{layer.name} has no input to quantize: {reason}; name other layers (layers=…)"
-    )
+        return f"its weight is tied ({', '.join(layer.tied_keys)}), each with inputs of its own"
+    if isinstance(module, nn.Embedding):
+        return "an embedding looks its rows up by index"
+    if isinstance(module, READERS) or isinstance(owner, READERS):
+        return "the attention or encoder module reads the weight itself"
+    return None

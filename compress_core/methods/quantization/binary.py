@@ -1,6 +1,5 @@
 """One and two bits a weight: binary {-α, α} and ternary {-α, 0, α}, α per output channel."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -86,13 +85,3 @@ def ternarize(weight: Tensor, step: Ternarize) -> Quantized:
     scale = torch.where(count > 0, scale, 1.0).float()
     codes = (matrix.sign() * kept).to(torch.int32).view(weight.shape)
     return Quantized(codes, scale, torch.zeros_like(scale, dtype=torch.int32), 2, "symmetric", None)
-
-
-def check_not_pruned(layers: Sequence[str]) -> None:
-    """Raise ValueError for `layers` that a recipe both prunes and binarizes, if there are any."""
-    if layers:
-        raise ValueError(
-            f"{', '.join(layers)}: pruned and binarized, but a 1-bit code has no zero and every "
-            "pruned weight would come back as α; ternarize or quantize instead, or name other "
-            "layers (layers=…)"
-        )

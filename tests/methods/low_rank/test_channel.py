@@ -173,7 +173,7 @@ def test_an_embedding_has_no_factor_pair() -> None:
 
 
 def test_a_rank_above_the_full_one_names_both_and_the_way_out(digits_cnn: Original) -> None:
-    rule = r"rank=65 is above the full rank 64 of fc1 .*use at most 64 .*layers="
+    rule = r"fc1 .* has the full rank 64, and rank=65 is above it; use at most 64 .*layers="
     with pytest.raises(ValueError, match=rule):
         plan_rank(Factorize(rank=65), digits_cnn.layers["fc1"])
 

@@ -67,13 +67,21 @@ def test_without_settings_the_rank_is_break_even(form: Form) -> None:
     assert count <= layer.weight.numel()
 
 
+def cheapest_keeping(energy: float, decomposition: Decomposition) -> int:
+    """Weights of the thinnest factors that keep the energy."""
+    options = decomposition.options
+    return int(min(options.counts[options.kept >= min(energy, 1 - 1e-12)]))
+
+
 @pytest.mark.parametrize("form", FORMS)
 @given(energy=st.floats(0.05, 1))
 def test_the_energy_is_kept_with_the_fewest_weights(form: Form, energy: float) -> None:
     layer = conv()
     decomposition = decompose(layer, form)
     ranks = plan_ranks(Factorize(energy=energy, form=form), {"conv": decomposition})["conv"]
-    assert ranks is not None
+    if ranks is None:
+        assert cheapest_keeping(energy, decomposition) >= layer.weight.numel()
+        return
     fitted = JOINS[form](*decomposition.split(ranks))
     kept = 1 - float((layer.weight - fitted).square().sum() / layer.weight.square().sum())
     assert kept >= energy - 1e-5
@@ -160,19 +168,19 @@ def test_a_form_that_a_layer_cannot_take_is_refused(
     module: nn.Module, form: Form, forms: str
 ) -> None:
     layer = walk_layers(nn.Sequential(module))["0"]
-    with pytest.raises(ValueError, match=f"form='{form}': 0 .* {forms}: use one .*layers=conv"):
+    with pytest.raises(ValueError, match=f"0 .* form='{form}'; .* {forms}: use one .*layers="):
         decompose(layer, form)
 
 
 def test_a_grouped_convolution_is_refused_in_every_form() -> None:
     layer = walk_layers(nn.Sequential(nn.Conv2d(4, 4, 3, groups=2)))["0"]
     for form in FORMS:
-        with pytest.raises(ValueError, match=r"cannot run as a factor pair: .* in 2 groups"):
+        with pytest.raises(ValueError, match=r"cannot run as factors: .* in 2 groups"):
             decompose(layer, form)
 
 
 def test_a_rank_above_the_full_one_of_its_form_is_refused() -> None:
-    rule = r"rank=19 is above the full rank 18 of 0 .*use at most 18 \(below 13"
+    rule = r"0 .* has the full rank 18, and rank=19 is above it; use at most 18 \(below 13"
     with pytest.raises(ValueError, match=rule):
         plan_ranks(Factorize(rank=19, form="spatial"), {"conv": decompose(conv(), "spatial")})
 
@@ -181,7 +189,7 @@ def test_zeros_have_no_energy_to_keep() -> None:
     linear = nn.Linear(3, 4)
     linear.weight.data.zero_()
     layer = walk_layers(nn.Sequential(linear))["0"]
-    with pytest.raises(ValueError, match=r"energy=0.5: the weights of 0 are all zero.*give rank="):
+    with pytest.raises(ValueError, match=r"0 is all zero .*energy=0.5.*give it a rank="):
         plan_ranks(Factorize(energy=0.5), {"fc": decompose(layer)})
 
 

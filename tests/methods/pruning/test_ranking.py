@@ -11,8 +11,6 @@ from torch import Tensor
 
 from compress_core.methods.pruning import (
     Prune,
-    PruneTaylor,
-    check_not_factorized,
     global_counts,
     plan_prune,
     plan_sparsity,
@@ -123,10 +121,3 @@ def test_the_lowest_score_goes_and_not_the_smallest_weight(scope: str) -> None:
     assert pruned.tolist() == [[0.0, 1.0]]
     assert math.copysign(1, pruned[0, 0]) == 1
     assert weight.tolist() == [[-9.0, 1.0]]
-
-
-def test_a_scored_step_on_a_factor_pair_is_refused() -> None:
-    step = PruneTaylor(sparsity=0.5)
-    check_not_factorized(step, "fc1", None)
-    with pytest.raises(ValueError, match=r"PruneTaylor.*fc1.*rank 8.*leave fc1 out.*by magnitude"):
-        check_not_factorized(step, "fc1", 8)

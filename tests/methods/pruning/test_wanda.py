@@ -141,7 +141,7 @@ def test_norms_that_are_not_finite_are_refused(value: float) -> None:
         ({"sparsity": 0.5, "scope": "column"}, ["scope='column'", "global, layer, row", "choose"]),
         ({"sparsity": 0.5, "samples": 0}, ["samples=0", "at least 1", "256"]),
         ({"sparsity": 0.5, "seed": 0.5}, ["seed=0.5", "whole number"]),
-        ({"sparsity": 0.5, "layers": ("a,b",)}, ["layers='a,b'", "separate"]),
+        ({"sparsity": 0.5, "layers": ("",)}, ["layers=('',)", "at least one"]),
     ],
 )
 def test_a_bad_setting_is_refused(settings: dict[str, Any], words: list[str]) -> None:

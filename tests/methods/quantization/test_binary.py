@@ -14,7 +14,6 @@ from compress_core.methods.quantization.binary import (
     Binarize,
     Ternarize,
     binarize,
-    check_not_pruned,
     ternarize,
 )
 
@@ -118,12 +117,6 @@ def test_pruned_weights_stay_zero_when_ternarized() -> None:
     weight = normal(4, 20)
     weight[:, ::2] = 0
     assert not ternarize(weight, Ternarize(delta=0)).dequantize()[:, ::2].any()
-
-
-def test_binarizing_a_pruned_layer_is_refused_in_words() -> None:
-    check_not_pruned([])
-    with pytest.raises(ValueError, match=r"fc1, fc2: pruned and binarized.*no zero.*ternarize"):
-        check_not_pruned(["fc1", "fc2"])
 
 
 def test_the_input_is_untouched() -> None:

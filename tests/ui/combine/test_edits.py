@@ -7,7 +7,7 @@ from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda
 from compress_core.methods.quantization import Binarize, QuantizeFloat, QuantizeGPTQ, Ternarize
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.recipe import STEPS, AnyStep
+from compress_core.steps import BY_TYPE, AnyStep
 from ui.combine import edits
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell, edited
 
@@ -99,6 +99,6 @@ def test_clusters_end_a_layers_quantization_and_bits_its_sharing() -> None:
 
 
 def test_every_step_has_a_word_for_its_method() -> None:
-    assert set(edits.METHODS) == set(STEPS.values())
+    assert set(edits.METHODS) == BY_TYPE.keys()
     assert edits.method(QuantizeFloat("nf4")) == "nf4"
     assert edits.method(Factorize(whiten=True)) == "channel, data-aware"

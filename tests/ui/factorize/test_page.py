@@ -6,7 +6,7 @@ from compress_core import Factorize, Prune, Recipe, compress, load_model
 from compress_core.measurement.report import LayerRow, measure_size
 from compress_core.methods.low_rank import Form, decompose, parameter_count, ranks_at
 from compress_core.methods.structured import PruneStructured
-from compress_core.recipe import AnyStep
+from compress_core.steps import AnyStep
 from tests.whole_app import WholeApp, open_app, turn_to
 from ui import words
 from ui.factorize import factors

@@ -6,7 +6,7 @@ import pytest
 
 from compress_core import Factorize, Prune, data, load_model
 from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda, RandomPrune
-from compress_core.recipe import AnyStep
+from compress_core.steps import AnyStep
 from tests.ui.test_pages import assert_strip_shows, measured
 from tests.whole_app import WholeApp, open_app
 from ui.prune.methods import METHODS, make_step, method_of, scope_of
