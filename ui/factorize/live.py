@@ -9,6 +9,8 @@ from ui.live_histogram.routes import publish
 from ui.session import state
 from ui.session.state import Current
 
+SNAPS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # budgets that a click sets
+
 
 def show(current: Current, settings: factors.Settings) -> None:
     """One layer's singular values with its rank; or the whole model's budget and every layer."""
@@ -55,6 +57,7 @@ def _budget(current: Current, settings: factors.Settings) -> None:
             "profiles": publish(
                 factors.budget_blob(current.model, steps, settings.form, settings.samples)
             ),
+            "constants": {"snaps": SNAPS},
             "budget": factors.share_kept(current),
             "energy": factors.mean_energy(current),
             "layers": {

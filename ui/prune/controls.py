@@ -30,6 +30,7 @@ from ui.session.state import Current
 PATTERNS = ("none", "1:2", "2:4", "4:8", "1:4", "2:8", "1:8")
 USUAL_PATTERN = "2:4"
 MOST = 99.9  # percent of weights that the slider prunes at most
+SNAPS = (0.5, 0.8, 0.9, 0.95, 0.99)  # sparsities that a click sets
 METHOD_HELP = "What decides which weights go: the line below says what each method knows."
 PATTERN_HELP = (
     "n of every m neighbouring weights of a row stay, the largest. NVIDIA's sparse tensor cores "

@@ -7,6 +7,7 @@ from compress_core.applying.prune import refuse_scores, scores_of
 from compress_core.methods.pruning import PruneTaylor, PruneWanda
 from compress_core.recipe import up_to, without_kinds
 from compress_core.views.live_pruning import (
+    BYTES_EVERY,
     PruningProfile,
     kept_counts,
     measured_bytes,
@@ -16,7 +17,7 @@ from compress_core.views.live_pruning import (
 from compress_core.views.summaries import Cut
 from ui import live_histogram
 from ui.live_histogram.routes import pack, publish
-from ui.prune.controls import Choice, chosen_samples, moved_layers, release_pruning
+from ui.prune.controls import MOST, SNAPS, Choice, chosen_samples, moved_layers, release_pruning
 from ui.prune.methods import make_step, scope_of
 from ui.session import state
 from ui.session.state import Current
@@ -32,6 +33,11 @@ def show(current: Current, choice: Choice, cuts: dict[str, Cut]) -> None:
         "prune",
         {
             "profiles": publish(_prune_blob(current, choice)),
+            "constants": {
+                "snaps": SNAPS,
+                "most": round(MOST / 100, 6),
+                "bytes_every": BYTES_EVERY,
+            },
             "layer": choice.layer,
             "method": choice.method,
             "scope": _ranked_scope(choice),

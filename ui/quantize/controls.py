@@ -51,6 +51,7 @@ UNSCALED = tuple(name for name, bits in FORMAT_BITS.items() if bits == 16)
 FORMAT_OF_BITS = {8: "fp8_e4m3", 16: "fp16"}  # others: nf4
 FEWEST = 4  # bits of a method that is chosen where nothing is quantized yet
 MOST_DELTA = 0.99
+LEAST_PERCENTILE = 50.0  # of |w| that the controls clip at
 SETTINGS: dict[str, Callable[[Any], bool]] = {  # fields of the steps that have widgets, and rules
     "bits": lambda bits: values.is_number(bits) and bits in (*BITS, FLOAT),
     "format": FORMATS.__contains__,
@@ -58,7 +59,7 @@ SETTINGS: dict[str, Callable[[Any], bool]] = {  # fields of the steps that have 
     "granularity": GRANULARITIES.__contains__,
     "group_size": lambda size: values.is_number(size) and size >= 2,
     "clipping": CLIPPINGS.__contains__,
-    "percentile": lambda share: values.is_number(share) and 50 <= share <= 100,
+    "percentile": lambda share: values.is_number(share) and LEAST_PERCENTILE <= share <= 100,
     "delta": lambda delta: values.is_number(delta) and 0 <= delta <= MOST_DELTA,
     "samples": lambda samples: values.is_number(samples) and samples >= 1,
 }
@@ -333,7 +334,7 @@ def _show_range(*, in_address: bool) -> None:
             "Percentile of |w|",
             "quantize_percentile",
             99.9,
-            50.0,
+            LEAST_PERCENTILE,
             100.0,
             step=0.1,
             on_change=set_quantization,

@@ -6,6 +6,7 @@ import streamlit as st
 
 from compress_core import Quantize, Recipe
 from compress_core.methods.quantization import QuantizeFloat, Ternarize
+from compress_core.methods.quantization.ranges import CLIP_GRID
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import without_kinds
 from compress_core.steps import AnyStep
@@ -15,8 +16,10 @@ from compress_core.views.summaries import ScaleView
 from ui import live_histogram
 from ui.live_histogram.routes import pack, publish
 from ui.quantize.controls import (
+    FLOAT,
     FORMATS,
     FP32,
+    LEAST_PERCENTILE,
     Choice,
     bit_choices,
     bits_of,
@@ -47,6 +50,11 @@ def show(current: Current, choice: Choice) -> None:
         "quantize",
         {
             "profiles": publish(range_blob(current.model, others, scales)),
+            "constants": {
+                "float": FLOAT,
+                "clips": CLIP_GRID[::-1].tolist(),
+                "least_percentile": LEAST_PERCENTILE,
+            },
             "view": publish(pack([weight_points(view.weights)])),
             "title": _title(current, choice, drawn),
             "choices": _choices(choice),
