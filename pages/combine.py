@@ -7,7 +7,7 @@ from ui.combine import compare, downloads, table
 from ui.panels import ledger as ledger_panel
 from ui.panels import panels
 from ui.panels.widgets import choose
-from ui.session import fragments, state
+from ui.session import caches, fragments, measuring, state
 from ui.session.state import Current
 
 FILES = ("plain until encoded", "coded after each stage")
@@ -75,10 +75,10 @@ def stages(current: Current) -> None:
     """The file after each stage; the bars add up to the stored file, to the byte."""
     files = choose("Files in between", FILES, "combine_files", FILES_HELP, on_change=lambda: None)
     if files == FILES[0]:
-        found = state.stages_of(current.model, current.recipe)
+        found = caches.stages_of(current.model, current.recipe)
         after = [(stage.name, stage.file_bytes) for stage in found]
     else:
-        after = state.stage_bytes(current)
+        after = measuring.stage_bytes(current)
         if not current.recipe:
             after.append(("encode", current.size.stored_bytes))
     labels, sizes = [stage for stage, _ in after], [count for _, count in after]

@@ -11,7 +11,7 @@ from ui.factorize import factors, live, table
 from ui.factorize.controls import show_factorization
 from ui.factorize.factors import Settings
 from ui.panels import panels
-from ui.session import fragments, state
+from ui.session import caches, fragments, state
 from ui.session.state import Current
 
 FORMULAS = {
@@ -84,7 +84,7 @@ def whole_sentence(current: Current) -> None:
 def weights_before_after(current: Current, layer: str) -> None:
     """The weight, what stands in its place before pruning and codes, and the difference."""
     alone = up_to(current.recipe, "factorize")
-    dense = summaries.low_rank_view(state.compressed(current.model, alone).layers[layer])
+    dense = summaries.low_rank_view(caches.compressed(current.model, alone).layers[layer])
     limit = summaries.colour_limit(dense["W"])
     for column, (name, picture) in zip(st.columns(3), dense.items(), strict=True):
         with column:

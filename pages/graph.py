@@ -5,7 +5,7 @@ import streamlit as st
 from ui import words
 from ui.graph.view import viewer_address
 from ui.panels import panels
-from ui.session import fragments, state
+from ui.session import caches, fragments, state
 
 
 @fragments.body
@@ -26,7 +26,7 @@ def graph() -> None:
             st.iframe(address, height=620)
 
     rows = current.size.layers
-    original = state.size(current.model, ()).layers
+    original = caches.size(current.model, ()).layers
     st.markdown("**Layers before and after**")
     st.dataframe(
         {

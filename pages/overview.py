@@ -6,7 +6,7 @@ import streamlit as st
 from compress_core.measurement.accuracy import confusion_matrix
 from ui import figures, words
 from ui.panels import panels
-from ui.session import fragments, state
+from ui.session import caches, fragments, measuring, state
 
 
 @fragments.body
@@ -66,10 +66,10 @@ def overview() -> None:
         )
 
     if not panels.needs_data(current.model):
-        n = state.subset_size(current.model)
-        data = state.test_images(current.model, n)
-        classes = state.class_tensor(current.model, current.recipe, n)
-        baseline, _ = state.accuracy(current.model, (), n)
+        n = measuring.subset_size(current.model)
+        data = caches.test_images(current.model, n)
+        classes = measuring.class_tensor(current.model, current.recipe, n)
+        baseline, _ = measuring.accuracy(current.model, (), n)
         interval = words.interval(baseline.accuracy_low, baseline.accuracy_high)
         st.markdown(
             f"The original is right on **{words.percent(baseline.accuracy, 2)}** of {n:,} test "

@@ -11,7 +11,7 @@ from ui.panels import panels
 from ui.prune import live
 from ui.prune.controls import Choice, show_pruning
 from ui.prune.methods import METHODS
-from ui.session import fragments, state
+from ui.session import caches, fragments, state
 from ui.session.state import Current
 
 
@@ -21,8 +21,8 @@ def prune() -> None:
     place = st.container()  # the formula is that of the method, which the controls know
     # what pruning alone does: later quantization would move the weights under the threshold
     pruned = up_to(current.recipe, "prune")
-    layers = state.compressed(current.model, pruned).layers
-    cuts = state.cuts(current.model, pruned)
+    layers = caches.compressed(current.model, pruned).layers
+    cuts = caches.cuts(current.model, pruned)
     choice = show_pruning(current, cuts)
     method = METHODS[choice.method]
     with place:

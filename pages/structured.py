@@ -7,7 +7,7 @@ from compress_core.recipe import up_to
 from compress_core.views.channels import ChannelGroup
 from ui import figures, words
 from ui.panels import panels
-from ui.session import fragments, state
+from ui.session import caches, fragments, state
 from ui.session.state import Current
 from ui.structured import tables
 from ui.structured.controls import KNOWS, show_structured
@@ -46,7 +46,7 @@ def structured() -> None:
 def sentence(current: Current, recipe: Recipe, groups: tuple[ChannelGroup, ...]) -> None:
     """How much of the network is left."""
     kept, units = sum(g.kept.sum() for g in groups), sum(g.kept.size for g in groups)
-    before, after = (state.size(current.model, steps).macs for steps in ((), recipe))
+    before, after = (caches.size(current.model, steps).macs for steps in ((), recipe))
     st.markdown(
         f"**{current.model}** keeps :blue[{kept:,}] of the {units:,} channels that can go, and "
         f"{words.percent(after / before)} of its multiply-accumulates: {words.count(after)} of "

@@ -18,7 +18,7 @@ from ui.panels.widgets import (
     number_field,
     put,
 )
-from ui.session import recipe_field, state, values
+from ui.session import measuring, recipe_field, state, values
 from ui.session.state import Current
 
 SCOPES = ("one layer", "whole model")
@@ -192,7 +192,7 @@ def _energy_input(key: str, on_change: Any) -> None:
 
 
 def _calibration(current: Current) -> None:
-    problem = state.data_problem(current.model)
+    problem = measuring.data_problem(current.model)
     channel = chosen_form() == "channel"
     with st.container(height="stretch", vertical_alignment="center", width="content"):
         st.toggle(

@@ -6,7 +6,7 @@ from ui import live_histogram
 from ui.factorize import factors
 from ui.factorize.controls import release_budget, release_rank
 from ui.live_histogram.routes import publish
-from ui.session import state
+from ui.session import caches
 from ui.session.state import Current
 
 SNAPS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # budgets that a click sets
@@ -22,7 +22,7 @@ def show(current: Current, settings: factors.Settings) -> None:
     stored = current.compressed.layers[name]
     shape, full = stored.layer.shape, full_rank(stored.layer.shape, found.form)
     steps = factors.network(current.recipe)
-    before, after = (_row(size, name) for size in (state.size(current.model, steps), current.size))
+    before, after = (_row(size, name) for size in (caches.size(current.model, steps), current.size))
     live_histogram.show(
         "factorize",
         {

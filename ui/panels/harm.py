@@ -9,7 +9,7 @@ from compress_core.data import Dataset
 from compress_core.measurement.harm import ClassHarm, Flip, Outcome
 from ui import figures, words
 from ui.panels import panels
-from ui.session import fragments, state
+from ui.session import caches, fragments, measuring, state
 
 MOST_IMAGES = 12
 ENDINGS: tuple[tuple[Outcome, str], ...] = (
@@ -26,14 +26,14 @@ def show() -> None:
     st.subheader("Who got hurt", anchor=False)
     if not current.recipe:
         st.caption("Nobody yet: the recipe is empty, every answer is the original's.")
-    elif state.data_problem(current.model):
+    elif measuring.data_problem(current.model):
         st.caption("The test images are not on this machine; *Overview* says how to get them.")
     else:
-        n = state.subset_size(current.model)
-        rows, flips = state.harm(current.model, current.recipe, n)
+        n = measuring.subset_size(current.model)
+        rows, flips = measuring.harm(current.model, current.recipe, n)
         st.markdown(sentence(flips, n))
         if flips:
-            _classes_and_images(rows, flips, state.test_images(current.model, n))
+            _classes_and_images(rows, flips, caches.test_images(current.model, n))
 
 
 def sentence(flips: Sequence[Flip], n: int) -> str:

@@ -9,7 +9,7 @@ from compress_core.measurement.ledger import LedgerRow, ledger, verdict
 from compress_core.recipe import Recipe
 from ui import figures, presenter
 from ui.panels import panels
-from ui.session import state
+from ui.session import caches, state
 from ui.session.state import Current
 
 OURS = "our container"
@@ -34,8 +34,8 @@ def show(current: Current) -> None:
 @st.cache_data(max_entries=200, show_spinner="Weighing the files…")
 def weighed(model: str, recipe: Recipe, *, with_onnx: bool) -> tuple[LedgerRow, ...]:
     """Each row but the bound is the length of a real file."""
-    onnx = state.onnx_file(model, recipe) if with_onnx else None
-    return ledger(state.compressed(model, recipe), onnx)
+    onnx = caches.onnx_file(model, recipe) if with_onnx else None
+    return ledger(caches.compressed(model, recipe), onnx)
 
 
 def _structure(current: Current) -> Hashable:

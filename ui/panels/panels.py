@@ -18,7 +18,7 @@ from compress_core.data import IDX_DATASETS, Dataset, download
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.views.alarms import Alarm
 from ui import presenter, wake_up, words
-from ui.session import fragments, history, recipe_field, snapshots, state, values
+from ui.session import caches, fragments, history, measuring, recipe_field, snapshots, state, values
 from ui.session.state import Current
 
 # No option of Streamlit keeps an element in view while the page scrolls, or keeps the place of one
@@ -116,7 +116,7 @@ def alarms() -> None:
     current = state.current()
     _notices(current)
     with st.container(key="alarms"):
-        _alarms(state.current_alarms(current))
+        _alarms(measuring.current_alarms(current))
 
 
 def _notices(current: Current) -> None:
@@ -183,21 +183,21 @@ def sizes() -> None:
 def accuracy() -> None:
     """Accuracy on the subset at once; on the whole test set as soon as the background has it."""
     current = state.current()
-    if state.data_problem(current.model):
+    if measuring.data_problem(current.model):
         st.metric("Accuracy", "—", delta_description="no test images")
         return
     with st.container(gap=None):
-        n = state.measured_size(current.model, current.recipe)
+        n = measuring.measured_size(current.model, current.recipe)
         _accuracy_metric(current, n)
-        waiting = state.wait_for_exact(current, shown=n)
+        waiting = measuring.wait_for_exact(current, shown=n)
         if waiting is not None:
             wake_up.show("accuracy_wake_up", waiting)
 
 
 def _accuracy_metric(current: Current, n: int) -> None:
-    found, change = state.accuracy(current.model, current.recipe, n)
+    found, change = measuring.accuracy(current.model, current.recipe, n)
     half = (found.accuracy_high - found.accuracy_low) / 2
-    exact = "exact, " if n == state.test_size(current.model) else ""
+    exact = "exact, " if n == measuring.test_size(current.model) else ""
     interval = words.interval(found.accuracy_low, found.accuracy_high)
     low, high = 100 * change.difference_low, 100 * change.difference_high
     st.metric(
@@ -278,10 +278,10 @@ def exceptions(current: Current, kind: str) -> None:
 
 def needs_data(model: str) -> bool:
     """True, with the remedy on the page, where the test images cannot be read on this machine."""
-    problem = state.data_problem(model)
+    problem = measuring.data_problem(model)
     if problem is None:
         return False
-    files = IDX_DATASETS[state.dataset_name(model)]
+    files = IDX_DATASETS[caches.dataset_name(model)]
     st.warning(problem, title=f"{files.title} cannot be read on this machine")
     if st.button(
         f"Download {files.title} ({files.download_bytes / 1e6:.0f} MB)",

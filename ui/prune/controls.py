@@ -24,7 +24,7 @@ from ui.panels.widgets import (
     put,
 )
 from ui.prune.methods import METHODS, make_step, method_of, scope_help, scope_of
-from ui.session import recipe_field, state, values
+from ui.session import caches, recipe_field, state, values
 from ui.session.state import Current
 
 PATTERNS = ("none", "1:2", "2:4", "4:8", "1:4", "2:8", "1:8")
@@ -128,7 +128,7 @@ def _step_of(pattern: str) -> PruneNM:
 
 def release_pruning(wish: dict[str, Any]) -> None:
     """What was dragged: the sparsity, the threshold, one layer's bar; or the layer to draw."""
-    layers = state.original(state.chosen_model()).layers
+    layers = caches.original(state.chosen_model()).layers
     if wish.get("draw") in layers:
         st.session_state.prune_layer = wish["draw"]
     elif wish.get("layer") in layers:
@@ -178,7 +178,7 @@ def _prune_at(threshold: float) -> None:
 def _set_prune_step(step: AnyStep | None) -> None:
     recipe = recipe_field.session_recipe()
     if chosen_scope() == "one":
-        names = state.original(state.chosen_model()).layers
+        names = caches.original(state.chosen_model()).layers
         layer = chosen_layer("prune_layer")
         recipe_field.set_recipe(with_layer_step(recipe, "prune", layer, step, names))
     elif step is None:

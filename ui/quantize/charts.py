@@ -8,7 +8,7 @@ from compress_core.views import summaries
 from compress_core.views.summaries import InputView
 from ui import figures, words
 from ui.panels import panels
-from ui.session import state
+from ui.session import caches, state
 from ui.session.state import Current
 
 
@@ -46,7 +46,7 @@ def inputs(current: Current, layer: str) -> None:
 
 @st.cache_resource(max_entries=64, show_spinner="Looking at calibration images…")
 def input_view(model: str, recipe: Recipe, layer: str, step: QuantizeActivations) -> InputView:
-    compressed = state.compressed(model, recipe)
+    compressed = caches.compressed(model, recipe)
     quantizer = compressed.layers[layer].inputs
     assert isinstance(quantizer, InputQuantizer)
     seen = compressed.base.calibrate(step.samples, step.seed).input_values(layer)

@@ -28,7 +28,7 @@ from ui.panels.widgets import (
     put,
     session_step,
 )
-from ui.session import recipe_field, state, values
+from ui.session import caches, recipe_field, state, values
 from ui.session.state import Current
 
 WeightStep = Quantize | QuantizeGPTQ | QuantizeFloat | Ternarize | Binarize
@@ -198,7 +198,7 @@ def _step(method: str, wanted: dict[str, Any], before: AnyStep | None) -> AnySte
 def _set_step(step: AnyStep | None) -> None:
     recipe = recipe_field.session_recipe()
     if chosen_scope() == "one":
-        names = state.original(state.chosen_model()).layers
+        names = caches.original(state.chosen_model()).layers
         layer = chosen_layer("quantize_layer")
         recipe_field.set_recipe(with_layer_step(recipe, "quantize", layer, step, names))
     elif step is None:

@@ -28,7 +28,7 @@ from ui.quantize.controls import (
     release_quantization,
     sharing_of,
 )
-from ui.session import state
+from ui.session import caches
 from ui.session.state import Current
 
 AFTER_CODES = ("correct", "activations")  # kinds that leave the weights as they are
@@ -38,7 +38,7 @@ def show(current: Current, choice: Choice) -> None:
     """The weights of a layer that share a scale, their levels, and the noise of every layer."""
     settings, layer = choice.settings, choice.layer
     others = without_kinds(current.recipe, ("quantize", *AFTER_CODES))
-    before = state.compressed(current.model, others).layers[layer]
+    before = caches.compressed(current.model, others).layers[layer]
     view = summaries.scale_view(before, current.compressed.layers[layer], settings, choice.channel)
     winners = current.compressed.winners("quantize")
     moves = _moved_by_quantize(current, choice)
@@ -133,5 +133,5 @@ def _title(current: Current, choice: Choice, drawn: AnyStep | None) -> str:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def range_blob(model: str, others: Recipe, scales: Quantize) -> bytes:
     """Samples of all layers, with the ranges of the weights that share a scale."""
-    layers = state.compressed(model, others).layers.values()
+    layers = caches.compressed(model, others).layers.values()
     return pack([range_sample(stored, scales) for stored in layers])

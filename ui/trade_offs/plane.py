@@ -15,7 +15,8 @@ from ui import figures, words
 from ui.figures import AXES, Axis, Style
 from ui.panels import panels
 from ui.panels.latency import latencies
-from ui.session import recipe_field, snapshots, state
+from ui.session import caches, recipe_field, snapshots, state
+from ui.session.points import measured_points
 from ui.session.state import Current
 
 TELLING = ("prune", "quantize", "factorize", "prune + quantize", "channels")  # shown first
@@ -23,7 +24,7 @@ Rows = list[dict[str, Any]]
 
 
 def families(model: str) -> dict[str, Family]:
-    return sweep_families(state.original(model))
+    return sweep_families(caches.original(model))
 
 
 def styles(known: Mapping[str, Family]) -> dict[str, Style]:
@@ -42,7 +43,7 @@ def rows(model: str, recipes: Sequence[Recipe]) -> Rows:
     """
     found = []
     for recipe in recipes:
-        report = state.points().known(model, recipe)
+        report = measured_points().known(model, recipe)
         if report:
             numbers = {key: v for key, v in report.as_dict().items() if key != "layers"}
             about = {"id": words.recipe_text(recipe), "words": words.describe_recipe(recipe)}
