@@ -4,14 +4,14 @@ import streamlit as st
 
 from ui import words
 from ui.graph.view import viewer_address
-from ui.panels import panels
+from ui.panels.page import heading
 from ui.session import caches, fragments, state
 
 
 @fragments.body
 def graph() -> None:
     current = state.current()
-    panels.heading(
+    heading(
         "Graph",
         "What a runtime gets: the exported ONNX graph. Click a node's title to see its numbers. "
         "Quantized weights come in through DequantizeLinear, a factor pair is two nodes.",

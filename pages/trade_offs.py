@@ -6,8 +6,9 @@ import streamlit as st
 
 from compress_core.search.sweep import Family
 from ui.figures import AXES, NEAR
-from ui.panels import panels
 from ui.panels import speed as speed_panel
+from ui.panels.missing_data import needs_data
+from ui.panels.page import heading
 from ui.panels.widgets import choose
 from ui.session import fragments, state, values
 from ui.trade_offs import plane, work
@@ -16,13 +17,13 @@ from ui.trade_offs import plane, work
 @fragments.body
 def trade_offs() -> None:
     current = state.current()
-    panels.heading(
+    heading(
         "Trade-offs",
         "Every point is a recipe: its file was encoded, its accuracy measured on the whole test "
         "set. Up and to the left is better. Click a point to apply it.",
         r"\text{accuracy} \pm 95\,\% \quad \text{against cost}",
     )
-    if panels.needs_data(current.model):
+    if needs_data(current.model):
         return
     families = plane.families(current.model)
     chosen = choose_methods(families)

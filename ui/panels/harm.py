@@ -8,7 +8,8 @@ import streamlit as st
 from compress_core.data import Dataset
 from compress_core.measurement.harm import ClassHarm, Flip, Outcome
 from ui import figures, words
-from ui.panels import panels
+from ui.panels.chart import chart
+from ui.panels.images import captioned
 from ui.session import caches, fragments, measuring, state
 
 MOST_IMAGES = 12
@@ -63,7 +64,7 @@ def _class_chart(rows: Sequence[ClassHarm]) -> None:
     intervals = [
         (100 * row.change.difference_low, 100 * row.change.difference_high) for row in rows
     ]
-    panels.chart(
+    chart(
         figures.change_by_class(names, changes, intervals, state.colors()),
         "harm_classes",
         "Change of each class, most damaged first",
@@ -87,7 +88,7 @@ def _flipped_image(flip: Flip, data: Dataset) -> None:
     true, before, after = (data.class_names[c] for c in (flip.true, flip.before, flip.after))
     color = "blue" if flip.outcome == "gained" else "orange"
     sure, now = (words.percent(c, 0) for c in (flip.confidence_before, flip.confidence_after))
-    panels.captioned(
+    captioned(
         data.images[flip.index],
         f"**{true}**: {before} → :{color}[**{after}**]  \n{sure} → {now}",
         alt=f"a {true}, taken for {before} before ({sure}) and for {after} after ({now})",

@@ -8,7 +8,7 @@ import streamlit as st
 from compress_core.measurement.ledger import LedgerRow, ledger, verdict
 from compress_core.recipe import Recipe
 from ui import figures, presenter
-from ui.panels import panels
+from ui.panels.chart import chart
 from ui.session import caches, state
 from ui.session.state import Current
 
@@ -47,7 +47,7 @@ def _structure(current: Current) -> Hashable:
 def _bars(rows: tuple[LedgerRow, ...]) -> None:
     sizes = {row.name: row.total_bytes for row in rows if row.total_bytes is not None}
     bound = next((row.name for row in rows if row.is_bound), None)
-    panels.chart(
+    chart(
         figures.ledger_bars(
             list(sizes), list(sizes.values()), state.colors(), bound=bound, ours=OURS
         ),

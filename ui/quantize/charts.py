@@ -7,7 +7,7 @@ from compress_core.methods.quantization import InputQuantizer, QuantizeActivatio
 from compress_core.views import summaries
 from compress_core.views.summaries import InputView
 from ui import figures, words
-from ui.panels import panels
+from ui.panels.chart import chart
 from ui.session import caches, state
 from ui.session.state import Current
 
@@ -15,7 +15,7 @@ from ui.session.state import Current
 def errors(current: Current, layer: str) -> None:
     """How far the layer's weights moved."""
     counts, edges = summaries.error_histogram(current.compressed.layers[layer])
-    panels.chart(
+    chart(
         figures.error_histogram(counts, edges, state.colors()),
         "quantize_error",
         f"Error of the weights of {layer}",
@@ -28,7 +28,7 @@ def inputs(current: Current, layer: str) -> None:
     step = current.compressed.winners("activations").get(layer)
     assert isinstance(step, QuantizeActivations)
     view = input_view(current.model, current.recipe, layer, step)
-    panels.chart(
+    chart(
         figures.input_histogram(
             view.counts, view.edges, view.levels, view.low, view.high, state.colors()
         ),

@@ -13,7 +13,7 @@ from compress_core.search.sweep import Family
 from compress_core.search.sweep import families as sweep_families
 from ui import figures, words
 from ui.figures import AXES, Axis, Style
-from ui.panels import panels
+from ui.panels.chart import chart
 from ui.panels.latency import latencies
 from ui.session import caches, recipe_field, snapshots, state
 from ui.session.points import measured_points
@@ -129,7 +129,7 @@ def draw(
     known = [row for row in points.measured if axis.column in row]
     if closer and known:
         figures.look_closer(figure, max(row["accuracy"] for row in known))
-    panels.chart(
+    chart(
         figure,
         "trade_offs_plane",
         f"{model}: accuracy against {axis_name}",
