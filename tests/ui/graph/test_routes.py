@@ -7,7 +7,9 @@ import pytest
 
 from tests.asgi import ask
 from ui.graph import routes as graph_routes
-from ui.graph.routes import BASE, ROUTES, STATIC_FILES, GraphStore, PublishedGraph, publish
+from ui.graph.netron import STATIC_FILES, pinned_text
+from ui.graph.routes import BASE, ROUTES, publish
+from ui.graph.store import GraphStore, PublishedGraph
 
 get = partial(ask, ROUTES)
 
@@ -203,9 +205,9 @@ def test_a_theme_pins_the_dark_rules(theme: str, condition: str) -> None:
 def test_unknown_themes_take_no_memory() -> None:
     address = publish(b"graph", "lenet")
     get(address)
-    before = graph_routes._pinned_text.cache_info().currsize
+    before = pinned_text.cache_info().currsize
     get(f"{address}?theme=plaid")
-    assert graph_routes._pinned_text.cache_info().currsize == before
+    assert pinned_text.cache_info().currsize == before
 
 
 def test_an_unknown_theme_leaves_the_choice_to_the_system() -> None:
