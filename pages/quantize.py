@@ -7,7 +7,8 @@ from ui.panels.chart import twin
 from ui.panels.page import exceptions, heading
 from ui.quantize import charts, live
 from ui.quantize.activations import show_activations, show_correction, show_samples
-from ui.quantize.controls import FLOAT, is_affine, show_quantization
+from ui.quantize.controls import show_quantization
+from ui.quantize.methods import FLOAT, is_affine
 from ui.session import fragments, state
 from ui.session.state import Current
 from ui.structured.folding import show_folding

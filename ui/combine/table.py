@@ -12,7 +12,7 @@ from compress_core.recipe import up_to
 from ui import words
 from ui.combine import edits
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell
-from ui.quantize.controls import FLOAT
+from ui.quantize.methods import FLOAT
 from ui.session import caches, recipe_field, state
 from ui.session.state import Current
 

@@ -4,7 +4,7 @@ from compress_core.measurement.report import LayerRow, Size
 from compress_core.methods.low_rank import full_rank
 from ui import live_histogram
 from ui.factorize import factors
-from ui.factorize.controls import release_budget, release_rank
+from ui.factorize.callbacks import release_budget, release_rank
 from ui.live_histogram.routes import publish
 from ui.session import caches
 from ui.session.state import Current

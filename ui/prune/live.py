@@ -17,7 +17,8 @@ from compress_core.views.live_pruning import (
 from compress_core.views.summaries import Cut
 from ui import live_histogram
 from ui.live_histogram.routes import pack, publish
-from ui.prune.controls import MOST, SNAPS, Choice, chosen_samples, moved_layers, release_pruning
+from ui.prune.callbacks import MOST, chosen_samples, release_pruning
+from ui.prune.controls import SNAPS, Choice, moved_layers
 from ui.prune.methods import make_step, scope_of
 from ui.session import caches
 from ui.session.state import Current

@@ -15,17 +15,17 @@ from compress_core.views.live_profiles import range_sample, weight_points
 from compress_core.views.summaries import ScaleView
 from ui import live_histogram
 from ui.live_histogram.routes import pack, publish
-from ui.quantize.controls import (
+from ui.quantize.callbacks import release_quantization
+from ui.quantize.controls import Choice
+from ui.quantize.methods import (
     FLOAT,
     FORMATS,
     FP32,
     LEAST_PERCENTILE,
-    Choice,
     bit_choices,
     bits_of,
     format_words,
     is_affine,
-    release_quantization,
     sharing_of,
 )
 from ui.session import caches

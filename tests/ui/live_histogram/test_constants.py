@@ -10,7 +10,7 @@ from compress_core.methods.quantization.ranges import CLIP_GRID
 from compress_core.views.live_pruning import BYTES_EVERY
 from tests.whole_app import open_app
 from ui.live_histogram.routes import FOLDER
-from ui.prune.controls import MOST
+from ui.prune.callbacks import MOST
 
 RECIPES = {"prune": "prune:sparsity=0.5", "quantize": "quantize:bits=4", "factorize": ""}
 

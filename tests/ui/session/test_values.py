@@ -10,10 +10,10 @@ import streamlit as st
 from tests.whole_app import WholeApp, open_app, turn_to
 from ui import presenter
 from ui.combine import table
-from ui.factorize import controls as factorize
-from ui.prune import controls as prune
+from ui.factorize import callbacks as factorize
+from ui.prune import callbacks as prune
 from ui.quantize import activations
-from ui.quantize import controls as quantize
+from ui.quantize import callbacks as quantize
 from ui.session import address, recipe_field, state, values
 from ui.share_weights import controls as share
 from ui.structured import controls as structured
