@@ -50,7 +50,7 @@ def ensure() -> None:
     st.session_state.recipe_echoes = []
     for key, value in seeds.items():
         st.session_state[key] = value
-    st.session_state.recipe_written = st.session_state.recipe
+    st.session_state.recipe_written = seeds["recipe"]
     for key in address.CONTROLS.keys() & query.keys():  # from here on the recipe says it
         del st.query_params[key]
     if seeds["recipe"]:
