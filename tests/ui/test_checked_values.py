@@ -1,4 +1,4 @@
-"""Nobody reads a control from the session without a check: that is what ui/session/values is for."""
+"""Nobody reads a control from the session without a check: ui/session/values is there for that."""
 
 import ast
 from collections.abc import Iterator
