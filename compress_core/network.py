@@ -112,7 +112,7 @@ def _replace_by_factors(module: nn.Module, stored: StoredLayer) -> None:
 
 def _tensors_of(stored: StoredLayer) -> dict[str, Tensor]:
     """What the layer sets in the model, by state-dict key; a tied weight under all its keys."""
-    values = [weight.values for weight in stored.weights]
+    values = [weight.network_values for weight in stored.weights]
     if stored.form == "plain":
         tensors = dict.fromkeys(stored.layer.tied_keys, values[0])
     else:

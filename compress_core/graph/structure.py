@@ -14,6 +14,7 @@ from torch import nn
 
 from compress_core.compressed import Compressed
 from compress_core.graph.simplification import clear_metadata, simplify
+from compress_core.graph.untranslated import untranslated
 from compress_core.measurement.cost import macs_by_layer
 from compress_core.original import Original
 from compress_core.stored import StoredLayer
@@ -81,6 +82,9 @@ def export(module: nn.Module, original: Original) -> ir.Model:
     Not optimized: the optimizer folds batch norms and transposes into the weights, and joins equal
     tensors, after which a rewritten weight would act on half of the network.
     """
+    reason = untranslated(module)
+    if reason:
+        raise GraphError(f"{original.name} cannot be exported to ONNX: {reason}")
     batch = original.example.expand(2, *original.input_shape)  # a batch of 1 would become constant
     try:
         with _quiet():
@@ -114,6 +118,9 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)", FutureWarning)
+            # of recurrent modules, which keep a list of their weights
+            warnings.filterwarnings("ignore", r"_check_is_size will be removed", FutureWarning)
+            warnings.filterwarnings("ignore", r"The tensor attributes .*_flat_weights", UserWarning)
             yield
     finally:
         registration.setLevel(level)

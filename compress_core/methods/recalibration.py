@@ -67,7 +67,7 @@ def recalibrated(module: nn.Module, batches: list[Tensor]) -> dict[str, Tensor]:
         norm.momentum = None  # a plain average over the batches
     with torch.no_grad():
         for batch in batches:
-            private(batch)
+            private(batch.clone())  # the network may write to what it is given
     return {
         f"{name}.{key}".lstrip("."): getattr(norm, key)
         for name, norm in norms.items()

@@ -84,7 +84,8 @@ def _each(steps: Iterable[AnyStep]) -> Recipes:
 def _able(original: Original, form: Form = "channel") -> tuple[str, ...]:
     """The layers that can run as factors of a form: in the form "channel" all that run by
     themselves, in the others those with a kernel of more than one weight."""
-    layers = {n: layer for n, layer in original.layers.items() if not layer.refuses_factors}
+    able = {name: layer for name, layer in original.layers.items() if not layer.refuses_factors}
+    layers = {name: layer for name, layer in able.items() if not original.read_besides(name)}
     if form == "channel":
         return tuple(layers)
     kernels = {n: layer for n, layer in layers.items() if layer.weight[0, 0].numel() > 1}

@@ -3,8 +3,15 @@
 from dataclasses import dataclass
 from typing import cast
 
-from compress_core import Prune, RandomPrune
-from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda, Scope, ScoreScope
+from compress_core.methods.pruning import (
+    Prune,
+    PruneNM,
+    PruneTaylor,
+    PruneWanda,
+    RandomPrune,
+    Scope,
+    ScoreScope,
+)
 from compress_core.steps import AnyStep
 
 

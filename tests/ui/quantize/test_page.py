@@ -191,9 +191,9 @@ def test_a_toggle_folds_batch_norms_where_the_model_has_some(
 @pytest.mark.parametrize(
     ("recipe", "reason"),
     [
-        ("prune:sparsity=0.5;binarize", "pruned and binarized"),
-        ("prune:sparsity=0.5,layers=fc1;binarize:layers=fc1", "fc1: pruned and binarized"),
-        ("share:layers=fc1;quantize:bits=4", "fc1: quantized and shared"),
+        ("prune:sparsity=0.5;binarize", "is pruned, and a 1-bit code has no zero"),
+        ("prune:sparsity=0.5,layers=fc1;binarize:layers=fc1", "fc1 is pruned"),
+        ("share:layers=fc1;quantize:bits=4", "fc1 is quantized"),
     ],
 )
 def test_what_makes_no_sense_together_is_refused_in_words(recipe: str, reason: str) -> None:

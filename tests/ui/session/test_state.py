@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from compress_core import Factorize, Prune, RandomPrune
+from compress_core import Factorize, Prune
+from compress_core.methods.pruning import RandomPrune
 from ui.session import address, measuring
 
 NAMES = ("conv1", "conv2", "fc1", "fc2")
