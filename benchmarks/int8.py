@@ -104,4 +104,4 @@ def accuracy(graph: bytes, name: str) -> float:
     data = load_dataset(MODELS[name].dataset)
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     logits = [session.run(None, {"images": x.numpy()})[0] for x in data.images.split(500)]
-    return float((np.concatenate(logits).argmax(1) == data.labels.numpy()).mean())
+    return float((np.concatenate(logits).argmax(1) == data.class_labels.numpy()).mean())
