@@ -25,12 +25,12 @@ def each(inputs: Inputs) -> tuple[Tensor, ...]:
 
 
 def call(module: nn.Module, inputs: Inputs) -> Any:
-    """What `module` gives out for a batch.
+    """What `module` gives out for a batch, which it may write to without changing the caller's.
 
     Raises ValueError, with the module's own reason, where it does not run on such inputs.
     """
     try:
-        return module(*(tensor.clone() for tensor in each(inputs)))  # it may write to its inputs
+        return module(*(tensor.clone() for tensor in each(inputs)))
     except ValueError:
         raise  # in words already
     except Exception as error:  # whatever a network of other people raises

@@ -64,10 +64,9 @@ class Original:
     and which of its outputs counts; without one it is chosen by outputs and labels. `calibration`
     is training data, or what loads it when a step first needs it. `memo` keeps what was made of its
     layers, `bases` the networks that were made of it. The network is copied and never written to
-    (see `entering`).
-    `module` is for running;
-    `pristine` is the same network, never run, so that its buffers stay as they came: what is made
-    of the network is made of this one. `own_types` are the types that its float32 tensors came in.
+    (see `entering`). `module` is for running; `pristine` is the same network, never run, so that
+    its buffers stay as they came: what is made of the network is made of this one. `own_types` are
+    the types that its float32 tensors came in.
     Raises ValueError for what cannot be compressed: no nn.Module, in training mode, without
     compressible layers, with weights that are empty or not finite, and more; with the remedy.
     """

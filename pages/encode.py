@@ -9,7 +9,8 @@ from ui.encode import codings, tabs
 from ui.encode.codings import Place
 from ui.encode.controls import FIRST_BITS, quantize_first, show_choice
 from ui.panels import ledger as ledger_panel
-from ui.panels import panels
+from ui.panels.chart import chart
+from ui.panels.page import heading
 from ui.session import fragments, state
 from ui.session.state import Current
 
@@ -17,7 +18,7 @@ from ui.session.state import Current
 @fragments.body
 def encode() -> None:
     current = state.current()
-    panels.heading(
+    heading(
         "Encode",
         "The same numbers in fewer bits: frequent symbols get short codes. Nothing is lost, and "
         "the file takes the shortest code of each layer.",
@@ -62,7 +63,7 @@ def symbols_and_coders(current: Current, place: Place, found: Coding, *, total: 
     left, right = st.columns(2)
     with left:
         labels = [names[symbol] for symbol in bars.symbols]
-        panels.chart(
+        chart(
             figures.symbol_histogram(
                 labels, bars.counts, bars.ideal_bits, state.colors(), x=codings.axis(found)
             ),
@@ -72,7 +73,7 @@ def symbols_and_coders(current: Current, place: Place, found: Coding, *, total: 
         )
     with right:
         table = codings.coder_table(rows)
-        panels.chart(
+        chart(
             figures.coder_bars(
                 table["coder"],
                 table["bytes"],

@@ -228,7 +228,7 @@ class Calibration:
             start = 0
             for inputs in split_rows(self.data.inputs, BATCH):
                 rows = slice(start, start + count_rows(inputs))
-                given = _outputs_with(module, weights, inputs)
+                given = _run_with_gradients(module, weights, inputs)
                 (self._loss(given, inputs, rows) / len(self.data)).backward()
                 start = rows.stop
         return {name: _gradient_of(la, weights[la.key]) for name, la in self._layers.items()}
@@ -246,7 +246,9 @@ def _gradient_of(layer: Layer, weight: nn.Parameter) -> Tensor | None:
     return None if weight.grad is None else layer.outputs_first(weight.grad.to_dense())
 
 
-def _outputs_with(module: nn.Module, weights: Mapping[str, nn.Parameter], inputs: Inputs) -> Any:
+def _run_with_gradients(
+    module: nn.Module, weights: Mapping[str, nn.Parameter], inputs: Inputs
+) -> Any:
     given = tuple(tensor.clone() for tensor in each(inputs))  # the model may write to them
     try:
         return functional_call(module, dict(weights), given)

@@ -58,11 +58,13 @@ def predict(
     """Logits (n, classes) for images (n, C, H, W), or the output that counts for other inputs.
 
     In batches, without gradients. `stop` is asked before each batch; where it says yes, Stopped is
-    raised. Raises ValueError for a model in training mode: it is never switched here, others may
-    share it.
+    raised. Raises ValueError for a model in training mode (it is never switched here, others may
+    share it), and for answers that are NaN or infinite.
     """
     batches = run_batches(model, inputs, stop=stop)
-    return torch.cat([pick_output(given, output) for _, given in batches])
+    logits = torch.cat([pick_output(given, output) for _, given in batches])
+    check_finite(logits, allow_masked=True)
+    return logits
 
 
 def run_batches(
@@ -75,15 +77,13 @@ def run_batches(
     """The rows of each batch, and all that the model gives out for them."""
     if model.training:
         raise ValueError("the model is in training mode; pass model.eval() to measure it")
-    if isinstance(inputs, Tensor):
-        with torch.inference_mode():
-            model = faster_copy(model, inputs) or model
+    fast = faster_copy(model, inputs) if isinstance(inputs, Tensor) else None
     for start in range(0, count_rows(inputs), batch):
         if stop():
             raise Stopped
         rows = slice(start, start + batch)
         with torch.inference_mode():
-            given = call(model, take_rows(inputs, rows))
+            given = call(fast or model, take_rows(inputs, rows))
         yield rows, given
 
 
@@ -104,10 +104,8 @@ def check_finite(output: Tensor, *, allow_masked: bool = False) -> None:
 
 
 def predicted_classes(model: nn.Module, data: Dataset, *, output: Which = None) -> Tensor:
-    """The class of the largest logit for each image, (n,); -1, which is never right, where one of
-    them is NaN: argmax would take it for the largest."""
-    logits = predict(model, data.inputs, output=output)
-    return logits.argmax(1).masked_fill(logits.isnan().any(1), -1)
+    """The class of the largest logit for each image, (n,)."""
+    return predict(model, data.inputs, output=output).argmax(1)
 
 
 def accuracy_of(classes: Tensor, data: Dataset) -> Accuracy:
@@ -153,7 +151,8 @@ def paired_change(right_before: Tensor, right_after: Tensor) -> PairedDifference
 
 
 def confusion_matrix(classes: Tensor, data: Dataset) -> Tensor:
-    """Counts (true class, predicted class) of the images that have one."""
-    size, given = len(data.class_names), classes >= 0
-    pairs = data.class_labels[given] * size + classes[given]
-    return torch.bincount(pairs, minlength=size * size).view(size, size)
+    """Counts (true class, predicted class)."""
+    size = len(data.class_names)
+    return torch.bincount(data.class_labels * size + classes, minlength=size * size).view(
+        size, size
+    )

@@ -8,7 +8,7 @@ import streamlit as st
 from compress_core.measurement.report import Size
 from compress_core.recipe import Recipe
 from ui import words
-from ui.session import snapshots, state, values
+from ui.session import caches, measuring, snapshots, state, values
 from ui.session.snapshot_store import Snapshot
 from ui.session.state import Current
 
@@ -57,7 +57,7 @@ def _choose(label: str, by_id: dict[str, Snapshot], key: str, default: str) -> s
 
 def side(snapshot: Snapshot) -> Side:
     recipe, _ = state.split_fitting(snapshot.model, words.read_recipe(snapshot.recipe))
-    return Side(snapshot, recipe, state.size(snapshot.model, recipe))
+    return Side(snapshot, recipe, caches.size(snapshot.model, recipe))
 
 
 def compared(before: Side, after: Side) -> dict[str, list[Any]]:
@@ -113,6 +113,6 @@ def score_change(before: Side, after: Side) -> str:
     metric = first.score.metric
     if (first.model, first.score.n) != (second.model, second.score.n):
         return f"{words.score_change(metric, second.score.value - first.score.value)}, unpaired"
-    found = state.change(first.model, before.recipe, after.recipe, first.score.n)
+    found = measuring.change(first.model, before.recipe, after.recipe, first.score.n)
     low, high = 100 * found.difference_low, 100 * found.difference_high
     return f"{words.score_change(metric, found.difference)} ({low:+.2f} … {high:+.2f})"

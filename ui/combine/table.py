@@ -12,8 +12,8 @@ from compress_core.recipe import up_to
 from ui import words
 from ui.combine import edits
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell
-from ui.quantize.controls import FLOAT
-from ui.session import recipe_field, state
+from ui.quantize.methods import FLOAT
+from ui.session import caches, recipe_field, state
 from ui.session.state import Current
 
 READ_ONLY = ("layer", "shape", "how", "bytes", "ratio", "SQNR, dB", "stored as")
@@ -38,7 +38,7 @@ def cells(current: Current) -> pd.DataFrame:
     """Every layer's settings as they came out, by the stored layers and not by the steps alone."""
     rows = current.size.layers
     early = up_to(current.recipe, "prune")
-    pruned = {row.name: row.sparsity for row in state.size(current.model, early).layers}
+    pruned = {row.name: row.sparsity for row in caches.size(current.model, early).layers}
     cut = [100 * (1 - row.shape[0] / row.original_shape[0]) for row in rows]
     clusters = [_clusters(current, row.name) for row in rows]
     return pd.DataFrame(

@@ -10,7 +10,7 @@ import streamlit as st
 from compress_core import Recipe
 from compress_core.recipe_edit import step_for
 from compress_core.steps import AnyStep
-from ui.session import address, state, values
+from ui.session import address, caches, state, values
 from ui.session.values import Number
 
 LAYER_WIDTH, NUMBER_WIDTH = 180, 140  # pixels
@@ -55,7 +55,7 @@ def own_step(recipe: Recipe, kind: str, layers: tuple[str, ...]) -> AnyStep | No
 
 def session_step(recipe: Recipe, kind: str, layer: str) -> AnyStep | None:
     """The last step of `kind` that names a layer of the session's model."""
-    return step_for(recipe, kind, layer, state.original(state.chosen_model()).layers)
+    return step_for(recipe, kind, layer, caches.original(state.chosen_model()).layers)
 
 
 def choose(
@@ -93,13 +93,13 @@ def chosen_layer(key: str, names: Iterable[str] | None = None) -> str:
 
 
 def _largest_first(names: Iterable[str] | None) -> list[str]:
-    layers = state.original(state.chosen_model()).layers
+    layers = caches.original(state.chosen_model()).layers
     return sorted(names or layers, key=lambda name: -layers[name].weight.numel())
 
 
 def choose_layer(key: str, *, layers: list[str] | None = None) -> str:
     """A layer of the model, of all or of `layers`; the largest to begin with."""
-    names = layers or list(state.original(state.chosen_model()).layers)
+    names = layers or list(caches.original(state.chosen_model()).layers)
     value = chosen_layer(key, names)
     values.repair(key, value)
     st.selectbox(

@@ -1,35 +1,33 @@
-"""Prune: widgets and what was dragged → the step."""
+"""Prune: the widgets, and what they show."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
-from compress_core import Prune, Recipe
+from compress_core import Prune
 from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe_edit import with_layer_step, with_step, without_step
 from compress_core.steps import AnyStep
 from compress_core.views.summaries import Cut
-from ui.panels.widgets import (
-    NUMBER_WIDTH,
-    SAMPLES,
-    choose,
-    choose_layer,
-    choose_samples,
-    chosen_layer,
-    moved,
-    number_field,
-    own_step,
-    put,
+from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, choose_samples, number_field, put
+from ui.prune.callbacks import (
+    MOST,
+    chosen_pattern,
+    chosen_scope,
+    edited,
+    set_method,
+    set_pattern,
+    set_samples,
+    set_scope,
+    set_sparsity,
+    set_threshold,
 )
-from ui.prune.methods import METHODS, make_step, method_of, scope_help, scope_of
-from ui.session import recipe_field, state, values
+from ui.prune.methods import METHODS, method_of, scope_help, scope_of
+from ui.session import values
 from ui.session.state import Current
 
 PATTERNS = ("none", "1:2", "2:4", "4:8", "1:4", "2:8", "1:8")
-USUAL_PATTERN = "2:4"
-MOST = 99.9  # percent of weights that the slider prunes at most
+SNAPS = (0.5, 0.8, 0.9, 0.95, 0.99)  # sparsities that a click sets
 METHOD_HELP = "What decides which weights go: the line below says what each method knows."
 PATTERN_HELP = (
     "n of every m neighbouring weights of a row stay, the largest. NVIDIA's sparse tensor cores "
@@ -52,148 +50,6 @@ class Choice:
     def by_threshold(self) -> bool:
         """Whether the step names a threshold; else it names a share."""
         return isinstance(self.step, Prune) and self.step.threshold is not None
-
-
-def chosen_method() -> str:
-    """A name of METHODS."""
-    return values.chosen("prune_method", METHODS)
-
-
-def chosen_scope() -> str:
-    """A scope of the chosen method."""
-    return values.chosen("prune_scope", METHODS[chosen_method()].scopes)
-
-
-def _asked() -> float:
-    """The share that the page shows, as a fraction."""
-    return values.number("prune_asked", 0.0, 0.0, MOST / 100)
-
-
-def set_method() -> None:
-    """The callback of the method: the same share by the other one, in its usual scope."""
-    method = chosen_method()
-    if chosen_scope() != "one":
-        st.session_state.prune_scope = METHODS[method].scopes[0]
-    if method != "N:M":
-        _prune(_asked())
-    else:
-        st.session_state.prune_pattern = USUAL_PATTERN
-        set_pattern()
-
-
-def set_sparsity() -> None:
-    """The callback of the sparsity; 0 takes the layers out of pruning."""
-    if moved("prune_sparsity"):
-        _prune(round(values.number("prune_sparsity", 0.0, 0.0, MOST) / 100, 6))
-
-
-def set_threshold() -> None:
-    if moved("prune_threshold"):
-        _prune_at(values.number("prune_threshold", 0.0, 0.0))
-
-
-def set_scope() -> None:
-    """The callback of the scope: "one" only turns the controls to the layer's own step."""
-    step = own_step(recipe_field.session_recipe(), "prune", ALL_LAYERS)
-    if step and scope_of(step) and chosen_scope() != "one":
-        _prune(_asked())
-
-
-def set_samples() -> None:
-    """The callback of the number of training images."""
-    _prune(_asked())
-
-
-def set_pattern() -> None:
-    """The callback of the pattern; none takes the layers out of pruning."""
-    pattern = _pattern()
-    _set_prune_step(None if pattern == "none" else _step_of(pattern))
-
-
-def _pattern() -> str:
-    """The chosen pattern; "none" where the control holds no pattern that a step can have."""
-    found = values.text("prune_pattern")
-    try:
-        _step_of(found)
-    except ValueError:
-        return "none"
-    return found
-
-
-def _step_of(pattern: str) -> PruneNM:
-    n, _, m = pattern.partition(":")
-    return PruneNM(int(n), int(m))
-
-
-def release_pruning(wish: dict[str, Any]) -> None:
-    """What was dragged: the sparsity, the threshold, one layer's bar; or the layer to draw."""
-    layers = state.original(state.chosen_model()).layers
-    if wish.get("draw") in layers:
-        st.session_state.prune_layer = wish["draw"]
-    elif wish.get("layer") in layers:
-        alone = "row" if chosen_scope() == "row" else "layer"
-        # a share of 0 is an exception, too: the other layers keep their step
-        sparsity = round(float(wish["sparsity"]), 6)
-        step = _step(sparsity, scope=alone) or Prune(sparsity=0.0, scope="layer")
-        recipe = with_layer_step(
-            recipe_field.session_recipe(), "prune", wish["layer"], step, layers
-        )
-        recipe_field.set_recipe(recipe)
-    elif "threshold" in wish:
-        _prune_at(wish["threshold"])
-    elif "sparsity" in wish:
-        _prune(round(float(wish["sparsity"]), 6))
-
-
-def _prune(sparsity: float) -> None:
-    """The share `sparsity` by what is chosen; an exception keeps the scope that it has."""
-    method, scope = chosen_method(), chosen_scope()
-    if scope == "one":
-        step = _edited(recipe_field.session_recipe(), chosen_layer("prune_layer"))
-        same = step is not None and method_of(step) == method
-        scope = (same and step and scope_of(step)) or METHODS[method].scopes[0]
-    _set_prune_step(_step(sparsity, scope=scope))
-
-
-def _step(sparsity: float, *, scope: str) -> AnyStep | None:
-    """By the method and on the images that are chosen; nothing for a share of 0."""
-    if not sparsity:
-        return None
-    before = _edited(recipe_field.session_recipe(), chosen_layer("prune_layer"))
-    return make_step(
-        chosen_method(),
-        sparsity,
-        scope=scope,
-        samples=chosen_samples(),
-        seed=getattr(before, "seed", 0),
-    )
-
-
-def _prune_at(threshold: float) -> None:
-    threshold = float(f"{threshold:.6g}")
-    _set_prune_step(Prune(threshold=threshold) if threshold else None)
-
-
-def _set_prune_step(step: AnyStep | None) -> None:
-    recipe = recipe_field.session_recipe()
-    if chosen_scope() == "one":
-        names = state.original(state.chosen_model()).layers
-        layer = chosen_layer("prune_layer")
-        recipe_field.set_recipe(with_layer_step(recipe, "prune", layer, step, names))
-    elif step is None:
-        recipe_field.set_recipe(without_step(recipe, "prune", ALL_LAYERS))
-    else:
-        recipe_field.set_recipe(with_step(recipe, step))
-
-
-def chosen_samples() -> int:
-    """How many training images a score is measured on."""
-    return values.number("prune_samples", SAMPLES, 1)
-
-
-def _edited(recipe: Recipe, layer: str) -> AnyStep | None:
-    """The step that the controls edit: the drawn layer's own, or that of all layers."""
-    return own_step(recipe, "prune", (layer,) if chosen_scope() == "one" else ALL_LAYERS)
 
 
 def show_pruning(current: Current, cuts: dict[str, Cut]) -> Choice:
@@ -251,7 +107,7 @@ def moved_layers(current: Current, layer: str, scope: str) -> set[str]:
 
 def _follow(current: Current, layer: str) -> AnyStep | None:
     """Put what the recipe says into the widgets; returns the step that they edit."""
-    step = _edited(current.recipe, layer)
+    step = edited(current.recipe, layer)
     alone = chosen_scope() == "one"
     # an exception that is not made yet starts from what the layer has
     shown = current.compressed.winners("prune").get(layer) if alone and not step else step
@@ -299,7 +155,7 @@ def _show_numbers(choice: Choice, share: float) -> None:
 
 
 def _choose_pattern() -> None:
-    found = _pattern()
+    found = chosen_pattern()
     values.repair("prune_pattern", found)
     st.selectbox(
         "Pattern n:m",

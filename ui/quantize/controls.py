@@ -1,67 +1,34 @@
-"""Quantize: widgets and what was dragged → the step of the weights."""
+"""Quantize: the widgets of the step of the weights, and what they show."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import streamlit as st
 
 from compress_core import Quantize, Recipe
-from compress_core.methods.quantization import (
-    BITS,
-    FORMAT_BITS,
-    Binarize,
-    QuantizeFloat,
-    QuantizeGPTQ,
-    Ternarize,
-)
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe_edit import with_layer_step, with_step, without_step
 from compress_core.steps import AnyStep
-from ui.panels.widgets import (
-    NUMBER_WIDTH,
-    choose,
-    choose_layer,
-    chosen_layer,
-    number_field,
-    own_step,
-    put,
-    session_step,
+from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, number_field, put, session_step
+from ui.quantize.callbacks import SETTINGS, edited, set_method, set_quantization, shown, step_by
+from ui.quantize.methods import (
+    CLIPPINGS,
+    FORMATS,
+    FP32,
+    GRANULARITIES,
+    LEAST_PERCENTILE,
+    METHODS,
+    MOST_DELTA,
+    SCHEMES,
+    SCOPES,
+    STEPS,
+    UNSCALED,
+    bit_choices,
+    bits_of,
+    format_words,
+    sharing_of,
 )
-from ui.session import recipe_field, state, values
+from ui.session import values
 from ui.session.state import Current
 
-WeightStep = Quantize | QuantizeGPTQ | QuantizeFloat | Ternarize | Binarize
-STEPS: dict[str, type[WeightStep]] = {
-    "affine": Quantize,
-    "GPTQ": QuantizeGPTQ,
-    "float": QuantizeFloat,
-    "ternary": Ternarize,
-    "binary": Binarize,
-}
-METHODS = tuple(STEPS)
-SCOPES = ("all", "one")
-GRANULARITIES = ("channel", "tensor", "group")
-SCHEMES = ("symmetric", "asymmetric")
-CLIPPINGS = ("min_max", "percentile", "mse")
-FLOAT = 32  # the choice that means: not quantized; as a format,
-FP32 = "fp32"
-FORMATS = (*sorted(FORMAT_BITS, key=lambda name: FORMAT_BITS[name]), FP32)
-UNSCALED = tuple(name for name, bits in FORMAT_BITS.items() if bits == 16)
-FORMAT_OF_BITS = {8: "fp8_e4m3", 16: "fp16"}  # others: nf4
-FEWEST = 4  # bits of a method that is chosen where nothing is quantized yet
-MOST_DELTA = 0.99
-SETTINGS: dict[str, Callable[[Any], bool]] = {  # fields of the steps that have widgets, and rules
-    "bits": lambda bits: values.is_number(bits) and bits in (*BITS, FLOAT),
-    "format": FORMATS.__contains__,
-    "scheme": SCHEMES.__contains__,
-    "granularity": GRANULARITIES.__contains__,
-    "group_size": lambda size: values.is_number(size) and size >= 2,
-    "clipping": CLIPPINGS.__contains__,
-    "percentile": lambda share: values.is_number(share) and 50 <= share <= 100,
-    "delta": lambda delta: values.is_number(delta) and 0 <= delta <= MOST_DELTA,
-    "samples": lambda samples: values.is_number(samples) and samples >= 1,
-}
 METHOD_HELP = (
     "affine: 2ᵏ evenly spaced levels, each weight to the nearest. GPTQ: the same levels, but each "
     "weight's error is passed on to those after it, weighed by the inputs of the original network "
@@ -99,118 +66,12 @@ class Choice:
     @property
     def settings(self) -> Quantize:
         """What shares a scale, and the range: of the step, or what it would have."""
-        return sharing_of(self.step or _step(self.method, _shown(), None))
+        return sharing_of(self.step or step_by(self.method, shown(), None))
 
     def stands_aside(self, recipe: Recipe) -> bool:
         """Whether the drawn layer has a step of its own that the controls do not edit."""
         drawn = session_step(recipe, "quantize", self.layer)
         return not self.alone and drawn is not None and drawn.layers != ALL_LAYERS
-
-
-def sharing_of(step: AnyStep) -> Quantize:
-    """The affine step with the same levels, or else with the weights that share a scale."""
-    match step:
-        case Quantize():
-            return step
-        case QuantizeGPTQ():
-            return step.affine
-        case QuantizeFloat() if FORMAT_BITS[step.format] == 16:
-            return Quantize(granularity="tensor")
-        case QuantizeFloat():
-            return Quantize(granularity=step.granularity, group_size=step.group_size)
-    return Quantize()
-
-
-def bits_of(step: AnyStep | None) -> int:
-    """Nominal bits of a weight, 32 where no step quantizes it."""
-    match step:
-        case Quantize() | QuantizeGPTQ():
-            return step.bits
-        case QuantizeFloat():
-            return FORMAT_BITS[step.format]
-        case Ternarize():
-            return 2
-        case Binarize():
-            return 1
-    return FLOAT
-
-
-def is_affine(step: AnyStep | None) -> bool:
-    """Whether its levels are evenly spaced over a range that can be clipped."""
-    return isinstance(step, Quantize | QuantizeGPTQ)
-
-
-def bit_choices(method: str) -> list[int]:
-    """The bits that a method can have, and 32."""
-    return {"ternary": [2, FLOAT], "binary": [1, FLOAT]}.get(method, [*BITS, FLOAT])
-
-
-def chosen_method() -> str:
-    """A name of METHODS."""
-    return values.chosen("quantize_method", METHODS)
-
-
-def chosen_scope() -> str:
-    return values.chosen("quantize_scope", SCOPES)
-
-
-def set_method() -> None:
-    """The callback of the method: the same bits by the other one, where it has them."""
-    recipe, method = recipe_field.session_recipe(), chosen_method()
-    bits = bits_of(_edited(recipe, chosen_layer("quantize_layer")))
-    bits = FEWEST if bits == FLOAT else bits
-    wish = {"bits": bits, "format": FORMAT_OF_BITS.get(bits, "nf4")}
-    _set_step(_step(method, _shown() | wish, None))
-
-
-def set_quantization() -> None:
-    """The callback of all other controls of the step."""
-    release_quantization({})
-
-
-def release_quantization(wish: dict[str, Any]) -> None:
-    """What was dragged: bits or format, or the clipping with its percentile; the rest as chosen."""
-    method, wanted = chosen_method(), _shown() | wish
-    field, off = ("format", FP32) if method == "float" else ("bits", FLOAT)
-    if wanted.get(field, off) == off:
-        _set_step(None)
-        return
-    before = _edited(recipe_field.session_recipe(), chosen_layer("quantize_layer"))
-    _set_step(_step(method, wanted, before))
-
-
-def _shown() -> dict[str, Any]:
-    """What the widgets say of the fields of the steps, as far as a step can have it."""
-    said = {name: st.session_state.get(f"quantize_{name}") for name in SETTINGS}
-    return {name: value for name, value in said.items() if SETTINGS[name](value)}
-
-
-def _step(method: str, wanted: dict[str, Any], before: AnyStep | None) -> AnyStep:
-    """A step of the method; what has no widget stays as it was."""
-    kind = STEPS[method]
-    off = {("format", FP32), ("bits", FLOAT)}  # no settings of a step
-    known = {field.name for field in fields(kind)}
-    settings = {k: v for k, v in wanted.items() if k in known and (k, v) not in off}
-    return replace(before if isinstance(before, kind) else kind(), **settings, layers=ALL_LAYERS)
-
-
-def _set_step(step: AnyStep | None) -> None:
-    recipe = recipe_field.session_recipe()
-    if chosen_scope() == "one":
-        names = state.original(state.chosen_model()).layers
-        layer = chosen_layer("quantize_layer")
-        recipe_field.set_recipe(with_layer_step(recipe, "quantize", layer, step, names))
-    elif step is None:
-        recipe_field.set_recipe(without_step(recipe, "quantize", ALL_LAYERS))
-    else:
-        recipe_field.set_recipe(with_step(recipe, step))
-
-
-def _edited(recipe: Recipe, layer: str) -> AnyStep | None:
-    """The step that the controls show: the one of all layers, or the one that wins for `layer`."""
-    if chosen_scope() == "one":
-        return session_step(recipe, "quantize", layer)
-    return own_step(recipe, "quantize", ALL_LAYERS)
 
 
 def show_quantization(current: Current) -> Choice:
@@ -219,7 +80,7 @@ def show_quantization(current: Current) -> Choice:
         methods = st.container(horizontal=True, width="content")  # drawn when the layer is known
         scope = choose("Scope", SCOPES, "quantize_scope", SCOPE_HELP)
         layer = choose_layer("quantize_layer")
-        step = _edited(current.recipe, layer)
+        step = edited(current.recipe, layer)
         _fill(step)
         with methods:
             method = choose(
@@ -333,17 +194,12 @@ def _show_range(*, in_address: bool) -> None:
             "Percentile of |w|",
             "quantize_percentile",
             99.9,
-            50.0,
+            LEAST_PERCENTILE,
             100.0,
             step=0.1,
             on_change=set_quantization,
             help="Of the weights that are not zero; those beyond it are clipped. Drag it below.",
         )
-
-
-def format_words(name: str) -> str:
-    """A float format as people write it: fp8 e4m3."""
-    return name.replace("_", " ")
 
 
 def _choose_channel(current: Current, choice: Choice) -> int:

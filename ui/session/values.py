@@ -55,7 +55,7 @@ def is_number(value: object) -> TypeGuard[int | float]:
 def repair(key: str, value: object) -> None:
     """Before a control is drawn: let it hold `value`, if it holds anything else."""
     found = st.session_state.get(key)
-    if type(found) is not type(value) or found != value:
+    if key not in st.session_state or type(found) is not type(value) or found != value:
         st.session_state[key] = value
 
 

@@ -18,7 +18,7 @@ from ui.panels.widgets import (
     put,
     session_step,
 )
-from ui.session import recipe_field, state, values
+from ui.session import caches, recipe_field, state, values
 from ui.session.state import Current
 
 OFF = 0  # the choice that means: not shared
@@ -85,7 +85,7 @@ def _share(clusters: int) -> None:
     if clusters != OFF:
         step = replace(chosen_sharing(recipe), clusters=clusters)
     if chosen_scope() == "one":
-        names = state.original(state.chosen_model()).layers
+        names = caches.original(state.chosen_model()).layers
         layer = chosen_layer("share_layer")
         recipe_field.set_recipe(with_layer_step(recipe, "share", layer, step, names))
     elif step is None:
@@ -131,7 +131,7 @@ def quantized_too(current: Current) -> list[str]:
 def take_quantization_out(layers: list[str]) -> None:
     """The callback of the remedy: these layers are shared only."""
     recipe = recipe_field.session_recipe()
-    names = state.original(state.chosen_model()).layers
+    names = caches.original(state.chosen_model()).layers
     for layer in layers:
         recipe = with_layer_step(recipe, "quantize", layer, None, names)
     recipe_field.set_recipe(recipe)

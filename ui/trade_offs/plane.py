@@ -14,9 +14,10 @@ from compress_core.search.sweep import families as sweep_families
 from compress_core.tasks import METRICS
 from ui import figures, words
 from ui.figures import AXES, Axis, Style
-from ui.panels import panels
+from ui.panels.chart import chart
 from ui.panels.latency import latencies
-from ui.session import recipe_field, snapshots, state
+from ui.session import caches, measuring, recipe_field, snapshots, state
+from ui.session.points import measured_points
 from ui.session.state import Current
 
 TELLING = ("prune", "quantize", "factorize", "prune + quantize", "channels")  # shown first
@@ -24,7 +25,7 @@ Rows = list[dict[str, Any]]
 
 
 def families(model: str) -> dict[str, Family]:
-    return sweep_families(state.original(model))
+    return sweep_families(caches.original(model))
 
 
 def styles(known: Mapping[str, Family]) -> dict[str, Style]:
@@ -43,7 +44,7 @@ def rows(model: str, recipes: Sequence[Recipe]) -> Rows:
     """
     found = []
     for recipe in recipes:
-        report = state.points().known(model, recipe)
+        report = measured_points().known(model, recipe)
         if report:
             numbers = {key: v for key, v in report.as_dict().items() if key != "layers"}
             about = {"id": words.recipe_text(recipe), "words": words.describe_recipe(recipe)}
@@ -140,15 +141,15 @@ def draw(
     known = [row for row in points.measured if axis.column in row]
     if closer and known:
         figures.look_closer(figure, max(figures.value(row) for row in known))
-    panels.chart(
+    chart(
         figure,
         "trade_offs_plane",
-        f"{model}: {words.metric(state.metric(model))} against {axis_name}",
+        f"{model}: {words.metric(measuring.metric(model))} against {axis_name}",
         _table(points),
         on_select=apply_clicked,
         selection_mode="points",
     )
-    st.caption(_legend(points, axis_name, words.metric(state.metric(model))))
+    st.caption(_legend(points, axis_name, words.metric(measuring.metric(model))))
 
 
 def _legend(points: Points, axis_name: str, metric: str) -> str:

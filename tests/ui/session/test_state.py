@@ -4,14 +4,14 @@ import streamlit as st
 
 from compress_core import Factorize, Prune
 from compress_core.methods.pruning import RandomPrune
-from ui.session import address, state
+from ui.session import address, measuring
 
 NAMES = ("conv1", "conv2", "fc1", "fc2")
 
 
 def test_two_methods_with_equal_fields_have_their_own_cache_entries() -> None:
-    magnitude = state.classes("digits-cnn", (Prune(0.9),), 600)
-    random = state.classes("digits-cnn", (RandomPrune(0.9),), 600)
+    magnitude = measuring.classes("digits-cnn", (Prune(0.9),), 600)
+    random = measuring.classes("digits-cnn", (RandomPrune(0.9),), 600)
     assert (magnitude != random).any()
 
 
@@ -80,6 +80,6 @@ def test_a_layer_that_the_model_lacks_gives_a_notice() -> None:
 
 
 def test_the_app_judges_a_network_by_its_task() -> None:
-    assert state.metric("digits-cnn") == "accuracy"
-    score, change = state.score("digits-cnn", (Prune(0.9),), 600)
+    assert measuring.metric("digits-cnn") == "accuracy"
+    score, change = measuring.score("digits-cnn", (Prune(0.9),), 600)
     assert (score.metric, score.n, change.n) == ("accuracy", 600, 600)
