@@ -13,6 +13,7 @@ from rich.table import Table
 from compress_core.measurement.report import LayerRow, Report
 from compress_core.measurement.speed import Speed, verdict
 from compress_core.recipe import format_step, from_json
+from compress_core.wording.numbers import percent
 
 T = TypeVar("T")
 
@@ -204,7 +205,3 @@ def show_ledger(ledger: Mapping[str, Any]) -> None:
 
 def steps_of(recipe: dict[str, Any]) -> str:
     return " → ".join(format_step(step) for step in from_json(recipe)) or "untouched"
-
-
-def percent(fraction: float, digits: int = 1) -> str:
-    return f"{100 * fraction:.{digits}f} %"

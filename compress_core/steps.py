@@ -4,7 +4,7 @@ To add a method, add a row here; JSON, text and the command line read the step's
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, get_args
 
 from compress_core.applying.activations import quantize_inputs, refuse_inputs
@@ -12,6 +12,7 @@ from compress_core.applying.correct import correct_biases, refuse_correction
 from compress_core.applying.factorize import factorize_layers, refuse_factors
 from compress_core.applying.fold import fold_norms, refuse_fold
 from compress_core.applying.prune import (
+    ScoreStep,
     prune_at_random,
     prune_by_magnitude,
     prune_by_score,
@@ -103,8 +104,12 @@ class Row:
     def kind(self) -> str:
         return self.type.kind
 
+    def has(self, field: str) -> bool:
+        """Whether such a step has a field of this name, such as "samples"."""
+        return any(found.name == field for found in fields(self.type))
 
-def _is_global(step: Prune | PruneTaylor | PruneWanda) -> bool:
+
+def _is_global(step: Prune | ScoreStep) -> bool:
     return step.scope == "global" and step.sparsity is not None
 
 

@@ -7,38 +7,10 @@ from ui.panels import panels
 from ui.quantize import charts, live
 from ui.quantize.activations import show_activations, show_correction, show_samples
 from ui.quantize.controls import FLOAT, is_affine, show_quantization
+from ui.quantize.methods import QUANTIZERS
 from ui.session import fragments, state
 from ui.session.state import Current
 from ui.structured.folding import show_folding
-
-AFFINE = r"w \approx \text{scale} \cdot (q - \text{zero\_point})"
-# for each method its formula, and what one sees in the picture
-METHODS = {
-    "affine": (
-        AFFINE,
-        "Drag an end of the range to clip there: the step then keeps that percentile of |w|.",
-    ),
-    "GPTQ": (
-        AFFINE,
-        "While you drag, rounding to the nearest stands in (≈) for the error feedback, which moves "
-        "single weights further so that the layer's outputs move less, for the inputs of the "
-        "original network: judge it by the accuracy, not by the SQNR.",
-    ),
-    "float": (
-        r"w \approx \text{scale} \cdot v, \quad v \text{ a number of the format}",
-        "A float's levels lie dense near zero, where most weights are. The scale puts the format's "
-        "largest number on the largest |w|; 16 bits need none.",
-    ),
-    "ternary": (
-        r"w \approx \alpha \cdot \{-1, 0, 1\}, \quad 0 \text{ where } |w| \le \Delta",
-        "Weights in the shaded band become 0, all others ±α; α is the scale.",
-    ),
-    "binary": (
-        r"w \approx \alpha \cdot \operatorname{sign}(w), \quad \alpha = \text{mean } |w|",
-        "Each weight keeps only its sign; α is the scale. No level is zero, so a pruned layer "
-        "cannot be binarized.",
-    ),
-}
 
 
 @fragments.body
@@ -46,7 +18,8 @@ def quantize() -> None:
     current = state.current()
     top = st.container()  # its formula is that of the method chosen below
     choice = show_quantization(current)
-    formula, caption = METHODS[choice.method]
+    method = QUANTIZERS[choice.method]
+    caption = method.caption
     if choice.stands_aside(current.recipe):
         caption = f"{choice.layer} has a step of its own: choose scope one to change it."
     with top:
@@ -54,7 +27,7 @@ def quantize() -> None:
             "Quantize",
             "Round every weight to one of a few :green[levels], and store the number of the level. "
             "Few levels, or a scale that must serve too many weights, cost accuracy.",
-            formula,
+            method.formula,
         )
     panels.exceptions(current, "quantize")
     live.show(current, choice)

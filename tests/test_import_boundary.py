@@ -35,8 +35,9 @@ FLOORS = {
     "views": 10,
     "search": 10,
     "training": 10,
-    "console": 11,
-    "__main__": 12,
+    "wording": 11,
+    "console": 12,
+    "__main__": 13,
 }
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import streamlit as st
 
 from compress_core import Prune, Recipe
-from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda
+from compress_core.methods.pruning import PruneNM
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe_edit import with_layer_step, with_step, without_step
-from compress_core.steps import AnyStep
+from compress_core.steps import AnyStep, row_of
 from compress_core.views.summaries import Cut
 from ui.panels.widgets import (
     NUMBER_WIDTH,
@@ -133,7 +133,7 @@ def _step(sparsity: float, *, scope: str) -> AnyStep | None:
         sparsity,
         scope=scope,
         samples=st.session_state.get("prune_samples", SAMPLES),
-        seed=getattr(before, "seed", 0),
+        seed=vars(before).get("seed", 0) if before else 0,
     )
 
 
@@ -205,8 +205,8 @@ def _follow(current: Current, layer: str) -> AnyStep | None:
         put("prune_method", method_of(shown))
         if not alone and scope_of(shown):
             put("prune_scope", scope_of(shown))
-    if isinstance(shown, PruneTaylor | PruneWanda):
-        put("prune_samples", shown.samples)
+    if shown and row_of(shown).has("samples"):
+        put("prune_samples", vars(shown)["samples"])
     put("prune_pattern", f"{shown.n}:{shown.m}" if isinstance(shown, PruneNM) else "none")
     return step
 
@@ -239,7 +239,7 @@ def _show_numbers(choice: Choice, share: float) -> None:
             on_change=set_threshold,
             help="Weights of at most this magnitude become zero. Set it, and the sparsity follows.",
         )
-    elif choice.method != "random":
+    elif METHODS[choice.method].has("samples"):
         choose_samples("prune_samples", on_change=set_samples)
 
 
@@ -258,7 +258,7 @@ def _choose_pattern() -> None:
 
 def _share(step: AnyStep | None, current: Current, cuts: dict[str, Cut]) -> float:
     """What the step asks for; where it asks for no fraction, what came of it."""
-    asked = getattr(step, "sparsity", None)
+    asked = vars(step).get("sparsity") if step else None
     if asked is not None:
         return float(asked)
     weights = {row.name: row.parameters for row in current.size.layers}

@@ -18,18 +18,11 @@ from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe_edit import with_layer_step, with_step, without_step
 from compress_core.steps import AnyStep
 from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, own_step, put, session_step
+from ui.quantize.methods import QUANTIZERS
 from ui.session import recipe_field, state
 from ui.session.state import Current
 
-WeightStep = Quantize | QuantizeGPTQ | QuantizeFloat | Ternarize | Binarize
-STEPS: dict[str, type[WeightStep]] = {
-    "affine": Quantize,
-    "GPTQ": QuantizeGPTQ,
-    "float": QuantizeFloat,
-    "ternary": Ternarize,
-    "binary": Binarize,
-}
-METHODS = tuple(STEPS)
+METHOD_NAMES = tuple(QUANTIZERS)
 SETTINGS = (  # fields of the steps that have widgets
     "bits",
     "format",
@@ -167,7 +160,7 @@ def _shown() -> dict[str, Any]:
 
 def _step(method: str, wanted: dict[str, Any], before: AnyStep | None) -> AnyStep:
     """A step of the method; what has no widget stays as it was."""
-    kind = STEPS[method]
+    kind = QUANTIZERS[method].step
     off = {("format", FP32), ("bits", FLOAT)}  # no settings of a step
     known = {field.name for field in fields(kind)}
     values = {k: v for k, v in wanted.items() if k in known and (k, v) not in off}
@@ -202,7 +195,7 @@ def show_quantization(current: Current) -> Choice:
         step = _edited(current.recipe, layer)
         _fill(step)
         with methods:
-            choose("Method", METHODS, "quantize_method", METHOD_HELP, on_change=set_method)
+            choose("Method", METHOD_NAMES, "quantize_method", METHOD_HELP, on_change=set_method)
         channels = st.container(width=NUMBER_WIDTH)  # drawn when the granularity is known
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _show_settings(st.session_state.quantize_method)
@@ -216,10 +209,10 @@ def _fill(step: AnyStep | None) -> None:
     """What the step says, into the widgets; what it does not say stays."""
     put("quantize_bits", bits_of(step))
     put("quantize_format", FP32)
-    for method, kind in STEPS.items():
-        if type(step) is kind:
-            put("quantize_method", method)
-            for field in fields(kind):
+    for name, method in QUANTIZERS.items():
+        if type(step) is method.step:
+            put("quantize_method", name)
+            for field in fields(method.step):
                 if field.name in SETTINGS:
                     put(f"quantize_{field.name}", getattr(step, field.name))
 

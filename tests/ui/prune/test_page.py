@@ -137,3 +137,13 @@ def test_a_method_knows_its_own_steps(method: str) -> None:
     for scope in METHODS[method].scopes[:-1]:
         step = make_step(method, 0.5, scope=scope)
         assert (method_of(step), scope_of(step)) == (method, scope)
+
+
+def test_another_pages_step_is_no_method_of_pruning() -> None:
+    with pytest.raises(ValueError, match="no step of the prune page"):
+        method_of(Factorize(rank=8))
+
+
+def test_a_pattern_has_no_share_to_be_made_of() -> None:
+    with pytest.raises(ValueError, match="N:M has a pattern and no sparsity"):
+        make_step("N:M", 0.5, scope="group")

@@ -2,9 +2,10 @@
 
 import pytest
 
+from compress_core.methods.structured import IMPORTANCES
 from compress_core.recipe import parse_step
 from compress_core.steps import BY_NAME
-from ui.words import describe
+from ui.steps import IMPORTANCE_WORDS, describe, said
 
 WORDS = {
     "fold": "fold batch norms",
@@ -40,3 +41,22 @@ def test_a_step_in_words(text: str) -> None:
 
 def test_every_step_has_words() -> None:
     assert {text.partition(":")[0] for text in WORDS} == BY_NAME.keys()
+
+
+def test_every_importance_of_channels_has_words() -> None:
+    assert IMPORTANCE_WORDS.keys() == IMPORTANCES.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "method"),
+    [
+        ("prune:sparsity=0.9", "magnitude"),
+        ("prune_nm", "2:4"),
+        ("quantize_float:format=nf4", "nf4"),
+        ("factorize:whiten=True", "channel, data-aware"),
+        ("share:init=density", "k-means, density"),
+        ("quantize_activations:bits=4", "inputs 4 bit"),
+    ],
+)
+def test_a_method_in_a_word_or_two(text: str, method: str) -> None:
+    assert said(parse_step(text)).method == method
