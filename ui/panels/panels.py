@@ -18,6 +18,7 @@ from compress_core.data import IDX_DATASETS, Dataset, download
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.views.alarms import Alarm
 from ui import presenter, wake_up, words
+from ui.panels import skipped
 from ui.session import fragments, history, recipe_field, snapshots, state
 from ui.session.state import Current
 
@@ -80,6 +81,7 @@ def _recipe_list(recipe: Recipe) -> None:
     st.markdown("**Recipe**")
     if not recipe:
         st.caption("Nothing yet: the model as it was trained. Each method's page adds a step.")
+    left_out = state.current().compressed.skipped
     for i, step in enumerate(recipe, start=1):
         text, button = st.columns([7, 1], vertical_alignment="center", gap="small")
         text.markdown(f"{i}. {words.describe(step)}")
@@ -91,6 +93,7 @@ def _recipe_list(recipe: Recipe) -> None:
             on_click=_drop_step,
             args=(i - 1,),
         )
+        skipped.show(step, left_out, key=f"left_out_{i}")
     with st.container(horizontal=True, gap="xsmall", key="recipe_row"):
         history.buttons()
         st.button(
