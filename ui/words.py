@@ -3,11 +3,9 @@
 import re
 
 from compress_core.measurement.accuracy import Accuracy
-from compress_core.recipe import Recipe, format_step, parse_step
+from compress_core.recipe import Recipe
 from compress_core.wording.numbers import percent as percent
 from ui.steps import describe as describe
-
-SEPARATOR = ";"
 
 
 def interval(low: float, high: float) -> str:
@@ -63,13 +61,3 @@ def describe_recipe(recipe: Recipe) -> str:
 def escape_markdown(text: str) -> str:
     """Somebody's own words where Streamlit would read markdown."""
     return re.sub(r"([\\`*_{}\[\]()<>#+.!|~:$-])", r"\\\1", text)
-
-
-def recipe_text(recipe: Recipe) -> str:
-    """A recipe as one line: its steps' text forms joined by `;`."""
-    return SEPARATOR.join(format_step(step) for step in recipe)
-
-
-def read_recipe(text: str) -> Recipe:
-    """The recipe in such a line. Raises ValueError where a step cannot be read."""
-    return tuple(parse_step(part) for part in text.split(SEPARATOR) if part.strip())

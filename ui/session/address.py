@@ -12,10 +12,10 @@ from compress_core.methods.quantization import BITS
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import IMPORTANCES
 from compress_core.methods.weight_sharing import ShareWeights
+from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.steps import BY_TYPE, AnyStep
 from ui.prune.methods import METHODS, SCOPE_HELP, make_step
 from ui.quantize.methods import QUANTIZERS
-from ui.words import read_recipe, recipe_text
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "factorize_scope": ("one layer", "whole model"),
@@ -65,12 +65,12 @@ def read(
     else:
         wrong = {key for key in (*CHOICES, *LAYERS) if key not in seeds}
         recipe = _from_controls({k: v for k, v in query.items() if k not in wrong}, notices)
-    return seeds | {"recipe": recipe_text(recipe)}, notices
+    return seeds | {"recipe": format_recipe(recipe)}, notices
 
 
 def _recipe(text: str, notices: list[str]) -> Recipe:
     try:
-        return read_recipe(text)
+        return parse_recipe(text)
     except ValueError as error:
         notices.append(f"The recipe in the address cannot be used: {error}. It starts empty.")
         return ()

@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from compress_core import Recipe
+from compress_core.recipe import format_recipe, parse_recipe
 from ui.session import fragments
-from ui.words import read_recipe, recipe_text
 
 ECHO_S = 5.0  # how long a busy browser may send back a recipe that is replaced already
 
@@ -20,9 +20,9 @@ def session_recipe() -> Recipe:
     """The recipe of the text field, or the last one that could be read."""
     settle_recipe_text()
     try:
-        recipe = read_recipe(st.session_state.recipe)
+        recipe = parse_recipe(st.session_state.recipe)
     except ValueError:
-        return read_recipe(st.session_state.last_recipe)
+        return parse_recipe(st.session_state.last_recipe)
     st.session_state.last_recipe = st.session_state.recipe
     return recipe
 
@@ -30,7 +30,7 @@ def session_recipe() -> Recipe:
 def recipe_error() -> str | None:
     """Why the text field holds no recipe, or None."""
     try:
-        read_recipe(st.session_state.recipe)
+        parse_recipe(st.session_state.recipe)
     except ValueError as error:
         return str(error)
     return None
@@ -38,7 +38,7 @@ def recipe_error() -> str | None:
 
 def set_recipe(recipe: Recipe) -> None:
     """The last act of a callback: what shows the recipe runs anew."""
-    set_recipe_text(recipe_text(recipe))
+    set_recipe_text(format_recipe(recipe))
 
 
 def set_recipe_text(text: str) -> None:

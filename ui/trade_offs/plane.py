@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from compress_core import Recipe
+from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.search.pareto import pareto_front
 from compress_core.search.published import published
 from compress_core.search.sweep import Family
@@ -45,7 +46,7 @@ def rows(model: str, recipes: Sequence[Recipe]) -> Rows:
         report = state.points().known(model, recipe)
         if report:
             numbers = {key: v for key, v in report.as_dict().items() if key != "layers"}
-            about = {"id": words.recipe_text(recipe), "words": words.describe_recipe(recipe)}
+            about = {"id": format_recipe(recipe), "words": words.describe_recipe(recipe)}
             found.append(numbers | about | latency_columns(model, recipe))
     return found
 
@@ -60,9 +61,7 @@ def latency_columns(model: str, recipe: Recipe) -> dict[str, float]:
 
 def snapshot_rows(model: str) -> Rows:
     """The model's snapshots, with their latency where it was measured."""
-    return [
-        row | latency_columns(model, words.read_recipe(row["id"])) for row in snapshots.rows(model)
-    ]
+    return [row | latency_columns(model, parse_recipe(row["id"])) for row in snapshots.rows(model)]
 
 
 def published_rows(model: str) -> Rows:
@@ -183,4 +182,4 @@ def apply_clicked() -> None:
     """Callback of a click: the point's recipe becomes the recipe; a published mark has none."""
     clicked = st.session_state.trade_offs_plane["selection"]["points"]
     if clicked and clicked[0]["customdata"][0] is not None:
-        recipe_field.set_recipe(words.read_recipe(clicked[0]["customdata"][0]))
+        recipe_field.set_recipe(parse_recipe(clicked[0]["customdata"][0]))

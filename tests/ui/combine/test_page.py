@@ -9,8 +9,9 @@ from compress_core.graph import to_onnx
 from compress_core.measurement.ledger import ledger, verdict
 from compress_core.measurement.report import measure_size
 from compress_core.measurement.waterfall import waterfall
+from compress_core.recipe import parse_recipe
 from tests.whole_app import WholeApp, open_app
-from ui import figures, words
+from ui import figures
 from ui.combine import table as combine_table
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK
 from ui.palette import LIGHT
@@ -23,7 +24,7 @@ CHAIN += "quantize_gptq:bits=4,layers=conv*;share:clusters=8,layers=fc*"
 
 
 def current(text: str, model: str = "digits-cnn") -> Current:
-    recipe, original = words.read_recipe(text), load_model(model)
+    recipe, original = parse_recipe(text), load_model(model)
     made = compress(original, recipe)
     return Current(model, original, recipe, (), made, measure_size(made))
 
@@ -65,14 +66,14 @@ def test_the_sparsity_in_the_table_is_that_of_pruning_alone() -> None:
 
 
 def test_the_waterfall_of_the_page_is_the_cores() -> None:
-    recipe = words.read_recipe(CHAIN)
+    recipe = parse_recipe(CHAIN)
     made = compress(load_model("digits-cnn"), recipe)
     assert state.stages_of("digits-cnn", recipe) == waterfall(made)
     assert state.stages_of("digits-cnn", recipe)[-1].file_bytes == len(made.container)
 
 
 def test_the_bars_of_the_waterfall_end_at_the_stored_file() -> None:
-    stages = state.stages_of("digits-cnn", words.read_recipe(CHAIN))
+    stages = state.stages_of("digits-cnn", parse_recipe(CHAIN))
     shown = figures.waterfall([s.name for s in stages], [s.file_bytes for s in stages], LIGHT)
     (trace,) = shown.data
     assert sum(trace.y[:-1]) == trace.y[-1] == stages[-1].file_bytes
@@ -84,7 +85,7 @@ def test_the_files_in_between_can_be_coded_ones() -> None:
     app.session_state["combine_waterfall_table"] = True
     app.run()
     table = frame(app, "after")
-    recipe: Recipe = words.read_recipe("prune:sparsity=0.9")
+    recipe: Recipe = parse_recipe("prune:sparsity=0.9")
     pruned = compress(load_model("digits-cnn"), recipe).stored_bytes
     assert list(table["after"]) == ["original", "prune", "quantize"]
     assert table["bytes"][1] == pruned
@@ -152,7 +153,7 @@ def test_the_bound_is_the_only_hollow_bar_and_ours_the_only_coloured_one() -> No
 
 
 def test_the_downloaded_onnx_file_is_the_cores() -> None:
-    recipe = words.read_recipe("prune:sparsity=0.9;quantize:bits=4")
+    recipe = parse_recipe("prune:sparsity=0.9;quantize:bits=4")
     raw = state.onnx_file("digits-cnn", recipe)
     assert raw == to_onnx(compress(load_model("digits-cnn"), recipe))
     assert onnx.load_from_string(raw).graph.input[0].name == "images"
