@@ -11,9 +11,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from compress_core.measurement.report import LayerRow, Report
-from compress_core.measurement.speed import Speed, verdict
+from compress_core.measurement.speed import Speed
 from compress_core.recipe import format_step, from_json
 from compress_core.wording.numbers import percent
+from compress_core.wording.speed import speed_in_words
 
 T = TypeVar("T")
 
@@ -148,7 +149,7 @@ def show_speed(speed: Speed) -> None:
         ],
         title="onnxruntime, one thread",
     )
-    _console().print(verdict(speed), highlight=False)
+    _console().print(speed_in_words(speed), highlight=False)
 
 
 def noise(row: LayerRow) -> str:

@@ -17,6 +17,7 @@ from compress_core import MODELS, DataError, Recipe
 from compress_core.data import IDX_DATASETS, Dataset, download
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.views.alarms import Alarm
+from compress_core.wording.alarms import alarm_in_words
 from ui import presenter, wake_up, words
 from ui.panels import skipped
 from ui.session import fragments, history, recipe_field, snapshots, state
@@ -223,11 +224,11 @@ def _alarms(found: Sequence[Alarm]) -> None:
         return
     gravest, *others = found
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.warning(gravest.text, icon=ALARM_ICONS[gravest.kind])
+        st.warning(alarm_in_words(gravest, words.describe), icon=ALARM_ICONS[gravest.kind])
         if others:
             with st.popover(f"{len(others)} more", key="more_alarms"):
                 for alarm in others:
-                    st.warning(alarm.text, icon=ALARM_ICONS[alarm.kind])
+                    st.warning(alarm_in_words(alarm, words.describe), icon=ALARM_ICONS[alarm.kind])
 
 
 def chart(figure: go.Figure, key: str, title: str, table: Columns | None, **options: Any) -> Any:

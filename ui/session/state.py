@@ -45,7 +45,6 @@ from ui.palette import Palette, palette
 from ui.session import address, recipe_field
 from ui.session.background import ExactAnswers
 from ui.session.snapshot_store import SnapshotStore
-from ui.words import describe
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_MODEL = "digits-cnn"
@@ -280,7 +279,6 @@ def current_alarms(current: Current) -> tuple[Alarm, ...]:
         found,
         class_count=classes,
         stage_bytes=stage_bytes(current) if by_stage else (),
-        describe=describe,
     )
 
 

@@ -150,7 +150,7 @@ def numbers(way: Sharing) -> list[str]:
     return [*codebooks, *by_model, f"{way.total_bytes:,}"]
 
 
-def verdict(found: tuple[Sharing, ...]) -> str:
+def saving(found: tuple[Sharing, ...]) -> str:
     """What one codebook for both models saves against one for each, and what it costs."""
     own, both = (next(way for way in found if way.owner == owner) for owner in ("model", "both"))
     less = own.total_bytes - both.total_bytes

@@ -6,10 +6,11 @@ import pytest
 
 from compress_core import Recipe, compress, load_model
 from compress_core.graph import to_onnx
-from compress_core.measurement.ledger import ledger, verdict
+from compress_core.measurement.ledger import finding, ledger
 from compress_core.measurement.report import measure_size
 from compress_core.measurement.waterfall import waterfall
 from compress_core.recipe import parse_recipe
+from compress_core.wording.ledger import ledger_in_words
 from tests.whole_app import WholeApp, open_app
 from ui import figures
 from ui.combine import table as combine_table
@@ -98,7 +99,7 @@ def test_the_ledger_shows_the_cores_rows_and_its_sentence() -> None:
     table = frame(app, "× smaller")
     assert list(table["bytes"].dropna()) == [row.total_bytes for row in rows if row.total_bytes]
     assert [name for name in table["stored as"] if "no file" in name] == ["entropy bound (no file)"]
-    assert verdict(rows, now.size.sparsity) in [box.value for box in app.info]
+    assert ledger_in_words(finding(rows, now.size.sparsity)) in [box.value for box in app.info]
 
 
 def test_the_onnx_file_joins_the_ledger_on_demand() -> None:
@@ -110,7 +111,8 @@ def test_the_onnx_file_joins_the_ledger_on_demand() -> None:
     graph = to_onnx(now.compressed)
     table = frame(app, "× smaller").set_index("stored as")
     assert table.loc["ONNX", "bytes"] == len(graph)
-    assert verdict(ledger(now.compressed, graph), now.size.sparsity) in [b.value for b in app.info]
+    found = finding(ledger(now.compressed, graph), now.size.sparsity)
+    assert ledger_in_words(found) in [box.value for box in app.info]
     assert not [button for button in app.button if button.key == "ledger_add_onnx"]
 
 

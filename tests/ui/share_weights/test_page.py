@@ -9,7 +9,7 @@ from compress_core.recipe import Recipe, parse_recipe
 from compress_core.views.codebooks import before_sharing, best_sharing, compare_owners, shared_rows
 from tests.whole_app import WholeApp, open_app, turn_to
 from ui import words
-from ui.share_weights.codebooks import compare, numbers, verdict
+from ui.share_weights.codebooks import compare, numbers, saving
 
 
 def texts(app: WholeApp) -> str:
@@ -152,7 +152,7 @@ def test_one_codebook_for_two_models_shows_the_cores_accounting() -> None:
     table = next(t.value for t in app.dataframe if "codebooks" in t.value)
     assert list(table["for each model"]) == numbers(found[1])
     assert list(table["for both models"]) == numbers(found[2])
-    assert verdict(found) in texts(app)
+    assert saving(found) in texts(app)
 
 
 def test_the_second_model_is_never_the_first() -> None:
