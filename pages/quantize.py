@@ -20,7 +20,7 @@ def quantize() -> None:
     choice = show_quantization(current)
     method = QUANTIZERS[choice.method]
     caption = method.caption
-    if choice.stands_aside(current.recipe):
+    if choice.stands_aside(current):
         caption = f"{choice.layer} has a step of its own: choose scope one to change it."
     with top:
         panels.heading(

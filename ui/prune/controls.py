@@ -8,7 +8,7 @@ import streamlit as st
 from compress_core import Prune, Recipe
 from compress_core.methods.pruning import PruneNM
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe_edit import with_layer_step, with_step, without_step
+from compress_core.recipe_edit import own_step, with_layer_step, with_step, without_step
 from compress_core.steps import AnyStep, row_of
 from compress_core.views.summaries import Cut
 from ui.panels.widgets import (
@@ -18,7 +18,6 @@ from ui.panels.widgets import (
     choose_layer,
     choose_samples,
     moved,
-    own_step,
     put,
 )
 from ui.prune.methods import METHODS, make_step, method_of, scope_help, scope_of
@@ -77,7 +76,7 @@ def set_threshold() -> None:
 
 def set_scope() -> None:
     """The callback of the scope: "one" only turns the controls to the layer's own step."""
-    step = own_step(recipe_field.session_recipe(), "prune", ALL_LAYERS)
+    step = own_step(recipe_field.session_recipe(), "prune")
     if step and scope_of(step) and st.session_state.prune_scope != "one":
         _prune(st.session_state.prune_asked)
 

@@ -15,9 +15,9 @@ from compress_core.methods.quantization import (
     Ternarize,
 )
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe_edit import with_layer_step, with_step, without_step
+from compress_core.recipe_edit import own_step, step_for, with_layer_step, with_step, without_step
 from compress_core.steps import AnyStep
-from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, own_step, put, session_step
+from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, put
 from ui.quantize.methods import QUANTIZERS
 from ui.session import recipe_field, state
 from ui.session.state import Current
@@ -84,9 +84,9 @@ class Choice:
         """What shares a scale, and the range: of the step, or what it would have."""
         return sharing_of(self.step or _step(self.method, _shown(), None))
 
-    def stands_aside(self, recipe: Recipe) -> bool:
+    def stands_aside(self, current: Current) -> bool:
         """Whether the drawn layer has a step of its own that the controls do not edit."""
-        drawn = session_step(recipe, "quantize", self.layer)
+        drawn = current.compressed.winners("quantize").get(self.layer)
         return not self.alone and drawn is not None and drawn.layers != ALL_LAYERS
 
 
@@ -182,8 +182,9 @@ def _set_step(step: AnyStep | None) -> None:
 def _edited(recipe: Recipe, layer: str) -> AnyStep | None:
     """The step that the controls show: the one of all layers, or the one that wins for `layer`."""
     if st.session_state.get("quantize_scope") == "one":
-        return session_step(recipe, "quantize", layer)
-    return own_step(recipe, "quantize", ALL_LAYERS)
+        names = state.original(st.session_state.model).layers
+        return step_for(recipe, "quantize", layer, names)
+    return own_step(recipe, "quantize")
 
 
 def show_quantization(current: Current) -> Choice:

@@ -7,8 +7,8 @@ import streamlit as st
 from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import IMPORTANCES, Importance, PruneStructured
-from compress_core.recipe_edit import with_step, without_step
-from ui.panels.widgets import NUMBER_WIDTH, SAMPLES, choose, choose_samples, own_step, put
+from compress_core.recipe_edit import own_step, with_step, without_step
+from ui.panels.widgets import NUMBER_WIDTH, SAMPLES, choose, choose_samples, put
 from ui.session import recipe_field
 from ui.session.state import Current
 from ui.structured import tables
@@ -115,7 +115,7 @@ def show_structured(current: Current) -> PruneStructured:
 
 def _follow(current: Current) -> None:
     """Put what the recipe says into the widgets."""
-    step = own_step(current.recipe, "structured", ALL_LAYERS)
+    step = own_step(current.recipe, "structured")
     shown = step if isinstance(step, PruneStructured) else None
     if shown:
         put("structured_importance", shown.importance)
@@ -126,7 +126,7 @@ def _follow(current: Current) -> None:
     elif "structured_floor" not in st.session_state:
         put("structured_floor", 1)
     put("structured_ratio", min(MOST, round(100 * shown.pruning_ratio, 1)) if shown else 0.0)
-    put("structured_fold", own_step(current.recipe, "fold", ALL_LAYERS) is not None)
+    put("structured_fold", own_step(current.recipe, "fold") is not None)
 
 
 def _choose_floor() -> None:
