@@ -15,6 +15,7 @@ import streamlit as st
 from ui.graph import routes as graph_routes
 from ui.live_histogram import routes as live_routes
 
+FIRST_PAGE = ("ui.panels.sidebar", "ui.panels.strip", "ui.panels.alarms", "ui.panels.harm")
 SHELL = Path(__file__).resolve().parent / "ui" / "shell.py"
 
 
@@ -24,7 +25,8 @@ def warm_up() -> None:
     Streamlit collects after each run of a script, and walking through torch's and plotly's objects
     took 170 ms each time.
     """
-    importlib.import_module("ui.panels.panels")
+    for name in FIRST_PAGE:
+        importlib.import_module(name)
     gc.collect()
     gc.freeze()
 

@@ -1,4 +1,7 @@
-"""What the benchmarks that need a browser share: finding Chromium, and the app as a process."""
+"""What all that drives a browser shares: finding Chromium, its flags, and the app as a process.
+
+`python -m benchmarks.browser` prints the path of a Chromium that starts, or fails.
+"""
 
 import os
 import shutil
@@ -11,11 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 60.0
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = (
+    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"),
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
 BROWSER_ARGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -54,17 +60,22 @@ def chromium() -> Iterator[Any]:
 
 
 @contextmanager
-def running_app(script: str = "app.py", *flags: str) -> Iterator[App]:
-    """The app as a process of its own on a free port, from ready until the block ends."""
-    port = free_port()
+def running_app(
+    script: str = "app.py", *flags: str, port: int | None = None, log: IO[str] | None = None
+) -> Iterator[App]:
+    """The app as a process of its own, from ready until the block ends.
+
+    It listens on `port`, or on a free one, and writes what it says into `log`, if there is one.
+    """
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", script, "--server.headless=true"]
     started = time.perf_counter()
     process = subprocess.Popen(
         [*command, f"--server.port={port}", *flags],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=log or subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
     )
     try:
         app = App(f"http://127.0.0.1:{port}", started)
@@ -87,11 +98,35 @@ def wait_until_ready(app: App, process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
 
 
 def find_chromium() -> str | None:
-    """The browser named by CHROMIUM, else the system's; None leaves the choice to Playwright."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    """The browser named by CHROMIUM, else the system's; None leaves the choice to Playwright.
+
+    Each is started once: Ubuntu's chromium-browser may be a stub that only asks for snap.
+    """
+    named = os.environ.get("CHROMIUM")
+    return named or next((path for path in map(shutil.which, BROWSERS) if _starts(path)), None)
+
+
+def _starts(path: str | None) -> bool:
+    return (
+        path is not None and not subprocess.run([path, "--version"], capture_output=True).returncode
+    )
+
+
+def playwrights_own() -> str | None:
+    """The Chromium that Playwright has installed, if it starts."""
+    from playwright.sync_api import sync_playwright  # of requirements-dev.txt
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() and _starts(path) else None
+
+
+if __name__ == "__main__":
+    print(find_chromium() or playwrights_own() or sys.exit(1))

@@ -44,11 +44,11 @@ def sums(points: Sequence[Lap]) -> list[Row]:
 def visits(chosen: Sequence[Family]) -> list[Row]:
     """The Trade-offs page's own way to its rows: measuring them, and finding them again."""
     logging.disable(logging.WARNING)  # streamlit misses its server, which caching does not need
-    from ui.session import state
+    from ui.session.points import measured_points
     from ui.trade_offs import plane
 
     recipes: list[Recipe] = [recipe for family in chosen for recipe in family.recipes]
-    _, first = timed(lambda: [state.points().measure(MODEL, recipe) for recipe in recipes])
+    _, first = timed(lambda: [measured_points().measure(MODEL, recipe) for recipe in recipes])
     again = [
         timed(lambda: [plane.rows(MODEL, family.recipes) for family in chosen])[1]
         for _ in range(SECOND_VISITS)

@@ -24,7 +24,6 @@ from compress_core import (
     Original,
     Prune,
     Quantize,
-    RandomPrune,
     Recipe,
     compress,
     load_dataset,
@@ -34,7 +33,7 @@ from compress_core.console import print_table
 from compress_core.data import is_available
 from compress_core.measurement.cost import layer_macs
 from compress_core.methods.folding import FoldBatchNorm
-from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda
+from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda, RandomPrune
 from compress_core.methods.quantization import (
     Binarize,
     CorrectBias,

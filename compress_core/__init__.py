@@ -12,11 +12,12 @@ from compress_core.compressed import Compressed, compress
 from compress_core.data import DataError, load_dataset
 from compress_core.measurement.report import Report, measure
 from compress_core.methods.low_rank import Factorize
-from compress_core.methods.pruning import Prune, RandomPrune
+from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize
 from compress_core.models.catalog import MODELS
 from compress_core.original import Original, load_model
 from compress_core.recipe import Recipe, from_json, parse_step, to_json
+from compress_core.restoring import restore
 from compress_core.storage.container import ContainerError, decode
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "Original",
     "Prune",
     "Quantize",
-    "RandomPrune",
     "Recipe",
     "Report",
     "compress",
@@ -38,5 +38,6 @@ __all__ = [
     "load_model",
     "measure",
     "parse_step",
+    "restore",
     "to_json",
 ]

@@ -4,7 +4,9 @@ Bad input ends with exit code 2 and one line that says value, rule and remedy.
 """
 
 import argparse
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,8 +23,15 @@ from compress_core.models.catalog import MODELS, model_spec
 from compress_core.models.checkpoints import CHECKPOINTS, load_card
 from compress_core.original import load_model
 from compress_core.recipe import Recipe, from_json, parse_step, to_json
-from compress_core.storage.container import ContainerError, decode
+from compress_core.restoring import read_stored
 from compress_core.wording.speed import speed_in_words
+from compress_core.writing import (
+    STANDARD_OUTPUT,
+    WriteError,
+    check_writable,
+    is_standard_output,
+    write_file,
+)
 
 BAD_INPUT = 2
 
@@ -40,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return reader_left()
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -47,6 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("stopped", file=sys.stderr)
         return 130
     return 0
+
+
+def reader_left() -> int:
+    """What comes behind `| head` has read enough: nothing more is printed, not at exit either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print("error: the reader of the output left before all was printed", file=sys.stderr)
+    return BAD_INPUT
 
 
 def build_parser() -> Parser:
@@ -64,8 +83,8 @@ def build_parser() -> Parser:
     data = add("data", run_data, "download a dataset into the user's cache")
     data.add_argument("dataset", metavar="NAME", choices=DATASETS)
 
-    measured = add("measure", run_measure, "compress in memory and print every measurement")
-    add_recipe(measured)
+    measured = add("measure", run_measure, "print every measurement of a recipe or a stored file")
+    add_recipe(measured, model_help="or a stored file, FILE.safetensors")
     add_subset(measured)
     measured.add_argument(
         "--latency",
@@ -108,8 +127,10 @@ def command_adder(commands: Any) -> Callable[..., argparse.ArgumentParser]:
     return add
 
 
-def add_recipe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help=", ".join(MODELS))
+def add_recipe(parser: argparse.ArgumentParser, *, model_help: str = "") -> None:
+    names = ", ".join(MODELS)
+    help_text = f"{names}; {model_help}" if model_help else names
+    parser.add_argument("model", metavar="MODEL", help=help_text)
     parser.add_argument(
         "--step",
         action="append",
@@ -133,10 +154,16 @@ def add_out(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 def output_file(text: str) -> Path:
-    """A path that a file can be written to, checked before anything is measured."""
+    """Where to write a file, checked before anything is measured; `-` is standard output."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no file; name one, or - for standard output")
     path = Path(text)
-    if not text or path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is no file in a folder that exists")
+    if path == STANDARD_OUTPUT and text != str(STANDARD_OUTPUT):
+        path = path.absolute()  # ./- is a file of that name
+    try:
+        check_writable(path)
+    except WriteError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     return path
 
 
@@ -154,8 +181,8 @@ def compressed_of(options: argparse.Namespace) -> Compressed:
     return compress(load_model(options.model), recipe_of(options))
 
 
-def test_data(options: argparse.Namespace) -> Dataset:
-    data = load_dataset(model_spec(options.model).dataset)
+def test_data(model: str, options: argparse.Namespace) -> Dataset:
+    data = load_dataset(model_spec(model).dataset)
     if options.subset is None:
         return data
     if not 1 <= options.subset <= len(data):
@@ -163,22 +190,14 @@ def test_data(options: argparse.Namespace) -> Dataset:
     return data.subset(options.subset)
 
 
-def write(path: Path, raw: bytes) -> None:
-    """Write beside the target first: an interrupted run leaves no half file under its name."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(raw)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def emit(options: argparse.Namespace, data: Any, show: Callable[[], None]) -> None:
-    """Print `data` as JSON, or what `show` shows."""
-    if options.json:
-        print(json.dumps(data, indent=2))
-    else:
-        show()
+    """Print `data` as JSON, or what `show` shows; where the file is the output, as errors."""
+    to_file = isinstance(getattr(options, "out", None), Path) and is_standard_output(options.out)
+    with contextlib.redirect_stdout(sys.stderr if to_file else sys.stdout):
+        if options.json:
+            print(json.dumps(data, indent=2))
+        else:
+            show()
 
 
 def run_models(options: argparse.Namespace) -> None:
@@ -208,8 +227,11 @@ def run_data(options: argparse.Namespace) -> None:
 
 
 def run_measure(options: argparse.Namespace) -> None:
+    if options.model not in MODELS and options.model.endswith(".safetensors"):
+        run_measure_file(options)
+        return
     compressed = compressed_of(options)
-    report = measure(compressed, test_data(options))
+    report = measure(compressed, test_data(options.model, options))
     speed = speed_of(compressed, report.size) if options.latency else None
 
     def show() -> None:
@@ -219,6 +241,25 @@ def run_measure(options: argparse.Namespace) -> None:
 
     timed = speed.as_dict() | {"why": speed_in_words(speed)} if speed else {}
     emit(options, report.as_dict() | timed, show)
+
+
+def run_measure_file(options: argparse.Namespace) -> None:
+    from compress_core.measurement.stored_file import measure_file
+
+    file = Path(options.model)
+    if options.step or options.recipe or options.latency:
+        raise ValueError(
+            f"{file} is measured as it is stored, by its own recipe: leave out --step, --recipe "
+            "and --latency, or name the network in place of the file"
+        )
+    name = read_stored(file).model
+    if name not in MODELS:
+        raise ValueError(
+            f"{file} was made of {name!r}, which is none of {', '.join(MODELS)}; measure it in "
+            "Python: restore(file, network)"
+        )
+    report = measure_file(file.read_bytes(), load_model(name), test_data(name, options))
+    emit(options, report.as_dict(), lambda: console.show_report(report))
 
 
 def speed_of(compressed: Compressed, size: Size) -> Speed:
@@ -231,8 +272,8 @@ def speed_of(compressed: Compressed, size: Size) -> Speed:
 
 def run_compress(options: argparse.Namespace) -> None:
     compressed = compressed_of(options)
-    report = measure(compressed, test_data(options))
-    write(options.out, compressed.container)
+    report = measure(compressed, test_data(options.model, options))
+    write_file(options.out, compressed.container)
     row = {**report.as_dict(), "out": str(options.out)}
     emit(options, row, lambda: console.show_report(report, written=options.out))
 
@@ -240,12 +281,9 @@ def run_compress(options: argparse.Namespace) -> None:
 def run_decode(options: argparse.Namespace) -> None:
     from safetensors.torch import save
 
-    try:
-        decoded = decode(options.file.read_bytes())
-    except ContainerError as error:
-        raise ContainerError(f"{options.file}: {error}") from error
+    decoded = read_stored(options.file)
     raw = save({key: tensor.contiguous() for key, tensor in decoded.dense_tensors.items()})
-    write(options.out, raw)
+    write_file(options.out, raw)
     row = {
         "model": decoded.model,
         "recipe": decoded.recipe,
@@ -266,7 +304,7 @@ def run_sweep(options: argparse.Namespace) -> None:
     for name in names:
         if name not in known:
             raise ValueError(f"unknown family {name!r}; choose one of {', '.join(known)}")
-    data = test_data(options)
+    data = test_data(options.model, options)
     points = [(name, recipe) for name in names for recipe in known[name].recipes]
     with console.progress() as bar:
         reports = list(
@@ -301,7 +339,7 @@ def run_export_onnx(options: argparse.Namespace) -> None:
     from compress_core.graph import to_onnx
 
     raw = to_onnx(compressed_of(options))
-    write(options.out, raw)
+    write_file(options.out, raw)
     row = {"model": options.model, "onnx_bytes": len(raw), "out": str(options.out)}
     emit(options, row, lambda: console.show_fields(row))
 

@@ -91,11 +91,14 @@ class Compressed:
 
     @cached_property
     def tied(self) -> dict[str, tuple[str, ...]]:
-        """The further state-dict keys of tensors that have several, by the first of them."""
+        """The further state-dict keys of tensors that have several, by the first of them; by the
+        layer's key for a layer's weight, under which it is stored."""
         keys: dict[int, list[str]] = {}
         for key, tensor in self.module.state_dict(keep_vars=True).items():
             keys.setdefault(id(tensor), []).append(key)
-        return {first: tuple(twins) for first, *twins in keys.values() if twins}
+        weights = {key for stored in self.layers.values() for key in stored.weight_keys}
+        groups = (sorted(group, key=lambda key: key not in weights) for group in keys.values())
+        return {first: tuple(twins) for first, *twins in groups if twins}
 
     @cached_property
     def container(self) -> bytes:
@@ -103,8 +106,18 @@ class Compressed:
         weights: dict[str, StoredWeight] = {}
         for stored in self.layers.values():
             weights |= dict(zip(stored.weight_keys, stored.weights, strict=True))
-        recipe = to_json(self.recipe)
-        return encode(weights, self.rest, tied=self.tied, model=self.original.name, recipe=recipe)
+        return encode(
+            weights,
+            self.rest,
+            tied=self.tied,
+            model=self.original.name,
+            recipe=to_json(self.recipe),
+            inputs={
+                stored.layer.key.rpartition(".")[0]: stored.inputs.bits
+                for stored in self.layers.values()
+                if stored.inputs
+            },
+        )
 
     @property
     def stored_bytes(self) -> int:

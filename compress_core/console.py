@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from rich.console import Console
 from rich.progress import Progress
@@ -13,9 +13,12 @@ from rich.table import Table
 from compress_core.measurement.report import LayerRow, Report
 from compress_core.measurement.speed import Speed
 from compress_core.recipe import format_step, from_json
+from compress_core.weights import Coverage
 from compress_core.wording.numbers import percent
 from compress_core.wording.speed import speed_in_words
 
+LITTLE_MISSED = 0.95  # coverage from which on the table does not speak of it
+NAMED_KEYS = 3
 T = TypeVar("T")
 
 
@@ -62,9 +65,16 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: st
     _console().print(table)
 
 
+class Printer(Console):
+    """rich's console, which tells its caller of a reader that goes away, and does not exit."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        raise BrokenPipeError
+
+
 def _console() -> Console:
     # a pipe has no width: wrap nothing there, so that grep and diff see whole lines
-    return Console() if sys.stdout.isatty() else Console(width=160)
+    return Printer() if sys.stdout.isatty() else Printer(width=160)
 
 
 def show_fields(fields: Mapping[str, Any]) -> None:
@@ -125,11 +135,27 @@ def show_report(report: Report, *, written: Path | None = None) -> None:
             ("stored bytes", f"{size.stored_bytes:,}", f"of {size.original_bytes:,}"),
             ("compression ratio", f"{size.compression_ratio:.2f}x", "original / stored bytes"),
             ("sparsity", percent(size.sparsity), "of stored weights"),
+            *coverage_rows(size.coverage),
             ("MACs", f"{size.macs:,}", f"of {size.original_macs:,}"),
         ],
     )
+    if report.skipped:
+        print_table(
+            ("left out", "of", "because it"),
+            [(out.layer, format_step(out.step), out.reason) for out in report.skipped],
+        )
     if written:
         _console().print(f"wrote {written}: {size.stored_bytes:,} bytes", highlight=False)
+
+
+def coverage_rows(coverage: Coverage) -> list[tuple[str, str, str]]:
+    """A line that names what no method reaches, largest first, where that is not little."""
+    if coverage.fraction >= LITTLE_MISSED:
+        return []
+    largest = sorted(coverage.unreached, key=lambda pair: -pair[1])
+    named = ", ".join(f"{key} ({count:,})" for key, count in largest[:NAMED_KEYS])
+    more = f" and {len(largest) - NAMED_KEYS} more" if len(largest) > NAMED_KEYS else ""
+    return [("coverage", percent(coverage.fraction), f"of parameters; not {named}{more}")]
 
 
 def show_speed(speed: Speed) -> None:

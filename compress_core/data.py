@@ -13,10 +13,13 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from compress_core.writing import write_file
 
 DIGITS_TEST_SIZE = 600
 
@@ -247,21 +250,32 @@ def download(name: str, progress: Callable[[str, float], None] | None = None) ->
 
     pooch.get_logger().setLevel("WARNING")  # progress is ours to show
     files = IDX_DATASETS[name]
-    for stem, md5 in files.gzip_md5.items():
+    for stem in files.gzip_md5:
         try:
-            pooch.retrieve(
-                files.base_url + f"{stem}.gz",
-                known_hash=f"md5:{md5}",
-                fname=f"{stem}.gz",
-                path=user_cache() / files.folder,
-                downloader=pooch.HTTPDownloader(
-                    timeout=30, progressbar=_Progress(stem, progress) if progress else False
-                ),
-            )
+            _fetch(files, stem, _Progress(stem, progress) if progress else False)
         except (OSError, ValueError) as error:
             raise DataError(
                 f"{files.title}: {stem}.gz could not be downloaded ({error}); {_by_hand(files)}"
             ) from error
+
+
+def _fetch(files: IdxFiles, stem: str, bar: "_Progress | bool") -> None:
+    """Make one file of a dataset stand in the user's cache, checked by its md5."""
+    import pooch
+
+    target, md5 = user_cache() / files.folder / f"{stem}.gz", files.gzip_md5[stem]
+    if target.is_file() and pooch.file_hash(str(target), "md5") == md5:
+        return
+    with TemporaryDirectory() as folder:
+        pooch.retrieve(
+            f"{files.base_url}{stem}.gz",
+            known_hash=f"md5:{md5}",
+            fname=target.name,
+            path=folder,
+            downloader=pooch.HTTPDownloader(timeout=30, progressbar=bar),
+        )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_file(target, (Path(folder) / target.name).read_bytes())
 
 
 class _Progress:

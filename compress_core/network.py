@@ -49,6 +49,13 @@ class Network:
             network = network.with_layer(name, done, make)
         return network
 
+    def with_rest(self, done: Hashable, make: Callable[[], Mapping[str, Tensor]]) -> "Network":
+        """Tensors outside of the layers that `make` gives in place of the network's own, by
+        state-dict key; made of all layers as they are stored, and kept under their keys."""
+        state = tuple(stored.key for stored in self.layers.values())
+        found = self.base.memo.get(("rest", done, state), make)
+        return replace(self, rest={**self.rest, **found})
+
     def with_base(self, done: Hashable, make: Callable[[], nn.Module]) -> "Network":
         """The untouched layers of another network for the same task, kept under `done`.
 
@@ -80,7 +87,11 @@ class Network:
             if stored.form != "plain":
                 _replace_by_factors(module, stored)
             tensors |= _tensors_of(stored)
-        return with_weights(module, tensors)
+        changed = with_weights(module, tensors)
+        for key, tensor in self.rest.items():
+            owner, _, attribute = key.rpartition(".")
+            setattr(changed.get_submodule(owner), attribute, tensor)
+        return changed
 
 
 def start(base: Original) -> Network:
@@ -101,7 +112,7 @@ def _replace_by_factors(module: nn.Module, stored: StoredLayer) -> None:
 
 def _tensors_of(stored: StoredLayer) -> dict[str, Tensor]:
     """What the layer sets in the model, by state-dict key; a tied weight under all its keys."""
-    values = [weight.values for weight in stored.weights]
+    values = [weight.network_values for weight in stored.weights]
     if stored.form == "plain":
         tensors = dict.fromkeys(stored.layer.tied_keys, values[0])
     else:

@@ -16,7 +16,14 @@ from compress_core.data import Dataset, load_dataset
 from compress_core.methods.step import check_whole
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import load_network
-from compress_core.weights import walk_layers, with_weights
+from compress_core.weights import (
+    Coverage,
+    Reads,
+    find_coverage,
+    reads_outside,
+    walk_layers,
+    with_weights,
+)
 
 MEMO_ENTRIES = 256
 BASE_ENTRIES = 16  # each is a network with a memo of its own
@@ -84,7 +91,7 @@ class Original:
         if not self.layers:
             raise ValueError(
                 f"{type(module).__name__} has no compressible layer; it needs at least one "
-                "Linear, Conv1d, Conv2d, Embedding or MultiheadAttention"
+                "Linear, convolution, Embedding, recurrent layer or parameter of two dimensions"
             )
 
     @cached_property
@@ -95,6 +102,21 @@ class Original:
             for key, tensor in self.module.state_dict(keep_vars=True).items()
         }
         return len(save(dict(distinct.values())))
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """Which part of the parameters the layers reach."""
+        return find_coverage(self.module, self.layers.values())
+
+    @cached_property
+    def reads(self) -> Reads:
+        """What the network reads of its layers by itself, found in one run on `example`."""
+        return reads_outside(self.module, self.layers, lambda network: network(self.example))
+
+    def read_besides(self, name: str) -> str | None:
+        """Who reads a layer's weight or attributes besides the layer, so that nothing can run in
+        its place; None if nobody does."""
+        return self.reads.weights.get(name) or self.reads.attributes.get(name)
 
     @property
     def example(self) -> Tensor:

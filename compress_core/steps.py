@@ -26,6 +26,7 @@ from compress_core.applying.quantize import (
     refuse_feedback,
     refuse_signs,
 )
+from compress_core.applying.recalibrate import recalibrate_norms, refuse_norms
 from compress_core.applying.share import refuse_sharing, share_layers
 from compress_core.applying.structured import refuse_removal, remove_channels
 from compress_core.methods.folding import FoldBatchNorm
@@ -40,6 +41,7 @@ from compress_core.methods.quantization import (
     QuantizeGPTQ,
     Ternarize,
 )
+from compress_core.methods.recalibration import RecalibrateNorms
 from compress_core.methods.structured import IMPORTANCES, PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.network import Names, Network
@@ -47,7 +49,7 @@ from compress_core.network import Names, Network
 # The order in which kinds act. Those of NETWORK_KINDS make another network, which has the layers
 # of the one before by name; those of LAYER_KINDS change how layers are stored.
 NETWORK_KINDS = ("fold", "structured")
-LAYER_KINDS = ("factorize", "prune", "quantize", "share", "correct", "activations")
+LAYER_KINDS = ("factorize", "prune", "quantize", "share", "correct", "recalibrate", "activations")
 KINDS = (*NETWORK_KINDS, *LAYER_KINDS)
 
 # As a union, so that mypy finds a place that forgets a step (`assert_never`); ROWS has the same.
@@ -67,6 +69,7 @@ AnyStep = (
     | QuantizeGPTQ
     | ShareWeights
     | CorrectBias
+    | RecalibrateNorms
     | QuantizeActivations
 )
 
@@ -177,6 +180,7 @@ ROWS = (
     Row("quantize_gptq", QuantizeGPTQ, quantize_with_feedback, refuse_feedback, sees_data=_yes),
     Row("share", ShareWeights, share_layers, refuse_sharing, couples=_has_one_codebook),
     Row("correct_bias", CorrectBias, correct_biases, refuse_correction, sees_data=_yes),
+    Row("recalibrate_norms", RecalibrateNorms, recalibrate_norms, refuse_norms, sees_data=_yes),
     Row(
         "quantize_activations",
         QuantizeActivations,

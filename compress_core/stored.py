@@ -93,7 +93,7 @@ class StoredLayer:
 
         None where the layer alone does not decide on it.
         """
-        shared = len(self.layer.tied_keys) > 1 or self.layer.kind == "embedding"
+        shared = len(self.layer.tied_keys) > 1 or self.layer.hides_inputs
         last = self.weight_keys[-1]
         packed = last.rpartition(".")[2]
         if shared or packed not in {"weight", "in_proj_weight"}:
@@ -113,7 +113,8 @@ class StoredLayer:
 
     def with_weights(self, done: Hashable, weights: tuple[StoredWeight, ...]) -> "StoredLayer":
         """The same form with other weights; `done` says what was done to them."""
-        return replace(self, key=(*self.key, done), weights=weights)
+        own = tuple(replace(weight, transposed=self.layer.transposed) for weight in weights)
+        return replace(self, key=(*self.key, done), weights=own)
 
     def with_factors(
         self, done: Hashable, form: Form, factors: tuple[Tensor, ...]
@@ -129,4 +130,5 @@ StoredLayers = dict[str, StoredLayer]
 
 def untouched(layer: Layer) -> StoredLayer:
     """The layer as it came."""
-    return StoredLayer(layer, (layer.name,), (StoredWeight(layer.profile),), (layer.profile,))
+    weight = StoredWeight(layer.profile, transposed=layer.transposed)
+    return StoredLayer(layer, (layer.name,), (weight,), (layer.profile,))

@@ -5,9 +5,10 @@ import streamlit as st
 from ui import figures
 from ui.combine import compare, downloads, table
 from ui.panels import ledger as ledger_panel
-from ui.panels import panels
+from ui.panels.chart import chart
+from ui.panels.page import heading
 from ui.panels.widgets import choose
-from ui.session import fragments, state
+from ui.session import caches, fragments, measuring, state
 from ui.session.state import Current
 
 FILES = ("plain until encoded", "coded after each stage")
@@ -20,7 +21,7 @@ FILES_HELP = (
 @fragments.body
 def combine() -> None:
     current = state.current()
-    panels.heading(
+    heading(
         "Combine",
         "All steps together, layer by layer. Edit a cell to give one layer its own setting: it "
         "becomes a later step of the recipe and wins.",
@@ -43,7 +44,7 @@ def layers_before_after(current: Current) -> None:
     rows, size, colors = current.size.layers, current.size, state.colors()
     names = [row.name for row in rows]
     before, after = [row.original_bytes for row in rows], [row.bytes for row in rows]
-    panels.chart(
+    chart(
         figures.bytes_before_after(names, before, after, colors),
         "combine_bytes",
         "Bytes of each layer",
@@ -59,7 +60,7 @@ def layers_before_after(current: Current) -> None:
         "compressed": [*after, size.rest_bytes + size.header_bytes],
         "original": [*before, rest],
     }
-    panels.chart(
+    chart(
         figures.shares([*names, "rest"], parts, colors, x="share of the file"),
         "combine_shares",
         "What the file consists of",
@@ -73,16 +74,16 @@ def layers_before_after(current: Current) -> None:
 
 def stages(current: Current) -> None:
     """The file after each stage; the bars add up to the stored file, to the byte."""
-    choose("Files in between", FILES, "combine_files", FILES_HELP, on_change=lambda: None)
-    if st.session_state.combine_files == FILES[0]:
-        found = state.stages_of(current.model, current.recipe)
+    files = choose("Files in between", FILES, "combine_files", FILES_HELP, on_change=lambda: None)
+    if files == FILES[0]:
+        found = caches.stages_of(current.model, current.recipe)
         after = [(stage.name, stage.file_bytes) for stage in found]
     else:
-        after = state.stage_bytes(current)
+        after = measuring.stage_bytes(current)
         if not current.recipe:
             after.append(("encode", current.size.stored_bytes))
     labels, sizes = [stage for stage, _ in after], [count for _, count in after]
-    panels.chart(
+    chart(
         figures.waterfall(labels, sizes, state.colors()),
         "combine_waterfall",
         "Bytes of the file, stage by stage",
@@ -92,7 +93,7 @@ def stages(current: Current) -> None:
         "What each stage took off the file; all bars together are the stored file, to the byte. "
         + (
             "Zeros weigh as much as other weights until they are encoded."
-            if st.session_state.combine_files == FILES[0]
+            if files == FILES[0]
             else "After each stage the file was encoded as small as it gets."
         )
     )

@@ -9,7 +9,8 @@ from ui.encode import codings, tabs
 from ui.encode.codings import Place
 from ui.encode.controls import FIRST_BITS, quantize_first, show_choice
 from ui.panels import ledger as ledger_panel
-from ui.panels import panels
+from ui.panels.chart import chart
+from ui.panels.page import heading
 from ui.session import fragments, state
 from ui.session.state import Current
 
@@ -17,20 +18,20 @@ from ui.session.state import Current
 @fragments.body
 def encode() -> None:
     current = state.current()
-    panels.heading(
+    heading(
         "Encode",
         "The same numbers in fewer bits: frequent symbols get short codes. Nothing is lost, and "
         "the file takes the shortest code of each layer.",
         r"H = -\sum_s p_s \log_2 p_s \ \text{bits a symbol}",
     )
-    layer, part = show_choice(current)
+    layer, part, total = show_choice(current)
     place = Place(current.model, current.recipe, layer, part)
     found = codings.coding(place)
     if found.meaning == "mask":
         floats(found, layer)
     if found.taken is not None:
         st.markdown(codings.layer_sentence(layer, found, codings.row(place)))
-        symbols_and_coders(current, place, found)
+        symbols_and_coders(current, place, found, total=total)
         tabs.show(place, found)
     ledger_panel.show(current)
 
@@ -55,15 +56,14 @@ def floats(found: Coding, layer: str) -> None:
     )
 
 
-def symbols_and_coders(current: Current, place: Place, found: Coding) -> None:
+def symbols_and_coders(current: Current, place: Place, found: Coding, *, total: bool) -> None:
     """How often each symbol occurs; what every coder makes of them, here or in total."""
-    total = st.session_state.encode_extent == "total"
     rows = codings.rows(place.model, place.recipe) if total else (codings.row(place),)
     bars, names = coding.symbol_bars(found), codings.names(found)
     left, right = st.columns(2)
     with left:
         labels = [names[symbol] for symbol in bars.symbols]
-        panels.chart(
+        chart(
             figures.symbol_histogram(
                 labels, bars.counts, bars.ideal_bits, state.colors(), x=codings.axis(found)
             ),
@@ -73,7 +73,7 @@ def symbols_and_coders(current: Current, place: Place, found: Coding) -> None:
         )
     with right:
         table = codings.coder_table(rows)
-        panels.chart(
+        chart(
             figures.coder_bars(
                 table["coder"],
                 table["bytes"],

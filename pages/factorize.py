@@ -10,8 +10,9 @@ from ui import figures, words
 from ui.factorize import factors, live, table
 from ui.factorize.controls import show_factorization
 from ui.factorize.factors import Settings
-from ui.panels import panels
-from ui.session import fragments, state
+from ui.panels.chart import chart, twin
+from ui.panels.page import heading
+from ui.session import caches, fragments, state
 from ui.session.state import Current
 
 FORMULAS = {
@@ -27,12 +28,12 @@ def factorize() -> None:
     top = st.container()  # its formula is that of the form, which the controls know
     layers = current.compressed.base.layers
     if not factors.able(layers):
-        panels.heading("Factorize", "Run a layer as thinner ones.", FORMULAS["channel"])
+        heading("Factorize", "Run a layer as thinner ones.", FORMULAS["channel"])
         st.info("No layer of this model can run as factors.")
         return
     settings = show_factorization(current)
     with top:
-        panels.heading(
+        heading(
             "Factorize",
             "Run one layer as two or three thinner ones that keep its largest singular values. "
             "Only up to the break-even rank are they smaller and faster.",
@@ -61,7 +62,7 @@ def sentence(current: Current, settings: Settings) -> None:
         f"with {row.parameters:,} weights of {dense:,}{larger}."
     )
     values = singular_values(found)
-    panels.twin(
+    twin(
         "factorize_spectrum",
         f"Singular values of {settings.layer}",
         {"i": np.arange(1, len(values) + 1), "σ / σ₁": values / (values[0] or 1)},
@@ -84,11 +85,11 @@ def whole_sentence(current: Current) -> None:
 def weights_before_after(current: Current, layer: str) -> None:
     """The weight, what stands in its place before pruning and codes, and the difference."""
     alone = up_to(current.recipe, "factorize")
-    dense = summaries.low_rank_view(state.compressed(current.model, alone).layers[layer])
+    dense = summaries.low_rank_view(caches.compressed(current.model, alone).layers[layer])
     limit = summaries.colour_limit(dense["W"])
     for column, (name, picture) in zip(st.columns(3), dense.items(), strict=True):
         with column:
-            panels.chart(
+            chart(
                 figures.heatmap(
                     picture,
                     state.colors(),

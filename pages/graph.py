@@ -4,14 +4,14 @@ import streamlit as st
 
 from ui import words
 from ui.graph.view import viewer_address
-from ui.panels import panels
-from ui.session import fragments, state
+from ui.panels.page import heading
+from ui.session import caches, fragments, state
 
 
 @fragments.body
 def graph() -> None:
     current = state.current()
-    panels.heading(
+    heading(
         "Graph",
         "What a runtime gets: the exported ONNX graph. Click a node's title to see its numbers. "
         "Quantized weights come in through DequantizeLinear, a factor pair is two nodes.",
@@ -26,7 +26,7 @@ def graph() -> None:
             st.iframe(address, height=620)
 
     rows = current.size.layers
-    original = state.size(current.model, ()).layers
+    original = caches.size(current.model, ()).layers
     st.markdown("**Layers before and after**")
     st.dataframe(
         {

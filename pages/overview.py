@@ -5,15 +5,18 @@ import streamlit as st
 
 from compress_core.measurement.accuracy import confusion_matrix
 from ui import figures, words
-from ui.panels import panels
-from ui.session import fragments, state
+from ui.panels.chart import chart
+from ui.panels.images import image_grid
+from ui.panels.missing_data import needs_data
+from ui.panels.page import heading
+from ui.session import caches, fragments, measuring, state
 
 
 @fragments.body
 def overview() -> None:
     current = state.current()
     colors = state.colors()
-    panels.heading(
+    heading(
         "Overview",
         "The network as it stands, layer by layer, and how it does on images that it never saw. "
         "The pages under *Method* make it smaller; the strip above follows.",
@@ -58,18 +61,18 @@ def overview() -> None:
         )
     with right:
         parts = {"MACs": [row.macs for row in rows], "bytes": [row.bytes for row in rows]}
-        panels.chart(
+        chart(
             figures.shares([row.name for row in rows], parts, colors),
             "overview_shares",
             "Where the bytes and the MACs are",
             {"layer": [row.name for row in rows], **parts},
         )
 
-    if not panels.needs_data(current.model):
-        n = state.subset_size(current.model)
-        data = state.test_images(current.model, n)
-        classes = state.class_tensor(current.model, current.recipe, n)
-        baseline, _ = state.accuracy(current.model, (), n)
+    if not needs_data(current.model):
+        n = measuring.subset_size(current.model)
+        data = caches.test_images(current.model, n)
+        classes = measuring.class_tensor(current.model, current.recipe, n)
+        baseline, _ = measuring.accuracy(current.model, (), n)
         interval = words.interval(baseline.accuracy_low, baseline.accuracy_high)
         st.markdown(
             f"The original is right on **{words.percent(baseline.accuracy, 2)}** of {n:,} test "
@@ -78,7 +81,7 @@ def overview() -> None:
         left, right = st.columns(2)
         with left:
             counts = confusion_matrix(classes, data).numpy()
-            panels.chart(
+            chart(
                 figures.confusion(counts, data.class_names, colors),
                 "overview_confusion",
                 "Mistakes of the present model, true × predicted class",
@@ -87,7 +90,7 @@ def overview() -> None:
             )
         with right:
             st.markdown("**Test images, mistakes first**")
-            panels.image_grid(data, classes)
+            image_grid(data, classes)
 
 
 overview()

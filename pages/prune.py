@@ -7,11 +7,12 @@ from compress_core.stored import StoredLayers
 from compress_core.views import summaries
 from compress_core.views.summaries import Cut
 from ui import figures, words
-from ui.panels import panels
+from ui.panels.chart import chart, twin
+from ui.panels.page import exceptions, heading
 from ui.prune import live
 from ui.prune.controls import Choice, show_pruning
 from ui.prune.methods import METHODS
-from ui.session import fragments, state
+from ui.session import caches, fragments, state
 from ui.session.state import Current
 
 
@@ -21,22 +22,22 @@ def prune() -> None:
     place = st.container()  # the formula is that of the method, which the controls know
     # what pruning alone does: later quantization would move the weights under the threshold
     pruned = up_to(current.recipe, "prune")
-    layers = state.compressed(current.model, pruned).layers
-    cuts = state.cuts(current.model, pruned)
+    layers = caches.compressed(current.model, pruned).layers
+    cuts = caches.cuts(current.model, pruned)
     choice = show_pruning(current, cuts)
     method = METHODS[choice.method]
     with place:
-        panels.heading(
+        heading(
             "Prune",
             "Remove the weights that matter least: :blue[kept] ones stay, :orange[pruned] ones "
             "become zero.",
             rf"\text{{mask}} = {method.mask}, \qquad w' = w \cdot \text{{mask}}",
         )
     st.caption(method.knows)
-    panels.exceptions(current, "prune")
+    exceptions(current, "prune")
     live.show(current, choice, cuts)
     sentence(current, choice, cuts[choice.layer])
-    panels.twin(
+    twin(
         "prune_layers",
         "Sparsity of each layer",
         {
@@ -69,7 +70,7 @@ def pictures(layers: StoredLayers, layer: str) -> None:
     left, right = st.columns(2)
     with left:
         blocks = summaries.heatmap_rows(layers)
-        panels.chart(
+        chart(
             figures.heatmap(
                 blocks,
                 colors,
@@ -83,7 +84,7 @@ def pictures(layers: StoredLayers, layer: str) -> None:
         )
     with right:
         density = summaries.kept_thumbnail(layers[layer])
-        panels.chart(
+        chart(
             figures.mask_picture(density, colors),
             "prune_mask",
             f"Mask of {layer}, output × input",

@@ -3,11 +3,12 @@
 import streamlit as st
 
 from ui import words
-from ui.panels import panels
+from ui.panels.chart import twin
+from ui.panels.page import exceptions, heading
 from ui.quantize import charts, live
 from ui.quantize.activations import show_activations, show_correction, show_samples
-from ui.quantize.controls import FLOAT, is_affine, show_quantization
-from ui.quantize.methods import QUANTIZERS
+from ui.quantize.controls import show_quantization
+from ui.quantize.methods import FLOAT, QUANTIZERS, is_affine
 from ui.session import fragments, state
 from ui.session.state import Current
 from ui.structured.folding import show_folding
@@ -23,13 +24,13 @@ def quantize() -> None:
     if choice.stands_aside(current):
         caption = f"{choice.layer} has a step of its own: choose scope one to change it."
     with top:
-        panels.heading(
+        heading(
             "Quantize",
             "Round every weight to one of a few :green[levels], and store the number of the level. "
             "Few levels, or a scale that must serve too many weights, cost accuracy.",
             method.formula,
         )
-    panels.exceptions(current, "quantize")
+    exceptions(current, "quantize")
     live.show(current, choice)
     st.caption(
         f"{caption} SQNR is against the original weights: pruning and factorizing count as noise, "
@@ -44,7 +45,7 @@ def layers_table(current: Current) -> None:
     rows = current.size.layers
     winners = current.compressed.winners("quantize")
     steps = [winners.get(row.name) for row in rows]
-    panels.twin(
+    twin(
         "quantize_layers",
         "Signal to quantization noise of each layer",
         {
@@ -72,7 +73,7 @@ def around(current: Current) -> None:
             "faster, or slower, the network gets only in a runtime that multiplies integers. The "
             "file stays as it is: inputs are not stored."
         )
-    panels.exceptions(current, "activations")
+    exceptions(current, "activations")
 
 
 def pictures(current: Current, layer: str) -> None:

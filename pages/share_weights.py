@@ -4,7 +4,8 @@ import streamlit as st
 
 from compress_core.views.codebooks import CodebookView
 from ui import figures
-from ui.panels import panels
+from ui.panels.chart import chart
+from ui.panels.page import exceptions, heading
 from ui.session import fragments, state
 from ui.session.state import Current
 from ui.share_weights import codebooks, tables
@@ -14,14 +15,14 @@ from ui.share_weights.controls import quantized_too, show_refusal, show_sharing
 @fragments.body
 def share_weights() -> None:
     current = state.current()
-    panels.heading(
+    heading(
         "Share weights",
         "Sort the weights into a few clusters, and store for each weight only the number of its "
         "cluster. The :green[codebook] holds the means of the clusters.",
         r"w \approx \text{codebook}[\,i\,],\quad \min \textstyle\sum (w - w')^2",
     )
-    layer = show_sharing(current)
-    panels.exceptions(current, "share")
+    layer = show_sharing()
+    exceptions(current, "share")
     quantized = quantized_too(current)
     if quantized:
         show_refusal(quantized)
@@ -38,7 +39,7 @@ def share_weights() -> None:
 def histogram(current: Current, layer: str) -> CodebookView:
     """The drawn layer's weights with the codebook as ticks."""
     view = codebooks.view(current.model, current.recipe, layer)
-    panels.chart(
+    chart(
         figures.codebook_histogram(view.counts, view.edges, view.codebook, state.colors()),
         "share_histogram",
         f"Weights of {layer}",
@@ -66,7 +67,7 @@ def codebook(current: Current, layer: str) -> None:
         view = histogram(current, layer)
     with right:
         colors, own_zero = state.colors(), view.zeros > 0
-        panels.chart(
+        chart(
             figures.codebook_usage(view.codebook, view.usage, colors, own_zero=own_zero),
             "share_usage",
             "How many weights use each entry",

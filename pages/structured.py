@@ -6,8 +6,9 @@ from compress_core import Recipe
 from compress_core.recipe import up_to
 from compress_core.views.channels import ChannelGroup
 from ui import figures, words
-from ui.panels import panels
-from ui.session import fragments, state
+from ui.panels.chart import chart, twin
+from ui.panels.page import exceptions, heading
+from ui.session import caches, fragments, state
 from ui.session.state import Current
 from ui.structured import tables
 from ui.structured.controls import KNOWS, show_structured
@@ -22,7 +23,7 @@ ONE_SHOT = (
 @fragments.body
 def structured() -> None:
     current = state.current()
-    panels.heading(
+    heading(
         "Channels",
         "Remove whole filters, neurons and heads. What reads them loses those inputs, and the "
         "network itself gets smaller, with fewer bytes and fewer MACs.",
@@ -46,13 +47,13 @@ def structured() -> None:
 def sentence(current: Current, recipe: Recipe, groups: tuple[ChannelGroup, ...]) -> None:
     """How much of the network is left."""
     kept, units = sum(g.kept.sum() for g in groups), sum(g.kept.size for g in groups)
-    before, after = (state.size(current.model, steps).macs for steps in ((), recipe))
+    before, after = (caches.size(current.model, steps).macs for steps in ((), recipe))
     st.markdown(
         f"**{current.model}** keeps :blue[{kept:,}] of the {units:,} channels that can go, and "
         f"{words.percent(after / before)} of its multiply-accumulates: {words.count(after)} of "
         f"{words.count(before)}."
     )
-    panels.exceptions(current, "structured")
+    exceptions(current, "structured")
     st.caption(ONE_SHOT)
 
 
@@ -68,14 +69,14 @@ def bars(groups: tuple[ChannelGroup, ...]) -> None:
             floor = ", stopped by the floor" if group.floored else ""
             title = f"{' + '.join(group.layers)}: {left}{floor}"
             with column:
-                panels.chart(shown, f"structured_{'_'.join(group.layers)}", title, None)
+                chart(shown, f"structured_{'_'.join(group.layers)}", title, None)
     st.caption(
         "A bar is the importance of a channel, :blue[kept] or :orange[pruned], in units of its "
         "layer's mean. Layers "
         "with a + are coupled: their channels can only go together."
     )
     title = "Importance of each channel"
-    panels.twin("structured_importances", title, tables.importance_table(groups))
+    twin("structured_importances", title, tables.importance_table(groups))
 
 
 def table(current: Current, recipe: Recipe) -> None:

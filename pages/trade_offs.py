@@ -6,22 +6,24 @@ import streamlit as st
 
 from compress_core.search.sweep import Family
 from ui.figures import AXES, NEAR
-from ui.panels import panels
 from ui.panels import speed as speed_panel
-from ui.session import fragments, state
+from ui.panels.missing_data import needs_data
+from ui.panels.page import heading
+from ui.panels.widgets import choose
+from ui.session import fragments, state, values
 from ui.trade_offs import plane, work
 
 
 @fragments.body
 def trade_offs() -> None:
     current = state.current()
-    panels.heading(
+    heading(
         "Trade-offs",
         "Every point is a recipe: its file was encoded, its accuracy measured on the whole test "
         "set. Up and to the left is better. Click a point to apply it.",
         r"\text{accuracy} \pm 95\,\% \quad \text{against cost}",
     )
-    if panels.needs_data(current.model):
+    if needs_data(current.model):
         return
     families = plane.families(current.model)
     chosen = choose_methods(families)
@@ -50,16 +52,15 @@ def choose_methods(families: Mapping[str, Family]) -> list[str]:
 def choose_view() -> tuple[str, bool]:
     """What x is, a name of AXES, and whether only the best accuracies are in view."""
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
-        name = st.segmented_control(
+        name = choose(
             "Cost (x)",
             list(AXES),
-            key="trade_offs_x",
-            default="bytes",
-            required=True,
-            persist_state="session",
-            help="Bytes of the real file; multiply-accumulates of one input; or the measured time "
+            "trade_offs_x",
+            "Bytes of the real file; multiply-accumulates of one input; or the measured time "
             "of one input in onnxruntime, one thread of this server.",
+            in_address=False,
         )
+        values.repair("trade_offs_closer", values.switched("trade_offs_closer"))
         closer = st.toggle(
             f"Only the best {100 * NEAR:.0f} points",
             key="trade_offs_closer",

@@ -1,6 +1,8 @@
 """The command line: every command, its JSON, and one clear line for every bad input."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from compress_core.recipe import from_json, parse_step, to_json
 from compress_core.storage.container import decode
 from compress_core.training.loop import SETTINGS, Settings
 
+ROOT = Path(__file__).parents[1]
 STEPS = ("factorize:rank=16,layers=fc1", "prune:sparsity=0.8", "quantize:bits=5")
 RECIPE = (Factorize(rank=16, layers=("fc1",)), Prune(sparsity=0.8), Quantize(bits=5))
 STEP_OPTIONS = [option for step in STEPS for option in ("--step", step)]
@@ -199,6 +202,39 @@ def test_a_recipe_file_comes_before_the_steps(run: Run, tmp_path: Path) -> None:
     assert [layer["bits"] for layer in row["layers"]] == [2, 8, 8]
 
 
+def test_a_stored_file_is_measured_as_it_was_when_it_was_written(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    written = json.loads(run("compress", "digits-cnn", *STEP_OPTIONS, "--out", file, "--json"))
+    del written["out"]
+    assert json.loads(run("measure", file, "--json")) == written
+    assert "digits-cnn: factorize:rank=16,layers=fc1 → prune:sparsity=0.8" in run("measure", file)
+
+
+@pytest.mark.parametrize("option", [("--step", "fold"), ("--recipe", "r.json"), ("--latency",)])
+def test_a_stored_file_takes_no_other_recipe(
+    refuse: Run, tmp_path: Path, option: tuple[str, ...]
+) -> None:
+    file = tmp_path / "model.safetensors"
+    assert "is measured as it is stored, by its own recipe" in refuse("measure", file, *option)
+
+
+def test_the_file_of_an_own_network_is_not_measured_here(
+    refuse: Run, tmp_path: Path, animal: Callable[[str], Original]
+) -> None:
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(compress(animal("no_bias"), ()).container)
+    assert "was made of 'no_bias'" in refuse("measure", file)
+
+
+def test_a_file_to_measure_that_is_absent_or_none_of_ours_is_refused(
+    refuse: Run, tmp_path: Path
+) -> None:
+    absent, foreign = tmp_path / "absent.safetensors", tmp_path / "foreign.safetensors"
+    save_file({"w": torch.ones(2)}, foreign)
+    assert "absent.safetensors" in refuse("measure", absent)
+    assert "no container of ours" in refuse("measure", foreign)
+
+
 def test_sweep_measures_every_point_of_a_family(run: Run) -> None:
     options = ["--family", "quantize", "--family", "prune", "--subset", 50]
     rows = json.loads(run("sweep", "digits-mlp", *options, "--json"))
@@ -353,6 +389,55 @@ def test_a_folder_that_is_not_there_is_named(refuse: Run, tmp_path: Path) -> Non
 def test_a_folder_in_place_of_the_file_leaves_nothing_behind(refuse: Run, tmp_path: Path) -> None:
     assert str(tmp_path) in refuse("compress", "digits-mlp", "--out", tmp_path)
     assert not list(tmp_path.parent.glob("*.partial"))
+
+
+@pytest.mark.parametrize("command", ["compress", "export-onnx"])
+def test_a_link_is_written_through(run: Run, tmp_path: Path, command: str) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    link.symlink_to(file)
+    run(command, "digits-mlp", "--step", "quantize:bits=4", "--out", link)
+    assert link.is_symlink()
+    assert file.stat().st_size > 10_000
+
+
+def test_a_checkpoint_is_written_through_its_link(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SETTINGS, "digits-mlp", Settings(epochs=1, learning_rate=0.1))
+    for name in ("digits-mlp.safetensors", "digits-mlp.json"):
+        (tmp_path / name).symlink_to(tmp_path / f"kept-{name}")
+    run("train", "digits-mlp", "--out", tmp_path)
+    assert (tmp_path / "digits-mlp.safetensors").is_symlink()
+    assert load_file(tmp_path / "kept-digits-mlp.safetensors")
+    assert json.loads((tmp_path / "kept-digits-mlp.json").read_text())["model"] == "digits-mlp"
+
+
+def shell(line: str) -> subprocess.CompletedProcess[bytes]:
+    command = f'"{sys.executable}" -W ignore -m compress_core'
+    text = f"set -o pipefail; {line.format(command)}"
+    return subprocess.run(["bash", "-c", text], cwd=ROOT, capture_output=True, timeout=120)
+
+
+@pytest.mark.parametrize("out", ["-", "/dev/stdout"])
+def test_standard_output_is_the_file_alone_and_the_table_goes_to_the_error(out: str) -> None:
+    done = shell(f"{{}} compress digits-mlp --step quantize:bits=4 --subset 50 --out {out}")
+    assert done.returncode == 0
+    assert decode(done.stdout).model == "digits-mlp"
+    assert b"compression ratio" in done.stderr
+
+
+@pytest.mark.parametrize("options", ["models", "models --json"])
+def test_a_reader_that_has_read_enough_is_told_in_one_line(options: str) -> None:
+    done = shell(f"{{}} {options} | true")
+    assert done.returncode == 2
+    assert done.stderr == b"error: the reader of the output left before all was printed\n"
+
+
+def test_a_reader_of_the_file_that_goes_away_is_told_in_one_line() -> None:
+    done = shell("{} compress digits-mlp --subset 50 --out - | true")
+    assert done.returncode == 2
+    assert b"the reader went away before all of the" in done.stderr
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_missing_data_is_told_in_one_line(

@@ -193,7 +193,12 @@ def test_a_download_asks_for_each_file_by_its_checksum(
     no_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[dict[str, Any]] = []
-    monkeypatch.setattr(pooch, "retrieve", lambda url, **rest: calls.append({"url": url, **rest}))
+
+    def retrieve(url: str, **rest: Any) -> None:
+        calls.append({"url": url, **rest})
+        Path(rest["path"], rest["fname"]).write_bytes(url.encode())
+
+    monkeypatch.setattr(pooch, "retrieve", retrieve)
     download("fashion-mnist")
     files = IDX_DATASETS["fashion-mnist"]
     assert [call["url"] for call in calls] == [
@@ -202,14 +207,44 @@ def test_a_download_asks_for_each_file_by_its_checksum(
     assert {call["known_hash"] for call in calls} == {
         f"md5:{digest}" for digest in files.gzip_md5.values()
     }
-    assert {call["path"] for call in calls} == {no_files.parent / "cache" / "fashion-mnist"}
+    cache = no_files.parent / "cache" / "fashion-mnist"
+    assert {path.name: path.read_text() for path in cache.iterdir()} == {
+        f"{stem}.gz": f"{files.base_url}{stem}.gz" for stem in files.gzip_md5
+    }
+
+
+def test_a_file_that_is_there_is_checked_and_one_that_is_another_is_fetched_through_its_link(
+    no_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, stems = no_files.parent / "cache" / "mnist", list(IDX_DATASETS["mnist"].gzip_md5)
+    cache.mkdir(parents=True)
+    for stem in stems:
+        (cache / f"{stem}.gz").write_bytes(b"right")
+    (cache / "elsewhere").write_bytes(b"wrong")
+    (cache / f"{stems[0]}.gz").unlink()
+    (cache / f"{stems[0]}.gz").symlink_to("elsewhere")
+    for stem in stems:
+        digest = hashlib.md5(b"right").hexdigest()
+        monkeypatch.setitem(IDX_DATASETS["mnist"].gzip_md5, stem, digest)
+    fetched: list[str] = []
+
+    def retrieve(_url: str, *, path: str, fname: str, **_rest: Any) -> None:
+        fetched.append(fname)
+        Path(path, fname).write_bytes(b"right")
+
+    monkeypatch.setattr(pooch, "retrieve", retrieve)
+    download("mnist")
+    assert fetched == [f"{stems[0]}.gz"]
+    assert (cache / f"{stems[0]}.gz").is_symlink()
+    assert (cache / "elsewhere").read_bytes() == b"right"
 
 
 @pytest.mark.usefixtures("no_files")
 def test_a_download_reports_the_fraction_of_each_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def retrieve(_url: str, *, downloader: Any, **_rest: Any) -> None:
+    def retrieve(_url: str, *, downloader: Any, path: str, fname: str, **_rest: Any) -> None:
+        Path(path, fname).write_bytes(b"")
         bar = downloader.progressbar
         bar.total = 200
         bar.update(50)

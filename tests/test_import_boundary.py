@@ -16,6 +16,10 @@ SHELL = ("streamlit", "plotly", "pandas", "ui", "pages")
 HEAVY = ("onnx", "onnxruntime", "onnx_ir", "onnxscript", "sklearn", "netron", "pooch", "rich")
 # A module may import those below it, and its neighbours in the same folder.
 FLOORS = {
+    "equality": -1,
+    "writing": -1,
+    "plain": 0,
+    "probing": 0,
     "weights": 0,
     "data": 0,
     "models": 0,
@@ -30,6 +34,7 @@ FLOORS = {
     "recipe": 7,
     "recipe_edit": 8,
     "compressed": 8,
+    "restoring": 8,
     "measurement": 9,
     "graph": 10,
     "views": 10,

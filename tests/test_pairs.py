@@ -45,6 +45,7 @@ OTHERS = {
     "fold": "fold",
     "channels": "prune_structured:pruning_ratio=0.3",
     "bias": "correct_bias",
+    "norms": "recalibrate_norms:samples=40",
     "inputs": "quantize_activations:bits=8",
     "dynamic inputs": "quantize_activations:bits=5,mode=dynamic",
 }
@@ -88,6 +89,8 @@ def refusal(first: str, second: str) -> str | None:
     pair = {first, second}
     if pair & {"pair", "whitened"} and pair & {"taylor", "wanda"}:
         return "has no scores|out of one of the two steps"
+    if pair == {"fold", "norms"}:
+        return "without batch norms"
     if "binary" in pair and pair & PRUNINGS.keys():
         return "is pruned, and a 1-bit code has no zero"
     if pair & CODES.keys() and pair & SHARED.keys():

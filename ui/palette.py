@@ -23,6 +23,8 @@ class Palette:
     diverging: tuple[str, ...]
 
 
+ROLES = ("kept", "pruned", "quantized", "original", "compressed")  # the theme's chart colours
+
 LIGHT = Palette(
     kept="#0B5CB4",
     pruned="#D9520C",

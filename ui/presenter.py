@@ -3,6 +3,8 @@
 import plotly.graph_objects as go
 import streamlit as st
 
+from ui.session import values
+
 KEY = "present"
 # Streamlit sizes everything in rem. The strip is read from the last row of the room.
 LARGER = """<style>
@@ -15,9 +17,9 @@ FONT_SIZE = 18  # of figures, whose text does not follow the page's
 
 def on() -> bool:
     """Whether the room sees the large type; before the toggle is drawn the address says it."""
-    if KEY not in st.session_state:
-        st.session_state[KEY] = st.query_params.get(KEY) in ("1", "true")
-    return bool(st.session_state[KEY])
+    said = st.query_params.get(KEY) in ("1", "true")
+    values.repair(KEY, values.switched(KEY, said))
+    return values.switched(KEY)
 
 
 def apply() -> None:

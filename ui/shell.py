@@ -5,8 +5,10 @@ from streamlit.navigation.page import StreamlitPage
 
 from ui import presenter
 from ui.panels import harm as harm_panel
-from ui.panels import panels
-from ui.session import snapshots, state
+from ui.panels.alarms import alarms
+from ui.panels.sidebar import sidebar
+from ui.panels.strip import accuracy, strip
+from ui.session import address, snapshots, state
 from ui.session.state import ROOT
 
 PAGES = {
@@ -69,17 +71,18 @@ navigation = st.navigation(
 )
 name = navigation.url_path or "overview"
 st.session_state.page = name
+address.follow_history(name)
 st.session_state.shows_harm = name in HARM_PAGES
-panels.sidebar()
-accuracy_slot = panels.strip()
+sidebar()
+accuracy_slot = strip()
 alarm_slot = st.container()
 slow = name == "trade_offs"  # a sweep: the strip must not wait for its end
 if not slow:  # the page's own pictures first
     navigation.run()
 with accuracy_slot:
-    panels.accuracy()
+    accuracy()
 with alarm_slot:
-    panels.alarms()
+    alarms()
 if slow:
     navigation.run()
 if st.session_state.shows_harm:

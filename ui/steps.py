@@ -18,6 +18,7 @@ from compress_core.methods.quantization import (
     QuantizeGPTQ,
     Ternarize,
 )
+from compress_core.methods.recalibration import RecalibrateNorms
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
@@ -79,6 +80,9 @@ def said(step: AnyStep) -> Said:  # noqa: C901  # one case a type
             return Said(f"share {step.clusters} values{together}", f"k-means, {step.init}")
         case CorrectBias():
             return Said("correct the biases", "bias corrected")
+        case RecalibrateNorms():
+            text = f"recalibrate the norms on {step.samples} images"
+            return Said(text, "norms recalibrated")
         case QuantizeActivations():
             return Said(f"inputs in {step.bits} bit, {step.mode}", f"inputs {step.bits} bit")
         case _:

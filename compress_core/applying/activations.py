@@ -24,9 +24,11 @@ def quantize_inputs(step: QuantizeActivations, names: Names, network: Network) -
 
 
 def refuse_inputs(step: QuantizeActivations, name: str, network: Network) -> str | None:
-    reason = quantization.input_refusal(network.base.module, network.base.layers[name])
+    base = network.base
+    reason = quantization.input_refusal(base.module, base.layers[name])
+    reason = reason or base.reads.weights.get(name)
     if reason is None and step.mode == "static":
-        reason = network.base.calibrate(step.samples, step.seed).unseen_inputs(name)
+        reason = base.calibrate(step.samples, step.seed).unseen_inputs(name)
     return reason and f"has no input to quantize: {reason}"
 
 

@@ -25,9 +25,12 @@ def factorize_layers(step: Factorize, names: Names, network: Network) -> Network
 
 
 def refuse_factors(step: Factorize, name: str, network: Network) -> str | None:
-    reason = low_rank.factor_refusal(step, network.base.layers[name])
+    base = network.base
+    reason = low_rank.factor_refusal(step, base.layers[name])
+    if reason is None and base.read_besides(name):
+        reason = f"cannot run as factors: {base.read_besides(name)}"
     if reason is None and step.whiten:
-        unseen = network.base.calibrate(step.samples).unseen_inputs(name)
+        unseen = base.calibrate(step.samples).unseen_inputs(name)
         reason = unseen and f"has no inputs to calibrate on: {unseen}"
     return reason
 

@@ -1,15 +1,20 @@
 """Structured: channels, neurons and heads leave the network for good."""
 
+import copy
 from collections.abc import Collection
 from dataclasses import replace
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from compress_core.equality import first_line
 from compress_core.methods import structured
-from compress_core.methods.step import ALL_LAYERS
+from compress_core.methods.step import ALL_LAYERS, matching
 from compress_core.methods.structured import IMPORTANCES, Cut, Group, PruneStructured
 from compress_core.network import Names, Network
 from compress_core.original import Original
+from compress_core.probing import draw_probes
+
+WITHOUT_CHANNELS = {"bilinear", "conv3d", "conv_transpose", "parameter", "recurrent"}
 
 
 def remove_channels(step: PruneStructured, names: Names, network: Network) -> Network:
@@ -19,23 +24,50 @@ def remove_channels(step: PruneStructured, names: Names, network: Network) -> Ne
     if not cut.outputs:
         return network
     done = ("structured", replace(step, layers=ALL_LAYERS), names)
-    return network.with_base(done, lambda: structured.shrink(base.module, cut).module)
+    return network.with_base(done, lambda: _shrink(base, cut))
 
 
-def refuse_removal(_step: PruneStructured, name: str, network: Network) -> str | None:
-    reason = locked_layers(network.base).get(name)
+def _shrink(base: Original, cut: Cut) -> nn.Module:
+    """The network without the channels of `cut`, if it answers as with zeros in their place.
+
+    Each group was tried alone; this is all that goes, together. Raises ValueError otherwise.
+    """
+    probes = base.memo.get("probes", lambda: draw_probes(base.module, (base.example,)))
+    try:
+        reason = structured.why_unlike(copy.deepcopy(base.module), cut, probes)
+    except Exception as error:  # whatever a network of other people raises
+        reason = f"it does not run ({first_line(error)})"
+    if reason:
+        raise ValueError(
+            f"layers={'|'.join(cut.outputs)}: without all of these channels at once the network is "
+            f"not the one with zeros in their place: {reason}; name fewer layers (layers=…)"
+        )
+    return structured.shrink(base.module, cut).module
+
+
+def refuse_removal(step: PruneStructured, name: str, network: Network) -> str | None:
+    reason = _kept_whole(matching(step.layers, network.base.layers), network.base).get(name)
     return reason and f"keeps all of its channels: {reason}"
 
 
 def locked_layers(base: Original) -> dict[str, str]:
     """Why no output channel of a layer can go, for each layer of which none can."""
+    return _kept_whole(base.layers, base)
+
+
+def _kept_whole(named: Collection[str], base: Original) -> dict[str, str]:
+    """Why no output channel can go, for each of the layers of which none can if all go together."""
     groups = coupled_groups(base)
-    free = {name for group in groups if not group.locked for name in group.layers}
-    return {
-        name: structured.reason_for(name, base.module, groups)
-        for name in base.layers
-        if name not in free
-    }
+    key = ("kept whole", frozenset(named))
+    found = base.memo.get(key, lambda: structured.refusals(base.module, groups, named))
+    return {name: _kind_refusal(name, base) or reason for name, reason in found.items()}
+
+
+def _kind_refusal(name: str, base: Original) -> str | None:
+    kind = base.layers[name].kind
+    if kind in WITHOUT_CHANNELS:
+        return f"channels of a weight of this kind ({kind}) are not removed"
+    return base.reads.weights.get(name)
 
 
 def plan_removal(step: PruneStructured, names: Collection[str], base: Original) -> Cut:

@@ -17,6 +17,7 @@ from compress_core.calibration.watching import BATCH, watch_inputs, watch_output
 from compress_core.data import Dataset
 from compress_core.weights import Layer, with_weights
 
+NO_GRADIENT = "the network cuts its gradient off, or does not use it"
 MOST_ROWS = 2**14  # of one layer's gram; more of them change it less than other images would
 GRAM_BYTES = 2**28  # of the grams that are kept at a time
 
@@ -73,6 +74,7 @@ class Calibration:
         self.data = data
         self._module = module
         self._layers = layers
+        self._multiplying = {k: v for k, v in layers.items() if not v.hides_inputs}
         self._grams: dict[str, Moments] = {}
         self._values: dict[int, dict[str, Tensor]] = {}
 
@@ -82,7 +84,7 @@ class Calibration:
 
     def unseen_gradients(self, layer: str) -> str | None:
         """Why the loss has no gradient for a layer's weight; None where it has one."""
-        return None if self._gradients[layer] is not None else _why_unseen(self._layers[layer])
+        return None if self._gradients[layer] is not None else NO_GRADIENT
 
     def means(self, layer: str) -> Tensor:
         """Σx / count of each input, (in,) or (groups, in), float64, over all rows."""
@@ -144,8 +146,7 @@ class Calibration:
             found = _sum_inputs(module, inputs)
             sums[layer] = sums[layer] + found if layer in sums else found
 
-        multiplying = {k: v for k, v in self._layers.items() if v.kind != "embedding"}
-        watch_inputs(self._module, multiplying, self.data.images, add)
+        watch_inputs(self._module, self._multiplying, self.data.images, add)
         return sums
 
     def _draw_values(self, limit: int) -> dict[str, Tensor]:
@@ -204,22 +205,37 @@ class Calibration:
             parts = (channels.sum(1), channels.square().sum(1), channels.eq(0).sum(1))
             found.setdefault(layer, []).append((channels.shape[1], torch.stack(parts)))
 
-        multiplying = {k: v for k, v in self._layers.items() if v.kind != "embedding"}
-        watch_outputs(self._module, multiplying, self.data.images, add)
+        watch_outputs(self._module, self._multiplying, self.data.images, add)
         return {layer: _summarize(parts) for layer, parts in found.items()}
 
     @cached_property
     def _gradients(self) -> dict[str, Tensor | None]:
         # a copy of our own: functional_call replaces its parameters for the time of the call
         module = with_weights(self._module, {})
-        weights = {v.key: nn.Parameter(v.weight.clone()) for v in self._layers.values()}
+        weights = {v.key: nn.Parameter(v.network_weight.clone()) for v in self._layers.values()}
         batches = zip(self.data.images.split(BATCH), self.data.labels.split(BATCH), strict=True)
         with torch.enable_grad():
             for images, labels in batches:
-                logits = functional_call(module, dict(weights), (images,))
+                logits = _logits(module, weights, images)
                 loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
                 (loss / len(self.data)).backward()
-        return {name: weights[layer.key].grad for name, layer in self._layers.items()}
+        return {name: _gradient_of(la, weights[la.key]) for name, la in self._layers.items()}
+
+
+def _gradient_of(layer: Layer, weight: nn.Parameter) -> Tensor | None:
+    """In the shape of the layer's weight; that of a lookup with sparse=True is made dense."""
+    return None if weight.grad is None else layer.outputs_first(weight.grad.to_dense())
+
+
+def _logits(module: nn.Module, weights: Mapping[str, nn.Parameter], images: Tensor) -> Tensor:
+    try:  # a clone, since the model may write to what it is given
+        logits: Tensor = functional_call(module, dict(weights), (images.clone(),))
+    except RuntimeError as error:  # as where it writes to one of several views
+        raise ValueError(
+            f"this {type(module).__name__} does not run with gradients ({error}); choose an "
+            "importance that needs none, such as l1"
+        ) from error
+    return logits
 
 
 def _sum_inputs(module: nn.Module, inputs: Tensor) -> _InputSums:
@@ -248,11 +264,10 @@ def _ungrouped(tensor: Tensor) -> Tensor:
 
 
 def _unseen(what: str, layer: Layer) -> str:
-    why = _why_unseen(layer)
+    why = NO_GRADIENT if what == "gradients" else _why_unseen(layer)
     return f"{layer.name} has no {what} to calibrate on: {why}; leave it out (layers=…)"
 
 
 def _why_unseen(layer: Layer) -> str:
-    if layer.kind == "embedding":
-        return "an embedding looks its rows up instead of multiplying"
-    return "the module around it reads the weight itself, or does not use it"
+    around = "the module around it reads the weight itself, or does not use it"
+    return layer.hides_inputs or around

@@ -20,9 +20,14 @@ ATTENTION_INPUTS = ("query", "key", "value")
 NON_LINEARITIES = {
     *("celu", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "mish"),
     *("prelu", "relu", "relu6", "rrelu", "selu", "sigmoid", "silu", "softplus", "tanh"),
+    *("hardshrink", "logsigmoid", "softshrink", "softsign", "tanhshrink", "threshold"),
+    *("clamp", "clamp_min", "clip"),  # how some networks write relu and relu6
 }
 # what may stand between a layer and its non-linearity: channels stay channels
-BETWEEN = {"batch_norm", "dropout", "group_norm", "instance_norm", "layer_norm"}
+BETWEEN = {
+    *("batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"),
+    *("alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"),
+}
 
 Visit = Callable[[str, nn.Module, Tensor], None]  # (layer, its module, tensor)
 
@@ -38,9 +43,9 @@ def watch_inputs(
     for name, layer in layers.items():
         for owner in layer.owners(copied):
             owner.register_forward_pre_hook(_input_hook(name, layer, visit), with_kwargs=True)
-    with torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad():
         for batch in images.split(BATCH):
-            copied(batch)
+            copied(batch.clone())  # the model may write to what it is given
 
 
 def _input_hook(name: str, layer: Layer, visit: Visit) -> Callable[..., None]:
@@ -67,22 +72,28 @@ def watch_outputs(
         if layer.key.rpartition(".")[2] == "weight":  # packed projections give nothing out
             for owner in layer.owners(copied):
                 owner.register_forward_hook(following.hook(name))
-    with torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad():  # inference tensors count no versions
         for batch in images.split(BATCH):
+            given = batch.clone()  # the model may write to what it is given
             with following:
-                copied(batch)
+                copied(given)
             following.finish()
 
 
 @dataclass(eq=False)
 class _Output:
-    """A layer's output on its way to a non-linearity; `now` is alive, so that no other tensor
-    can have its id."""
+    """A layer's output on its way to a non-linearity.
+
+    own: as the layer made it; the model may go on to write to its tensor. now: where it is on its
+    way, kept alive, so that no other tensor gets its id. version: how often `now` had been written
+    to; more often, and it holds something else, as after `y += x`, or `mul_` on a view of it.
+    """
 
     layer: str
     module: nn.Module
     own: Tensor
     now: Tensor
+    version: int
     seen: bool = False
 
 
@@ -93,13 +104,23 @@ class _Following(TorchFunctionMode):
         super().__init__()
         self._visit = visit
         self._on_the_way: dict[int, _Output] = {}
+        self._lost: list[_Output] = []  # what no non-linearity can follow any more
 
     def hook(self, layer: str) -> Callable[..., None]:
         def hook(module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            own = output.clone()  # the model may go on to write to its own
-            self._on_the_way[id(output)] = _Output(layer, module, own, output)
+            found = _Output(layer, module, output.clone(), output, output._version)
+            self._follow(found, output)
 
         return hook
+
+    def _follow(self, output: _Output, tensor: Tensor) -> None:
+        if self._on_the_way.get(id(output.now)) is output:
+            del self._on_the_way[id(output.now)]
+        output.now, output.version = tensor, tensor._version
+        before = self._on_the_way.get(id(tensor))
+        if before is not None:  # a layer that gives out its input, written to
+            self._lost.append(before)
+        self._on_the_way[id(tensor)] = output
 
     def __torch_function__(
         self,
@@ -108,22 +129,23 @@ class _Following(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        result = func(*args, **(kwargs or {}))
         given = args[0] if args else (kwargs or {}).get("input")
         output = self._on_the_way.get(id(given))
-        if output and not output.seen:
+        intact = output is not None and output.now._version == output.version
+        result = func(*args, **(kwargs or {}))
+        if output is not None and intact and not output.seen:
             name = getattr(func, "__name__", "").rstrip("_")
             if name in NON_LINEARITIES:
                 output.seen = True
                 self._visit(output.layer, output.module, result)
             elif name in BETWEEN:
-                self._on_the_way[id(result)] = output
-                output.now = result
+                self._follow(output, result)
         return result
 
     def finish(self) -> None:
         """Visit the outputs that no non-linearity followed, and forget them all."""
-        for output in {id(output): output for output in self._on_the_way.values()}.values():
+        for output in (*self._lost, *self._on_the_way.values()):
             if not output.seen:
                 self._visit(output.layer, output.module, output.own)
+        self._lost.clear()
         self._on_the_way.clear()

@@ -44,10 +44,10 @@ def _weight_values(graph: ir.Graph) -> list[ir.Value]:
 def _nodes_of(weight: ir.Value) -> list[ir.Node]:
     """The users of a weight, and the node that decodes it if it is quantized."""
     decoder = weight.producer()
-    if decoder is not None and decoder.op_type == "Reshape":
-        matrix = decoder.inputs[0]
-        assert matrix is not None
-        decoder = matrix.producer()
+    while decoder is not None and decoder.op_type in {"Reshape", "Transpose"}:
+        decoded = decoder.inputs[0]
+        assert decoded is not None
+        decoder = decoded.producer()
     return [*weight_users(weight), *([decoder] if decoder else [])]
 
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from compress_core.compressed import Compressed
 from compress_core.graph.simplification import clear_metadata, simplify
+from compress_core.graph.untranslated import untranslated
 from compress_core.measurement.cost import macs_by_layer
 from compress_core.original import Original
 from compress_core.stored import StoredLayer
@@ -32,7 +33,7 @@ class GraphError(ValueError):
 class Structure:
     """The graph shared by all recipes of one structure: clone `model`, never write to it.
 
-    Its compressible weights, and the biases that a step replaces, are initializers without data,
+    Its compressible weights, and other tensors that a step replaces, are initializers without data,
     so that none can be stale. `macs` are the multiply-accumulates of each layer.
     """
 
@@ -44,7 +45,7 @@ def find_structure(compressed: Compressed) -> Structure:
     """The structure of `compressed`, exported now if no recipe of this structure was before."""
     memo = compressed.base.memo
     shapes = [(s.form, s.ranks, s.bias is not None) for s in compressed.layers.values()]
-    key: Hashable = ("onnx", tuple(shapes))
+    key: Hashable = ("onnx", tuple(shapes), tuple(compressed.network.rest))
 
     def wait_and_export() -> Structure:
         with _EXPORTER:  # asked again, since another thread may have exported it meanwhile
@@ -65,7 +66,8 @@ def export_structure(compressed: Compressed) -> Structure:
     layers = compressed.layers.values()
     keys = {k: tied for stored in layers for k, tied in _keys(stored).items()}
     biases = {s.bias_key: (s.bias_key,) for s in layers if s.bias is not None and s.bias_key}
-    for key, tied in (keys | biases).items():
+    rest = {key: (key,) for key in compressed.network.rest}
+    for key, tied in (keys | biases | rest).items():
         blank_weight(model.graph, key, tied)
     simplify(model)
     name_nodes(model.graph, keys)
@@ -80,6 +82,9 @@ def export(module: nn.Module, original: Original) -> ir.Model:
     Not optimized: the optimizer folds batch norms and transposes into the weights, and joins equal
     tensors, after which a rewritten weight would act on half of the network.
     """
+    reason = untranslated(module)
+    if reason:
+        raise GraphError(f"{original.name} cannot be exported to ONNX: {reason}")
     batch = original.example.expand(2, *original.input_shape)  # a batch of 1 would become constant
     try:
         with _quiet():
@@ -113,6 +118,9 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)", FutureWarning)
+            # of recurrent modules, which keep a list of their weights
+            warnings.filterwarnings("ignore", r"_check_is_size will be removed", FutureWarning)
+            warnings.filterwarnings("ignore", r"The tensor attributes .*_flat_weights", UserWarning)
             yield
     finally:
         registration.setLevel(level)

@@ -5,7 +5,7 @@ import torch
 
 from compress_core.compressed import Compressed
 from compress_core.graph.simplification import add_initializer
-from compress_core.graph.structure import node_name
+from compress_core.graph.structure import node_name, unique_name
 from compress_core.methods.quantization import FloatCoded, Quantized, SignCoded
 from compress_core.methods.weight_sharing import Shared
 from compress_core.storage.streams import StoredWeight
@@ -30,6 +30,8 @@ def write_weights(model: ir.Model, compressed: Compressed) -> None:
         if stored.bias is not None:
             bias = ir.tensor(stored.bias.contiguous().numpy(), name=stored.bias_key)
             model.graph.initializers[str(stored.bias_key)].const_value = bias
+    for key, tensor in compressed.network.rest.items():
+        model.graph.initializers[key].const_value = ir.tensor(tensor.numpy(), name=key)
     blank = [name for name, v in model.graph.initializers.items() if v.const_value is None]
     assert not blank, f"{blank} have no data: every blank weight belongs to a layer"
     if any(value.dtype in TWO_BIT_TYPES for value in model.graph.initializers.values()):
@@ -39,19 +41,60 @@ def write_weights(model: ir.Model, compressed: Compressed) -> None:
 
 
 def write_weight(graph: ir.Graph, key: str, weight: StoredWeight) -> None:
-    value, codes = graph.initializers[key], weight.codes
+    value = graph.initializers[key]
+    nodes = decoding_nodes(graph, key, weight)
+    if not nodes:  # floats, and codes without an operator of their own: as the floats they are
+        value.const_value = ir.tensor(weight.network_values.contiguous().numpy(), name=key)
+        return
+    if weight.transposed:
+        nodes += inputs_first_nodes(graph, key, nodes[-1].outputs[0], weight)
+    put_in_place(graph, value, nodes, tuple(weight.network_values.shape))
+
+
+def decoding_nodes(graph: ir.Graph, key: str, weight: StoredWeight) -> list[ir.Node]:
+    """What makes the weight, outputs first, of its codes; nothing where no operator does."""
+    codes = weight.codes
     if isinstance(codes, Quantized):
-        put_in_place(graph, value, dequantizing_nodes(graph, key, codes), codes.codes.shape)
-    elif isinstance(codes, SignCoded):
-        put_in_place(
-            graph, value, dequantizing_nodes(graph, key, _as_affine(codes)), codes.codes.shape
-        )
-    elif isinstance(codes, Shared):
-        put_in_place(graph, value, lookup_nodes(graph, key, codes), weight.values.shape)
-    elif isinstance(codes, FloatCoded) and codes.group_size is None and codes.format in FLOAT_TYPES:
-        put_in_place(graph, value, float_nodes(graph, key, codes), codes.codes.shape)
-    else:  # other codes have no operator of their own: the floats that they stand for
-        value.const_value = ir.tensor(weight.values.contiguous().numpy(), name=key)
+        return dequantizing_nodes(graph, key, codes)
+    if isinstance(codes, SignCoded):
+        return dequantizing_nodes(graph, key, _as_affine(codes))
+    if isinstance(codes, Shared):
+        return lookup_nodes(graph, key, codes)
+    if isinstance(codes, FloatCoded) and codes.group_size is None and codes.format in FLOAT_TYPES:
+        return float_nodes(graph, key, codes)
+    return []
+
+
+def inputs_first_nodes(
+    graph: ir.Graph, key: str, decoded: ir.Value, weight: StoredWeight
+) -> list[ir.Node]:
+    """`inputs_first` of what was decoded: a Transpose, inside of each group if there are several.
+
+    Scales are along the outputs, so that codes are decoded with these first.
+    """
+    shape, groups = tuple(weight.values.shape), weight.transposed
+    assert groups is not None
+    _describe(decoded, f"{key}.outputs_first", shape)
+    if groups == 1:
+        axes = [1, 0, *range(2, len(shape))]
+        return [ir.node("Transpose", [decoded], {"perm": axes}, name=f"{node_name(key)}.Transpose")]
+    grouped = (groups, shape[0] // groups, *shape[1:])
+    split = _reshape(graph, key, decoded, grouped, "groups")
+    axes = [0, 2, 1, *range(3, len(grouped))]
+    name = f"{node_name(key)}.Transpose"
+    swapped = ir.node("Transpose", [split.outputs[0]], {"perm": axes}, name=name)
+    _describe(swapped.outputs[0], f"{key}.transposed", tuple(grouped[axis] for axis in axes))
+    own = tuple(weight.network_values.shape)
+    return [split, swapped, _reshape(graph, key, swapped.outputs[0], own, "inputs_first")]
+
+
+def _reshape(
+    graph: ir.Graph, key: str, value: ir.Value, shape: tuple[int, ...], word: str
+) -> ir.Node:
+    sizes = add_initializer(graph, f"{key}.{word}.shape", list(shape))
+    node = ir.node("Reshape", [value, sizes], name=f"{node_name(key)}.Reshape.{word}")
+    _describe(node.outputs[0], f"{key}.{word}", shape)
+    return node
 
 
 def put_in_place(
@@ -59,6 +102,9 @@ def put_in_place(
 ) -> None:
     """Put nodes in the place of an initializer; the output of the last takes its name."""
     key = str(weight.name)
+    taken = {str(node.name) for node in graph}  # a network may have a part called fc1.Reshape
+    for node in nodes:
+        node.name = unique_name(str(node.name), taken)
     first_user = next(user for user in graph if weight in user.inputs)
     graph.insert_before(first_user, nodes)
     graph.initializers.pop(key)

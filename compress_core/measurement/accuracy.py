@@ -59,7 +59,7 @@ def predict(
         for batch in images.split(BATCH):
             if stop():
                 raise Stopped
-            logits.append(model(batch))
+            logits.append(model(batch.clone()))  # it may write to what it is given
         return torch.cat(logits)
 
 

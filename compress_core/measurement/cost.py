@@ -8,10 +8,20 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from compress_core.original import Original
 from compress_core.weights import with_weights
 
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+COUNTED = (
+    nn.Linear,
+    nn.Bilinear,
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d),
+    *TRANSPOSED,
+    nn.MultiheadAttention,
+    *(nn.RNNBase, nn.RNNCellBase),
+)
 TURN = 10  # passes of one model before the next has its turn
 
 
@@ -27,9 +37,12 @@ class Latency:
 def layer_macs(model: nn.Module, example: Tensor) -> dict[str, int]:
     """Multiply-accumulates of one forward pass by module path, for inputs like `example`.
 
-    Counted are the weight layers (Linear, Conv1d/2d, MultiheadAttention's projections), each
-    output value costing as many as a row of the weight has entries. An embedding multiplies
-    nothing. The product of queries and keys has no weight and is not counted.
+    Counted are the weight layers (Linear, Bilinear, convolutions, MultiheadAttention's
+    projections), each output value costing as many as a row of the weight has entries; of a
+    transposed convolution each input value. A recurrent module multiplies with each of its weights
+    once a time step; these are named by their keys. An embedding multiplies nothing. What the
+    network's own code does with a bare parameter is not counted, nor is the product of queries and
+    keys, which has no weight.
     """
     macs: dict[str, int] = {}
     model = with_weights(model, {})  # hooks on a private copy: others may be running the model
@@ -43,9 +56,8 @@ def layer_macs(model: nn.Module, example: Tensor) -> dict[str, int]:
 
         return hook
 
-    counted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.MultiheadAttention
     for path, module in model.named_modules():
-        if isinstance(module, counted):
+        if isinstance(module, COUNTED):
             module.register_forward_hook(count(path), with_kwargs=True)
     with torch.inference_mode():
         model(example)
@@ -59,9 +71,24 @@ def _macs(path: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Any)
         projected = sum(n * width for n, width in zip(tokens, widths, strict=True))
         out = f"{path}.out_proj".lstrip(".")
         return {path: projected * module.embed_dim, out: tokens[0] * module.embed_dim**2}
+    if isinstance(module, nn.RNNBase | nn.RNNCellBase):
+        return _recurrent_macs(path, module, inputs[0])
     weight = module.weight
     assert isinstance(weight, Tensor)
-    return {path: int(output.numel() * weight[0].numel())}
+    values = inputs[0] if isinstance(module, TRANSPOSED) else output
+    return {path: int(values.numel() * weight[0].numel())}
+
+
+def _recurrent_macs(
+    path: str, module: nn.RNNBase | nn.RNNCellBase, inputs: Tensor | PackedSequence
+) -> dict[str, int]:
+    values = inputs.data if isinstance(inputs, PackedSequence) else inputs
+    steps = values.numel() // module.input_size  # of all sequences
+    return {
+        f"{path}.{name}".lstrip("."): steps * parameter.numel()
+        for name, parameter in module.named_parameters()
+        if name.startswith("weight_")
+    }
 
 
 def macs_by_layer(model: nn.Module, original: Original) -> dict[str, int]:
@@ -70,7 +97,8 @@ def macs_by_layer(model: nn.Module, original: Original) -> dict[str, int]:
     layer_at: dict[str, str] = {}  # by module path: tied layers run at several of them
     for layer in original.layers.values():
         for key in layer.tied_keys:
-            layer_at.setdefault(key.rpartition(".")[0], layer.name)
+            several = layer.kind in {"recurrent", "parameter"}  # a module has several of them
+            layer_at.setdefault(key if several else key.rpartition(".")[0], layer.name)
     for path, macs in layer_macs(model, original.example).items():
         owner, _, last = path.rpartition(".")
         name = layer_at.get(owner if last in {"0", "1", "2"} and owner in layer_at else path)

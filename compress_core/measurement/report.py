@@ -1,11 +1,12 @@
 """The rows that everything shows: one per layer, one per model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from compress_core.compressed import Compressed
+from compress_core.compressed import Compressed, Skipped
 from compress_core.data import Dataset
 from compress_core.measurement.accuracy import (
     Accuracy,
@@ -15,9 +16,10 @@ from compress_core.measurement.accuracy import (
     predicted_classes,
 )
 from compress_core.measurement.cost import macs_by_layer
-from compress_core.recipe import to_json
+from compress_core.original import Original
+from compress_core.recipe import format_step, to_json
 from compress_core.stored import Form, StoredLayer, StoredLayers
-from compress_core.weights import Layer
+from compress_core.weights import Coverage, Layer
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class LayerRow:
 class Size:
     """What a compressed model weighs and costs, without running it on data.
 
-    sparsity is the fraction of zeros among the stored weights of the compressible layers; the
-    layers' bytes, `rest_bytes` (biases, norms) and `header_bytes` add up to `stored_bytes`.
+    sparsity is the fraction of zeros among the stored weights of the compressible layers, which
+    are the part `coverage` of the original's parameters; the layers' bytes, `rest_bytes` (biases,
+    norms) and `header_bytes` add up to `stored_bytes`.
     """
 
     model: str
@@ -58,6 +61,7 @@ class Size:
     stored_bytes: int
     compression_ratio: float
     sparsity: float
+    coverage: Coverage
     macs: int
     original_macs: int
     rest_bytes: int
@@ -67,13 +71,15 @@ class Size:
 
 @dataclass(frozen=True)
 class Report:
-    """Size, accuracy, and what changed against the original on the same images."""
+    """Size, accuracy, and what changed against the original on the same images; `skipped` are the
+    layers that a step left out."""
 
     recipe: dict[str, Any]
     size: Size
     accuracy: Accuracy
     baseline: Accuracy
     change: PairedDifference
+    skipped: tuple[Skipped, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Flat, JSON-ready: the form of `--json`."""
@@ -82,24 +88,46 @@ class Report:
             "model": self.size.model,
             "recipe": self.recipe,
             **{key: value for key, value in vars(self.size).items() if key != "model"},
+            "coverage": self.size.coverage.fraction,
+            "unreached": dict(self.size.coverage.unreached),
             **vars(self.accuracy),
             "baseline_accuracy": self.baseline.accuracy,
             **{key: value for key, value in vars(self.change).items() if key != "n"},
+            "left_out": [
+                {"step": format_step(out.step), "layer": out.layer, "reason": out.reason}
+                for out in self.skipped
+            ],
             "layers": layers,
         }
 
 
 def measure_size(compressed: Compressed) -> Size:
     """Bytes, sparsity and MACs of a compressed model."""
-    original = compressed.original
-    macs = macs_by_layer(compressed.module, compressed.base)
-    stored_once = layer_bytes(compressed.layers)
+    return size_of(
+        compressed.original,
+        compressed.layers,
+        compressed.module,
+        compressed.rest,
+        compressed.stored_bytes,
+    )
+
+
+def size_of(
+    original: Original,
+    layers: StoredLayers,
+    module: nn.Module,
+    rest_tensors: Mapping[str, Tensor],
+    stored_bytes: int,
+) -> Size:
+    """The same of the parts of one: its layers as stored, what runs, its other tensors, its file's
+    bytes."""
+    macs = macs_by_layer(module, original)
+    stored_once = layer_bytes(layers)
     rows = tuple(
         replace(layer_row(stored, original.layers[name], macs[name]), bytes=stored_once[name])
-        for name, stored in compressed.layers.items()
+        for name, stored in layers.items()
     )
-    rest = sum(tensor.nbytes for tensor in compressed.rest.values())
-    stored_bytes = compressed.stored_bytes
+    rest = sum(tensor.nbytes for tensor in rest_tensors.values())
     weights = sum(row.parameters for row in rows)
     return Size(
         model=original.name,
@@ -107,6 +135,7 @@ def measure_size(compressed: Compressed) -> Size:
         stored_bytes=stored_bytes,
         compression_ratio=original.stored_bytes / stored_bytes,
         sparsity=sum(row.sparsity * row.parameters for row in rows) / weights,
+        coverage=original.coverage,
         macs=sum(macs.values()),
         original_macs=original.memo.get(
             "macs", lambda: sum(macs_by_layer(original.module, original).values())
@@ -166,4 +195,5 @@ def measure(compressed: Compressed, data: Dataset, *, baseline: Tensor | None = 
         accuracy=accuracy_of(classes, data),
         baseline=accuracy_of(baseline, data),
         change=paired_difference(baseline, classes, data),
+        skipped=compressed.skipped,
     )

@@ -10,6 +10,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from compress_core.models.catalog import model_spec
+from compress_core.writing import write_file
 
 CHECKPOINTS = Path(__file__).resolve().parents[2] / "assets" / "checkpoints"
 
@@ -37,12 +38,12 @@ def save_checkpoint(model: nn.Module, path: Path) -> str:
     """Write the weights as safetensors to `path`; returns the sha256 of the file."""
     raw = save({name: t.contiguous() for name, t in model.state_dict().items()})
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(raw)
+    write_file(path, raw)
     return hashlib.sha256(raw).hexdigest()
 
 
 def save_card(card: Card, path: Path) -> None:
-    path.write_text(json.dumps(asdict(card), indent=2) + "\n")
+    write_file(path, f"{json.dumps(asdict(card), indent=2)}\n".encode())
 
 
 def load_card(name: str, folder: Path = CHECKPOINTS) -> Card:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -84,7 +85,8 @@ def _each(steps: Iterable[AnyStep]) -> Recipes:
 def _able(original: Original, form: Form = "channel") -> tuple[str, ...]:
     """The layers that can run as factors of a form: in the form "channel" all that run by
     themselves, in the others those with a kernel of more than one weight."""
-    layers = {n: layer for n, layer in original.layers.items() if not layer.refuses_factors}
+    able = {name: layer for name, layer in original.layers.items() if not layer.refuses_factors}
+    layers = {name: layer for name, layer in able.items() if not original.read_besides(name)}
     if form == "channel":
         return tuple(layers)
     kernels = {n: layer for n, layer in layers.items() if layer.weight[0, 0].numel() > 1}
@@ -106,7 +108,8 @@ def _pruning_families(original: Original) -> dict[str, Recipes]:
     found: dict[str, Recipes] = {}
     for row in ROWS:
         if row.kind == "prune" and row.has("sparsity"):
-            steps = [row.type(sparsity=share) for share in SPARSITIES]
+            settings: list[dict[str, Any]] = [{"sparsity": share} for share in SPARSITIES]
+            steps = [row.type(**fields) for fields in settings]
             if not row.sees_data(steps[0]) or _sees_data(original):
                 found[row.name] = _each(steps)
     return found

@@ -17,11 +17,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from compress_core.methods.step import check_whole
 from compress_core.storage.streams import StoredWeight, decode_streams
 from compress_core.storage.streams.stream import weight_shape
 
 FORMAT_VERSION = 1
 HEADER_KEY = "compress_core"
+RESERVED = "__metadata__"  # by safetensors
+STORED_TYPES = {
+    *(torch.bool, torch.uint8, torch.int8, torch.uint16, torch.int16, torch.uint32, torch.int32),
+    *(torch.uint64, torch.int64, torch.float16, torch.bfloat16, torch.float32, torch.float64),
+    *(torch.complex64, torch.float8_e4m3fn, torch.float8_e5m2),
+}
 # Of all weights together, 1 GiB as float32: a few bytes can code a constant weight of any size, so
 # nothing but this bounds the memory that a hostile file takes.
 MAX_WEIGHTS = 2**28
@@ -44,19 +51,21 @@ class ContainerError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """What a container holds: the model's name, the recipe as JSON data, the weights by key."""
+    """What a container holds: the model's name, the recipe as JSON data, the weights by key, and
+    in how many bits the inputs of layers are rounded, by the name of the layer's module."""
 
     model: str
     recipe: dict[str, Any]
     weights: dict[str, StoredWeight]
     rest: dict[str, Tensor]
     tied: dict[str, tuple[str, ...]]
+    inputs: dict[str, int]
 
     @property
     def dense_tensors(self) -> dict[str, Tensor]:
         """Every stored tensor, dense, by state-dict key; a factor pair has the keys L.0.weight and
         L.1.weight in place of L.weight, a tied weight stands once."""
-        return self.rest | {key: weight.values for key, weight in self.weights.items()}
+        return self.rest | {key: weight.network_values for key, weight in self.weights.items()}
 
     @property
     def state_dict(self) -> dict[str, Tensor]:
@@ -72,17 +81,19 @@ def encode(
     tied: Mapping[str, tuple[str, ...]],
     model: str,
     recipe: Mapping[str, Any],
+    inputs: Mapping[str, int] | None = None,
 ) -> bytes:
     """The bytes of the container: compressed `weights` and the `rest` (biases, norms) as they are.
 
-    `tied` names further state-dict keys of a weight, `recipe` is JSON-ready data. Raises
-    ContainerError for more than MAX_WEIGHTS weights, and for keys that the file would confuse.
+    `tied` names further state-dict keys of a weight, `recipe` is JSON-ready data, `inputs` tells
+    the bits that inputs of layers are rounded to. Raises ContainerError for more than MAX_WEIGHTS
+    weights, for keys that the file would confuse, and for tensors that safetensors does not know.
     """
     _check_count(tuple(weight.values.shape) for weight in weights.values())
-    for name in rest:
-        if name.rpartition(":")[0] in weights:
-            raise ContainerError(f"{name} would be read as a stream of a weight; rename it")
-    tensors = {key: tensor.contiguous() for key, tensor in rest.items()}
+    _check_names(weights, rest)
+    # the bytes of a conjugate or negated view are those of what it views
+    plain = {key: tensor.resolve_conj().resolve_neg() for key, tensor in rest.items()}
+    tensors = {key: tensor.contiguous() for key, tensor in plain.items()}
     for key, weight in weights.items():
         tensors |= {f"{key}:{name}": t for name, t in weight.streams.tensors.items()}
     same = _same_tensors(tensors)
@@ -91,14 +102,31 @@ def encode(
         "version": FORMAT_VERSION,
         "model": model,
         "recipe": recipe,
-        "weights": {key: weight.streams.header for key, weight in weights.items()},
+        "weights": {key: weight.header for key, weight in weights.items()},
     }
     if tied:
         header["tied"] = tied
     if same:
         header["same"] = same
+    if inputs:
+        header["inputs"] = inputs
     text = json.dumps(header, separators=(",", ":"))
     return _save(tensors, {HEADER_KEY: text, "sha256": _checksum(text, tensors)})
+
+
+def _check_names(weights: Iterable[str], rest: Mapping[str, Tensor]) -> None:
+    """Raise ContainerError for a tensor whose name or type the file could not give back."""
+    for name, tensor in rest.items():
+        if name.rpartition(":")[0] in weights:
+            raise ContainerError(f"{name} would be read as a stream of a weight; rename it")
+        if name == RESERVED:
+            raise ContainerError(f"{name} is no name for a tensor in safetensors; rename it")
+        if tensor.layout != torch.strided or tensor.dtype not in STORED_TYPES:
+            raise ContainerError(
+                f"{name} is {tensor.dtype} ({tensor.layout}), which safetensors does not store; "
+                "convert it to a dense tensor of a usual type, or leave it out of the state dict "
+                "(register_buffer(…, persistent=False))"
+            )
 
 
 def _same_tensors(tensors: Mapping[str, Tensor]) -> dict[str, str]:
@@ -168,8 +196,11 @@ def _decode(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Decoded
             rest[name] = tensor
     tied = {key: tuple(twins) for key, twins in tied.items()}
     _check_keys([*entries, *rest], tied)
+    inputs = dict(header.get("inputs", {}))
+    for layer, bits in inputs.items():
+        check_whole(f"inputs of {layer}: bits", bits, low=1, high=17, remedy="8 are usual")
     weights = {key: decode_streams(entry, streams[key]) for key, entry in entries.items()}
-    return Decoded(model, recipe, weights, rest, tied)
+    return Decoded(model, recipe, weights, rest, tied, inputs)
 
 
 def _check_count(shapes: Iterable[tuple[int, ...]]) -> None:

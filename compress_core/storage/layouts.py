@@ -26,7 +26,7 @@ from compress_core.storage.entropy_coding import CODERS, StreamError, bits_for, 
 from compress_core.storage.streams import StoredWeight, decode_streams
 from compress_core.storage.streams.floats import kept_mask, masked
 from compress_core.storage.streams.stream import Header, Streams
-from compress_core.weights import as_matrix
+from compress_core.weights import Profile, as_matrix
 
 METADATA_KEY = "layouts"
 MAX_CODEBOOK = 2**16
@@ -57,7 +57,11 @@ def encode_file(
     """The file of a model in one layout; `rest` (biases, norms) is stored as it is."""
     fitting = {key: LAYOUTS[layout].encode(weight) for key, weight in weights.items()}
     streams = {key: found or _dense(weights[key]) for key, found in fitting.items()}
-    headers = {key: {"layout": layout, **s.header} for key, s in streams.items() if s.header}
+    headers = {
+        key: {"layout": layout, **found.header, **weights[key].layout_header}
+        for key, found in streams.items()
+        if found.header
+    }
     tensors = {key: tensor.contiguous() for key, tensor in rest.items()}
     for key, found in streams.items():
         tensors |= {f"{key}:{name}".rstrip(":"): t for name, t in found.tensors.items()}
@@ -78,17 +82,18 @@ def decode_file(raw: bytes) -> dict[str, Tensor]:
     for key, header in json.loads(metadata.get(METADATA_KEY, "{}")).items():
         names = [name for name in tensors if name.rpartition(":")[0] == key]
         streams = {name.rpartition(":")[2]: tensors.pop(name) for name in names}
-        dense[key] = LAYOUTS[header["layout"]].decode(header, streams)
+        values = LAYOUTS[header["layout"]].decode(header, streams)
+        dense[key] = StoredWeight(Profile(values), None, header.get("transposed")).network_values
     halves = {key: t.float() if t.dtype == torch.float16 else t for key, t in tensors.items()}
     return dense | halves
 
 
 def _dense(weight: StoredWeight) -> Streams:
-    return Streams({}, {"": weight.values.contiguous()})
+    return Streams({}, {"": weight.network_values.contiguous()})
 
 
 def _dense_fp16(weight: StoredWeight) -> Streams | None:
-    halves = weight.values.contiguous().half()
+    halves = weight.network_values.contiguous().half()
     return Streams({}, {"": halves}) if halves.isfinite().all() else None
 
 

@@ -25,6 +25,7 @@ REMEDIES = {  # for each kind of step that made the file larger
     "quantize": "choose fewer bits or larger groups, or remove the step",
     "share": "choose fewer clusters, or remove the step",
     "correct": "the biases that it adds are stored, too: name fewer layers, or remove the step",
+    "recalibrate": "it changes no size: look at the other steps, or remove the step",
     "activations": "the inputs' ranges are stored, too: name fewer layers, or remove the step",
 }
 

@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from compress_core.applying.fold import refuse_fold
+from compress_core.applying.structured import refuse_removal
 from compress_core.compressed import compress
 from compress_core.data import Dataset
 from compress_core.measurement.accuracy import accuracy_of, predicted_classes
@@ -16,6 +18,7 @@ from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.pruning import PruneWanda
 from compress_core.methods.quantization import Quantize, QuantizeGPTQ
 from compress_core.methods.structured import Importance, PruneStructured
+from compress_core.network import start
 from compress_core.original import Original
 from compress_core.storage.container import decode
 
@@ -151,3 +154,57 @@ def test_what_the_network_does_not_have_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=words):
         compress(animal(name), (step,))
+
+
+class TwoWidths(nn.Module):
+    """Each of two layers may be halved, but not both: what no trial of one group shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(5, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.a.out_features + self.b.out_features < 10:
+            raise KeyError("too narrow")
+        out: Tensor = self.c(self.b(self.a(x).relu()).relu())
+        return out
+
+
+def test_all_that_goes_is_tried_together_before_it_is_handed_out() -> None:
+    original = Original(TwoWidths().eval(), (5,))
+    words = r"layers=a\|b: without all of these channels at once .* does not run \('too narrow'\)"
+    with pytest.raises(ValueError, match=words):
+        compress(original, (PruneStructured(0.5),))
+    compressed = compress(original, (PruneStructured(0.5, layers=("a",)),))
+    assert compressed.layers["a"].layer.shape == (4, 5)
+
+
+def test_each_layer_that_keeps_its_channels_or_norms_says_why(
+    animal: Callable[[str], Original],
+) -> None:
+    norm, none = start(animal("norm")), start(animal("no_bias"))
+    last = "keeps all of its channels: its channels are the network's output"
+    assert refuse_removal(PruneStructured(0.5), "conv", norm) == last
+    assert refuse_removal(PruneStructured(0.5), "fc1", none) is None
+    assert refuse_fold(FoldBatchNorm(), "conv", norm) is None
+    words = "has no batch norm to fold: the network has no batch norm"
+    assert refuse_fold(FoldBatchNorm(), "fc1", none) == words
+
+
+def test_half_of_a_coupled_pair_is_left_out_and_listed() -> None:
+    class Sum(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a1, self.a2, self.b = nn.Linear(5, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+            self.c = nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = self.a1(x).relu()
+            out: Tensor = self.c(self.a2(h) + self.b(h))
+            return out
+
+    compressed = compress(Original(Sum().eval(), (5,)), (PruneStructured(0.5, layers=("a?",)),))
+    (left_out,) = compressed.skipped
+    assert left_out.layer == "a2"
+    assert "coupled with those of b, and go only together" in left_out.reason
+    assert compressed.layers["a1"].layer.shape == (4, 5)

@@ -4,17 +4,13 @@ The sync API keeps an event loop running in the main thread for as long as the b
 test that needs `asyncio.run` must call it in a thread of its own.
 """
 
-import os
 import re
-import shutil
 import socket
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -22,32 +18,10 @@ import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 from starlette.types import ASGIApp
 
-from ui.session.state import ROOT
+from benchmarks.browser import BROWSER_ARGS, find_chromium, running_app
 
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TIMEOUT_MS = 60_000
 expect.set_options(timeout=TIMEOUT_MS)  # the first graph takes seconds, on a busy machine more
-
-
-def find_chromium() -> str | None:
-    """The browser named by CHROMIUM, else the system's; None leaves the choice to Playwright."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +29,7 @@ def browser() -> Iterator[Browser]:
     """One headless Chromium for all tests; what they expect may take its time."""
     expect.set_options(timeout=TIMEOUT_MS / 2)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=BROWSER_ARGS)
         yield browser
         browser.close()
 
@@ -127,33 +101,15 @@ def _served(app: ASGIApp) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app as `make app` starts it, on a free port; its log must stay free of complaints."""
-    port, log = free_port(), tmp_path_factory.mktemp("app") / "server.log"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    options = [f"--server.port={port}", "--server.headless=true"]
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [*command, *options], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
-        )
-        try:
-            wait_until_healthy(f"http://127.0.0.1:{port}", server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-    complaints = re.findall(r"(?i).*(?:warning|error|traceback|deprecat).*", log.read_text())
-    assert complaints == []
+    log = tmp_path_factory.mktemp("app") / "server.log"
+    with log.open("w") as output, running_app(log=output) as server:
+        yield server.origin
+    assert complaints(log) == []
 
 
-def wait_until_healthy(origin: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        assert server.poll() is None, "the server ended before it answered"
-        try:
-            urllib.request.urlopen(f"{origin}/_stcore/health", timeout=1)
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail("the server did not answer within a minute")
+def complaints(log: Path) -> list[str]:
+    """The lines of a server's log that tell of something wrong."""
+    return re.findall(r"(?i).*(?:warning|error|traceback|deprecat).*", log.read_text())
 
 
 def visit(page: Page, address: str, title: str = "Overview") -> None:

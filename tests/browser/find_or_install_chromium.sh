@@ -6,21 +6,8 @@ set -euo pipefail
 
 PYTHON="${PYTHON:-.venv/bin/python}"
 
-playwrights_own() {
-    "$PYTHON" -c 'from playwright.sync_api import sync_playwright
-with sync_playwright() as p: print(p.chromium.executable_path)'
-}
-
 find_chromium() {
-    # --version, because Ubuntu's chromium-browser may be a stub that only asks for snap
-    for name in chromium chromium-browser google-chrome google-chrome-stable chrome \
-        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" "$(playwrights_own)"; do
-        if path=$(command -v "$name") && "$path" --version >/dev/null 2>&1; then
-            echo "$path"
-            return
-        fi
-    done
-    return 1
+    "$PYTHON" -m benchmarks.browser
 }
 
 if [ -n "${CHROMIUM:-}" ]; then

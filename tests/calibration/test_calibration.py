@@ -91,7 +91,7 @@ def test_the_second_layer_sees_what_the_first_gives() -> None:
 def test_mean_squares_are_the_diagonal_of_the_gram(zoo_model: Original) -> None:
     data = dataset(normal(300, *zoo_model.input_shape).clamp(0, 9))  # more than one batch
     found = Calibration(zoo_model.module, zoo_model.layers, data)
-    seen = {name for name, layer in zoo_model.layers.items() if layer.kind != "embedding"}
+    seen = {name for name, layer in zoo_model.layers.items() if not layer.hides_inputs}
     for name in seen - {"attention.out_proj"}:
         diagonal = found.moments(name).gram.diagonal(dim1=-2, dim2=-1)
         torch.testing.assert_close(found.mean_squares(name), diagonal)
@@ -210,7 +210,11 @@ def test_gradients_of_two_layers_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["tied", "repeated", "words", "attention", "cross_attention", "no_bias"]
+    "name",
+    [
+        *("tied", "repeated", "words", "attention", "cross_attention", "no_bias"),
+        *("bare", "recurrent", "cell", "bilinear", "bag"),  # the bag's gradient is sparse
+    ],
 )
 def test_gradients_are_autograds(animal: Callable[[str], Original], name: str) -> None:
     original = animal(name)
@@ -219,7 +223,7 @@ def test_gradients_are_autograds(animal: Callable[[str], Original], name: str) -
     model = original.with_module(original.module).module.requires_grad_(True)
     functional.cross_entropy(model(images), found.data.labels).backward()
     for name, layer in original.layers.items():
-        expected = model.get_parameter(layer.key).grad
+        expected = model.get_parameter(layer.key).grad.to_dense()
         torch.testing.assert_close(found.gradients(name), expected)
 
 
@@ -297,6 +301,70 @@ def test_outputs_that_no_non_linearity_follows_are_the_modules_own(
     given = model.conv(images).movedim(1, 0).flatten(1).double()
     torch.testing.assert_close(found.mean, given.mean(1))
     torch.testing.assert_close(found.std, given.std(1, correction=0))
+
+
+def added(y: Tensor) -> Tensor:
+    y += 1.0
+    return y.relu()
+
+
+def gated(y: Tensor) -> Tensor:
+    y[:, :1].mul_(0.5)
+    return y.relu()
+
+
+def doubled_into(y: Tensor) -> Tensor:
+    torch.mul(y, 2, out=y)
+    return y.relu_()
+
+
+# each network that writes in place, and the same without
+TWINS: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any, Tensor], Tensor]]] = {
+    "a sum": (lambda _m, y: added(y), lambda _m, y: (y + 1.0).relu()),
+    "a sum behind the norm": (lambda m, y: added(m.norm(y)), lambda m, y: (m.norm(y) + 1).relu()),
+    "a gate on a view": (
+        lambda _m, y: gated(y),
+        lambda _m, y: torch.cat([y[:, :1] * 0.5, y[:, 1:]], 1).relu(),
+    ),
+    "out=": (lambda _m, y: doubled_into(y), lambda _m, y: (y * 2).relu()),
+    "a module": (lambda _m, y: nn.ReLU(inplace=True)(y).mul_(3), lambda _m, y: y.relu() * 3),
+    "ReLU6": (lambda _m, y: nn.ReLU6(inplace=True)(y), lambda _m, y: functional.relu6(y)),
+    "SiLU": (lambda _m, y: functional.silu(y, inplace=True), lambda _m, y: functional.silu(y)),
+}
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("name", TWINS)
+def test_what_is_written_in_place_changes_no_statistic(name: str, mode: Callable[[], Any]) -> None:
+    images, found = normal(4, 2, 6, 6), []
+    for then in TWINS[name]:
+        model = Steps(then)
+        with torch.no_grad():
+            model.conv.weight.copy_(torch.linspace(-1, 1, 54).view(3, 2, 3, 3))
+            model.conv.bias.copy_(torch.tensor([0.1, -0.2, 0.3]))
+        with mode():
+            found.append(calibrated(model, images.clone()).outputs("conv"))
+    for statistic in ("mean", "std", "apoz"):
+        torch.testing.assert_close(getattr(found[0], statistic), getattr(found[1], statistic))
+
+
+def test_the_images_stay_where_the_model_writes_to_its_input() -> None:
+    images = normal(4, 3)
+    model = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(3, 3))
+    found = calibrated(model, images)
+    for question in (found.means, found.outputs, found.gradients):
+        question("1")
+    assert torch.equal(images, normal(4, 3))
+
+
+def test_a_model_that_does_not_run_with_gradients_is_refused() -> None:
+    def halves(_model: Any, y: Tensor) -> Tensor:
+        first, _ = y.flatten(1).split([3, y[0].numel() - 3], 1)
+        return first.mul_(2)
+
+    words = "this Steps does not run with gradients .*choose an importance that needs none"
+    with pytest.raises(ValueError, match=words):
+        calibrated(Steps(halves), normal(4, 2, 6, 6)).gradients("conv")
 
 
 def test_outputs_of_tokens_are_per_channel_over_tokens() -> None:

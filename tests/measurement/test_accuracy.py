@@ -109,6 +109,12 @@ def test_batches_do_not_change_the_logits(digits_cnn: Original) -> None:
         torch.testing.assert_close(logits[-1:], digits_cnn.module(images[-1:]))
 
 
+def test_the_images_stay_where_the_model_writes_to_its_input() -> None:
+    images = torch.tensor([[-1.0, 2.0], [3.0, -4.0]])
+    assert predict(nn.ReLU(inplace=True).eval(), images).tolist() == [[0, 2], [3, 0]]
+    assert images.tolist() == [[-1, 2], [3, -4]]
+
+
 def test_the_class_is_the_largest_logit() -> None:
     class Counting(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

@@ -42,6 +42,9 @@ def test_lenet_300_100_by_hand() -> None:
         (nn.Conv2d(4, 6, 3, stride=2, padding=1), (4, 5, 5), 6 * 3 * 3 * 4 * 9),
         (nn.Conv1d(2, 3, 3, dilation=2), (2, 9), 3 * 5 * 2 * 3),
         (nn.Linear(7, 5), (4, 7), 4 * 7 * 5),  # four tokens
+        (nn.Conv3d(2, 3, 2), (2, 3, 3, 3), 3 * 2**3 * 2 * 2**3),
+        # each of the 2 x 2 inputs of a channel is multiplied with 3 outputs of its group, 3 x 3
+        (nn.ConvTranspose2d(4, 6, 3, stride=2, groups=2), (4, 2, 2), 4 * 2 * 2 * 3 * 9),
     ],
 )
 def test_one_layer_by_hand(layer: nn.Module, shape: tuple[int, ...], macs: int) -> None:
@@ -71,6 +74,19 @@ def test_the_batch_does_not_count() -> None:
             },
         ),
         ("words", {"embedding": 0, "head": 12}),
+        ("bilinear", {"layer": 4 * 3 * 2}),
+        ("bare", {"positions": 0, "mix.weight": 0, "head": 12}),
+        ("cell", {"cell.weight_ih": 2 * 9 * 4, "cell.weight_hh": 2 * 9 * 3}),  # called twice
+        (  # three time steps of four gates of width 3, in both directions
+            "recurrent",
+            {
+                "rnn.weight_ih_l0": 3 * 12 * 4,
+                "rnn.weight_hh_l0": 3 * 12 * 3,
+                "rnn.weight_ih_l0_reverse": 3 * 12 * 4,
+                "rnn.weight_hh_l0_reverse": 3 * 12 * 3,
+                "head": 18,
+            },
+        ),
         ("tied", {"a": 2 * 16}),
         ("repeated", {"a": 2 * 16}),
     ],

@@ -13,7 +13,7 @@ from compress_core.data import Dataset
 from compress_core.measurement.accuracy import accuracy_of, paired_difference, predicted_classes
 from compress_core.measurement.report import Report, measure, measure_size
 from compress_core.methods.low_rank import Factorize
-from compress_core.methods.pruning import Prune
+from compress_core.methods.pruning import Prune, PruneWanda
 from compress_core.methods.quantization import Quantize
 from compress_core.original import Original
 from compress_core.storage.container import decode
@@ -34,6 +34,7 @@ FIELDS = {
     "baseline_accuracy",
     "macs",
     "layers",
+    "left_out",
 }
 
 
@@ -145,3 +146,14 @@ def test_measuring_writes_to_nothing(
     after = digits_cnn.module.state_dict()
     assert all(torch.equal(after[key], value) for key, value in before.items())
     assert not digits_cnn.module.training
+
+
+def test_the_layers_that_a_step_left_out_are_told_with_the_reason(
+    digits_cnn: Original, digits: Dataset
+) -> None:
+    recipe = (Factorize(rank=4, layers=("fc1",)), PruneWanda(sparsity=0.5, samples=64))
+    told = measure(compress(digits_cnn, recipe), digits.subset(20)).as_dict()["left_out"]
+    assert [(out["step"], out["layer"]) for out in told] == [
+        ("prune_wanda:sparsity=0.5,samples=64", "fc1")
+    ]
+    assert "factorized to rank 4" in told[0]["reason"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from collections import OrderedDict
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -19,10 +21,17 @@ from torch import Tensor, nn
 from compress_core.compressed import Compressed, compress
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
-from compress_core.methods.quantization import Quantize
+from compress_core.methods.quantization import Quantize, QuantizeActivations
+from compress_core.methods.quantization.floats import NF4
 from compress_core.methods.step import Step
 from compress_core.original import Original
-from compress_core.storage.container import ContainerError, _checksum, decode, encode
+from compress_core.storage.container import (
+    STORED_TYPES,
+    ContainerError,
+    _checksum,
+    decode,
+    encode,
+)
 
 ROOT = Path(__file__).parents[2]
 HEADER = (
@@ -354,6 +363,9 @@ def test_a_forged_weight_is_refused(
         ({"tied": {"fc.bias": ["a", "a"]}}, r"keys of two tensors.*\['a'\]"),
         ({"tied": {"fc.bias": [1]}}, r"no names: \[1\]"),
         ({"tied": {"fc.bias": "ab"}}, "tied an object of lists"),
+        ({"inputs": {"fc": 0}}, "inputs of fc: bits=0 must be at least 1 and below 17"),
+        ({"inputs": {"fc": "8"}}, "inputs of fc: bits='8' is no number"),
+        ({"inputs": [8]}, "contradict each other"),
         ({"model": 5}, "model must be a name"),
         ({"recipe": []}, "recipe an object"),
     ],
@@ -400,8 +412,94 @@ def test_a_key_that_reads_as_a_stream_is_refused_when_written() -> None:
         encode(weights, {"fc.weight:codes": ONES}, tied={}, model="tiny", recipe={})
 
 
+@pytest.mark.parametrize(
+    ("name", "tensor", "words"),
+    [
+        ("__metadata__", ONES, "__metadata__ is no name for a tensor in safetensors; rename it"),
+        ("b", ONES.to_sparse(), r"b is torch.float32 \(torch.sparse_coo\), which .* not store"),
+        ("b", ONES.to(torch.complex128), r"b is torch.complex128 .*persistent=False"),
+    ],
+)
+def test_a_tensor_that_safetensors_does_not_know_is_refused_when_written(
+    name: str, tensor: Tensor, words: str
+) -> None:
+    with pytest.raises(ContainerError, match=words):
+        encode(decode(TINY).weights, {name: tensor}, tied={}, model="tiny", recipe={})
+
+
+@pytest.mark.parametrize("dtype", sorted(STORED_TYPES, key=str), ids=str)
+def test_every_other_type_comes_back_as_it_was(dtype: torch.dtype) -> None:
+    values = torch.arange(6).view(2, 3).to(dtype)
+    rest = {"matrix": values.T, "number": values[1, 1], "nothing": values[:0]}
+    if dtype.is_complex:
+        rest["view"] = (values * 1j).conj()
+    raw = encode(decode(TINY).weights, rest, tied={}, model="tiny", recipe={})
+    for key, found in decode(raw).rest.items():
+        assert (found.dtype, found.shape) == (dtype, rest[key].shape)
+        assert found.tolist() == rest[key].tolist()
+
+
+def test_a_weight_with_another_name_is_stored_once_and_under_both() -> None:
+    module = nn.Sequential(OrderedDict(fc=nn.Linear(4, 3)))
+    module.register_parameter("again", module.fc.weight)  # before "fc.weight" in the state dict
+    compressed = compress(Original(module.eval(), (4,)), (Quantize(bits=4),))
+    decoded = decode(compressed.container)
+    assert decoded.tied == {"fc.weight": ("again",)}
+    assert torch.equal(decoded.state_dict["again"], compressed.module.again)
+
+
+def test_the_file_tells_whose_inputs_are_rounded(digits_mlp: Original) -> None:
+    step = QuantizeActivations(bits=5, mode="dynamic", layers=("fc1", "fc2"))
+    assert decode(compress(digits_mlp, (step,)).container).inputs == {"fc1": 5, "fc2": 5}
+    assert decode(TINY).inputs == {}
+
+
 def test_more_weights_than_can_be_read_are_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = decode(TINY).weights
     monkeypatch.setattr("compress_core.storage.container.MAX_WEIGHTS", 3)
     with pytest.raises(ContainerError, match="4 weights are more than the 3 of one file"):
         encode(weights, {}, tied={}, model="tiny", recipe={})
+
+
+def bytes_in_the_readme() -> bytes:
+    """The worked example: lines of two-digit numbers with their meaning behind, and broken JSON."""
+    block = (ROOT / "README.md").read_text().partition("One file, byte by byte")[2]
+    raw = b""
+    for line in re.findall(r"^    (.+)$", block.partition("q_min is")[0], re.MULTILINE):
+        numbers = re.match(r"((?:[0-9a-f]{2} )*[0-9a-f]{2})(?:  |$)", line)
+        raw += bytes.fromhex(numbers[1]) if numbers else line.encode()
+    return raw
+
+
+def test_the_readmes_example_is_the_file_byte_by_byte() -> None:
+    fc = nn.Linear(2, 2)
+    fc.weight.data = torch.tensor([[0.5, 0.0], [-0.5, 0.5]])
+    fc.bias.data = torch.tensor([1.0, -2.0])
+    original = Original(nn.Sequential(OrderedDict(fc=fc)).eval(), (2,), name="tiny")
+    step = Quantize(bits=2, granularity="tensor")
+    assert compress(original, (step,)).container == bytes_in_the_readme()
+
+
+def test_the_readmes_example_is_decoded_by_its_text_alone() -> None:
+    raw = bytes_in_the_readme()
+    start = 8 + int.from_bytes(raw[:8], "little")
+    entries = json.loads(raw[8:start])
+    data = {
+        name: raw[start:][slice(*entry["data_offsets"])]
+        for name, entry in entries.items()
+        if name != "__metadata__"
+    }
+    header = json.loads(entries["__metadata__"]["compress_core"])
+    (shape, bits) = (header["weights"]["fc.weight"][field] for field in ("shape", "bits"))
+    q_max = 2 ** (bits - 1) - 1
+    digits = np.unpackbits(np.frombuffer(data["fc.weight:codes"], np.uint8)).reshape(-1, 2)
+    codes = digits @ [2, 1] - q_max
+    scale = np.frombuffer(data["fc.weight:scale"], "<f4")
+    assert (codes * scale).reshape(shape).tolist() == [[0.5, 0.0], [-0.5, 0.5]]
+    assert np.frombuffer(data["fc.bias"], "<f4").tolist() == [1, -2]
+
+
+def test_the_readme_gives_the_values_of_nf4_in_their_order() -> None:
+    text = (ROOT / "README.md").read_text().partition("`nf4`, as float32, ")[2]
+    values = text.partition(". `sign_`")[0].replace("−", "-").split(",")
+    assert torch.tensor([float(value) for value in values]).equal(NF4)

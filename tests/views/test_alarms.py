@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from compress_core import Factorize, Prune, Quantize, RandomPrune, Recipe, compress, parse_step
+from compress_core import Factorize, Prune, Quantize, Recipe, compress, parse_step
 from compress_core.measurement.accuracy import Accuracy, wilson_interval
 from compress_core.measurement.report import measure_size
+from compress_core.methods.pruning import RandomPrune
 from compress_core.original import Original
 from compress_core.steps import KINDS
 from compress_core.views.alarms import Alarm, StageBytes, alarms

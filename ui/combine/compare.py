@@ -8,7 +8,7 @@ import streamlit as st
 from compress_core.measurement.report import Size
 from compress_core.recipe import Recipe, parse_recipe
 from ui import words
-from ui.session import snapshots, state
+from ui.session import caches, measuring, snapshots, state, values
 from ui.session.snapshot_store import Snapshot
 from ui.session.state import Current
 
@@ -42,9 +42,9 @@ def show(current: Current) -> None:
 
 
 def _choose(label: str, by_id: dict[str, Snapshot], key: str, default: str) -> str:
-    if st.session_state.get(key) not in by_id:  # the first time, or removed meanwhile
-        st.session_state[key] = default
-    choice: str = st.selectbox(
+    choice = values.chosen(key, [default, *by_id])  # it may be removed meanwhile
+    values.repair(key, choice)
+    st.selectbox(
         label,
         list(by_id),
         key=key,
@@ -57,7 +57,7 @@ def _choose(label: str, by_id: dict[str, Snapshot], key: str, default: str) -> s
 
 def side(snapshot: Snapshot) -> Side:
     recipe, _ = state.split_fitting(snapshot.model, parse_recipe(snapshot.recipe))
-    return Side(snapshot, recipe, state.size(snapshot.model, recipe))
+    return Side(snapshot, recipe, caches.size(snapshot.model, recipe))
 
 
 def compared(before: Side, after: Side) -> dict[str, list[Any]]:
@@ -105,6 +105,6 @@ def accuracy_change(before: Side, after: Side) -> str:
         return "—"
     if (first.model, first.accuracy.n) != (second.model, second.accuracy.n):
         return f"{100 * (second.accuracy.accuracy - first.accuracy.accuracy):+.2f} points, unpaired"
-    found = state.change(first.model, before.recipe, after.recipe, first.accuracy.n)
+    found = measuring.change(first.model, before.recipe, after.recipe, first.accuracy.n)
     low, high = 100 * found.difference_low, 100 * found.difference_high
     return f"{100 * found.difference:+.2f} points ({low:+.2f} … {high:+.2f})"

@@ -8,7 +8,7 @@ from compress_core import to_json
 from compress_core.recipe import format_step
 from ui import words
 from ui.combine import table
-from ui.session import state
+from ui.session import caches
 from ui.session.state import Current
 
 
@@ -37,7 +37,7 @@ def show(current: Current) -> None:
         )
         st.download_button(
             "ONNX file",
-            lambda: state.onnx_file(current.model, current.recipe),
+            lambda: caches.onnx_file(current.model, current.recipe),
             file_name=f"{current.model}.compressed.onnx",
             mime="application/octet-stream",
             key="download_onnx",

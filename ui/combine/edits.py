@@ -20,7 +20,7 @@ from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe_edit import step_for, with_layer_step
 from compress_core.steps import AnyStep, row_of
-from ui.quantize.controls import FLOAT
+from ui.quantize.methods import FLOAT
 
 Shapes = Mapping[str, tuple[int, ...]]
 CHANNELS, PRUNE, RANK, BITS, CLUSTERS = "channels cut, %", "pruned, %", "rank", "bits", "clusters"

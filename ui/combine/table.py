@@ -12,8 +12,8 @@ from compress_core.recipe import up_to
 from ui import words
 from ui.combine import edits
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell
-from ui.quantize.controls import FLOAT
-from ui.session import recipe_field, state
+from ui.quantize.methods import FLOAT
+from ui.session import caches, recipe_field, state
 from ui.session.state import Current
 from ui.steps import said
 
@@ -39,7 +39,7 @@ def cells(current: Current) -> pd.DataFrame:
     """Every layer's settings as they came out, by the stored layers and not by the steps alone."""
     rows = current.size.layers
     early = up_to(current.recipe, "prune")
-    pruned = {row.name: row.sparsity for row in state.size(current.model, early).layers}
+    pruned = {row.name: row.sparsity for row in caches.size(current.model, early).layers}
     cut = [100 * (1 - row.shape[0] / row.original_shape[0]) for row in rows]
     clusters = [_clusters(current, row.name) for row in rows]
     return pd.DataFrame(
@@ -152,10 +152,13 @@ def _apply(table: pd.DataFrame) -> None:
     An editor that sees its edit in new data drops it and says so at once, maybe before the browser
     knows the new recipe: what it sends of that along is an echo, and the recipe is set again.
     """
-    cells = _open_edits(table, f"combine_table_{st.session_state.combine_version}")
+    version = st.session_state.get("combine_version", 0)
+    layers = state.current().compressed.base.layers
+    shapes = {name: layer.shape for name, layer in layers.items()}
+    opened = _open_edits(table, f"combine_table_{version}")
+    cells = [cell for cell in opened if cell.layer in shapes]  # the model may be another by now
     if cells:
-        recipe, base = recipe_field.session_recipe(), state.current().compressed.base
-        shapes = {name: layer.shape for name, layer in base.layers.items()}
+        recipe = recipe_field.session_recipe()
         for cell in cells:
             recipe = edits.edited(recipe, cell, shapes)
         st.session_state.combine_wrote = recipe
@@ -179,7 +182,7 @@ def recipe_upload() -> None:
 
 
 def _take_upload() -> None:
-    file = st.session_state.combine_upload
+    file = st.session_state.get("combine_upload")
     st.session_state.combine_upload_error = None
     if file is None:
         return

@@ -14,7 +14,7 @@ from compress_core.storage.entropy_coding import HuffmanNode, huffman_tree
 from compress_core.views import coding as coding_view
 from compress_core.views.coding import CodeTable, CodeWord, Coding, CodingRow, GapPiece
 from ui import words
-from ui.session import state
+from ui.session import caches
 
 CODERS = {  # a coder's name in words
     "packed": "packed, fixed width",
@@ -59,13 +59,13 @@ class HuffmanCode:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def coding(place: Place) -> Coding:
-    layers = state.compressed(place.model, place.recipe).layers
+    layers = caches.compressed(place.model, place.recipe).layers
     return coding_view.coding_of(layers[place.layer].weights[place.factor])
 
 
 @st.cache_data(max_entries=500, show_spinner="Coding every layer in every way…")
 def rows(model: str, recipe: Recipe) -> tuple[CodingRow, ...]:
-    return coding_view.coding_rows(state.compressed(model, recipe))
+    return coding_view.coding_rows(caches.compressed(model, recipe))
 
 
 @st.cache_data(max_entries=500, show_spinner="Coding the layer in every way…")

@@ -4,8 +4,8 @@ import streamlit as st
 
 from compress_core import Quantize
 from compress_core.recipe_edit import with_step
-from ui.panels.widgets import LAYER_WIDTH, NUMBER_WIDTH, choose, choose_layer
-from ui.session import recipe_field
+from ui.panels.widgets import LAYER_WIDTH, choose, choose_layer, number_field
+from ui.session import recipe_field, values
 from ui.session.state import Current
 
 EXTENTS = ("layer", "total")
@@ -18,17 +18,17 @@ def quantize_first() -> None:
     recipe_field.set_recipe(with_step(recipe_field.session_recipe(), Quantize(bits=FIRST_BITS)))
 
 
-def show_choice(current: Current) -> tuple[str, int]:
-    """The layer, and which of its factors where it has several."""
+def show_choice(current: Current) -> tuple[str, int, bool]:
+    """The layer, which of its factors where it has several, and whether all layers are coded."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        layer = choose_layer(current, "encode_layer")
+        layer = choose_layer("encode_layer")
         parts = len(current.compressed.layers[layer].weights)
-        choose("Coders on", EXTENTS, "encode_extent", EXTENT_HELP, on_change=lambda: None)
+        extent = choose("Coders on", EXTENTS, "encode_extent", EXTENT_HELP, on_change=_nothing)
         if parts == 1:
-            return layer, 0
-        if st.session_state.get("encode_factor", 0) not in range(parts):
-            st.session_state.encode_factor = 0
-        factor = st.selectbox(
+            return layer, 0, extent == "total"
+        factor = values.chosen("encode_factor", range(parts))
+        values.repair("encode_factor", factor)
+        st.selectbox(
             "Factor",
             range(parts),
             key="encode_factor",
@@ -36,20 +36,22 @@ def show_choice(current: Current) -> tuple[str, int]:
             width=LAYER_WIDTH,
             help="The layer is stored in factors; each is coded on its own. The first acts first.",
         )
-    return layer, factor
+    return layer, factor, extent == "total"
+
+
+def _nothing() -> None:
+    """Nothing but the page's fragment has to run."""
 
 
 def choose_symbol(count: int) -> int:
     """Which of the first symbols is decoded, from 0."""
-    if st.session_state.get("encode_symbol", 1) > count:
-        st.session_state.encode_symbol = 1
     return (
-        st.number_input(
+        number_field(
             f"Symbol, 1 … {count}",
+            "encode_symbol",
+            1,
             1,
             count,
-            key="encode_symbol",
-            width=NUMBER_WIDTH,
             help="Its way from the root is marked in the tree.",
         )
         - 1
@@ -58,13 +60,11 @@ def choose_symbol(count: int) -> int:
 
 def choose_gap_bits(best: int) -> int:
     """Bits of a distance, the best of the layer to begin with."""
-    if "encode_gap_bits" not in st.session_state:
-        st.session_state.encode_gap_bits = best
-    return st.number_input(
+    return number_field(
         "Bits of a distance",
+        "encode_gap_bits",
+        best,
         2,
         8,
-        key="encode_gap_bits",
-        width=NUMBER_WIDTH,
         help="2 … 8. The file takes the best; few bits need fillers where weights stand far apart.",
     )

@@ -9,7 +9,7 @@ from ui import figures
 from ui.encode import codings
 from ui.encode.codings import Place
 from ui.encode.controls import choose_gap_bits, choose_symbol
-from ui.panels import panels
+from ui.panels.chart import chart
 from ui.session import state
 
 
@@ -54,7 +54,7 @@ def _huffman(place: Place, found: Coding) -> None:
         st.markdown("**Lengths of the codes**")
         st.dataframe(lengths, hide_index=True, alt="Code of each symbol")
     else:
-        panels.chart(
+        chart(
             figures.huffman_tree(code.tree, names, state.colors(), path=chosen.bits),
             "encode_tree",
             f"Huffman's tree of {place.layer}: 0 to the left, 1 to the right",
@@ -84,7 +84,7 @@ def _gaps(place: Place, found: Coding) -> None:
     piece = coding.gap_piece(found, choose_gap_bits(best))
     names = codings.names(found)
     entries = np.isin(np.arange(len(piece.symbols)), piece.places)
-    panels.chart(
+    chart(
         figures.gap_strip(
             [names[symbol] for symbol in piece.symbols],
             entries,
@@ -111,7 +111,7 @@ def _contexts(place: Place, _found: Coding) -> None:
     rows, columns = densities.shape
     st.markdown(codings.context_sentence(densities))
     if densities.size > 1:
-        panels.chart(
+        chart(
             figures.context_classes(densities, state.colors()),
             "encode_contexts",
             f"Share of unusual symbols in {rows} × {columns} contexts",

@@ -1,19 +1,31 @@
 """Factorize: widgets and what was dragged → the step, of one layer or of the whole model."""
 
-from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from compress_core.methods.low_rank import Factorize, Form, full_rank
-from compress_core.recipe_edit import with_layer_step
+from compress_core.methods.low_rank import Factorize, full_rank
 from ui.factorize import factors
+from ui.factorize.callbacks import (
+    PERCENT,
+    SAMPLES,
+    SCOPES,
+    chosen_form,
+    chosen_samples,
+    own_step,
+    rewrite,
+    set_budget,
+    set_energy,
+    set_form,
+    set_rank,
+    set_whole_energy,
+    settings,
+)
 from ui.factorize.factors import Settings
-from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, moved, put
-from ui.session import recipe_field, state
+from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, number_field, put
+from ui.session import measuring, values
 from ui.session.state import Current
 
-SCOPES = ("one layer", "whole model")
 SCOPE_HELP = (
     "one layer: its rank, or the share of its energy. whole model: one budget of weights, or one "
     "energy, from which each layer gets its rank."
@@ -29,25 +41,13 @@ AWARE_HELP = (
 )
 
 
-def settings() -> Settings:
-    """What the controls say now."""
-    keys = st.session_state
-    aware = keys.factorize_form == "channel" and keys.factorize_whiten
-    return Settings(
-        layer=keys.factorize_layer,
-        whole=keys.factorize_scope == "whole model",
-        form=keys.factorize_form,
-        samples=int(keys.factorize_samples) if aware else None,
-    )
-
-
 def show_factorization(current: Current) -> Settings:
     """Scope, layer and form; calibration; then rank and energy, or budget and energy."""
     layers = current.compressed.base.layers
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        choose("Ranks of", SCOPES, "factorize_scope", SCOPE_HELP, on_change=_nothing)
-        layer = choose_layer(current, "factorize_layer", layers=factors.able(layers))
-        whole = st.session_state.factorize_scope == "whole model"
+        scope = choose("Ranks of", SCOPES, "factorize_scope", SCOPE_HELP, on_change=_nothing)
+        layer = choose_layer("factorize_layer", layers=factors.able(layers))
+        whole = scope == "whole model"
         _take_over(current, layer, whole=whole)
         _form_buttons(current, layer, whole=whole)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -66,24 +66,17 @@ def _nothing() -> None:
 def _take_over(current: Current, layer: str, *, whole: bool) -> None:
     """Put what the recipe says into the session; what it does not say stays as it was chosen."""
     layers = current.compressed.base.layers
-    st.session_state.setdefault("factorize_whiten", False)
-    st.session_state.setdefault("factorize_samples", Factorize().samples)
-    step = factors.whole_step(current.recipe, layers) if whole else _own(current, layer)
+    values.repair("factorize_whiten", values.switched("factorize_whiten"))
+    values.repair("factorize_samples", chosen_samples())
+    step = factors.whole_step(current.recipe, layers) if whole else own_step(current, layer)
     form = factors.form_in_use(current.recipe, layers) if whole else step and step.form
-    form = form or st.session_state.get("factorize_form", "channel")
+    form = form or chosen_form()
     names = factors.able(layers) if whole else [layer]
     st.session_state.factorize_form = "channel" if factors.forms(layers, names)[form] else form
     if step is not None and step.form == "channel":
         put("factorize_whiten", step.whiten)
         if step.whiten:
             put("factorize_samples", step.samples)
-
-
-def _own(current: Current, layer: str) -> Factorize | None:
-    """The step that gave a layer its factors; None where it has none."""
-    step = current.compressed.winners("factorize").get(layer)
-    plain = current.compressed.layers[layer].form == "plain"
-    return step if isinstance(step, Factorize) and not plain else None
 
 
 def _form_buttons(current: Current, layer: str, *, whole: bool) -> None:
@@ -96,7 +89,7 @@ def _form_buttons(current: Current, layer: str, *, whole: bool) -> None:
                 st.button(
                     form,
                     key=f"factorize_form_{form}",
-                    type="primary" if form == st.session_state.factorize_form else "secondary",
+                    type="primary" if form == chosen_form() else "secondary",
                     disabled=refusal is not None,
                     help=f"Not here: {refusal}." if refusal else FORM_HELP[form],
                     on_click=set_form,
@@ -115,20 +108,20 @@ def _refusals(current: Current, names: list[str]) -> None:
 
 def _layer_numbers(current: Current, layer: str) -> None:
     """Rank and energy of one layer; the full rank and all energy mean: not factorized."""
-    form: Form = st.session_state.factorize_form
-    stored, step = current.compressed.layers[layer], _own(current, layer)
+    form = chosen_form()
+    stored, step = current.compressed.layers[layer], own_step(current, layer)
     full = full_rank(stored.layer.shape, form)
     kept = factors.energy_kept(current, layer)
     asked = step.energy if step and step.energy else kept
     put("factorize_rank", min(full, stored.ranks[-1]) if stored.ranks else full)
     put("factorize_energy", round(100 * asked, 1) if stored.ranks else 100.0)
     name = "r_out" if form == "tucker" else "r"
-    st.number_input(
+    number_field(
         f"Rank {name} of {full}",
+        "factorize_rank",
+        full,
         1,
         full,
-        key="factorize_rank",
-        width=NUMBER_WIDTH,
         on_change=set_rank,
         disabled=full == 1,
         help="How many channels stand between the parts; all of them: not factorized. Drag it "
@@ -145,13 +138,13 @@ def _whole_numbers(current: Current) -> None:
     energy = step.energy if step and step.energy else kept
     put("factorize_budget", min(100.0, max(0.1, round(100 * budget, 1))))
     put("factorize_whole_energy", min(100.0, max(0.1, round(100 * energy, 1))))
-    st.number_input(
+    number_field(
         "Budget, % of weights",
-        0.1,
+        "factorize_budget",
         100.0,
+        *PERCENT,
         step=1.0,
         format="%.1f",
-        key="factorize_budget",
         width=NUMBER_WIDTH + 30,
         on_change=set_budget,
         help="All layers together may keep so many of their weights. They go where they keep most "
@@ -161,14 +154,13 @@ def _whole_numbers(current: Current) -> None:
 
 
 def _energy_input(key: str, on_change: Any) -> None:
-    st.number_input(
+    number_field(
         "Energy kept, %",
-        0.1,
+        key,
         100.0,
+        *PERCENT,
         step=0.1,
         format="%.1f",
-        key=key,
-        width=NUMBER_WIDTH,
         on_change=on_change,
         help="Share of Σσ², the squared singular values: of the outputs where the form is "
         "data-aware. The fewest weights that keep it are taken; 100 %: not factorized.",
@@ -176,8 +168,8 @@ def _energy_input(key: str, on_change: Any) -> None:
 
 
 def _calibration(current: Current) -> None:
-    problem = state.data_problem(current.model)
-    channel = st.session_state.factorize_form == "channel"
+    problem = measuring.data_problem(current.model)
+    channel = chosen_form() == "channel"
     with st.container(height="stretch", vertical_alignment="center", width="content"):
         st.toggle(
             "Data-aware",
@@ -187,101 +179,14 @@ def _calibration(current: Current) -> None:
             disabled=not channel or problem is not None,
             help=f"Not here: {problem}" if problem else AWARE_HELP,
         )
-    if channel and st.session_state.factorize_whiten and not problem:
-        st.number_input(
+    if channel and values.switched("factorize_whiten") and not problem:
+        number_field(
             "Training images",
-            16,
-            4096,
+            "factorize_samples",
+            Factorize().samples,
+            *SAMPLES,
             step=16,
-            key="factorize_samples",
             persist_state="session",
-            width=NUMBER_WIDTH,
             on_change=rewrite,
             help="Of the training set, class by class, never of the test set.",
         )
-
-
-def set_rank() -> None:
-    if moved("factorize_rank"):
-        release_rank({"rank": st.session_state.factorize_rank})
-
-
-def release_rank(wish: dict[str, Any]) -> None:
-    """What was dragged: the rank of the drawn layer; the full one means: not factorized."""
-    now, rank = settings(), int(wish["rank"])
-    shape = state.current().compressed.base.layers[now.layer].shape
-    _set_layer(Factorize(rank=rank) if rank < full_rank(shape, now.form) else None)
-
-
-def set_energy() -> None:
-    if moved("factorize_energy"):
-        _set_layer(_of_energy(st.session_state.factorize_energy))
-
-
-def set_budget() -> None:
-    if moved("factorize_budget"):
-        release_budget({"budget": st.session_state.factorize_budget / 100})
-
-
-def release_budget(wish: dict[str, Any]) -> None:
-    """What was dragged: the share of all weights; all of them means: not factorized."""
-    budget = round(float(wish["budget"]), 4)
-    _set_whole(Factorize(budget=budget) if budget < 1 else None)
-
-
-def set_whole_energy() -> None:
-    if moved("factorize_whole_energy"):
-        _set_whole(_of_energy(st.session_state.factorize_whole_energy))
-
-
-def _of_energy(percent: float) -> Factorize | None:
-    return Factorize(energy=round(percent / 100, 6)) if percent < 100 else None
-
-
-def set_form(form: Form) -> None:
-    """Another form of what is factorized: at the same energy or budget, or, where a rank was
-    given, at the largest rank that has no more weights."""
-    current, now = state.current(), settings()
-    st.session_state.factorize_form = form
-    if now.whole:
-        _set_whole(factors.whole_step(current.recipe, current.compressed.base.layers))
-        return
-    step = _own(current, now.layer)
-    if step is not None and step.energy is None:
-        weights = sum(w.values.numel() for w in current.compressed.layers[now.layer].weights)
-        shape = current.compressed.base.layers[now.layer].shape
-        step = Factorize(rank=factors.rank_of_same_size(shape, form, weights))
-    if step is not None:
-        _set_layer(step)
-
-
-def rewrite() -> None:
-    """The same rank, energy or budget with the present form and calibration."""
-    current, now = state.current(), settings()
-    if now.whole:
-        _set_whole(factors.whole_step(current.recipe, current.compressed.base.layers))
-    elif step := _own(current, now.layer):
-        _set_layer(step)
-
-
-def _as_chosen(step: Factorize) -> Factorize:
-    """With the form and the calibration of the controls."""
-    now = settings()
-    samples = now.samples or Factorize().samples
-    return replace(step, form=now.form, whiten=now.samples is not None, samples=samples)
-
-
-def _set_layer(step: Factorize | None) -> None:
-    layer = st.session_state.factorize_layer
-    layers = state.current().compressed.base.layers
-    if step is not None and step.budget is not None:  # of all layers: for one, what it came to
-        step = Factorize(rank=state.current().compressed.layers[layer].ranks[-1])
-    made = None if step is None else _as_chosen(step)
-    recipe = with_layer_step(recipe_field.session_recipe(), "factorize", layer, made, layers)
-    recipe_field.set_recipe(recipe)
-
-
-def _set_whole(step: Factorize | None) -> None:
-    layers = state.current().compressed.base.layers
-    made = None if step is None else _as_chosen(step)
-    recipe_field.set_recipe(factors.with_whole(recipe_field.session_recipe(), layers, made))

@@ -28,7 +28,7 @@ from compress_core.steps import NETWORK_KINDS, AnyStep
 from compress_core.views.ranks import budget_profiles, rank_profile
 from compress_core.weights import Layer
 from ui.live_histogram.routes import pack
-from ui.session import state
+from ui.session import caches
 from ui.session.state import Current
 
 Group = tuple[Form, tuple[str, ...]]  # a form, and the layers that take it
@@ -51,7 +51,7 @@ def network(recipe: Recipe) -> Recipe:
 
 
 def base(model: str, steps: Recipe) -> Original:
-    return state.compressed(model, steps).base
+    return caches.compressed(model, steps).base
 
 
 def able(layers: dict[str, Layer]) -> list[str]:

@@ -4,10 +4,12 @@ from compress_core.measurement.report import LayerRow, Size
 from compress_core.methods.low_rank import full_rank
 from ui import live_histogram
 from ui.factorize import factors
-from ui.factorize.controls import release_budget, release_rank
+from ui.factorize.callbacks import release_budget, release_rank
 from ui.live_histogram.routes import publish
-from ui.session import state
+from ui.session import caches
 from ui.session.state import Current
+
+SNAPS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # budgets that a click sets
 
 
 def show(current: Current, settings: factors.Settings) -> None:
@@ -20,7 +22,7 @@ def show(current: Current, settings: factors.Settings) -> None:
     stored = current.compressed.layers[name]
     shape, full = stored.layer.shape, full_rank(stored.layer.shape, found.form)
     steps = factors.network(current.recipe)
-    before, after = (_row(size, name) for size in (state.size(current.model, steps), current.size))
+    before, after = (_row(size, name) for size in (caches.size(current.model, steps), current.size))
     live_histogram.show(
         "factorize",
         {
@@ -55,6 +57,7 @@ def _budget(current: Current, settings: factors.Settings) -> None:
             "profiles": publish(
                 factors.budget_blob(current.model, steps, settings.form, settings.samples)
             ),
+            "constants": {"snaps": SNAPS},
             "budget": factors.share_kept(current),
             "energy": factors.mean_energy(current),
             "layers": {

@@ -7,7 +7,7 @@ import streamlit as st
 from compress_core.measurement.report import LayerRow
 from compress_core.methods.low_rank import Form, matrix_shape
 from ui.factorize import factors
-from ui.session import state
+from ui.session import caches
 from ui.session.state import Current
 
 NUMBERS = ("weights before", "weights after", "MACs before", "MACs after", "bytes")
@@ -31,7 +31,7 @@ def show(current: Current) -> None:
 
 
 def _before(current: Current) -> dict[str, LayerRow]:
-    size = state.size(current.model, factors.network(current.recipe))
+    size = caches.size(current.model, factors.network(current.recipe))
     return {row.name: row for row in size.layers}
 
 

@@ -8,74 +8,29 @@ a token that cannot be guessed and that expires.
 A page of the app calls `publish` and shows the address in an iframe; `app.py` serves `ROUTES`.
 """
 
-import html
 import importlib
-import importlib.metadata
-import secrets
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-# Found through its metadata: importing it would bring in its server.
-NETRON = importlib.metadata.distribution("netron")
-NETRON_FOLDER = Path(str(NETRON.locate_file("netron")))
+from ui.graph.netron import (
+    GONE_PAGE,
+    MEDIA_TYPES,
+    NETRON,
+    NETRON_FOLDER,
+    STATIC_FILES,
+    THEMES,
+    pinned_text,
+    view_script,
+    viewer_html,
+)
+from ui.graph.store import GraphStore, PublishedGraph
 
 # Not "/graph": that is the address of a page of the app, and a route below it would shadow the
 # page's own resources. Netron's version is in it so that browsers may keep the static files.
 ROOT = "/graph-viewer"
 BASE = f"{ROOT}/{NETRON.version}"
-
-LIFETIME_S = 3600.0
-MAX_ENTRIES = 512
-MAX_BYTES = 128 * 1024 * 1024
-
-MEDIA_TYPES = {
-    ".css": "text/css",
-    ".ico": "image/x-icon",
-    ".js": "text/javascript",
-    ".json": "application/json",
-    ".png": "image/png",
-}
-
-# What Netron asks for while it shows an ONNX graph; its hundred other formats stay closed.
-STATIC_FILES = frozenset(
-    {
-        "base.js",
-        "browser.js",
-        "dagre.js",
-        "favicon.ico",
-        "flatbuffers.js",
-        "flexbuffers.js",
-        "grapher.css",
-        "grapher.js",
-        "hdf5.js",
-        "icon.png",
-        "index.js",
-        "json.js",
-        "message.js",
-        "onnx-metadata.json",
-        "onnx-proto.js",
-        "onnx-schema.js",
-        "onnx.js",
-        "protobuf.js",
-        "python.js",
-        "tar.js",
-        "text.js",
-        "view.js",
-        "worker.js",
-        "xml.js",
-        "zip.js",
-    }
-)
 
 HEADERS = {
     # Netron styles its elements in place, hence 'unsafe-inline' for styles; data: and blob: images
@@ -90,90 +45,6 @@ HEADERS = {
 }
 PRIVATE = HEADERS | {"Cache-Control": "no-store"}
 PUBLIC = HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"}
-
-# Netron knows only the system's colour scheme; the app may have been set to the other one.
-THEMES = {"dark": "all", "light": "not all"}
-
-
-@dataclass(frozen=True)
-class PublishedGraph:
-    """A serialized ONNX graph and the name it is shown under."""
-
-    model: bytes
-    name: str
-
-
-class GraphStore:
-    """Graphs under unguessable tokens: bounded in number and bytes, each gone after its last use.
-
-    Script threads write and the server's event loop reads, so every access takes the lock. Order
-    of use is order of expiry: what is to go stands always in front.
-    """
-
-    def __init__(
-        self,
-        *,
-        lifetime_s: float = LIFETIME_S,
-        max_entries: int = MAX_ENTRIES,
-        max_bytes: int = MAX_BYTES,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._lifetime_s = lifetime_s
-        self._max_entries = max_entries
-        self._max_bytes = max_bytes
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._graphs: OrderedDict[str, tuple[float, PublishedGraph]] = OrderedDict()
-        self._bytes = 0
-
-    def put(self, graph: PublishedGraph) -> str:
-        """Keep a graph and return its new token; the least recently used make room.
-
-        Raises ValueError if the graph alone is larger than the whole store.
-        """
-        if len(graph.model) > self._max_bytes:
-            raise ValueError(
-                f"the graph has {len(graph.model):,} bytes and the viewer keeps at most "
-                f"{self._max_bytes:,}: strip its large tensors before publishing it"
-            )
-        token = secrets.token_urlsafe(24)
-        with self._lock:
-            self._graphs[token] = (self._clock(), graph)
-            self._bytes += len(graph.model)
-            self._make_room()
-        return token
-
-    def get(self, token: str) -> PublishedGraph | None:
-        """Return the token's graph and renew its lifetime; None if it is unknown or has expired."""
-        with self._lock:
-            self._make_room()
-            if token not in self._graphs:
-                return None
-            _, graph = self._graphs[token]
-            self._graphs[token] = (self._clock(), graph)
-            self._graphs.move_to_end(token)
-            return graph
-
-    def forget(self, token: str) -> None:
-        """Drop the token's graph, if there is one."""
-        with self._lock:
-            if token in self._graphs:
-                self._drop(token)
-
-    def _make_room(self) -> None:
-        """Drop what has expired, then the least recently used until the bounds hold."""
-        while self._graphs:
-            token, (last_used, _) = next(iter(self._graphs.items()))
-            expired = self._clock() - last_used > self._lifetime_s
-            full = len(self._graphs) > self._max_entries or self._bytes > self._max_bytes
-            if not (expired or full):
-                return
-            self._drop(token)
-
-    def _drop(self, token: str) -> None:
-        _, graph = self._graphs.pop(token)
-        self._bytes -= len(graph.model)
-
 
 _STORE = GraphStore()
 
@@ -217,7 +88,7 @@ async def viewer_page(request: Request) -> Response:
     graph = _store().get(token)
     if graph is None:
         return await gone(request)
-    response = HTMLResponse(_viewer_html(graph.name, token, _theme(request)), headers=PRIVATE)
+    response = HTMLResponse(viewer_html(graph.name, token, _theme(request)), headers=PRIVATE)
     # Without this cookie Netron looks up the visitor's country and asks for consent. It holds for
     # the viewer's folder alone: no path given means the page's own.
     response.set_cookie("consent", "1", path=None, samesite="lax")
@@ -244,7 +115,7 @@ async def static_file(request: Request) -> Response:
     path = NETRON_FOLDER / name
     media_type = MEDIA_TYPES[path.suffix]
     if name == "view.js":
-        return Response(_view_script(), media_type=media_type, headers=PUBLIC)
+        return Response(view_script(), media_type=media_type, headers=PUBLIC)
     return FileResponse(path, media_type=media_type, headers=PUBLIC)
 
 
@@ -253,7 +124,7 @@ async def themed_stylesheet(request: Request) -> Response:
     theme = request.path_params["theme"]
     if theme not in THEMES:
         return await gone(request)
-    return Response(_pinned_text("grapher.css", theme), media_type="text/css", headers=PUBLIC)
+    return Response(pinned_text("grapher.css", theme), media_type="text/css", headers=PUBLIC)
 
 
 async def gone(request: Request) -> Response:
@@ -267,67 +138,6 @@ def _theme(request: Request) -> str:
     theme = request.query_params.get("theme", "")
     return theme if theme in THEMES else ""
 
-
-def _viewer_html(name: str, token: str, theme: str) -> str:
-    """Netron's index page with our facts in front of its own: it believes the first of a kind.
-
-    Today's date keeps it from calling itself outdated, version 0.0.0 from sending telemetry, and a
-    type it does not know from loading the formats other than ONNX. All addresses are relative, so
-    the page also works behind a path prefix.
-    """
-    facts = {
-        "type": "Embedded",
-        "version": "0.0.0",
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
-        "file": f"{token}.onnx",
-        "identifier": name if name.endswith(".onnx") else f"{name}.onnx",
-    }
-    metas = "".join(
-        f'<meta name="{key}" content="{html.escape(value)}">\n' for key, value in facts.items()
-    )
-    page = _pinned_text("index.html", theme)
-    # Netron's own close button: a script address, which the policy above forbids.
-    page = page.replace('href="javascript:void(0)"', 'href="#"')
-    if theme:
-        page = page.replace('href="grapher.css"', f'href="{theme}/grapher.css"')
-    return page.replace("<head>\n", f"<head>\n{metas}", 1)
-
-
-@cache
-def _view_script() -> str:
-    """Netron's view, which takes the focus only where the frame has it: else it would take it from
-    the page while it draws, and scroll the page."""
-    text = (NETRON_FOLDER / "view.js").read_text(encoding="utf-8")
-    for owner in ("container", "element"):
-        text = text.replace(f"{owner}.focus();", f"document.hasFocus() && {owner}.focus();")
-    return text
-
-
-@cache
-def _pinned_text(name: str, theme: str) -> str:
-    """A text file of Netron with its dark rules always on, always off, or left to the system."""
-    text = (NETRON_FOLDER / name).read_text(encoding="utf-8")
-    return text.replace("(prefers-color-scheme: dark)", THEMES[theme]) if theme else text
-
-
-GONE_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>Graph not available</title>
-<style>
-:root { color-scheme: {scheme}; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 32em; margin: 20vh auto; padding: 0 1em; }
-h1 { font-size: 1.25em; }
-</style>
-</head>
-<body>
-<h1>This graph is no longer here</h1>
-<p>Graphs are kept for an hour after their last use, and until the server restarts.</p>
-<p>Reload the page in your browser to draw it again.</p>
-</body>
-</html>
-"""
 
 ROUTES = [
     Route(f"{BASE}/{{token}}.html", viewer_page),

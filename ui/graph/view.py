@@ -4,13 +4,13 @@ import streamlit as st
 
 from compress_core import Recipe
 from ui.graph.routes import publish
-from ui.session import state
+from ui.session import caches
 
 
 def viewer_address(pane: str, model: str, recipe: Recipe) -> str:
     """Publish a graph for this session's `pane`; the same graph keeps its address."""
     key = f"graph_address_{pane}"
     name = f"{model} {pane}.onnx"
-    address = publish(state.graph(model, recipe), name, previous=st.session_state.get(key))
+    address = publish(caches.graph(model, recipe), name, previous=st.session_state.get(key))
     st.session_state[key] = address
     return f"{address}?theme={st.context.theme.type or 'light'}"

@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from ui.live_histogram.routes import FOLDER, PREFIX
+from ui.palette import ROLES
 from ui.session import fragments
 
 HEIGHT = {"prune": "23rem", "quantize": "23rem", "factorize": "26rem", "budget": "23rem"}
@@ -35,7 +36,8 @@ def component() -> Any:
 def show(mode: str, data: dict[str, Any], *, on_release: Callable[[dict[str, Any]], None]) -> None:
     """Draw `data` on the page called `mode`; `on_release` is a callback and gets the last wish.
 
-    `data` has the addresses `profiles` and, for some pages, `view`; see main.js and its siblings.
+    `data` has the addresses `profiles` and, for some pages, `view`, and the `constants` that the
+    page's script shares with Python; see main.js and its siblings.
     """
     key, serial = f"{mode}_live", f"{mode}_live_serial"
 
@@ -49,6 +51,11 @@ def show(mode: str, data: dict[str, Any], *, on_release: Callable[[dict[str, Any
 
     component()(
         key=key,
-        data={"mode": mode, "serial": st.session_state.get(serial, 0), **data},
+        data={
+            "mode": mode,
+            "serial": st.session_state.get(serial, 0),
+            **data,
+            "constants": {"roles": ROLES, **data.get("constants", {})},
+        },
         on_release_change=release,
     )

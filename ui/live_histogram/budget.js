@@ -3,10 +3,9 @@
 import { chips, draggable, everyFrame, isBusy, make, percent, readouts, slider, whole, write } from "./controls.js";
 import { Plot, interpolate, themeColours } from "./plot.js";
 
-const SNAPS = [0.1, 0.2, 0.3, 0.5, 0.7, 1];
-
 export class Budget {
-  constructor(root, profiles, tell) {
+  constructor(root, profiles, tell, constants) {
+    this.constants = constants;
     this.layers = profiles.layers;
     this.total = this.layers.reduce((sum, layer) => sum + layer.weights, 0);
     const { budgets } = this.layers[0];
@@ -25,7 +24,7 @@ export class Budget {
     this.stage = make("div", { class: "stage" });
     this.grip = make("div", { class: "grip" });
     this.numbers = readouts(["weights kept", "mean energy kept", "weights"]);
-    const snaps = SNAPS.filter(snap => snap >= this.least);
+    const snaps = this.constants.snaps.filter(snap => snap >= this.least);
     this.chips = chips("Budget", snaps, value => `${Math.round(100 * value)} %`, value => {
       this.set(value);
       this.release();
@@ -110,7 +109,7 @@ export class Budget {
 
   drawNow() {
     if (!this.data) return;
-    const colours = themeColours(this.root);
+    const colours = themeColours(this.root, this.constants.roles);
     const { plot, shown } = this;
     const ticks = [0, 0.25, 0.5, 0.75, 1];
     plot.setRange(0, Math.max(1, this.data.budget) * 1.02);
@@ -139,7 +138,7 @@ export class Budget {
     ]);
     this.numbers.element.children[2].classList.toggle("worse", kept > this.total);
     this.rows.forEach((row, i) => row.fill(rows[i], about));
-    this.chips.mark(SNAPS.find(snap => Math.abs(snap - (this.wish ?? share)) < 5e-4));
+    this.chips.mark(this.constants.snaps.find(snap => Math.abs(snap - (this.wish ?? share)) < 5e-4));
     this.root.dataset.value = share;
     this.root.dataset.energy = energy;
     this.describe();

@@ -10,7 +10,8 @@ const SPECTRUM = {
 };
 
 export class Factorize {
-  constructor(root, profiles, tell) {
+  constructor(root, profiles, tell, constants) {
+    this.constants = constants;
     this.layer = profiles.layers[0];
     this.full = this.layer.full;
     this.root = root;
@@ -82,7 +83,7 @@ export class Factorize {
   drawNow() {
     if (!this.data) return;
     const { plot, layer, rank, full } = this;
-    const colours = themeColours(this.root);
+    const colours = themeColours(this.root, this.constants.roles);
     const key = [colours.kept, plot.width].join();
     if (key !== this.key) plot.forget();
     this.key = key;

@@ -60,7 +60,7 @@ async function show(root, place, data) {
   place.serial = Math.max(place.serial, data.serial);
   if (place.address !== data.profiles) {
     place.view?.plot.observer.disconnect();
-    place.view = new VIEWS[data.mode](root, layers, wish => place.tell(wish));
+    place.view = new VIEWS[data.mode](root, layers, wish => place.tell(wish), data.constants);
     place.address = data.profiles;
   }
   place.view.update(data, drawn?.layers[0]);

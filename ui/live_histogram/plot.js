@@ -2,17 +2,15 @@
 
 const MARGIN = { left: 52, right: 14, top: 12, bottom: 44 };
 
-const ROLES = ["kept", "pruned", "quantized", "original", "compressed"];
-
-/** The theme's colours by role, also as --kept … for the style sheet: the first five of its chart
- * colours are the app's colour code. */
-export function themeColours(element) {
+/** The theme's colours by role, also as --kept … for the style sheet: the first of its chart colours
+ * are the app's colour code, in the order of the roles. */
+export function themeColours(element, names) {
   const style = getComputedStyle(element);
   const chart = style.getPropertyValue("--st-chart-categorical-colors").split(",");
-  const roles = Object.fromEntries(ROLES.map((role, i) => [role, chart[i].trim()]));
+  const roles = Object.fromEntries(names.map((role, i) => [role, chart[i].trim()]));
   if (element.dataset.colours !== roles.kept) {
     element.dataset.colours = roles.kept;
-    for (const role of ROLES) element.style.setProperty(`--${role}`, roles[role]);
+    for (const role of names) element.style.setProperty(`--${role}`, roles[role]);
   }
   return {
     ...roles,

@@ -2,75 +2,20 @@
 // What follows no formula of ours (floats, signs, a layer's own step) comes from the core as levels.
 
 import {
+  bestShare, decibel, energy, noise, parameters, percentileShare, quantileOf, rounded,
+} from "./affine.js";
+import {
   byteSize, chips, draggable, everyFrame, isBusy, make, percent, readouts, slider, whole, write,
 } from "./controls.js";
+import { OPEN, NoiseRow } from "./noise_row.js";
 import { Plot, countScale, themeColours } from "./plot.js";
 
-const FLOAT = 32; // the choice that means: not quantized
 const MOST_TICKS = 128; // more even levels than this are a band of green
-const OPEN = "…"; // what the browser cannot foresee
-const CLIPS = Array.from({ length: 81 }, (_, i) => 1 - 0.01 * i); // the core's grid, widest first
-
-/** q_min and q_max, as the core counts them. */
-function codeRange(bits, scheme) {
-  if (scheme === "asymmetric") return [0, 2 ** bits - 1];
-  return bits === 1 ? [-1, 0] : [1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1];
-}
-
-/** Scale and zero point of a range, widened to hold zero: x ≈ scale · (q − zero_point). */
-function parameters(low, high, bits, scheme) {
-  const [qMin, qMax] = codeRange(bits, scheme);
-  const [a, b] = [Math.min(low, 0), Math.max(high, 0)];
-  const width =
-    scheme === "symmetric" ? Math.max(-a, b) / Math.max(qMax, -qMin) : (b - a) / (qMax - qMin);
-  const scale = width > 1e-38 ? width : 1;
-  const zero = scheme === "symmetric" ? 0 : Math.min(qMax, Math.max(qMin, Math.round(-a / scale)));
-  return { scale, zero, qMin, qMax };
-}
-
-function rounded(value, { scale, zero, qMin, qMax }) {
-  const code = Math.min(qMax, Math.max(qMin, Math.round(value / scale) + zero));
-  return (code - zero) * scale;
-}
-
-/** Σ(w − w′)² of values, each with the range low … high shrunk to `share` of it. */
-function noise(values, range, share, bits, scheme) {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) {
-    const [low, high] = range(i);
-    const error = values[i] - rounded(values[i], parameters(low * share, high * share, bits, scheme));
-    sum += error * error;
-  }
-  return sum;
-}
-
-const energy = values => values.reduce((sum, value) => sum + value * value, 0);
-
-const decibel = (signal, error) => (error > 0 && signal > 0 ? 10 * Math.log10(signal / error) : null);
-
-/** The share of the range with the least error, found on the same grid as the core's. */
-function bestShare(values, range, bits, scheme) {
-  let [best, least] = [1, Infinity];
-  for (const share of CLIPS) {
-    const error = noise(values, range, share, bits, scheme);
-    if (error < least) [best, least] = [share, error];
-  }
-  return best;
-}
-
-/** The value that the share `share` of ascending values do not exceed. */
-const quantileOf = (ascending, share) =>
-  ascending[Math.max(0, Math.ceil(share * ascending.length) - 1)] ?? 0;
-
-/** How much of the full range the percentile of |w| is, over a sample with many ranges. */
-function percentileShare({ values, low, high }, percentile) {
-  const shares = Array.from(values, (w, i) => Math.abs(w) / Math.max(-low[i], high[i], 1e-30));
-  return quantileOf(shares.filter(share => share > 0).sort((a, b) => a - b), percentile / 100);
-}
 
 export class Quantize {
-  constructor(root, profiles, tell) {
+  constructor(root, profiles, tell, constants) {
     this.layers = profiles.layers;
+    this.constants = constants;
     this.root = root;
     this.tell = tell;
     this.draw = everyFrame(root, () => this.drawNow());
@@ -174,7 +119,7 @@ export class Quantize {
 
   /** Whether the drawn levels have ends that can be dragged. */
   get drags() {
-    return this.data.draws === "affine" && this.now.bits !== FLOAT;
+    return this.data.draws === "affine" && this.now.bits !== this.constants.float;
   }
 
   /** Whether something is wished whose effect only the core can tell. */
@@ -190,13 +135,14 @@ export class Quantize {
   /** Clip at ±limit: the step says it as the percentile of |w| that lies within. */
   setLimit(limit) {
     if (!this.drags) return;
+    const least = this.constants.least_percentile;
     const within = this.magnitudes.filter(w => w <= limit).length;
     const percentile = (100 * within) / Math.max(1, this.magnitudes.length);
     this.wish = {
       ...this.wish,
       clipping: "percentile",
-      percentile: Math.max(50, Math.min(100, Math.round(100 * percentile) / 100)),
-      limit: Math.max(limit, this.quantile(0.5)), // the step clips half of the weights at most
+      percentile: Math.max(least, Math.min(100, Math.round(100 * percentile) / 100)),
+      limit: Math.max(limit, this.quantile(least / 100)), // the step clips no more
     };
     this.draw();
   }
@@ -217,7 +163,8 @@ export class Quantize {
     const { bits, scheme, clipping, percentile, limit } = this.now;
     const [low, high] = [Math.min(...this.points, 0), Math.max(...this.points, 0)];
     if (clipping === "mse") {
-      const share = bestShare(this.points, () => [low, high], bits, scheme);
+      const { clips } = this.constants;
+      const share = bestShare(this.points, () => [low, high], bits, scheme, clips);
       return { low: low * share, high: high * share };
     }
     if (clipping === "min_max") return { low, high };
@@ -231,7 +178,7 @@ export class Quantize {
 
   drawNow() {
     if (!this.data) return;
-    const colours = themeColours(this.root);
+    const colours = themeColours(this.root, this.constants.roles);
     const key = [colours.original, this.plot.width].join();
     if (key !== this.key) this.plot.forget();
     this.key = key;
@@ -314,7 +261,7 @@ export class Quantize {
     const { bits, scheme } = this.now;
     return this.layers.reduce((sum, layer, i) => {
       const width = this.data.layers[i].moves ? bits : this.data.layers[i].bits;
-      const scales = width === FLOAT ? 0 : layer.scales * (scheme === "asymmetric" ? 6 : 4);
+      const scales = width === this.constants.float ? 0 : layer.scales * (scheme === "asymmetric" ? 6 : 4);
       return sum + Math.ceil((layer.weights * width) / 8) + scales;
     }, 0);
   }
@@ -328,28 +275,12 @@ export class Quantize {
     if (this.open || layer.factors > 1) return { value: exact.sqnr_db, open: true };
     const { bits, scheme, clipping, percentile } = this.now;
     const { values, low, high, weights, signal, prior } = layer;
-    if (bits === FLOAT) return { value: decibel(signal, prior), exact: false };
+    if (bits === this.constants.float) return { value: decibel(signal, prior), exact: false };
     const range = i => [low[i], high[i]];
     let share = 1;
-    if (clipping === "mse") share = bestShare(values, range, bits, scheme);
+    if (clipping === "mse") share = bestShare(values, range, bits, scheme, this.constants.clips);
     else if (clipping === "percentile") share = percentileShare(layer, percentile);
     const rounding = (noise(values, range, share, bits, scheme) * weights) / values.length;
     return { value: decibel(signal, prior + rounding), exact: false };
-  }
-}
-
-/** One layer's signal-to-noise ratio as a bar. */
-class NoiseRow {
-  constructor(layer) {
-    this.bar = make("div", { class: "fill" });
-    this.number = make("span", { class: "number" });
-    this.element = make("div", { class: "row plain" }, make("span", { class: "name" }, layer.name),
-      make("div", { class: "track", "aria-hidden": "true" }, this.bar), this.number);
-  }
-
-  fill({ value, exact, open }, most) {
-    this.bar.style.transform = `scaleX(${Math.max(0, Math.min(1, (value ?? 0) / most))})`;
-    const text = value === null ? "exact" : `${exact ? "" : "≈ "}${value.toFixed(1)}`;
-    write(this.number, open ? OPEN : text);
   }
 }

@@ -8,8 +8,9 @@ import streamlit as st
 from compress_core.data import Dataset
 from compress_core.measurement.harm import ClassHarm, Flip, Outcome
 from ui import figures, words
-from ui.panels import panels
-from ui.session import fragments, state
+from ui.panels.chart import chart
+from ui.panels.images import captioned
+from ui.session import caches, fragments, measuring, state
 
 MOST_IMAGES = 12
 ENDINGS: tuple[tuple[Outcome, str], ...] = (
@@ -26,14 +27,14 @@ def show() -> None:
     st.subheader("Who got hurt", anchor=False)
     if not current.recipe:
         st.caption("Nobody yet: the recipe is empty, every answer is the original's.")
-    elif state.data_problem(current.model):
+    elif measuring.data_problem(current.model):
         st.caption("The test images are not on this machine; *Overview* says how to get them.")
     else:
-        n = state.subset_size(current.model)
-        rows, flips = state.harm(current.model, current.recipe, n)
+        n = measuring.subset_size(current.model)
+        rows, flips = measuring.harm(current.model, current.recipe, n)
         st.markdown(sentence(flips, n))
         if flips:
-            _classes_and_images(rows, flips, state.test_images(current.model, n))
+            _classes_and_images(rows, flips, caches.test_images(current.model, n))
 
 
 def sentence(flips: Sequence[Flip], n: int) -> str:
@@ -63,7 +64,7 @@ def _class_chart(rows: Sequence[ClassHarm]) -> None:
     intervals = [
         (100 * row.change.difference_low, 100 * row.change.difference_high) for row in rows
     ]
-    panels.chart(
+    chart(
         figures.change_by_class(names, changes, intervals, state.colors()),
         "harm_classes",
         "Change of each class, most damaged first",
@@ -87,7 +88,7 @@ def _flipped_image(flip: Flip, data: Dataset) -> None:
     true, before, after = (data.class_names[c] for c in (flip.true, flip.before, flip.after))
     color = "blue" if flip.outcome == "gained" else "orange"
     sure, now = (words.percent(c, 0) for c in (flip.confidence_before, flip.confidence_after))
-    panels.captioned(
+    captioned(
         data.images[flip.index],
         f"**{true}**: {before} → :{color}[**{after}**]  \n{sure} → {now}",
         alt=f"a {true}, taken for {before} before ({sure}) and for {after} after ({now})",

@@ -7,7 +7,8 @@ import streamlit as st
 
 from compress_core import Recipe, compress
 from compress_core.measurement.speed import Speed, measure_speed
-from ui.session import state
+from ui.session import caches
+from ui.session.points import measured_points
 
 MAX_LATENCIES = 4000  # all models together
 PATIENCE_S = 0.3  # how often a session that waits for its turn is asked whether it still wants to
@@ -55,10 +56,10 @@ class Latencies:
 def _measure(model: str, recipe: Recipe) -> Speed:
     from compress_core.graph import to_onnx  # seconds of import, only for the graph
 
-    original = state.original(model)
+    original = caches.original(model)
     graphs = to_onnx(compress(original, ())), to_onnx(compress(original, recipe))
-    report = state.points().known(model, recipe)
-    size = report.size if report else state.size(model, recipe)
+    report = measured_points().known(model, recipe)
+    size = report.size if report else caches.size(model, recipe)
     return measure_speed(size, graphs, original.example)
 
 

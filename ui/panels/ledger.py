@@ -9,8 +9,8 @@ from compress_core.measurement.ledger import LedgerRow, finding, ledger
 from compress_core.recipe import Recipe
 from compress_core.wording.ledger import ledger_in_words
 from ui import figures, presenter
-from ui.panels import panels
-from ui.session import state
+from ui.panels.chart import chart
+from ui.session import caches, state
 from ui.session.state import Current
 
 OURS = "our container"
@@ -35,8 +35,8 @@ def show(current: Current) -> None:
 @st.cache_data(max_entries=200, show_spinner="Weighing the files…")
 def weighed(model: str, recipe: Recipe, *, with_onnx: bool) -> tuple[LedgerRow, ...]:
     """Each row but the bound is the length of a real file."""
-    onnx = state.onnx_file(model, recipe) if with_onnx else None
-    return ledger(state.compressed(model, recipe), onnx)
+    onnx = caches.onnx_file(model, recipe) if with_onnx else None
+    return ledger(caches.compressed(model, recipe), onnx)
 
 
 def _structure(current: Current) -> Hashable:
@@ -48,7 +48,7 @@ def _structure(current: Current) -> Hashable:
 def _bars(rows: tuple[LedgerRow, ...]) -> None:
     sizes = {row.name: row.total_bytes for row in rows if row.total_bytes is not None}
     bound = next((row.name for row in rows if row.is_bound), None)
-    panels.chart(
+    chart(
         figures.ledger_bars(
             list(sizes), list(sizes.values()), state.colors(), bound=bound, ours=OURS
         ),

@@ -6,7 +6,7 @@ from compress_core.measurement.cost import Latency
 from compress_core.measurement.speed import Speed
 from compress_core.wording.speed import speed_in_words
 from ui import figures
-from ui.panels import panels
+from ui.panels.chart import chart
 from ui.panels.latency import latencies
 from ui.session import state
 from ui.session.state import Current
@@ -58,7 +58,7 @@ def _comparison(current: Current, speed: Speed) -> None:
     }
     picture, text = st.columns([3, 2], gap="large", vertical_alignment="center")
     with picture:
-        panels.chart(
+        chart(
             figures.cost_after(shares, state.colors()),
             "trade_offs_cost",
             "What is left of the original: bytes, MACs, time",

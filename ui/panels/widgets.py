@@ -2,12 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
 
 import streamlit as st
 
-from ui.session.state import Current
+from ui.session import address, caches, state, values
+from ui.session.values import Number
 
 LAYER_WIDTH, NUMBER_WIDTH = 180, 140  # pixels
 ECHO_S = 3.0  # how long a browser may send back a value that we have replaced meanwhile
@@ -19,7 +20,7 @@ def put(key: str, value: object) -> None:
     before = st.session_state.get(key)
     if before != value:
         st.session_state[key] = value
-        if isinstance(before, int | float):
+        if values.is_number(before):
             echoes(key).append((before, time.monotonic()))
 
 
@@ -31,7 +32,9 @@ def moved(key: str) -> bool:
     """
     now = time.monotonic()
     echoes(key)[:] = [(value, at) for value, at in echoes(key) if now - at < ECHO_S]
-    found = st.session_state[key]
+    found = st.session_state.get(key)
+    if not values.is_number(found):
+        return False
     return not any(math.isclose(found, value, rel_tol=1e-5) for value, _ in echoes(key))
 
 
@@ -43,53 +46,79 @@ def echoes(key: str) -> list[tuple[float, float]]:
 
 def choose(
     label: str,
-    options: tuple[str, ...],
+    options: Sequence[str],
     key: str,
     text: str,
     *,
+    in_address: bool = True,
     on_change: Callable[[], None] | Literal["rerun"] = "rerun",
-) -> None:
-    """A row of choices that always has one chosen, the first to begin with."""
-    if st.session_state.get(key) not in options:  # the first visit, or the browser's back button
-        st.session_state[key] = options[0]
+) -> str:
+    """A row of choices that always has one chosen, the first to begin with; returns it.
+
+    The address carries it, except where the recipe says it already (`in_address` is False).
+    """
+    value = values.chosen(key, options)
+    values.repair(key, value)
     st.segmented_control(
         label,
         options,
         key=key,
         required=True,
-        bind="query-params",
+        persist_state="session",
         on_change=on_change,
         help=text,
     )
+    if in_address:
+        address.tell(key, value, usual=options[0])
+    return value
 
 
-def choose_layer(current: Current, key: str, *, layers: list[str] | None = None) -> str:
-    """A layer of the model; the largest to begin with, it has most to show."""
-    names = layers or list(current.original.layers)
-    if st.session_state.get(key) not in names:
-        put(key, max(names, key=lambda name: current.original.layers[name].weight.numel()))
+def chosen_layer(key: str, names: Iterable[str] | None = None) -> str:
+    """The layer that a control holds; the largest where it holds none: it has most to show."""
+    return values.chosen(key, _largest_first(names))
+
+
+def _largest_first(names: Iterable[str] | None) -> list[str]:
+    layers = caches.original(state.chosen_model()).layers
+    return sorted(names or layers, key=lambda name: -layers[name].weight.numel())
+
+
+def choose_layer(key: str, *, layers: list[str] | None = None) -> str:
+    """A layer of the model, of all or of `layers`; the largest to begin with."""
+    names = layers or list(caches.original(state.chosen_model()).layers)
+    value = chosen_layer(key, names)
+    values.repair(key, value)
     st.selectbox(
         "Layer",
         names,
         key=key,
-        bind="query-params",
+        persist_state="session",
         width=LAYER_WIDTH,
         help="The layer that is drawn below.",
     )
-    return str(st.session_state[key])
+    address.tell(key, value, usual=_largest_first(names)[0])
+    return value
+
+
+def number_field(
+    label: str, key: str, usual: Number, low: Number, high: Number | None, **options: Any
+) -> Number:
+    """A field for a number from `low` to `high`, `usual` to begin with; returns the number."""
+    value = values.number(key, usual, low, high)
+    values.repair(key, value)
+    st.number_input(label, low, high, key=key, **{"width": NUMBER_WIDTH} | options)
+    return value
 
 
 def choose_samples(key: str, *, on_change: Callable[[], None]) -> None:
     """How many training images a step looks at: MOST_SAMPLES, or more if the recipe says so."""
-    if key not in st.session_state:
-        put(key, SAMPLES)
-    st.number_input(
+    number_field(
         "Training images",
+        key,
+        SAMPLES,
         1,
-        max(MOST_SAMPLES, st.session_state[key]),
+        max(MOST_SAMPLES, values.number(key, SAMPLES)),
         step=64,
-        key=key,
-        width=NUMBER_WIDTH,
         persist_state="session",
         on_change=on_change,
         help="What the method is measured on: drawn from the training set, the same number of each "

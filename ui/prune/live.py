@@ -6,6 +6,7 @@ from compress_core import DataError, Prune, Recipe
 from compress_core.applying.prune import ScoreStep, is_scored, refuse_scores, scores_of
 from compress_core.recipe import up_to, without_kinds
 from compress_core.views.live_pruning import (
+    BYTES_EVERY,
     PruningProfile,
     kept_counts,
     measured_bytes,
@@ -15,10 +16,10 @@ from compress_core.views.live_pruning import (
 from compress_core.views.summaries import Cut
 from ui import live_histogram
 from ui.live_histogram.routes import pack, publish
-from ui.panels.widgets import SAMPLES
-from ui.prune.controls import Choice, moved_layers, release_pruning
+from ui.prune.callbacks import MOST, chosen_samples, release_pruning
+from ui.prune.controls import SNAPS, Choice, moved_layers
 from ui.prune.methods import METHODS, make_step, scope_of
-from ui.session import state
+from ui.session import caches
 from ui.session.state import Current
 
 
@@ -32,6 +33,11 @@ def show(current: Current, choice: Choice, cuts: dict[str, Cut]) -> None:
         "prune",
         {
             "profiles": publish(_prune_blob(current, choice)),
+            "constants": {
+                "snaps": SNAPS,
+                "most": round(MOST / 100, 6),
+                "bytes_every": BYTES_EVERY,
+            },
             "layer": choice.layer,
             "method": choice.method,
             "scope": _ranked_scope(choice),
@@ -68,14 +74,14 @@ def _kept(current: Current, choice: Choice) -> list[int] | None:
     if choice.method == "magnitude" and by_magnitude:
         return None
     pruned = up_to(current.recipe, "prune")
-    return kept_counts(state.compressed(current.model, pruned).layers[choice.layer]).tolist()
+    return kept_counts(caches.compressed(current.model, pruned).layers[choice.layer]).tolist()
 
 
 def _prune_blob(current: Current, choice: Choice) -> bytes:
     others = without_kinds(current.recipe, ("prune",))
     if not METHODS[choice.method].is_scored:
         return pruning_blob(current.model, others)
-    samples = st.session_state.get("prune_samples", SAMPLES)
+    samples = chosen_samples()
     seed = vars(choice.step).get("seed", 0) if choice.step else 0
     scope = "row" if _ranked_scope(choice) == "row" else "layer"
     ranked = make_step(choice.method, 0.0, scope=scope, samples=samples, seed=seed)
@@ -89,9 +95,9 @@ def _prune_blob(current: Current, choice: Choice) -> bytes:
 @st.cache_resource(max_entries=64, show_spinner="Encoding at some sparsities…")
 def pruning_blob(model: str, others: Recipe) -> bytes:
     """Profiles of all layers under the steps that are not pruning, by magnitude."""
-    layers = state.compressed(model, up_to(others, "prune")).layers
+    layers = caches.compressed(model, up_to(others, "prune")).layers
     bits = _bits(model, others)
-    measured = measured_bytes(state.original(model), others) or {}
+    measured = measured_bytes(caches.original(model), others) or {}
     return pack(
         [
             pruning_profile(stored, bits=bits[name], measured=measured.get(name))
@@ -106,8 +112,8 @@ def score_blob(model: str, others: Recipe, ranked: ScoreStep) -> bytes:
 
     Raises DataError where the training images cannot be read.
     """
-    made, bits = state.compressed(model, up_to(others, "prune")), _bits(model, others)
-    measured = measured_bytes(state.original(model), others, ranked) or {}
+    made, bits = caches.compressed(model, up_to(others, "prune")), _bits(model, others)
+    measured = measured_bytes(caches.original(model), others, ranked) or {}
     profiles: list[PruningProfile] = []
     for name, stored in made.layers.items():
         size, sizes = bits[name], measured.get(name)
@@ -121,4 +127,4 @@ def score_blob(model: str, others: Recipe, ranked: ScoreStep) -> bytes:
 
 def _bits(model: str, others: Recipe) -> dict[str, int]:
     """Nominal bits of each layer's weights."""
-    return {name: stored.bits for name, stored in state.compressed(model, others).layers.items()}
+    return {name: stored.bits for name, stored in caches.compressed(model, others).layers.items()}

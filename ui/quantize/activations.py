@@ -15,8 +15,8 @@ from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import Recipe
 from compress_core.recipe_edit import own_step, with_step, without_step
 from compress_core.steps import AnyStep
-from ui.panels.widgets import NUMBER_WIDTH, choose, put
-from ui.session import recipe_field
+from ui.panels.widgets import NUMBER_WIDTH, choose, number_field, put
+from ui.session import recipe_field, values
 from ui.session.state import Current
 
 MODES = ("off", "static", "dynamic")
@@ -42,32 +42,38 @@ SAMPLES_HELP = (
 
 def set_activations() -> None:
     """The callback of the controls of the inputs."""
-    recipe, mode = recipe_field.session_recipe(), st.session_state.quantize_activations
+    recipe, mode = recipe_field.session_recipe(), values.chosen("quantize_activations", MODES)
     if mode == "off":
         recipe_field.set_recipe(without_step(recipe, "activations", ALL_LAYERS))
         return
     before = own_step(recipe, "activations")
     step = before if isinstance(before, QuantizeActivations) else QuantizeActivations()
-    recipe_field.set_recipe(with_step(recipe, replace(step, mode=mode, **_shown(mode))))
+    recipe_field.set_recipe(with_step(recipe, replace(step, **_shown(mode))))
 
 
 def _shown(mode: str) -> dict[str, Any]:
     """What the widgets say; dynamic ranges are never clipped."""
-    values = st.session_state
-    shown = {
-        field: values[f"quantize_input_{field}"]
-        for field in ("bits", "clipping", "percentile")
-        if f"quantize_input_{field}" in values
+    usual, clipping = QuantizeActivations(), values.chosen("quantize_input_clipping", CLIPPINGS)
+    bits = values.number("quantize_input_bits", usual.bits)
+    return {
+        "mode": mode,
+        "bits": bits if bits in ACTIVATION_BITS else usual.bits,
+        "clipping": clipping if mode == "static" else "min_max",
+        "percentile": values.number("quantize_input_percentile", usual.percentile, 50, 100),
+        "samples": chosen_samples(),
     }
-    clipping = shown.get("clipping", "min_max") if mode == "static" else "min_max"
-    return shown | {"clipping": clipping, "samples": values.get("quantize_samples", 256)}
+
+
+def chosen_samples() -> int:
+    """How many calibration images the steps of this page look at."""
+    return values.number("quantize_samples", 256, 1)
 
 
 def set_correction() -> None:
     """The callback of the bias correction."""
     recipe = recipe_field.session_recipe()
-    if st.session_state.quantize_correct:
-        step = CorrectBias(samples=st.session_state.get("quantize_samples", 256))
+    if values.switched("quantize_correct"):
+        step = CorrectBias(samples=chosen_samples())
         recipe_field.set_recipe(with_step(recipe, step))
     else:
         recipe_field.set_recipe(without_step(recipe, "correct", ALL_LAYERS))
@@ -75,7 +81,7 @@ def set_correction() -> None:
 
 def set_samples() -> None:
     """The callback of the calibration images: the same for all steps of this page."""
-    samples = st.session_state.quantize_samples
+    samples = chosen_samples()
     recipe_field.set_recipe(
         tuple(_with_samples(step, samples) for step in recipe_field.session_recipe())
     )
@@ -96,7 +102,14 @@ def show_activations(current: Current) -> QuantizeActivations | None:
         put("quantize_input_bits", step.bits)
         put("quantize_input_clipping", step.clipping)
         put("quantize_input_percentile", step.percentile)
-    choose("Inputs of layers", MODES, "quantize_activations", MODE_HELP, on_change=set_activations)
+    choose(
+        "Inputs of layers",
+        MODES,
+        "quantize_activations",
+        MODE_HELP,
+        in_address=False,
+        on_change=set_activations,
+    )
     if step:
         _show_input_settings(step)
     return step
@@ -117,16 +130,17 @@ def _show_input_settings(step: QuantizeActivations) -> None:
             CLIPPINGS,
             "quantize_input_clipping",
             RANGE_HELP,
+            in_address=False,
             on_change=set_activations,
         )
     if step.clipping == "percentile":
-        st.number_input(
+        number_field(
             "Percentile of |x|",
+            "quantize_input_percentile",
+            step.percentile,
             50.0,
             100.0,
             step=0.1,
-            key="quantize_input_percentile",
-            width=NUMBER_WIDTH,
             on_change=set_activations,
             help="Of the inputs that are not zero; those beyond it are clipped.",
         )
@@ -142,7 +156,7 @@ def show_correction(current: Current) -> None:
 def show_samples(current: Current) -> None:
     """How many training images; asleep where no step of the page looks at any."""
     used = calibration_sizes(current.recipe)
-    samples = next(iter(used), st.session_state.get("quantize_samples", 256))
+    samples = next(iter(used), chosen_samples())
     put("quantize_samples", samples)
     st.select_slider(
         "Calibration images, of the training set",

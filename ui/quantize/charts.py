@@ -7,15 +7,15 @@ from compress_core.methods.quantization import InputQuantizer, QuantizeActivatio
 from compress_core.views import summaries
 from compress_core.views.summaries import InputView
 from ui import figures, words
-from ui.panels import panels
-from ui.session import state
+from ui.panels.chart import chart
+from ui.session import caches, state
 from ui.session.state import Current
 
 
 def errors(current: Current, layer: str) -> None:
     """How far the layer's weights moved."""
     counts, edges = summaries.error_histogram(current.compressed.layers[layer])
-    panels.chart(
+    chart(
         figures.error_histogram(counts, edges, state.colors()),
         "quantize_error",
         f"Error of the weights of {layer}",
@@ -28,7 +28,7 @@ def inputs(current: Current, layer: str) -> None:
     step = current.compressed.winners("activations").get(layer)
     assert isinstance(step, QuantizeActivations)
     view = input_view(current.model, current.recipe, layer, step)
-    panels.chart(
+    chart(
         figures.input_histogram(
             view.counts, view.edges, view.levels, view.low, view.high, state.colors()
         ),
@@ -46,7 +46,7 @@ def inputs(current: Current, layer: str) -> None:
 
 @st.cache_resource(max_entries=64, show_spinner="Looking at calibration images…")
 def input_view(model: str, recipe: Recipe, layer: str, step: QuantizeActivations) -> InputView:
-    compressed = state.compressed(model, recipe)
+    compressed = caches.compressed(model, recipe)
     quantizer = compressed.layers[layer].inputs
     assert isinstance(quantizer, InputQuantizer)
     seen = compressed.base.calibrate(step.samples, step.seed).input_values(layer)

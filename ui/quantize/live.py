@@ -6,6 +6,7 @@ import streamlit as st
 
 from compress_core import Quantize, Recipe
 from compress_core.methods.quantization import QuantizeFloat, Ternarize
+from compress_core.methods.quantization.ranges import CLIP_GRID
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import without_kinds
 from compress_core.steps import AnyStep
@@ -14,18 +15,20 @@ from compress_core.views.live_profiles import range_sample, weight_points
 from compress_core.views.summaries import ScaleView
 from ui import live_histogram
 from ui.live_histogram.routes import pack, publish
-from ui.quantize.controls import (
+from ui.quantize.callbacks import release_quantization
+from ui.quantize.controls import Choice
+from ui.quantize.methods import (
+    FLOAT,
     FORMATS,
     FP32,
-    Choice,
+    LEAST_PERCENTILE,
     bit_choices,
     bits_of,
     format_words,
     is_affine,
-    release_quantization,
     sharing_of,
 )
-from ui.session import state
+from ui.session import caches
 from ui.session.state import Current
 
 AFTER_CODES = ("correct", "activations")  # kinds that leave the weights as they are
@@ -35,7 +38,7 @@ def show(current: Current, choice: Choice) -> None:
     """The weights of a layer that share a scale, their levels, and the noise of every layer."""
     settings, layer = choice.settings, choice.layer
     others = without_kinds(current.recipe, ("quantize", *AFTER_CODES))
-    before = state.compressed(current.model, others).layers[layer]
+    before = caches.compressed(current.model, others).layers[layer]
     view = summaries.scale_view(before, current.compressed.layers[layer], settings, choice.channel)
     winners = current.compressed.winners("quantize")
     moves = _moved_by_quantize(current, choice)
@@ -47,6 +50,11 @@ def show(current: Current, choice: Choice) -> None:
         "quantize",
         {
             "profiles": publish(range_blob(current.model, others, scales)),
+            "constants": {
+                "float": FLOAT,
+                "clips": CLIP_GRID[::-1].tolist(),
+                "least_percentile": LEAST_PERCENTILE,
+            },
             "view": publish(pack([weight_points(view.weights)])),
             "title": _title(current, choice, drawn),
             "choices": _choices(choice),
@@ -125,5 +133,5 @@ def _title(current: Current, choice: Choice, drawn: AnyStep | None) -> str:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def range_blob(model: str, others: Recipe, scales: Quantize) -> bytes:
     """Samples of all layers, with the ranges of the weights that share a scale."""
-    layers = state.compressed(model, others).layers.values()
+    layers = caches.compressed(model, others).layers.values()
     return pack([range_sample(stored, scales) for stored in layers])

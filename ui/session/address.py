@@ -1,11 +1,15 @@
 """What the address of the page may say, checked before any widget sees it.
 
-Streamlit itself drops a bad value in silence; here each one becomes a notice that names it.
+Streamlit itself drops a bad value in silence; here each one becomes a notice that names it. It also
+turns rows of choices to None when the browser goes back, and lets an old address win over the
+recipe. So only model and recipe are bound to the address by Streamlit, and the pages' choices here.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
+
+import streamlit as st
 
 from compress_core import MODELS, Factorize, Prune, Quantize, Recipe
 from compress_core.methods.quantization import BITS
@@ -16,9 +20,11 @@ from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.steps import BY_TYPE, AnyStep
 from ui.prune.methods import METHODS, SCOPE_HELP, make_step
 from ui.quantize.methods import QUANTIZERS
+from ui.session import values
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "factorize_scope": ("one layer", "whole model"),
+    "encode_extent": ("layer", "total"),
     "combine_files": ("plain until encoded", "coded after each stage"),
     "quantize_method": tuple(QUANTIZERS),
     "quantize_scope": ("all", "one"),
@@ -66,6 +72,31 @@ def read(
         wrong = {key for key in (*CHOICES, *LAYERS) if key not in seeds}
         recipe = _from_controls({k: v for k, v in query.items() if k not in wrong}, notices)
     return seeds | {"recipe": format_recipe(recipe)}, notices
+
+
+def follow_history(page: str) -> None:
+    """After the browser's back or forward, the page's choices are those of the address again.
+
+    What it does not name, or names wrongly, gets its usual value where it is drawn; what the recipe
+    says wins over both.
+    """
+    if not values.went_back():
+        return
+    prefix = f"{page.split('_')[0]}_"
+    for key in filter(lambda key: key.startswith(prefix), (*CHOICES, *LAYERS)):
+        if key in st.query_params:
+            st.session_state[key] = st.query_params[key]
+        elif key in st.session_state:
+            del st.session_state[key]
+
+
+def tell(key: str, value: str, *, usual: str) -> None:
+    """Let the address name a choice, unless it is the usual one."""
+    if value == usual:
+        if key in st.query_params:
+            del st.query_params[key]
+    elif st.query_params.get(key) != value:
+        st.query_params[key] = value
 
 
 def _recipe(text: str, notices: list[str]) -> Recipe:

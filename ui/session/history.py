@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from ui.session import recipe_field
+from ui.session import recipe_field, values
 
 LIMIT = 100  # texts that can be undone
 
@@ -42,7 +42,7 @@ class History:
 def record() -> History:
     """The session's history up to the recipe of this run."""
     recipe_field.settle_recipe_text()
-    text = st.session_state.recipe
+    text = values.text("recipe")
     history: History = st.session_state.setdefault("history", History(text))
     history.record(text)
     return history

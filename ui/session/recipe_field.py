@@ -7,11 +7,10 @@ it.
 import time
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from compress_core import Recipe
 from compress_core.recipe import format_recipe, parse_recipe
-from ui.session import fragments
+from ui.session import fragments, values
 
 ECHO_S = 5.0  # how long a busy browser may send back a recipe that is replaced already
 
@@ -20,17 +19,17 @@ def session_recipe() -> Recipe:
     """The recipe of the text field, or the last one that could be read."""
     settle_recipe_text()
     try:
-        recipe = parse_recipe(st.session_state.recipe)
+        recipe = parse_recipe(values.text("recipe"))
     except ValueError:
         return parse_recipe(st.session_state.last_recipe)
-    st.session_state.last_recipe = st.session_state.recipe
+    st.session_state.last_recipe = values.text("recipe")
     return recipe
 
 
 def recipe_error() -> str | None:
     """Why the text field holds no recipe, or None."""
     try:
-        parse_recipe(st.session_state.recipe)
+        parse_recipe(values.text("recipe"))
     except ValueError as error:
         return str(error)
     return None
@@ -60,23 +59,21 @@ def settle_recipe_text() -> None:
     Until its text field is redrawn, every message of the browser carries the old text, and
     Streamlit would take that for a wish. What the browser's back button brings is one.
     """
-    now, text = time.monotonic(), st.session_state.recipe
+    now, text = time.monotonic(), values.text("recipe")
     echoes = [(old, at) for old, at in st.session_state.recipe_echoes if now - at < ECHO_S]
     st.session_state.recipe_echoes = echoes
     if text == st.session_state.recipe_written:
         return
-    context = get_script_run_ctx()
-    went_back = context is not None and context.is_history_navigation
-    if not went_back and text in {old for old, _ in echoes}:
+    if not values.went_back() and text in {old for old, _ in echoes}:
         st.session_state.recipe = st.session_state.recipe_written
     else:
         st.session_state.recipe_written = text
 
 
-def assert_bound(key: str) -> None:
+def assert_bound(key: str, value: str) -> None:
     """Let a widget of the address keep what a callback wrote into it.
 
     A callback that ends in st.rerun loses Streamlit's note of it, and the address's old value would
     win. What the browser's back button asks for still wins over this.
     """
-    st.session_state[key] = st.session_state[key]
+    st.session_state[key] = value

@@ -10,7 +10,7 @@ import streamlit as st
 from compress_core.recipe import parse_recipe
 from compress_core.views.summaries import kept_histogram
 from ui import words
-from ui.session import fragments, recipe_field, state
+from ui.session import caches, fragments, measuring, recipe_field, state, values
 from ui.session.snapshot_store import MAX_NAME, Snapshot
 from ui.session.state import Current
 
@@ -27,7 +27,7 @@ def ensure() -> None:
     """Take the token from the address, once; put it back where a page switch has dropped it."""
     if "snapshots_token" not in st.session_state:
         token = st.query_params.get(PARAMETER, "")
-        known = state.snapshot_store().snapshots(token) is not None
+        known = caches.snapshot_store().snapshots(token) is not None
         st.session_state.snapshots_token = token if known else ""
         if token and not known:
             del st.query_params[PARAMETER]
@@ -38,15 +38,15 @@ def ensure() -> None:
 
 
 def pinned() -> tuple[Snapshot, ...]:
-    return state.snapshot_store().snapshots(st.session_state.snapshots_token) or ()
+    return caches.snapshot_store().snapshots(st.session_state.snapshots_token) or ()
 
 
 def take(current: Current, name: str) -> Snapshot:
     """The present state, measured as the strip measures it."""
     accuracy = None
-    if not state.data_problem(current.model):
-        n = state.measured_size(current.model, current.recipe)
-        accuracy, _ = state.accuracy(current.model, current.recipe, n)
+    if not measuring.data_problem(current.model):
+        n = measuring.measured_size(current.model, current.recipe)
+        accuracy, _ = measuring.accuracy(current.model, current.recipe, n)
     layers = current.compressed.layers.values()
     largest = max(layers, key=lambda stored: stored.layer.weight.numel())
     return Snapshot(
@@ -73,7 +73,7 @@ def _pin() -> None:
     current = state.current()
     snapshot = take(current, words.describe_recipe(current.recipe))
     try:
-        token = state.snapshot_store().pin(st.session_state.snapshots_token, snapshot)
+        token = caches.snapshot_store().pin(st.session_state.snapshots_token, snapshot)
     except ValueError as error:
         st.toast(f"Not pinned: {error}.", icon=":material/error:")
     else:
@@ -131,8 +131,8 @@ def _action(snapshot: Snapshot, verb: str, icon: str, act: Any, text: str) -> No
 
 
 def _rename(snapshot_id: str) -> None:
-    name = st.session_state[f"snapshot_name_{snapshot_id}"]
-    state.snapshot_store().rename(st.session_state.snapshots_token, snapshot_id, name)
+    name = values.text(f"snapshot_name_{snapshot_id}")
+    caches.snapshot_store().rename(st.session_state.snapshots_token, snapshot_id, name)
     fragments.refresh_snapshots()
 
 
@@ -143,7 +143,7 @@ def _apply(snapshot: Snapshot) -> None:
 
 
 def _remove(snapshot: Snapshot) -> None:
-    state.snapshot_store().remove(st.session_state.snapshots_token, snapshot.id)
+    caches.snapshot_store().remove(st.session_state.snapshots_token, snapshot.id)
     fragments.refresh_snapshots()
 
 
@@ -180,14 +180,14 @@ def rows(model: str) -> list[dict[str, Any]]:
 def _row(snapshot: Snapshot) -> dict[str, Any]:
     assert snapshot.accuracy is not None
     recipe, _ = state.split_fitting(snapshot.model, parse_recipe(snapshot.recipe))
-    size, n = state.size(snapshot.model, recipe), snapshot.accuracy.n
+    size, n = caches.size(snapshot.model, recipe), snapshot.accuracy.n
     return {
         **vars(snapshot.accuracy),
         "name": snapshot.name,
         "stored_bytes": snapshot.stored_bytes,
         "compression_ratio": size.compression_ratio,
         "macs": size.macs,
-        "difference": state.change(snapshot.model, (), recipe, n).difference,
+        "difference": measuring.change(snapshot.model, (), recipe, n).difference,
         "id": snapshot.recipe,
         "words": f"{words.describe_recipe(recipe)} (n = {n:,})",
     }

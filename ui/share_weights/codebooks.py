@@ -13,7 +13,7 @@ from compress_core.recipe import kinds_before, of_kinds
 from compress_core.views import codebooks as codebook_view
 from compress_core.views.codebooks import CodebookView, SharedRow, Sharing
 from ui import words
-from ui.session import state
+from ui.session import caches, state
 
 OWNERS = {
     "layer": "each layer",
@@ -24,15 +24,15 @@ OWNERS = {
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def view(model: str, recipe: Recipe, layer: str) -> CodebookView:
-    before = state.compressed(model, codebook_view.before_sharing(recipe)).layers[layer]
-    return codebook_view.codebook_view(before, state.compressed(model, recipe).layers[layer])
+    before = caches.compressed(model, codebook_view.before_sharing(recipe)).layers[layer]
+    return codebook_view.codebook_view(before, caches.compressed(model, recipe).layers[layer])
 
 
 @st.cache_data(max_entries=500, show_spinner="Searching for the optimum…")
 def rows(model: str, recipe: Recipe) -> tuple[SharedRow, ...]:
     """Each shared layer against the best codebook of its own."""
     before, after, best = (
-        state.compressed(model, steps).layers
+        caches.compressed(model, steps).layers
         for steps in (
             codebook_view.before_sharing(recipe),
             recipe,
@@ -46,7 +46,7 @@ def rows(model: str, recipe: Recipe) -> tuple[SharedRow, ...]:
 def above_common(model: str, recipe: Recipe, together: tuple[str, ...]) -> float | None:
     """How far the error of layers with one codebook lies above that of their best one."""
     before, after, best = (
-        state.compressed(model, steps).layers
+        caches.compressed(model, steps).layers
         for steps in (
             codebook_view.before_sharing(recipe),
             recipe,
@@ -60,7 +60,7 @@ def above_common(model: str, recipe: Recipe, together: tuple[str, ...]) -> float
 def owners(first: str, second: str, recipe: Recipe, step: ShareWeights) -> tuple[Sharing, ...]:
     """Codebooks for layers, for models, for both; each model as far as `recipe` fits it."""
     models = {
-        name: state.compressed(name, state.split_fitting(name, recipe)[0]).layers
+        name: caches.compressed(name, state.split_fitting(name, recipe)[0]).layers
         for name in (first, second)
     }
     return codebook_view.compare_owners(models, step)

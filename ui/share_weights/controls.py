@@ -8,13 +8,14 @@ from compress_core import Recipe
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.weight_sharing import INITS, MAX_CLUSTERS, ShareWeights
 from compress_core.recipe_edit import own_step, step_for, with_layer_step, with_step, without_step
-from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, moved, put
-from ui.session import recipe_field, state
+from ui.panels.widgets import choose, choose_layer, chosen_layer, moved, number_field, put
+from ui.session import caches, recipe_field, state, values
 from ui.session.state import Current
 
 OFF = 0  # the choice that means: not shared
 CLUSTERS = (OFF, 2, 4, 8, 16, 32, 64, 128, 256)
 SCOPES = ("layer", "all", "one")
+MOST_SEED = 2**31
 CLUSTERS_HELP = (
     "How many values a weight may have. 2ᵏ of them make indices of k bits; 16 is a usual choice."
 )
@@ -36,14 +37,24 @@ SCOPE_HELP = (
 
 def set_choice() -> None:
     """The callback of the choices; the chosen one, clicked again, stays."""
-    if st.session_state.share_choice is not None:
-        _share(st.session_state.share_choice)
+    choice = values.chosen("share_choice", (None, *CLUSTERS))
+    if choice is not None:
+        _share(choice)
 
 
 def set_clusters() -> None:
     """The callback of the number field."""
     if moved("share_clusters"):
-        _share(st.session_state.share_clusters)
+        _share(_clusters())
+
+
+def _clusters() -> int:
+    """What the number field says."""
+    return values.number("share_clusters", 16, 2, MAX_CLUSTERS)
+
+
+def chosen_scope() -> str:
+    return values.chosen("share_scope", SCOPES)
 
 
 def set_settings() -> None:
@@ -55,7 +66,7 @@ def set_settings() -> None:
 
 def set_scope() -> None:
     """The callback of the scope: "one" only turns the controls to the layer's own step."""
-    if st.session_state.share_scope != "one":
+    if chosen_scope() != "one":
         set_settings()
 
 
@@ -64,9 +75,9 @@ def _share(clusters: int) -> None:
     recipe, step = recipe_field.session_recipe(), None
     if clusters != OFF:
         step = replace(chosen_sharing(recipe), clusters=clusters)
-    if st.session_state.share_scope == "one":
-        names = state.original(st.session_state.model).layers
-        layer = st.session_state.share_layer
+    if chosen_scope() == "one":
+        names = caches.original(state.chosen_model()).layers
+        layer = chosen_layer("share_layer")
         recipe_field.set_recipe(with_layer_step(recipe, "share", layer, step, names))
     elif step is None:
         recipe_field.set_recipe(without_step(recipe, "share", ALL_LAYERS))
@@ -78,20 +89,20 @@ def chosen_sharing(recipe: Recipe) -> ShareWeights:
     """The step of all layers that the controls stand for, shared or not."""
     return replace(
         _edited_step(recipe) or ShareWeights(),
-        clusters=st.session_state.share_clusters,
-        init=st.session_state.share_init,
-        keep_zeros=st.session_state.share_zeros,
-        scope="all" if st.session_state.share_scope == "all" else "layer",
-        seed=st.session_state.get("share_seed", 0),
+        clusters=_clusters(),
+        init=values.chosen("share_init", INITS),
+        keep_zeros=values.switched("share_zeros", True),
+        scope="all" if chosen_scope() == "all" else "layer",
+        seed=values.number("share_seed", 0, 0, MOST_SEED),
         layers=ALL_LAYERS,
     )
 
 
 def _edited_step(recipe: Recipe) -> ShareWeights | None:
     """The step that the controls show: of all layers, or, in the scope "one", the layer's."""
-    if st.session_state.share_scope == "one":
-        names = state.original(st.session_state.model).layers
-        step = step_for(recipe, "share", st.session_state.share_layer, names)
+    if chosen_scope() == "one":
+        names = caches.original(state.chosen_model()).layers
+        step = step_for(recipe, "share", chosen_layer("share_layer"), names)
     else:
         step = own_step(recipe, "share")
     return step if isinstance(step, ShareWeights) else None
@@ -110,7 +121,7 @@ def quantized_too(current: Current) -> list[str]:
 def take_quantization_out(layers: list[str]) -> None:
     """The callback of the remedy: these layers are shared only."""
     recipe = recipe_field.session_recipe()
-    names = state.original(st.session_state.model).layers
+    names = caches.original(state.chosen_model()).layers
     for layer in layers:
         recipe = with_layer_step(recipe, "quantize", layer, None, names)
     recipe_field.set_recipe(recipe)
@@ -132,21 +143,29 @@ def show_refusal(layers: list[str]) -> None:
     )
 
 
-def show_sharing(current: Current) -> str:
+def show_sharing() -> str:
     """Clusters, start, zeros and scope; returns the layer that is drawn."""
     recipe = recipe_field.session_recipe()  # a step that is refused keeps its place in the controls
     common = own_step(recipe, "share")
-    if isinstance(common, ShareWeights) and st.session_state.get("share_scope") != "one":
+    said = isinstance(common, ShareWeights) and chosen_scope() != "one"
+    if isinstance(common, ShareWeights) and said:
         put("share_scope", common.scope)
     clusters = st.container(horizontal=True, vertical_alignment="bottom")
     settings = st.container(horizontal=True, vertical_alignment="bottom")
     with clusters:
         numbers = st.container(horizontal=True, vertical_alignment="bottom", width="content")
-        choose("Codebook for", SCOPES, "share_scope", SCOPE_HELP, on_change=set_scope)
-        layer = choose_layer(current, "share_layer")
+        choose(
+            "Codebook for",
+            SCOPES,
+            "share_scope",
+            SCOPE_HELP,
+            in_address=not said,
+            on_change=set_scope,
+        )
+        layer = choose_layer("share_layer")
     step = _edited_step(recipe)
     put("share_choice", _choice(step))
-    put("share_clusters", step.clusters if step else st.session_state.get("share_clusters", 16))
+    put("share_clusters", step.clusters if step else _clusters())
     if step:
         put("share_init", step.init)
         put("share_zeros", step.keep_zeros)
@@ -154,7 +173,7 @@ def show_sharing(current: Current) -> str:
     with numbers:
         _show_clusters()
     with settings:
-        _show_start()
+        _show_start(in_address=step is None)
     return layer
 
 
@@ -173,29 +192,35 @@ def _show_clusters() -> None:
         on_change=set_choice,
         help=CLUSTERS_HELP,
     )
-    st.number_input(
+    number_field(
         "Any number",
+        "share_clusters",
+        16,
         2,
         MAX_CLUSTERS,
-        key="share_clusters",
-        width=NUMBER_WIDTH,
         on_change=set_clusters,
         help=f"2 … {MAX_CLUSTERS:,} clusters.",
     )
 
 
-def _show_start() -> None:
-    choose("Start", tuple(INITS), "share_init", INIT_HELP, on_change=set_settings)
-    if st.session_state.share_init == "random":
-        put("share_seed", st.session_state.get("share_seed", 0))
-        st.number_input(
+def _show_start(*, in_address: bool) -> None:
+    start = choose(
+        "Start",
+        tuple(INITS),
+        "share_init",
+        INIT_HELP,
+        in_address=in_address,
+        on_change=set_settings,
+    )
+    if start == "random":
+        number_field(
             "Seed",
+            "share_seed",
             0,
-            2**31,
-            key="share_seed",
-            width=NUMBER_WIDTH,
+            0,
+            MOST_SEED,
             on_change=set_settings,
             help="Another seed draws other weights to start from: the squared error differs.",
         )
-    put("share_zeros", st.session_state.get("share_zeros", True))
+    values.repair("share_zeros", values.switched("share_zeros", True))
     st.toggle("Keep zeros", key="share_zeros", on_change=set_settings, help=ZEROS_HELP)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from compress_core import MODELS
+from ui.session import values
 from ui.session.state import Current
 from ui.share_weights import codebooks
 from ui.share_weights.controls import chosen_sharing
@@ -33,8 +34,7 @@ def two_models(current: Current) -> None:
     """The choice of a second model; with one, own codebooks against a common one."""
     st.markdown("**One codebook for two models**")
     others = [name for name in MODELS if name != current.model]
-    if st.session_state.get("share_second") not in others:
-        st.session_state.share_second = None
+    values.repair("share_second", values.chosen("share_second", [None, *others]))
     second: str | None = st.selectbox(
         "Second model",
         others,

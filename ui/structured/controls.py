@@ -7,13 +7,14 @@ import streamlit as st
 from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import IMPORTANCES, Importance, PruneStructured
+from compress_core.methods.structured.planning import Scope
 from compress_core.recipe_edit import own_step, with_step, without_step
-from ui.panels.widgets import NUMBER_WIDTH, SAMPLES, choose, choose_samples, put
-from ui.session import recipe_field
+from ui.panels.widgets import SAMPLES, choose, choose_samples, number_field, put
+from ui.session import recipe_field, values
 from ui.session.state import Current
 from ui.structured import tables
 
-SCOPES = ("layer", "global")
+SCOPES: tuple[Scope, ...] = ("layer", "global")
 SLIDER_WIDTH = 420  # pixels
 MOST_FLOOR, MOST_SEED = 512, 9999
 MOST = 95.0  # percent of the channels that the slider removes at most
@@ -58,38 +59,46 @@ def set_structured() -> None:
 def set_folding() -> None:
     """The callback of the switch."""
     recipe = without_step(recipe_field.session_recipe(), "fold", ALL_LAYERS)
-    fold = st.session_state.structured_fold
+    fold = values.switched("structured_fold")
     recipe_field.set_recipe(with_step(recipe, FoldBatchNorm()) if fold else recipe)
 
 
 def chosen_step() -> PruneStructured:
     """The step of all layers with the page's choices."""
     return PruneStructured(
-        round(st.session_state.structured_ratio / 100, 6),
-        st.session_state.structured_importance,
-        st.session_state.structured_scope,
-        st.session_state.structured_floor,
-        st.session_state.get("structured_samples", SAMPLES),
-        st.session_state.get("structured_seed", 0),
+        round(values.number("structured_ratio", 0.0, 0.0, MOST) / 100, 6),
+        values.chosen("structured_importance", KNOWS),
+        values.chosen("structured_scope", SCOPES),
+        values.number("structured_floor", 1, 1),
+        values.number("structured_samples", SAMPLES, 1),
+        values.number("structured_seed", 0, 0),
     )
 
 
 def show_structured(current: Current) -> PruneStructured:
     """Ratio, importance, scope and floor; returns the step that they stand for, at any ratio."""
-    _follow(current)
+    shown = _follow(current)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        choose(
+        importance = choose(
             "Importance",
             tuple(KNOWS),
             "structured_importance",
             IMPORTANCE_HELP,
+            in_address=shown is None,
             on_change=set_structured,
         )
-        choose("Scope", SCOPES, "structured_scope", SCOPE_HELP, on_change=set_structured)
+        choose(
+            "Scope",
+            SCOPES,
+            "structured_scope",
+            SCOPE_HELP,
+            in_address=shown is None,
+            on_change=set_structured,
+        )
         _choose_floor()
-        if IMPORTANCES[st.session_state.structured_importance]:
+        if IMPORTANCES[importance]:
             choose_samples("structured_samples", on_change=set_structured)
-        elif st.session_state.structured_importance == "random":
+        elif importance == "random":
             _choose_seed()
     with st.container(horizontal=True, vertical_alignment="center", gap="large"):
         st.slider(
@@ -113,8 +122,8 @@ def show_structured(current: Current) -> PruneStructured:
     return replace(chosen_step(), pruning_ratio=0.0)
 
 
-def _follow(current: Current) -> None:
-    """Put what the recipe says into the widgets."""
+def _follow(current: Current) -> PruneStructured | None:
+    """Put what the recipe says into the widgets; returns its step of all layers."""
     step = own_step(current.recipe, "structured")
     shown = step if isinstance(step, PruneStructured) else None
     if shown:
@@ -123,19 +132,18 @@ def _follow(current: Current) -> None:
         put("structured_floor", shown.floor)
         put("structured_samples", shown.samples)
         put("structured_seed", shown.seed)
-    elif "structured_floor" not in st.session_state:
-        put("structured_floor", 1)
     put("structured_ratio", min(MOST, round(100 * shown.pruning_ratio, 1)) if shown else 0.0)
     put("structured_fold", own_step(current.recipe, "fold") is not None)
+    return shown
 
 
 def _choose_floor() -> None:
-    st.number_input(
+    number_field(
         "Floor, channels",
+        "structured_floor",
         1,
-        max(MOST_FLOOR, st.session_state.structured_floor),
-        key="structured_floor",
-        width=NUMBER_WIDTH,
+        1,
+        max(MOST_FLOOR, values.number("structured_floor", 1)),
         persist_state="session",
         on_change=set_structured,
         help=FLOOR_HELP,
@@ -143,12 +151,12 @@ def _choose_floor() -> None:
 
 
 def _choose_seed() -> None:
-    st.number_input(
+    number_field(
         "Seed",
+        "structured_seed",
         0,
-        max(MOST_SEED, st.session_state.get("structured_seed", 0)),
-        key="structured_seed",
-        width=NUMBER_WIDTH,
+        0,
+        max(MOST_SEED, values.number("structured_seed", 0)),
         persist_state="session",
         on_change=set_structured,
         help="Another seed draws other channels.",

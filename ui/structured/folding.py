@@ -6,7 +6,7 @@ from compress_core.methods.folding import FoldBatchNorm, foldable
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe_edit import own_step, with_step, without_step
 from ui.panels.widgets import put
-from ui.session import recipe_field, state
+from ui.session import caches, recipe_field, values
 from ui.session.state import Current
 
 FOLD_HELP = (
@@ -19,7 +19,7 @@ FOLD_HELP = (
 @st.cache_resource(max_entries=8, show_spinner=False)
 def norms(model: str) -> dict[str, str]:
     """The batch norm behind each layer that has one of its own, by name."""
-    original = state.original(model)
+    original = caches.original(model)
     return foldable(original.module, original.example)
 
 
@@ -34,7 +34,7 @@ def show_folding(current: Current, page: str) -> None:
 
 def _set_folding(key: str) -> None:
     recipe = recipe_field.session_recipe()
-    folded = st.session_state[key]
+    folded = values.switched(key)
     recipe_field.set_recipe(
         with_step(recipe, FoldBatchNorm()) if folded else without_step(recipe, "fold", ALL_LAYERS)
     )

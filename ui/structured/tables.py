@@ -11,7 +11,7 @@ from compress_core.methods.folding import foldable
 from compress_core.methods.structured import PruneStructured
 from compress_core.views.channels import ChannelGroup, channel_groups
 from ui import words
-from ui.session import state
+from ui.session import caches
 
 FOLLOWING = "Following the channels through the network…"
 
@@ -19,14 +19,14 @@ FOLLOWING = "Following the channels through the network…"
 @st.cache_resource(max_entries=64, show_spinner=FOLLOWING)
 def groups(model: str, recipe: Recipe, usual: PruneStructured) -> tuple[ChannelGroup, ...]:
     """Raises ValueError where the importance that `usual` asks for cannot be measured."""
-    return channel_groups(state.original(model), recipe, usual)
+    return channel_groups(caches.original(model), recipe, usual)
 
 
 @st.cache_resource(max_entries=16, show_spinner=FOLLOWING)
 def reasons(model: str) -> dict[str, list[str]]:
     """Why layers keep all of their output channels, and which do."""
     found: dict[str, list[str]] = {}
-    for name, reason in locked_layers(state.original(model)).items():
+    for name, reason in locked_layers(caches.original(model)).items():
         found.setdefault(reason, []).append(name)
     return found
 
@@ -34,7 +34,7 @@ def reasons(model: str) -> dict[str, list[str]]:
 @st.cache_resource(max_entries=16, show_spinner=FOLLOWING)
 def has_norms(model: str) -> bool:
     """Whether there is a batch norm that can be folded into the layer before it."""
-    original = state.original(model)
+    original = caches.original(model)
     return bool(foldable(original.module, original.example))
 
 
@@ -53,7 +53,7 @@ def importance_table(groups: Sequence[ChannelGroup]) -> dict[str, list[Any]]:
 
 def layer_table(model: str, recipe: Recipe) -> dict[str, list[Any]]:
     """A row a layer: channels, MACs and bytes before and after; the last row sums them."""
-    sizes = [state.size(model, steps) for steps in ((), recipe)]
+    sizes = [caches.size(model, steps) for steps in ((), recipe)]
     before, after = ([(row.macs, row.bytes) for row in size.layers] for size in sizes)
     totals = [[sum(column) for column in zip(*rows, strict=True)] for rows in (before, after)]
     (macs, stored), (macs_after, stored_after) = (

@@ -14,9 +14,10 @@ from compress_core.search.sweep import Family
 from compress_core.search.sweep import families as sweep_families
 from ui import figures, words
 from ui.figures import AXES, Axis, Style
-from ui.panels import panels
+from ui.panels.chart import chart
 from ui.panels.latency import latencies
-from ui.session import recipe_field, snapshots, state
+from ui.session import caches, recipe_field, snapshots, state
+from ui.session.points import measured_points
 from ui.session.state import Current
 
 TELLING = ("prune", "quantize", "factorize", "prune + quantize", "channels")  # shown first
@@ -24,7 +25,7 @@ Rows = list[dict[str, Any]]
 
 
 def families(model: str) -> dict[str, Family]:
-    return sweep_families(state.original(model))
+    return sweep_families(caches.original(model))
 
 
 def styles(known: Mapping[str, Family]) -> dict[str, Style]:
@@ -43,7 +44,7 @@ def rows(model: str, recipes: Sequence[Recipe]) -> Rows:
     """
     found = []
     for recipe in recipes:
-        report = state.points().known(model, recipe)
+        report = measured_points().known(model, recipe)
         if report:
             numbers = {key: v for key, v in report.as_dict().items() if key != "layers"}
             about = {"id": format_recipe(recipe), "words": words.describe_recipe(recipe)}
@@ -127,7 +128,7 @@ def draw(
     known = [row for row in points.measured if axis.column in row]
     if closer and known:
         figures.look_closer(figure, max(row["accuracy"] for row in known))
-    panels.chart(
+    chart(
         figure,
         "trade_offs_plane",
         f"{model}: accuracy against {axis_name}",
@@ -180,6 +181,7 @@ def _table(points: Points) -> dict[str, list[Any]]:
 
 def apply_clicked() -> None:
     """Callback of a click: the point's recipe becomes the recipe; a published mark has none."""
-    clicked = st.session_state.trade_offs_plane["selection"]["points"]
+    found = st.session_state.get("trade_offs_plane")  # gone where the page was left meanwhile
+    clicked = found["selection"]["points"] if found else []
     if clicked and clicked[0]["customdata"][0] is not None:
         recipe_field.set_recipe(parse_recipe(clicked[0]["customdata"][0]))

@@ -15,7 +15,8 @@ import streamlit as st
 from compress_core import Recipe, load_dataset
 from ui import words
 from ui.panels.latency import latencies
-from ui.session import state
+from ui.session import caches
+from ui.session.points import measured_points
 
 # What a page may measure unasked: a few seconds on the digits, whose images are few and small.
 UNASKED = 100_000  # images times points
@@ -33,7 +34,7 @@ def offer(model: str, recipes: Sequence[Recipe], *, latency: bool = False) -> No
     wanted = model, tuple(dict.fromkeys(recipes)), latency
     st.session_state.trade_offs_wanted = wanted
     points, times = missing(*wanted)
-    images = len(load_dataset(state.dataset_name(model)))
+    images = len(load_dataset(caches.dataset_name(model)))
     with st.container():  # the chart below keeps its place
         if not times and images * len(points) <= UNASKED:
             _measure_at_once(jobs(*wanted))
@@ -52,7 +53,7 @@ def missing(
     model: str, recipes: Sequence[Recipe], latency: bool
 ) -> tuple[list[Recipe], list[Recipe]]:
     """The recipes without a point, and, where latency is wanted, those without a time."""
-    points, speeds = state.points(), latencies()
+    points, speeds = measured_points(), latencies()
     untimed = [recipe for recipe in recipes if latency and not speeds.known(model, recipe)]
     return [recipe for recipe in recipes if not points.known(model, recipe)], untimed
 
@@ -70,7 +71,7 @@ def jobs(model: str, recipes: Sequence[Recipe], latency: bool) -> list[Job]:
 
 
 def _point(model: str, recipe: Recipe, _waiting: Callable[[], object]) -> None:
-    state.points().measure(model, recipe)
+    measured_points().measure(model, recipe)
 
 
 def _time(model: str, recipe: Recipe, waiting: Callable[[], object]) -> None:

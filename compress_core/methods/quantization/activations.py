@@ -138,8 +138,8 @@ def input_refusal(model: nn.Module, layer: Layer) -> str | None:
     module, owner = model.get_submodule(path), model.get_submodule(path.rpartition(".")[0])
     if len(layer.tied_keys) > 1:
         return f"its weight is tied ({', '.join(layer.tied_keys)}), each with inputs of its own"
-    if isinstance(module, nn.Embedding):
-        return "an embedding looks its rows up by index"
+    if layer.hides_inputs:
+        return layer.hides_inputs
     if isinstance(module, READERS) or isinstance(owner, READERS):
         return "the attention or encoder module reads the weight itself"
     return None

@@ -12,9 +12,17 @@ from compress_core.methods.structured.planning import (
     PruneStructured,
     channel_importance,
     plan_structured,
+    refusals,
     unit_importances,
 )
-from compress_core.methods.structured.surgery import Cut, Shrunk, masked, merge, shrink
+from compress_core.methods.structured.surgery import (
+    Cut,
+    Shrunk,
+    masked,
+    merge,
+    shrink,
+    why_unlike,
+)
 
 __all__ = [
     "IMPORTANCES",
@@ -29,6 +37,8 @@ __all__ = [
     "merge",
     "plan_structured",
     "reason_for",
+    "refusals",
     "shrink",
     "unit_importances",
+    "why_unlike",
 ]

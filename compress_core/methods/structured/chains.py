@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import torch
 import torch_pruning
 from torch import Tensor, nn
+from torch_pruning.dependency import index_mapping, shape_infer
 from torch_pruning.dependency.index_mapping import _ConcatIndexMapping
 
+from compress_core.equality import first_line, named_tensors
 from compress_core.methods.structured.surgery import WEIGHTED, Convolution, is_depthwise
 
 # torch-pruning keeps the axis of a bare parameter in an object that all graphs share
@@ -32,18 +34,26 @@ class _Mark(NamedTuple):
     root_idx: int
 
 
-def follow(traced: nn.Module, example: Tensor) -> list[Chain]:
-    """Every output channel of every layer, with all that must go with it.
+def follow(traced: nn.Module, example: Tensor) -> list[tuple[Chain, bool]]:
+    """Every output channel of every layer, with all that must go with it, and whether it was lost
+    on the way: something that it reaches cannot be followed.
 
-    `traced` needs gradients, `example` a batch dimension. Raises ValueError if it does not run.
+    `traced` needs gradients, `example` a batch dimension. Raises ValueError if it does not run, or
+    where torch-pruning cannot follow anything of it.
     """
-    with _TRACING:
-        graph = _dependency_graph(traced, example)
-        return _chains(graph)
+    try:
+        with _TRACING:
+            graph = _dependency_graph(traced, example)
+            return _chains(graph, _number_indices(graph))
+    except Exception as error:  # of the network, or of torch-pruning: nobody knows which types
+        raise ValueError(
+            f"the channels of this {type(traced).__name__} cannot be followed "
+            f"({first_line(error)}); prune its weights instead (prune:sparsity=…)"
+        ) from error
 
 
-def _chains(graph: Any) -> list[Chain]:
-    labels = _Labels()
+def _chains(graph: Any, lost: set[Any]) -> list[tuple[Chain, bool]]:
+    labels = _Labels(lost)
     for part, node in list(graph.module2node.items()):
         if isinstance(part, WEIGHTED):
             pruner = graph.get_pruner_of_module(part)
@@ -58,21 +68,44 @@ def _chains(graph: Any) -> list[Chain]:
 
 
 def _dependency_graph(traced: nn.Module, example: Tensor) -> Any:
-    try:
-        with torch.enable_grad():
-            # with our own call: torch-pruning's unpacks the example along its batch if it can
-            graph = torch_pruning.DependencyGraph().build_dependency(
-                traced, example, forward_fn=lambda network, x: network(x), verbose=False
-            )
-    except Exception as error:
-        raise ValueError(
-            f"the channels of this {type(traced).__name__} cannot be followed ({error}); prune "
-            "its weights instead (prune:sparsity=…)"
-        ) from error
-    for node in graph.module2node.values():
-        if isinstance(node.module, graph.ops._ConcatOp):
-            _number_concat(node)
+    """As `DependencyGraph.build_dependency` makes it, but for the numbering of indices."""
+    graph = torch_pruning.DependencyGraph()
+    graph.model, graph.verbose, graph.ignored_params = traced, False, []
+    graph._module2name = {part: name for name, part in traced.named_modules()}
+    graph._param_to_name, graph.unwrapped_parameters = graph._detect_unwrapped_parameters(None)
+    with torch.enable_grad():
+        graph.module2node = graph._trace(traced, example, _outputs, output_transform=None)
+    graph._build_dependency(graph.module2node)
     return graph
+
+
+def _outputs(network: nn.Module, example: Tensor) -> list[Tensor]:
+    outputs = [tensor for _, tensor in named_tensors(network(example)) if tensor.grad_fn]
+    if not outputs:
+        raise ValueError("no output depends on its weights by a gradient")
+    # an output may be read inside of the network, too: so that each is an end of its own
+    return outputs if len(outputs) == 1 else [tensor * 1 for tensor in outputs]
+
+
+def _number_indices(graph: Any) -> set[Any]:
+    """Tell where indices shift, node by node; the graph is written to.
+
+    The nodes for which torch-pruning fails, as where attention's queries share their keys: only
+    what flows through them is lost.
+    """
+    nodes, lost = graph.module2node, set()
+    for number in (shape_infer.init_shape_information, index_mapping.update_index_mapping):
+        for part, node in nodes.items():
+            graph.module2node = {part: node}
+            try:
+                number(graph)
+            except Exception:  # ZeroDivisionError, TypeError, …
+                lost.add(node)
+    graph.module2node = nodes
+    for node in nodes.values():
+        if isinstance(node.module, graph.ops._ConcatOp) and node not in lost:
+            _number_concat(node)
+    return lost
 
 
 def _number_concat(concat: Any) -> None:
@@ -98,10 +131,15 @@ def _shift(source: Any, target: Any, mapping: Any) -> None:
 
 
 class _Labels:
-    """Labels that spread along the graph's dependencies; where two meet, they become one."""
+    """Labels that spread along the graph's dependencies; where two meet, they become one.
 
-    def __init__(self) -> None:
+    Where they reach a node of `lost`, or an index mapping fails, they are lost, too.
+    """
+
+    def __init__(self, lost: set[Any]) -> None:
         self.parents: list[int] = []
+        self.lost_nodes = lost
+        self.lost: set[int] = set()
         self.labels: defaultdict[tuple[Any, MethodType], dict[int, int]]
         self.labels = defaultdict(dict)
 
@@ -126,7 +164,20 @@ class _Labels:
             news = self._enter(node, function, pairs)
             for dependency in node.dependencies if news else ():
                 if dependency.is_triggered_by(function):
-                    waiting.append((dependency.target, dependency.handler, _map(dependency, news)))
+                    mapped = self._mapped(dependency, news)
+                    waiting.append((dependency.target, dependency.handler, mapped))
+
+    def _mapped(self, dependency: Any, pairs: list[_Mark]) -> list[_Mark]:
+        """The indices that `pairs` have in the dependency's target; none where they are lost."""
+        try:
+            mapped = _map(dependency, pairs)
+            known = dependency.target not in self.lost_nodes
+            if known and all(pair.root_idx is not None and pair.idx >= 0 for pair in mapped):
+                return mapped
+        except Exception:  # of torch-pruning's mappings: nobody knows which types
+            pass
+        self.lost |= {pair.root_idx for pair in pairs}
+        return []
 
     def _enter(self, node: Any, function: MethodType, pairs: list[_Mark]) -> list[_Mark]:
         """Write the labels down; those of indices that had none are to be spread further."""
@@ -146,12 +197,13 @@ class _Labels:
             if index % width in known:
                 self.unite(label, known[index % width])
 
-    def chains(self) -> list[Chain]:
+    def chains(self) -> list[tuple[Chain, bool]]:
         chains: defaultdict[int, Chain] = defaultdict(lambda: defaultdict(set))
         for key, known in self.labels.items():
             for index, label in known.items():
                 chains[self.root(label)][key].add(index)
-        return list(chains.values())
+        lost = {self.root(label) for label in self.lost}
+        return [(chain, root in lost) for root, chain in chains.items()]
 
 
 def _map(dependency: Any, pairs: list[_Mark]) -> list[_Mark]:

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from compress_core.equality import Probe
 from compress_core.methods.structured.attention import (
     head_columns,
     head_rows,
@@ -30,12 +31,14 @@ from compress_core.methods.structured.surgery import (
     WEIGHTED,
     Cut,
     Indices,
-    masked,
     merge,
-    shrink,
+    why_unlike,
 )
+from compress_core.plain import why_not_plain
+from compress_core.probing import draw_probes
 
-TOLERANCE = 1e-4  # of the largest output: float32 sums in another order differ by less
+CHANGES = "removing some of its channels changes the others"
+LOST = "what reads its channels, or is added to them, cannot be followed"
 UNKNOWN = "what hangs on its channels is not all known; without some the network does not run"
 REASONS: dict[type[nn.Module], str] = {
     nn.LayerNorm: "normalizes over all of its channels, so that removing one changes the others",
@@ -67,8 +70,11 @@ def couple(module: nn.Module, example: Tensor) -> tuple[Group, ...]:
     groups = [*_traced_groups(module, example), *_head_groups(module)]
     order = {name: place for place, (name, _) in enumerate(module.named_modules())}
     groups.sort(key=lambda group: min(order[name] for name in group.layers))
-    probe = _probe(example)
-    return tuple(_tried(group, module, probe) for group in groups)
+    if all(group.locked for group in groups):
+        return tuple(groups)
+    probes = draw_probes(module, (example,))
+    private = copy.deepcopy(module)  # modules may keep what they saw
+    return tuple(_tried(group, private, probes) for group in groups)
 
 
 def reason_for(name: str, module: nn.Module, groups: Iterable[Group]) -> str:
@@ -84,25 +90,19 @@ def reason_for(name: str, module: nn.Module, groups: Iterable[Group]) -> str:
     return "it takes no part in the network's output"
 
 
-def _probe(example: Tensor) -> Tensor:
-    """Noise in the example's place: on zeros, broken networks look alike."""
-    if not example.is_floating_point():
-        return example
-    return torch.randn(example.shape, generator=torch.Generator().manual_seed(0))
-
-
-def _tried(group: Group, module: nn.Module, probe: Tensor) -> Group:
+def _tried(group: Group, private: nn.Module, probes: Sequence[Probe]) -> Group:
     if group.locked:
         return group
     if len(group.units) == 1:
         return replace(group, locked="all of its channels can only go together")
-    for units in _trials(group.units):
+    # each trial has inputs of its own: all of them on all would take twice as long
+    for place, units in enumerate(_trials(group.units)):
         try:
-            alike = _alike(module, merge(units), probe)
-        except (RuntimeError, IndexError, ValueError):
+            reason = why_unlike(private, merge(units), (probes[place % len(probes)],))
+        except Exception:  # whatever a network of other people, or torch-pruning, raises
             return replace(group, locked=UNKNOWN)
-        if not alike:
-            return replace(group, locked="removing some of its channels changes the others")
+        if reason:
+            return replace(group, locked=CHANGES)
     return group
 
 
@@ -111,14 +111,6 @@ def _trials(units: Sequence[Cut]) -> Iterator[Sequence[Cut]]:
     order = torch.randperm(len(units), generator=torch.Generator().manual_seed(0)).tolist()
     yield [units[order[0]]]
     yield [units[place] for place in order[: len(units) // 2]]
-
-
-def _alike(module: nn.Module, cut: Cut, probe: Tensor) -> bool:
-    with torch.no_grad():
-        small, silent = shrink(module, cut).module(probe), masked(module, cut)(probe)
-    if small.shape != silent.shape:
-        return False
-    return bool((small - silent).abs().max() <= TOLERANCE * silent.abs().max())
 
 
 def _head_groups(module: nn.Module) -> Iterator[Group]:
@@ -138,9 +130,10 @@ def _traced_groups(module: nn.Module, example: Tensor) -> Iterator[Group]:
     names = {part: name for name, part in traced.named_modules()}
     weighted = [name for name, part in module.named_modules() if isinstance(part, WEIGHTED)]
     members: defaultdict[tuple[tuple[str, ...], str | None], list[Cut]] = defaultdict(list)
-    locks = {key: _lock(*key, names, module) for key in {key for chain in chains for key in chain}}
-    for chain in chains:
-        locked = next(filter(None, map(locks.get, chain)), None)
+    keys = {key for chain, _ in chains for key in chain}
+    locks = {key: _lock(*key, names, module) for key in keys}
+    for chain, lost in chains:
+        locked = next(filter(None, map(locks.get, chain)), LOST if lost else None)
         unit = _unit(chain, names)
         layers = tuple(name for name in weighted if name in unit.outputs)
         members[layers, locked].append(unit)
@@ -186,7 +179,8 @@ def _lock(
     name = names[node.module]
     part = module.get_submodule(name)
     if isinstance(part, CUTTABLE):
-        return _tie(module, part)
+        own = why_not_plain(part, *CUTTABLE)
+        return f"{name} cannot be cut: {own}" if own else _tie(module, part)
     if isinstance(part, nn.PReLU) and part.num_parameters == 1:
         return None
     return _refusal(name, part)
@@ -200,11 +194,13 @@ def _refusal(name: str, part: nn.Module) -> str:
 
 
 def _tie(module: nn.Module, part: nn.Module) -> str | None:
-    keys = [
-        key
-        for key, parameter in module.named_parameters(remove_duplicate=False)
-        if any(parameter is own for own in part.parameters(recurse=False))
-    ]
-    if len(keys) == len(list(part.parameters(recurse=False))):
+    """Why a part may not change, where another has one of its parameters.
+
+    A part that stands in several places has its parameters under several keys, and is no tie.
+    """
+    own = {id(parameter) for parameter in part.parameters(recurse=False)}
+    others = [other for other in module.modules() if other is not part]
+    if not any(id(p) in own for other in others for p in other._parameters.values()):
         return None
-    return f"its weights are tied ({', '.join(keys)})"
+    named = module.named_parameters(remove_duplicate=False)
+    return f"its weights are tied ({', '.join(key for key, p in named if id(p) in own)})"

@@ -115,18 +115,26 @@ def plan_structured(
     """The channels of `module` that `step` removes; nothing is touched.
 
     groups: `couple(module, example)`. statistics: by layer name what `step.importance` needs
-    (see IMPORTANCES and `channel_importance`). layers: the layers for which the step has won; as
-    its patterns say if left out. The importance of coupled channels is the sum of theirs.
+    (see IMPORTANCES and `channel_importance`). layers: the layers for which the step has won, all
+    of a coupled group or none; as its patterns say if left out. The importance of coupled channels
+    is the sum of theirs.
     In layer scope round(ratio·n) of a group's n units go, in global scope of all units; fewer
     where the floor of a layer stops it.
-    Raises ValueError for a pattern that names no prunable layer, for coupled layers of which only
-    some are named, and for missing statistics.
+    Layers that a pattern such as * names beside others, and that can lose no channel, are left
+    out: `refusals` says why.
+    Raises ValueError for a layer named by its own name that can lose none, as where only some of
+    its coupled layers are named, for a pattern that names no other, and for missing statistics.
     """
     names = tuple(walk_layers(module))
     named = matching(step.layers, names) if layers is None else set(layers)
-    _check_patterns(step, module, groups, names)
+    if layers is None:
+        _check_patterns(step, module, groups, named)
+    else:
+        _check_halves(groups, named)
     scores = unit_importances(step, module, groups, named, statistics or {})
     chosen = {i: group for i, group in enumerate(groups) if i in scores}
+    if not chosen:
+        return Cut()
     room = _room(module, step.floor)
     if step.scope == "layer":
         picks = [
@@ -146,33 +154,57 @@ def _share(step: PruneStructured, count: int) -> int:
     return round(step.pruning_ratio * count)
 
 
+def refusals(module: nn.Module, groups: Sequence[Group], named: Collection[str]) -> dict[str, str]:
+    """Why no channel of a layer can go, for each of the `named` layers that can lose none."""
+    able = {name for group in groups if _is_able(group, named) for name in group.layers}
+    coupled = {name: group for group in groups if not group.locked for name in group.layers}
+    return {
+        name: _coupling(coupled[name], named)
+        if name in coupled
+        else reason_for(name, module, groups)
+        for name in walk_layers(module)
+        if name in named and name not in able
+    }
+
+
+def _is_able(group: Group, named: Collection[str]) -> bool:
+    return not group.locked and all(name in named for name in group.layers)
+
+
+def _coupling(group: Group, named: Collection[str]) -> str:
+    outside = [name for name in group.layers if name not in named]
+    return (
+        f"its channels are coupled with those of {', '.join(outside)}, and go only together; name "
+        f"them in the same step: layers={'|'.join(group.layers)}"
+    )
+
+
+def _check_halves(groups: Sequence[Group], named: Collection[str]) -> None:
+    for group in groups:
+        inside = [name for name in group.layers if name in named]
+        if inside and not group.locked and len(inside) < len(group.layers):
+            raise ValueError(f"{inside[0]}: {_coupling(group, named)}")
+
+
 def _check_patterns(
-    step: PruneStructured, module: nn.Module, groups: Sequence[Group], names: tuple[str, ...]
+    step: PruneStructured, module: nn.Module, groups: Sequence[Group], named: Collection[str]
 ) -> None:
-    prunable = {name for group in groups if not group.locked for name in group.layers}
-    others = ", ".join(name for name in names if name in prunable)
+    names = tuple(walk_layers(module))
+    locked = refusals(module, groups, names)
+    reasons = locked | refusals(module, groups, named)
+    others = ", ".join(name for name in names if name not in locked)
     remedy = f"name others, such as {others}" if others else "prune its weights (prune:sparsity=…)"
     for pattern in step.layers:
-        named = matching((pattern,), names)
-        if not named & prunable:
-            name = next(name for name in names if name in named)
+        matched = matching((pattern,), names)
+        # of those that a later step has won only the pattern's sense is asked
+        asked = [name for name in names if name in matched & (set(named) | locked.keys())]
+        if asked and all(name in reasons for name in asked):
+            name = asked[0]
+            coupled = name not in locked
             raise ValueError(
-                f"layers={pattern!r}: no channel of {name} can be removed: "
-                f"{reason_for(name, module, groups)}; {remedy}"
+                f"layers={pattern!r}: no channel of {name} can be removed: {reasons[name]}"
+                + ("" if coupled else f"; {remedy}")
             )
-
-
-def _is_named(group: Group, named: Collection[str]) -> bool:
-    """Whether all layers of a group are named. Raises ValueError if only some are."""
-    inside = [name for name in group.layers if name in named]
-    outside = [name for name in group.layers if name not in named]
-    if inside and outside:
-        raise ValueError(
-            f"layers={'|'.join(inside)}: their channels are coupled with those of "
-            f"{', '.join(outside)}, and go only together; name them in the same step: "
-            f"layers={'|'.join(group.layers)}"
-        )
-    return bool(inside)
 
 
 def unit_importances(
@@ -187,7 +219,7 @@ def unit_importances(
     scores = {}
     for i, group in enumerate(groups):
         drawn = torch.rand(len(group.units), generator=generator, dtype=torch.float64)
-        if not group.locked and _is_named(group, named):
+        if _is_able(group, named):
             # drawn for every group: naming fewer layers must not change the others' draw
             random = step.importance == "random"
             scores[i] = drawn if random else _importance(step, module, group, statistics)

@@ -6,20 +6,21 @@ it, and its column of every weight that reads it.
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 import torch_pruning
 from torch import Tensor, nn
 
+from compress_core.equality import Probe, compare, outputs_of
 from compress_core.methods.structured.attention import cut_heads
 
 Indices = tuple[int, ...]
-Convolution = nn.Conv1d | nn.Conv2d
-BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
-WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
-CUTTABLE = (*WEIGHTED, nn.BatchNorm1d, nn.BatchNorm2d)
+Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
+BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm
+WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+CUTTABLE = (*WEIGHTED, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +73,20 @@ def shrink(module: nn.Module, cut: Cut) -> Shrunk:
     Its output equals that of `masked(module, cut)` up to rounding.
     """
     small = copy.deepcopy(module)
+    take_out(small, cut)
+    for name, parameter in module.named_parameters():  # torch-pruning makes new ones
+        small.get_parameter(name).requires_grad_(parameter.requires_grad)
+    return Shrunk(small, *_kept(module, cut))
+
+
+def take_out(small: nn.Module, cut: Cut) -> None:
+    """Take the channels of `cut` out of a network, which is written to."""
     for name, heads in cut.heads.items():
         cut_heads(small.get_submodule(name), heads)
     for name, removed in cut.outputs.items():
         _cut_outputs(small.get_submodule(name), removed)
     for name, removed in cut.inputs.items():
         _cut_inputs(small.get_submodule(name), removed)
-    for name, parameter in module.named_parameters():  # torch-pruning makes new ones
-        small.get_parameter(name).requires_grad_(parameter.requires_grad)
-    return Shrunk(small, *_kept(module, cut))
 
 
 def _cut_outputs(layer: nn.Module, removed: Indices) -> None:
@@ -115,6 +121,30 @@ def is_depthwise(layer: nn.Module) -> bool:
     )
 
 
+def why_unlike(private: nn.Module, cut: Cut, probes: Sequence[Probe]) -> str | None:
+    """How the network without the channels of `cut` differs from the masked one, in words.
+
+    None where both give the same outputs on `probes`. `private` is a copy whose forward nobody
+    else runs. Raises what it raises.
+    """
+    changed = _light_copy(private, cut)
+    silence(changed, cut)
+    expected = outputs_of(changed, probes)
+    take_out(changed, cut)  # what is left is the same with zeros beside it or without
+    return compare(expected, outputs_of(changed, probes))
+
+
+def _light_copy(module: nn.Module, cut: Cut) -> nn.Module:
+    """A copy that shares the layers that `cut` leaves alone."""
+    names = {*cut.outputs, *cut.inputs, *cut.heads}
+    shared = {
+        id(part): part
+        for name, part in module.named_modules()
+        if name not in names and next(part.children(), None) is None
+    }
+    return copy.deepcopy(module, shared)
+
+
 def masked(module: nn.Module, cut: Cut) -> nn.Module:
     """The same network, as large as before, in which the channels of `cut` are silent.
 
@@ -122,13 +152,18 @@ def masked(module: nn.Module, cut: Cut) -> nn.Module:
     non-linearity with f(0) ≠ 0 would make something of the zero.
     """
     silent = copy.deepcopy(module)
+    silence(silent, cut)
+    return silent
+
+
+def silence(silent: nn.Module, cut: Cut) -> None:
+    """Put zeros in the place of the channels of `cut`; the network is written to."""
     with torch.no_grad():
         for name, removed in cut.outputs.items():
             _zero_outputs(silent.get_submodule(name), list(removed))
         for name, removed in cut.inputs.items():
             weight = weight_of(silent, name)
             weight[:, columns(weight, removed)] = 0
-    return silent
 
 
 def _zero_outputs(layer: nn.Module, removed: list[int]) -> None:

@@ -11,7 +11,7 @@ Two tables say what there is: FORMS, what is coded of each type of codes, and DE
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -31,7 +31,7 @@ from compress_core.storage.streams.floats import (
     smallest_floats,
 )
 from compress_core.storage.streams.stream import Header, Shape, Streams, Tensors, weight_shape
-from compress_core.weights import Profile
+from compress_core.weights import Profile, inputs_first
 
 
 class Codes(Protocol):
@@ -47,14 +47,24 @@ class Codes(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class StoredWeight:
-    """A weight as it is evaluated (`values`, dense float32) and, if it has any, its codes."""
+    """A weight as it is evaluated (`values`, dense float32) and, if it has any, its codes.
+
+    Outputs come first, (out, in / groups, …). `transposed` are the groups of a transposed
+    convolution, which reads its weight as (in, out / groups, …).
+    """
 
     profile: Profile
     codes: Codes | None = None
+    transposed: int | None = None
 
     @property
     def values(self) -> Tensor:
         return self.profile.weight
+
+    @property
+    def network_values(self) -> Tensor:
+        """The values in the layout that the network reads."""
+        return inputs_first(self.values, self.transposed) if self.transposed else self.values
 
     @property
     def coded(self) -> CodedForm | None:
@@ -71,6 +81,15 @@ class StoredWeight:
         """The smallest encoding, by the real size of a file that holds it alone."""
         return smallest_floats(self.values) if self.coded is None else self.coded.smallest()
 
+    @property
+    def header(self) -> dict[str, Any]:
+        """What decodes its streams, and says in which layout the network reads it."""
+        return self.streams.header | self.layout_header
+
+    @property
+    def layout_header(self) -> dict[str, Any]:
+        return {"transposed": self.transposed} if self.transposed else {}
+
 
 def weight_of(codes: Codes) -> StoredWeight:
     """The stored weight whose evaluated values are those that the codes stand for."""
@@ -85,9 +104,20 @@ def decode_streams(header: Header, tensors: Tensors) -> StoredWeight:
     check_choice("encoding", header["encoding"], DECODERS)
     found = DECODERS[header["encoding"]](header, tensors, weight_shape(header))
     weight = StoredWeight(Profile(found)) if isinstance(found, Tensor) else weight_of(found)
+    weight = replace(weight, transposed=_groups(header))
     if not weight.values.isfinite().all():  # of a scale, too, or of one so large that it overflows
         raise StreamError("the weights hold NaN or infinite values")
     return weight
+
+
+def _groups(header: Header) -> int | None:
+    """The groups of a transposed convolution; None for any other weight."""
+    groups, shape = header.get("transposed"), weight_shape(header)
+    if groups is not None and (type(groups) is not int or groups < 1 or shape[0] % groups):
+        raise StreamError(f"transposed={groups!r} must divide the {shape[0]} outputs into groups")
+    if groups is not None and len(shape) < 2:
+        raise StreamError(f"transposed={groups}: a weight of shape {list(shape)} has no inputs")
+    return groups
 
 
 FORMS: dict[type[Codes], Callable[[Any], CodedForm]] = {

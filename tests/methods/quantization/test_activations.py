@@ -296,7 +296,7 @@ def test_eight_bits_cost_little_and_four_bits_more(digits_cnn: Original, digits:
     ("name", "layer", "reason"),
     [
         ("tied", "a", "its weight is tied (a.weight, b.weight)"),
-        ("words", "embedding", "an embedding looks its rows up by index"),
+        ("words", "embedding", "an embedding looks its rows up instead of multiplying"),
         (
             "attention",
             "attention.in_proj",

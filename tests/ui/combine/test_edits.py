@@ -2,8 +2,8 @@
 
 import pytest
 
-from compress_core import Factorize, Prune, Quantize, RandomPrune, Recipe
-from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda
+from compress_core import Factorize, Prune, Quantize, Recipe
+from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda, RandomPrune
 from compress_core.methods.quantization import Binarize, QuantizeFloat, QuantizeGPTQ, Ternarize
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights

@@ -17,7 +17,7 @@ from ui.combine import table as combine_table
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK
 from ui.palette import LIGHT
 from ui.panels import ledger as ledger_panel
-from ui.session import state
+from ui.session import caches
 from ui.session.state import Current
 
 CHAIN = "prune_structured:pruning_ratio=0.25;factorize:rank=12,layers=fc1;prune:sparsity=0.5;"
@@ -69,12 +69,12 @@ def test_the_sparsity_in_the_table_is_that_of_pruning_alone() -> None:
 def test_the_waterfall_of_the_page_is_the_cores() -> None:
     recipe = parse_recipe(CHAIN)
     made = compress(load_model("digits-cnn"), recipe)
-    assert state.stages_of("digits-cnn", recipe) == waterfall(made)
-    assert state.stages_of("digits-cnn", recipe)[-1].file_bytes == len(made.container)
+    assert caches.stages_of("digits-cnn", recipe) == waterfall(made)
+    assert caches.stages_of("digits-cnn", recipe)[-1].file_bytes == len(made.container)
 
 
 def test_the_bars_of_the_waterfall_end_at_the_stored_file() -> None:
-    stages = state.stages_of("digits-cnn", parse_recipe(CHAIN))
+    stages = caches.stages_of("digits-cnn", parse_recipe(CHAIN))
     shown = figures.waterfall([s.name for s in stages], [s.file_bytes for s in stages], LIGHT)
     (trace,) = shown.data
     assert sum(trace.y[:-1]) == trace.y[-1] == stages[-1].file_bytes
@@ -156,6 +156,6 @@ def test_the_bound_is_the_only_hollow_bar_and_ours_the_only_coloured_one() -> No
 
 def test_the_downloaded_onnx_file_is_the_cores() -> None:
     recipe = parse_recipe("prune:sparsity=0.9;quantize:bits=4")
-    raw = state.onnx_file("digits-cnn", recipe)
+    raw = caches.onnx_file("digits-cnn", recipe)
     assert raw == to_onnx(compress(load_model("digits-cnn"), recipe))
     assert onnx.load_from_string(raw).graph.input[0].name == "images"

@@ -185,7 +185,7 @@ def test_a_layer_is_taken_out_of_a_budget_at_the_rank_that_it_got() -> None:
 
 def test_a_model_without_its_images_cannot_be_data_aware(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "ui.session.state.data_problem", lambda _model: "MNIST is not on this machine"
+        "ui.session.measuring.data_problem", lambda _model: "MNIST is not on this machine"
     )
     app = open_app("factorize", factorize_layer="fc1")
     assert app.toggle(key="factorize_whiten").disabled

@@ -1,56 +1,17 @@
 """The graph viewer's routes: who may see which graph, for how long, and with what policy."""
 
 import re
-from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
-from anyio.from_thread import start_blocking_portal
-from starlette.applications import Starlette
-from starlette.types import Message, Scope
 
+from tests.asgi import ask
 from ui.graph import routes as graph_routes
-from ui.graph.routes import BASE, ROUTES, STATIC_FILES, GraphStore, PublishedGraph, publish
+from ui.graph.netron import STATIC_FILES, pinned_text
+from ui.graph.routes import BASE, ROUTES, publish
+from ui.graph.store import GraphStore, PublishedGraph
 
-
-@dataclass
-class Answer:
-    """What the routes answered: status, headers by lower-case name, body."""
-
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-
-def get(address: str) -> Answer:
-    """Ask the routes for an address and collect the answer, without a server or a client library.
-
-    The portal's thread has an event loop of its own, so this also works while a browser test keeps
-    one running in the main thread.
-    """
-    path, _, query = address.partition("?")
-    scope: Scope = {
-        "type": "http",
-        "asgi": {"spec_version": "2.4"},  # files are sent without listening for a disconnect
-        "method": "GET",
-        "path": path,
-        "query_string": query.encode(),
-        "headers": [(b"host", b"app.test")],
-    }
-    answer = Answer()
-
-    async def receive() -> Message:
-        return {"type": "http.request"}
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            answer.status = message["status"]
-            answer.headers = {key.decode(): value.decode() for key, value in message["headers"]}
-        else:
-            answer.body += message.get("body", b"")
-
-    with start_blocking_portal() as portal:
-        portal.call(Starlette(routes=ROUTES), scope, receive, send)
-    return answer
+get = partial(ask, ROUTES)
 
 
 def model_address(viewer_address: str) -> str:
@@ -244,9 +205,9 @@ def test_a_theme_pins_the_dark_rules(theme: str, condition: str) -> None:
 def test_unknown_themes_take_no_memory() -> None:
     address = publish(b"graph", "lenet")
     get(address)
-    before = graph_routes._pinned_text.cache_info().currsize
+    before = pinned_text.cache_info().currsize
     get(f"{address}?theme=plaid")
-    assert graph_routes._pinned_text.cache_info().currsize == before
+    assert pinned_text.cache_info().currsize == before
 
 
 def test_an_unknown_theme_leaves_the_choice_to_the_system() -> None:

@@ -4,59 +4,20 @@ import hashlib
 import json
 import re
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from anyio.from_thread import start_blocking_portal
 from numpy.typing import NDArray
-from starlette.applications import Starlette
-from starlette.types import Message, Scope
 
+from tests.asgi import ask
 from ui.live_histogram import routes
 from ui.live_histogram.routes import FOLDER, MAX_BYTES, PREFIX, ROUTES, ProfileStore, pack, publish
 
-
-@dataclass
-class Answer:
-    """What the routes answered: status, headers by lower-case name, body."""
-
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-
-def get(address: str, **headers: str) -> Answer:
-    """Ask the routes for an address, without a server or a client library.
-
-    The portal's thread has an event loop of its own, so this also works while a browser test keeps
-    one running in the main thread.
-    """
-    scope: Scope = {
-        "type": "http",
-        "asgi": {"spec_version": "2.4"},  # files are sent without listening for a disconnect
-        "method": "GET",
-        "path": f"/{address}",
-        "query_string": b"",
-        "headers": [(name.replace("_", "-").encode(), v.encode()) for name, v in headers.items()],
-    }
-    answer = Answer()
-
-    async def receive() -> Message:
-        return {"type": "http.request"}
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            answer.status = message["status"]
-            answer.headers = {key.decode(): value.decode() for key, value in message["headers"]}
-        else:
-            answer.body += message.get("body", b"")
-
-    with start_blocking_portal() as portal:
-        portal.call(Starlette(routes=ROUTES), scope, receive, send)
-    return answer
+get = partial(ask, ROUTES)
 
 
 @dataclass(frozen=True, eq=False)

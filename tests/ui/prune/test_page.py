@@ -10,7 +10,7 @@ from compress_core.steps import AnyStep
 from tests.ui.test_pages import assert_strip_shows, measured
 from tests.whole_app import WholeApp, open_app
 from ui.prune.methods import METHODS, make_step, method_of, scope_of
-from ui.session import state
+from ui.session import caches
 
 RECIPES = (
     "random_prune:sparsity=0.5",
@@ -119,7 +119,7 @@ def test_training_images_that_are_not_there_are_no_crash(
     monkeypatch.setenv("COMPRESS_DATA_DIR", str(tmp_path))
     monkeypatch.setattr("compress_core.data.user_cache", lambda: tmp_path)
     monkeypatch.setattr(data, "_load", data._load.__wrapped__)  # past what is loaded already
-    monkeypatch.setattr(state, "original", load_model)  # past what is measured already
+    monkeypatch.setattr(caches, "original", load_model)  # past what is measured already
     recipe = "prune_taylor:sparsity=0.5;prune_structured:pruning_ratio=0.5,importance=taylor"
     app = open_app(
         page,

@@ -19,7 +19,7 @@ from tests.whole_app import WholeApp, open_app
 from ui import words
 from ui.figures import input_histogram
 from ui.palette import LIGHT
-from ui.session import state
+from ui.session import measuring
 
 MODELS = ("digits-cnn", "digits-mlp", "digits-transformer")
 
@@ -180,7 +180,7 @@ def test_a_toggle_folds_batch_norms_where_the_model_has_some(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # 10,000 images in the background would outlive the test
-    monkeypatch.setattr(state, "ask_exactly", lambda *_: None)
+    monkeypatch.setattr(measuring, "ask_exactly", lambda *_: None)
     assert not any(t.key == "quantize_fold" for t in open_app("quantize").toggle)
     app = open_app("quantize", model="fashion-cnn")
     app.toggle(key="quantize_fold").set_value(True).run()
@@ -191,9 +191,9 @@ def test_a_toggle_folds_batch_norms_where_the_model_has_some(
 @pytest.mark.parametrize(
     ("recipe", "reason"),
     [
-        ("prune:sparsity=0.5;binarize", "pruned and binarized"),
-        ("prune:sparsity=0.5,layers=fc1;binarize:layers=fc1", "fc1: pruned and binarized"),
-        ("share:layers=fc1;quantize:bits=4", "fc1: quantized and shared"),
+        ("prune:sparsity=0.5;binarize", "is pruned, and a 1-bit code has no zero"),
+        ("prune:sparsity=0.5,layers=fc1;binarize:layers=fc1", "fc1 is pruned"),
+        ("share:layers=fc1;quantize:bits=4", "fc1 is quantized"),
     ],
 )
 def test_what_makes_no_sense_together_is_refused_in_words(recipe: str, reason: str) -> None:

@@ -2,15 +2,16 @@
 
 import streamlit as st
 
-from compress_core import Factorize, Prune, RandomPrune
-from ui.session import address, state
+from compress_core import Factorize, Prune
+from compress_core.methods.pruning import RandomPrune
+from ui.session import address, measuring
 
 NAMES = ("conv1", "conv2", "fc1", "fc2")
 
 
 def test_two_methods_with_equal_fields_have_their_own_cache_entries() -> None:
-    magnitude = state.classes("digits-cnn", (Prune(0.9),), 600)
-    random = state.classes("digits-cnn", (RandomPrune(0.9),), 600)
+    magnitude = measuring.classes("digits-cnn", (Prune(0.9),), 600)
+    random = measuring.classes("digits-cnn", (RandomPrune(0.9),), 600)
     assert (magnitude != random).any()
 
 

@@ -91,7 +91,7 @@ def test_half_of_a_coupled_group_is_refused_in_words() -> None:
     recipe = "prune_structured:pruning_ratio=0.5,layers=patches"
     app = open_app("structured", model="digits-transformer", recipe=recipe)
     assert not app.exception
-    assert "no channel of patches can be removed" in app.error[0].value
+    assert "patches keeps all of its channels: norm (LayerNorm)" in app.error[0].value
 
 
 def test_batch_norms_are_folded_only_where_there_are_some() -> None:

@@ -599,7 +599,7 @@ def test_the_projection_behind_the_heads_is_refused_with_the_reason(
 
 def test_half_of_a_coupled_pair_is_refused() -> None:
     module, x = build("residual")
-    words = r"layers=stem: .* coupled with those of conv2.*same step: layers=stem\|conv2"
+    words = r"layers='stem': .* coupled with those of conv2.*same step: layers=stem\|conv2"
     with pytest.raises(ValueError, match=words):
         cut_of(module, x, PruneStructured(0.5, layers=("stem",)))
 

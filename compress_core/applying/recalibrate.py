@@ -1,0 +1,25 @@
+"""Recalibrate: the norms' statistics become those of the network so far."""
+
+from torch import Tensor
+
+from compress_core.methods import recalibration
+from compress_core.methods.recalibration import BATCH, RecalibrateNorms
+from compress_core.network import Names, Network
+
+
+def recalibrate_norms(step: RecalibrateNorms, _names: Names, network: Network) -> Network:
+    def make() -> dict[str, Tensor]:
+        images = network.base.calibrate(step.samples, step.seed).data.images
+        batches = [batch for batch in images.split(BATCH) if len(batch) > 1]
+        return recalibration.recalibrated(network.weights_module, batches)
+
+    return network.with_rest(step, make)
+
+
+def refuse_norms(_step: RecalibrateNorms, _name: str, network: Network) -> str | None:
+    if recalibration.norms_with_statistics(network.base.module):
+        return None
+    return (
+        "is in a network without batch norms that keep statistics (or all of them are folded): "
+        "there is nothing to recalibrate"
+    )

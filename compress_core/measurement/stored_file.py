@@ -1,0 +1,72 @@
+"""A stored file measured: its own bytes, its own weights, and the network that runs again of it."""
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from compress_core.compressed import compress
+from compress_core.data import Dataset
+from compress_core.measurement.accuracy import (
+    accuracy_of,
+    paired_difference,
+    predicted_classes,
+)
+from compress_core.measurement.report import Report, Size, size_of
+from compress_core.methods.quantization import InputQuantizer
+from compress_core.original import Original
+from compress_core.recipe import from_json, to_json
+from compress_core.restoring import read_stored, restore_decoded
+from compress_core.restoring.fitting import factor_keys, named_forms
+from compress_core.storage.container import ContainerError, Decoded
+from compress_core.stored import StoredLayer, StoredLayers
+from compress_core.weights import Layer
+
+
+def measure_file(
+    raw: bytes, original: Original, data: Dataset, *, baseline: Tensor | None = None
+) -> Report:
+    """`measure` of the file's bytes, against the network that it was made of.
+
+    Noise (sqnr_db) is told of layers of their old shape, against the weights with their norms
+    folded where the file's are. Raises what `restore` raises.
+    """
+    decoded = read_stored(raw)
+    module = restore_decoded(decoded, original.module)
+    if baseline is None:
+        baseline = predicted_classes(original.module, data)
+    classes = predicted_classes(module, data)
+    size: Size = size_of(original, stored_layers(decoded, original), module, decoded.rest, len(raw))
+    return Report(
+        recipe=to_json(from_json(decoded.recipe)),
+        size=size,
+        accuracy=accuracy_of(classes, data),
+        baseline=accuracy_of(baseline, data),
+        change=paired_difference(baseline, classes, data),
+    )
+
+
+def stored_layers(decoded: Decoded, original: Original) -> StoredLayers:
+    """The layers of a network as a file of it stores them.
+
+    Raises ContainerError where the file has none of the weights of a layer.
+    """
+    folds = tuple(step for step in from_json(decoded.recipe) if step.kind == "fold")
+    before = compress(original, folds).layers
+    return {name: _stored(stored.layer, decoded) for name, stored in before.items()}
+
+
+def _stored(layer: Layer, decoded: Decoded) -> StoredLayer:
+    keys = (layer.key,) if layer.key in decoded.weights else factor_keys(layer.name)
+    weights = tuple(decoded.weights[key] for key in keys if key in decoded.weights)
+    if not weights:
+        raise ContainerError(f"the file has no weight of the layer {layer.name}")
+    parts = tuple(weight.profile for weight in weights)
+    stored = StoredLayer(layer, (layer.name,), weights, parts)
+    if len(weights) > 1:
+        form, *_ = named_forms(layer.name, from_json(decoded.recipe))
+        stored = replace(stored, form=form)
+    bits = decoded.inputs.get(layer.key.rpartition(".")[0])
+    inputs = None if bits is None else InputQuantizer(bits)
+    if stored.dense.shape != layer.weight.shape:  # it has lost channels
+        layer = replace(layer, weight=stored.dense)
+    return replace(stored, layer=layer, inputs=inputs)

@@ -1,0 +1,9 @@
+"""A stored file runs again: the network that was evaluated, of the file and its architecture alone.
+
+files      restore(): a file and a network's code → the runnable module, equal bit for bit
+fitting    the network's modules get the sizes of the file: cut channels, folded norms, factors
+"""
+
+from compress_core.restoring.files import read_stored, restore, restore_decoded
+
+__all__ = ["read_stored", "restore", "restore_decoded"]

@@ -1,0 +1,39 @@
+"""A chart under its title, and its numbers as a table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from ui import presenter
+
+Columns = Mapping[str, Any]  # a name and its values, any kind of array
+
+
+def chart(figure: go.Figure, key: str, title: str, table: Columns | None, **options: Any) -> Any:
+    """A chart under its title, and the same numbers as a table for those who read; None where a
+    table below tells them for several charts."""
+    if presenter.on():
+        presenter.enlarge(figure)
+    st.markdown(f"**{title}**")
+    event = st.plotly_chart(
+        figure,
+        key=key,
+        alt=title,
+        config={"displaylogo": False, "displayModeBar": False},
+        **options,
+    )
+    if table is not None:
+        twin(key, title, table)
+    return event
+
+
+def twin(key: str, title: str, table: Columns) -> None:
+    """What a picture shows, as a table behind a click; not for the projector."""
+    if presenter.on():
+        return
+    closed = st.expander("As a table", key=f"{key}_table", type="compact", on_change="rerun")
+    if closed.open:
+        closed.dataframe(pd.DataFrame(dict(table)), hide_index=True, alt=f"{title}, as a table")

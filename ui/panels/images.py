@@ -1,0 +1,48 @@
+"""Test images as tiles."""
+
+import base64
+import io
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from compress_core.data import Dataset
+
+
+def image_grid(data: Dataset, classes: Tensor, *, limit: int = 12) -> None:
+    """Some test images with true and predicted class, wrong ones first."""
+    wrong_first = (classes == data.labels).int().argsort(stable=True)[:limit]
+    with st.container(horizontal=True, gap="small"):
+        for index in wrong_first.tolist():
+            true, found = (data.class_names[int(c[index])] for c in (data.labels, classes))
+            right = true == found
+            text = f":material/check: {true}" if right else f"{true} → :orange[**{found}**]"
+            captioned(data.images[index], text, alt=f"a {true}, taken for {found}")
+
+
+def captioned(image: Tensor, text: str, *, alt: str, width: int = 92) -> None:
+    """One test image over its caption, a tile of a grid."""
+    with st.container(width=width, gap=None):
+        st.image(_address_of(picture(image)), width=72, alt=alt)
+        st.caption(text)
+
+
+def _address_of(pixels: NDArray[np.uint8]) -> str:
+    """The picture itself as an address: a file of Streamlit's may be gone when a browser that has
+    turned the page asks for it."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def picture(image: Tensor) -> NDArray[np.uint8]:
+    """A grey image (1, H, W) in [0, 1], enlarged by whole pixels to about 72."""
+    pixels = (image[0] * 255).byte()
+    factor = max(1, 72 // pixels.shape[0])
+    enlarged: NDArray[np.uint8] = (
+        pixels.repeat_interleave(factor, 0).repeat_interleave(factor, 1).numpy()
+    )
+    return enlarged

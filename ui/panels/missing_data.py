@@ -1,0 +1,37 @@
+"""Where the test images cannot be read on this machine: why, and their download."""
+
+from typing import Any
+
+import streamlit as st
+
+from compress_core import DataError
+from compress_core.data import IDX_DATASETS, download
+from ui.session import caches, measuring
+
+
+def needs_data(model: str) -> bool:
+    """True, with the remedy on the page, where the test images cannot be read on this machine."""
+    problem = measuring.data_problem(model)
+    if problem is None:
+        return False
+    files = IDX_DATASETS[caches.dataset_name(model)]
+    st.warning(problem, title=f"{files.title} cannot be read on this machine")
+    if st.button(
+        f"Download {files.title} ({files.download_bytes / 1e6:.0f} MB)",
+        key="download_data",
+        icon=":material/download:",
+        help="The official files, into your user's cache; checked by their checksums.",
+    ):
+        bar = st.progress(0.0, text="Connecting…")
+        try:
+            download(files.folder, lambda file, done: _move(bar, file, done))
+        except DataError as error:
+            bar.empty()
+            st.error(str(error), title="The download failed")
+        else:
+            st.rerun()
+    return True
+
+
+def _move(bar: Any, file: str, done: float) -> None:
+    bar.progress(min(done, 1.0), text=file)

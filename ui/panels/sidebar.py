@@ -1,0 +1,81 @@
+"""The sidebar: model, recipe, presenter mode."""
+
+import streamlit as st
+
+from compress_core import MODELS, Recipe
+from ui import presenter, words
+from ui.panels import skipped
+from ui.session import fragments, history, recipe_field, snapshots, state, values
+
+
+def sidebar() -> None:
+    """Model picker, the recipe, the presenter's switch."""
+    with st.sidebar:
+        st.selectbox(
+            "Model",
+            list(MODELS),
+            key="model",
+            bind="query-params",
+            help="A trained network and its test set. The recipe stays when you change it.",
+        )
+        st.caption(MODELS[state.chosen_model()].description)
+        recipe()
+        presenter.toggle()
+
+
+@st.fragment(key=fragments.RECIPE)
+def recipe() -> None:
+    """The recipe in words with a way out of each step, and as text."""
+    recipe_field.settle_recipe_text()
+    recipe_field.assert_bound("recipe", values.text("recipe"))
+    steps = st.container()  # drawn after the text field: back and forward change that one
+    st.text_input(
+        "Recipe as text",
+        key="recipe",
+        bind="query-params",
+        placeholder="prune:sparsity=0.9;quantize:bits=5",
+        on_change=fragments.refresh,
+        help="The same recipe as on the command line, steps joined by `;`. Edit, copy or "
+        "paste it; the address of this page carries it too.",
+    )
+    with steps:
+        _recipe_list(recipe_field.session_recipe())
+    error = recipe_field.recipe_error()
+    if error:
+        st.error(f"{error}. The last recipe that could be read is shown.", title="Not a recipe")
+
+
+def _recipe_list(recipe: Recipe) -> None:
+    st.markdown("**Recipe**")
+    if not recipe:
+        st.caption("Nothing yet: the model as it was trained. Each method's page adds a step.")
+    left_out = state.current().compressed.skipped
+    for i, step in enumerate(recipe, start=1):
+        text, button = st.columns([7, 1], vertical_alignment="center", gap="small")
+        text.markdown(f"{i}. {words.describe(step)}")
+        button.button(
+            ":material/close:",
+            key=f"remove_step_{i}",
+            type="tertiary",
+            help=f"Remove step {i}: {words.describe(step)}",
+            on_click=_drop_step,
+            args=(i - 1,),
+        )
+        skipped.show(step, left_out, key=f"left_out_{i}")
+    with st.container(horizontal=True, gap="xsmall", key="recipe_row"):
+        history.buttons()
+        st.button(
+            "Start over",
+            key="start_over",
+            help="Takes all steps out of the recipe.",
+            disabled=not recipe,
+            on_click=recipe_field.set_recipe,
+            args=((),),
+        )
+        snapshots.pin_button()
+    snapshots.menu()
+
+
+def _drop_step(index: int) -> None:
+    recipe = recipe_field.session_recipe()
+    recipe_field.set_recipe((*recipe[:index], *recipe[index + 1 :]))

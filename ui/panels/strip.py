@@ -1,0 +1,96 @@
+"""The metrics strip over every page: accuracy, bytes, sparsity, multiply-accumulates."""
+
+from typing import Any
+
+import streamlit as st
+
+from ui import wake_up, words
+from ui.session import fragments, measuring, state
+from ui.session.state import Current
+
+# No option of Streamlit keeps an element in view while the page scrolls, or keeps the place of one
+# that is not there: the page below must not jump when an alarm comes or goes.
+FRAME_STYLE = """<style>
+@media (min-width: 640px) {
+  div:has(> .st-key-strip) { position: sticky; top: 3.75rem; z-index: 100; }
+}
+.st-key-strip { background: light-dark(#FFFFFF, #12161B); }
+.st-key-alarms { min-height: 3.6rem; justify-content: center; margin-block: -0.5rem; }
+</style>"""
+
+
+def strip() -> Any:
+    """The frame of the metrics strip; returns the place of the accuracy, which is filled later."""
+    st.html(FRAME_STYLE)
+    with st.container(border=True, key="strip"):
+        left, right = st.columns([1.9, 4])
+        with right:
+            sizes()
+        return left
+
+
+@st.fragment(key=fragments.SIZES)
+def sizes() -> None:
+    """Size, ratio, sparsity and MACs of the present recipe."""
+    size = state.current().size
+    columns = st.columns([1.1, 0.9, 1, 1])
+    columns[0].metric(
+        "Size",
+        words.byte_size(size.stored_bytes),
+        delta_description=f"of {words.byte_size(size.original_bytes)}",
+        help=f"{size.stored_bytes:,} bytes, header included: the file that Combine downloads.",
+    )
+    columns[1].metric(
+        "Ratio",
+        words.ratio(size.compression_ratio),
+        delta_description="smaller" if size.compression_ratio > 1 else "larger",
+        help="Original bytes (dense fp32 safetensors) / stored bytes.",
+    )
+    columns[2].metric(
+        "Sparsity",
+        words.percent(size.sparsity),
+        delta_description="zeros",
+        help="Zeros among the stored weights of the compressible layers.",
+    )
+    unchanged = size.macs == size.original_macs
+    columns[3].metric(
+        "MACs",
+        words.count(size.macs),
+        delta_description="unchanged" if unchanged else f"of {words.count(size.original_macs)}",
+        help="Multiply-accumulates of one image. Zeros are still multiplied: only "
+        "fewer channels or a factor pair change this number.",
+    )
+
+
+@st.fragment(key=fragments.ACCURACY)
+def accuracy() -> None:
+    """Accuracy on the subset at once; on the whole test set as soon as the background has it."""
+    current = state.current()
+    if measuring.data_problem(current.model):
+        st.metric("Accuracy", "—", delta_description="no test images")
+        return
+    with st.container(gap=None):
+        n = measuring.measured_size(current.model, current.recipe)
+        _accuracy_metric(current, n)
+        waiting = measuring.wait_for_exact(current, shown=n)
+        if waiting is not None:
+            wake_up.show("accuracy_wake_up", waiting)
+
+
+def _accuracy_metric(current: Current, n: int) -> None:
+    found, change = measuring.accuracy(current.model, current.recipe, n)
+    half = (found.accuracy_high - found.accuracy_low) / 2
+    exact = "exact, " if n == measuring.test_size(current.model) else ""
+    interval = words.interval(found.accuracy_low, found.accuracy_high)
+    low, high = 100 * change.difference_low, 100 * change.difference_high
+    st.metric(
+        "Accuracy",
+        f"{words.percent(found.accuracy, 2 if exact else 1)} ± {100 * half:.1f}",
+        delta=f"{100 * change.difference:+.2f} pt" if current.recipe else None,
+        delta_description=f"{exact}n = {found.n:,}",
+        help=f"Right answers on {found.n:,} test images; Wilson 95 % interval {interval}. "
+        "Change in percentage points against the original on the same images: "
+        f"{change.gained} became right, {change.lost} wrong, 95 % interval {low:+.2f} … "
+        f"{high:+.2f} points. First on a class-balanced subset, then, in the background, on the "
+        "whole test set.",
+    )

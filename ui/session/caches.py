@@ -1,0 +1,94 @@
+"""What all sessions share, kept by (model name, recipe), a plain tuple of flat dataclasses.
+
+What one page alone shows is kept in that page's folder, by the same keys.
+"""
+
+import numpy as np
+import streamlit as st
+import torch
+from numpy.typing import NDArray
+
+from compress_core import MODELS, Original, Recipe, compress, load_dataset, load_model
+from compress_core.compressed import Compressed
+from compress_core.data import Dataset
+from compress_core.measurement.harm import answers as answers_of
+from compress_core.measurement.report import Size, measure_size
+from compress_core.measurement.waterfall import Stage, waterfall
+from compress_core.views.summaries import Cut, pruning_cut
+from ui.session.background import ExactAnswers
+from ui.session.snapshot_store import SnapshotStore
+
+torch.set_num_threads(1)  # one server, many sessions: a second thread slows both
+
+
+def dataset_name(model: str) -> str:
+    return MODELS[model].dataset
+
+
+@st.cache_resource(max_entries=8, show_spinner="Loading the model…")
+def original(model: str) -> Original:
+    return load_model(model)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Loading the test images…")
+def test_images(model: str, n: int) -> Dataset:
+    return load_dataset(dataset_name(model)).subset(n)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Compressing…")  # seen after half a second
+def compressed(model: str, recipe: Recipe) -> Compressed:
+    """Shared by all sessions: never written to."""
+    return compress(original(model), recipe)
+
+
+@st.cache_resource(max_entries=2000, show_spinner=False)  # frozen: nothing to copy
+def size(model: str, recipe: Recipe) -> Size:
+    return measure_size(compressed(model, recipe))
+
+
+@st.cache_resource(show_spinner=False)
+def exact_answers() -> ExactAnswers:
+    """What is measured in the background, on all test images."""
+    return ExactAnswers()
+
+
+@st.cache_data(max_entries=1000, show_spinner=False)
+def subset_answers(
+    model: str, recipe: Recipe, n: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    found = answers_of(compressed(model, recipe).module, test_images(model, n))
+    return found.classes.numpy().astype(np.uint8), found.confidences.numpy()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def cuts(model: str, recipe: Recipe) -> dict[str, Cut]:
+    """Threshold, sparsity and kept energy of each layer of a recipe that ends with pruning."""
+    layers = compressed(model, recipe).layers
+    return {name: pruning_cut(stored) for name, stored in layers.items()}
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def stages_of(model: str, recipe: Recipe) -> tuple[Stage, ...]:
+    """The file after each stage at fixed width, and last the coded one."""
+    return waterfall(compressed(model, recipe))
+
+
+@st.cache_resource(show_spinner=False)
+def snapshot_store() -> SnapshotStore:
+    return SnapshotStore()
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def graph(model: str, recipe: Recipe) -> bytes:
+    """The ONNX graph as the viewer gets it: annotated, big tensors left out."""
+    from compress_core.graph import strip_weights, to_onnx  # seconds of import, only for the graph
+
+    return strip_weights(to_onnx(compressed(model, recipe)))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Exporting the ONNX graph…")
+def onnx_file(model: str, recipe: Recipe) -> bytes:
+    """The compressed model as an ONNX file; seconds for the first recipe of each structure."""
+    from compress_core.graph import to_onnx  # seconds of import, only for the graph
+
+    return to_onnx(compressed(model, recipe))

@@ -1,0 +1,152 @@
+"""Accuracy, answers and alarms of a recipe, at once on a subset of the test images, and on all of
+them as soon as the background has it."""
+
+import secrets
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from compress_core import DataError, Recipe, load_dataset
+from compress_core.measurement.accuracy import (
+    Accuracy,
+    PairedDifference,
+    accuracy_of,
+    paired_difference,
+)
+from compress_core.measurement.harm import Answers, ClassHarm, Flip, flips, harm_by_class
+from compress_core.measurement.harm import answers as answers_of
+from compress_core.recipe import stages
+from compress_core.views.alarms import Alarm, alarms
+from ui.session import caches
+from ui.session.state import Current
+
+SUBSET = 2000  # images measured at once; the whole test set follows in the background
+
+
+def data_problem(model: str) -> str | None:
+    """Why the test images of a model cannot be read, with the remedy; None if they can."""
+    try:
+        load_dataset(caches.dataset_name(model))
+    except DataError as error:
+        return str(error)
+    return None
+
+
+def test_size(model: str) -> int:
+    """How many test images there are."""
+    return len(load_dataset(caches.dataset_name(model)))
+
+
+def subset_size(model: str) -> int:
+    """How many of them are measured at once."""
+    return min(SUBSET, test_size(model))
+
+
+def measured_size(model: str, recipe: Recipe) -> int:
+    """How many of them the recipe is measured on by now: all, or the subset."""
+    exact = all(caches.exact_answers().known(model, steps) for steps in ((), recipe))
+    return test_size(model) if exact else subset_size(model)
+
+
+def ask_exactly(session: str, model: str, recipe: Recipe) -> None:
+    """Have original and recipe measured on all test images, in the background."""
+    keys = [(model, ()), (model, recipe)]
+    caches.exact_answers().ask(session, {key: _exact_measure(*key) for key in keys})
+
+
+def _exact_measure(model: str, recipe: Recipe) -> Callable[[Callable[[], bool]], Answers]:
+    """For the background's thread, which has no cache of Streamlit at hand."""
+    module, data = caches.compressed(model, recipe).module, load_dataset(caches.dataset_name(model))
+
+    def measure(stop: Callable[[], bool]) -> Answers:
+        found = answers_of(module, data, stop=stop)
+        return Answers(found.classes.to(torch.uint8), found.confidences)
+
+    return measure
+
+
+def answers(model: str, recipe: Recipe, n: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Predicted classes of n test images, class-balanced, and the confidence in each."""
+    exact = caches.exact_answers().known(model, recipe) if n == test_size(model) else None
+    if exact:
+        return exact.classes.numpy(), exact.confidences.numpy()
+    return caches.subset_answers(model, recipe, n)
+
+
+def classes(model: str, recipe: Recipe, n: int) -> NDArray[np.uint8]:
+    return answers(model, recipe, n)[0]
+
+
+def class_tensor(model: str, recipe: Recipe, n: int) -> Tensor:
+    return torch.from_numpy(classes(model, recipe, n).astype(np.int64))
+
+
+def accuracy(model: str, recipe: Recipe, n: int) -> tuple[Accuracy, PairedDifference]:
+    """Accuracy on n test images, and the paired change against the original."""
+    data = caches.test_images(model, n)
+    return accuracy_of(class_tensor(model, recipe, n), data), change(model, (), recipe, n)
+
+
+def change(model: str, before: Recipe, after: Recipe, n: int) -> PairedDifference:
+    """What one recipe changes against another on the same n test images."""
+    first, second = class_tensor(model, before, n), class_tensor(model, after, n)
+    return paired_difference(first, second, caches.test_images(model, n))
+
+
+def harm(model: str, recipe: Recipe, n: int) -> tuple[tuple[ClassHarm, ...], tuple[Flip, ...]]:
+    """The change of each class on n test images, and the images whose answer flipped."""
+    data = caches.test_images(model, n)
+    before, after = (_answer_tensors(model, steps, n) for steps in ((), recipe))
+    return harm_by_class(before.classes, after.classes, data), flips(before, after, data)
+
+
+def _answer_tensors(model: str, recipe: Recipe, n: int) -> Answers:
+    confidences = answers(model, recipe, n)[1]
+    return Answers(class_tensor(model, recipe, n), torch.from_numpy(confidences))
+
+
+def stage_bytes(current: Current) -> list[tuple[str, int]]:
+    """Bytes of the file: the original's, then after each stage of the recipe."""
+    prefixes = stages(current.recipe)
+    sizes = [(kind, caches.size(current.model, prefix).stored_bytes) for kind, prefix in prefixes]
+    return [("original", current.size.original_bytes), *sizes]
+
+
+def current_alarms(current: Current) -> tuple[Alarm, ...]:
+    """What is wrong with the present state; each stage's file is encoded only where it is shown."""
+    model, recipe = current.model, current.recipe
+    found, classes = None, 0
+    if not data_problem(model):
+        n = measured_size(model, recipe)
+        found = accuracy(model, recipe, n)[0]
+        classes = len(caches.test_images(model, n).class_names)
+    by_stage = st.session_state.get("page") == "combine" or len(stages(recipe)) == 1
+    return alarms(
+        current.compressed,
+        current.size,
+        found,
+        class_count=classes,
+        stage_bytes=stage_bytes(current) if by_stage else (),
+    )
+
+
+def wait_for_exact(current: Current, *, shown: int) -> int | None:
+    """How often the whole test set was waited for, `shown` images being on the screen; None where
+    there is nothing to wait for. The first time it is asked for."""
+    session = st.session_state.setdefault("exact_session", secrets.token_hex(8))
+    if shown == test_size(current.model):
+        caches.exact_answers().drop(session)
+        return None
+    wanted = (current.model, current.recipe)
+    before, turn = st.session_state.get("exact_waiting", (None, 0))
+    turn = turn + 1 if before == wanted else 0
+    st.session_state.exact_waiting = (wanted, turn)
+    if turn == 0 or measured_size(*wanted) > shown:
+        ask_exactly(session, *wanted)
+    elif not caches.exact_answers().waiting(session):
+        return None  # it failed, and the server's log says why
+    return turn
