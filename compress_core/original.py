@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from compress_core.calibration import Calibration
 from compress_core.data import Dataset, load_dataset
+from compress_core.digest import network_digest
 from compress_core.methods.step import check_whole
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import load_network
@@ -102,6 +103,11 @@ class Original:
             for key, tensor in self.module.state_dict(keep_vars=True).items()
         }
         return len(save(dict(distinct.values())))
+
+    @cached_property
+    def digest(self) -> str:
+        """What results of this network are kept under: equal networks have the same."""
+        return network_digest(self.module, (self.example,))
 
     @cached_property
     def coverage(self) -> Coverage:

@@ -25,6 +25,7 @@ FLOORS = {
     "models": 0,
     "methods": 1,
     "calibration": 1,
+    "digest": 1,
     "original": 2,
     "storage": 2,
     "stored": 3,
