@@ -9,7 +9,7 @@ from compress_core.views.ranks import singular_values
 from ui import figures, words
 from ui.factorize import factors, live, table
 from ui.factorize.controls import show_factorization
-from ui.factorize.factors import Settings
+from ui.factorize.factors import Choice
 from ui.panels.chart import chart, twin
 from ui.panels.page import heading
 from ui.session import caches, fragments, state
@@ -48,7 +48,7 @@ def factorize() -> None:
     table.show(current)
 
 
-def sentence(current: Current, settings: Settings) -> None:
+def sentence(current: Current, settings: Choice) -> None:
     """What the rank keeps and what it costs, in words; the spectrum as a table below."""
     found, stored = factors.drawn(current, settings), current.compressed.layers[settings.layer]
     row = next(row for row in current.size.layers if row.name == settings.layer)

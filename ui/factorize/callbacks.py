@@ -8,7 +8,7 @@ import streamlit as st
 from compress_core.methods.low_rank import FORMS, Factorize, Form, full_rank
 from compress_core.recipe_edit import with_layer_step
 from ui.factorize import factors
-from ui.factorize.factors import Settings
+from ui.factorize.factors import Choice
 from ui.panels.widgets import chosen_layer, moved
 from ui.session import recipe_field, state, values
 from ui.session.state import Current
@@ -17,11 +17,11 @@ SCOPES = ("one layer", "whole model")
 SAMPLES, PERCENT = (16, 4096), (0.1, 100.0)  # from … to
 
 
-def settings() -> Settings:
+def settings() -> Choice:
     """What the controls say now."""
     form, layers = chosen_form(), state.current().compressed.base.layers
     aware = form == "channel" and values.switched("factorize_whiten")
-    return Settings(
+    return Choice(
         layer=chosen_layer("factorize_layer", factors.able(layers)),
         whole=values.chosen("factorize_scope", SCOPES) == "whole model",
         form=form,

@@ -21,7 +21,7 @@ from ui.factorize.callbacks import (
     set_whole_energy,
     settings,
 )
-from ui.factorize.factors import Settings
+from ui.factorize.factors import Choice
 from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, number_field, put
 from ui.session import measuring, values
 from ui.session.state import Current
@@ -41,7 +41,7 @@ AWARE_HELP = (
 )
 
 
-def show_factorization(current: Current) -> Settings:
+def show_factorization(current: Current) -> Choice:
     """Scope, layer and form; calibration; then rank and energy, or budget and energy."""
     layers = current.compressed.base.layers
     with st.container(horizontal=True, vertical_alignment="bottom"):

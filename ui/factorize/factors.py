@@ -35,7 +35,7 @@ Group = tuple[Form, tuple[str, ...]]  # a form, and the layers that take it
 
 
 @dataclass(frozen=True)
-class Settings:
+class Choice:
     """What the page's controls say: the drawn layer or all of them, form, and calibration images
     (None: the inputs are not looked at)."""
 
@@ -115,7 +115,7 @@ def decomposition(
     return found
 
 
-def drawn(current: Current, settings: Settings) -> Decomposition:
+def drawn(current: Current, settings: Choice) -> Decomposition:
     """The drawn layer as the settings have it."""
     shape = current.compressed.base.layers[settings.layer].shape
     form = settings.form if settings.form in forms_of(shape) else "channel"

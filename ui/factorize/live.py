@@ -12,7 +12,7 @@ from ui.session.state import Current
 SNAPS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # budgets that a click sets
 
 
-def show(current: Current, settings: factors.Settings) -> None:
+def show(current: Current, settings: factors.Choice) -> None:
     """One layer's singular values with its rank; or the whole model's budget and every layer."""
     if settings.whole:
         _budget(current, settings)
@@ -48,7 +48,7 @@ def _row(size: Size, layer: str) -> LayerRow:
     return next(row for row in size.layers if row.name == layer)
 
 
-def _budget(current: Current, settings: factors.Settings) -> None:
+def _budget(current: Current, settings: factors.Choice) -> None:
     steps = factors.network(current.recipe)
     names = factors.able(current.compressed.base.layers)
     live_histogram.show(

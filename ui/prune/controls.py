@@ -8,7 +8,7 @@ from compress_core import Prune
 from compress_core.methods.pruning import PruneNM
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.steps import AnyStep, row_of
-from compress_core.views.summaries import Cut
+from compress_core.views.summaries import PrunedLayer
 from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, choose_samples, number_field, put
 from ui.prune.callbacks import (
     MOST,
@@ -52,7 +52,7 @@ class Choice:
         return isinstance(self.step, Prune) and self.step.threshold is not None
 
 
-def show_pruning(current: Current, cuts: dict[str, Cut]) -> Choice:
+def show_pruning(current: Current, cuts: dict[str, PrunedLayer]) -> Choice:
     """Method, scope, layer, and the numbers of the method."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         choices, chosen, numbers = (
@@ -168,7 +168,7 @@ def _choose_pattern() -> None:
     )
 
 
-def _share(step: AnyStep | None, current: Current, cuts: dict[str, Cut]) -> float:
+def _share(step: AnyStep | None, current: Current, cuts: dict[str, PrunedLayer]) -> float:
     """What the step asks for; where it asks for no fraction, what came of it."""
     asked = vars(step).get("sparsity") if step else None
     if asked is not None:
@@ -178,7 +178,7 @@ def _share(step: AnyStep | None, current: Current, cuts: dict[str, Cut]) -> floa
     return zeros / sum(weights[name] for name in cuts)
 
 
-def _threshold(step: AnyStep | None, layer: str, cuts: dict[str, Cut]) -> float:
+def _threshold(step: AnyStep | None, layer: str, cuts: dict[str, PrunedLayer]) -> float:
     match step:
         case Prune(threshold=float() as threshold):
             return threshold

@@ -13,7 +13,7 @@ from compress_core.views.live_pruning import (
     pruning_profile,
     score_profile,
 )
-from compress_core.views.summaries import Cut
+from compress_core.views.summaries import PrunedLayer
 from ui import live_histogram
 from ui.live_histogram.routes import pack, publish
 from ui.prune.callbacks import MOST, chosen_samples, release_pruning
@@ -23,7 +23,7 @@ from ui.session import caches
 from ui.session.state import Current
 
 
-def show(current: Current, choice: Choice, cuts: dict[str, Cut]) -> None:
+def show(current: Current, choice: Choice, cuts: dict[str, PrunedLayer]) -> None:
     """The histogram of a layer with its threshold, and the sparsity of every layer."""
     rows, own = {row.name: row for row in current.size.layers}, cuts[choice.layer]
     moves = moved_layers(current, choice.layer, choice.scope)

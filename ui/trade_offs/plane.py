@@ -81,7 +81,7 @@ def front(rows: Sequence[dict[str, Any]], axis: Axis) -> Rows:
 
 
 @dataclass(frozen=True)
-class Points:
+class PlaneRows:
     """Everything on the plane, as rows. The curves, original and present recipe are measured on the
     whole test set; a snapshot as it was pinned, a published mark as its paper says."""
 
@@ -96,10 +96,10 @@ class Points:
         return [row for rows in (*self.curves.values(), *self.singles.values()) for row in rows]
 
 
-def collect(current: Current, chosen: Sequence[Family]) -> Points:
+def collect(current: Current, chosen: Sequence[Family]) -> PlaneRows:
     """What is known by now of the chosen families and the rest."""
     model = current.model
-    return Points(
+    return PlaneRows(
         curves={family.name: rows(model, family.recipes) for family in chosen},
         singles={
             "original": rows(model, [()]),
@@ -111,7 +111,7 @@ def collect(current: Current, chosen: Sequence[Family]) -> Points:
 
 
 def draw(
-    model: str, points: Points, styles: Mapping[str, Style], axis_name: str, *, closer: bool
+    model: str, points: PlaneRows, styles: Mapping[str, Style], axis_name: str, *, closer: bool
 ) -> None:
     """The plane, its legend in words, and its table."""
     axis = AXES[axis_name]
@@ -139,7 +139,7 @@ def draw(
     st.caption(_legend(points, axis_name))
 
 
-def _legend(points: Points, axis_name: str) -> str:
+def _legend(points: PlaneRows, axis_name: str) -> str:
     """What the marks mean, of those that are there."""
     if not points.measured:
         return "No point of this model is measured yet."
@@ -159,7 +159,7 @@ def _legend(points: Points, axis_name: str) -> str:
     return " ".join(parts)
 
 
-def _table(points: Points) -> dict[str, list[Any]]:
+def _table(points: PlaneRows) -> dict[str, list[Any]]:
     everything = [*points.measured, *points.snapshots, *points.published]
     return {
         "recipe": [row["words"] for row in everything],
