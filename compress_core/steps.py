@@ -12,6 +12,7 @@ from compress_core.applying.correct import correct_biases, refuse_correction
 from compress_core.applying.factorize import factorize_layers, refuse_factors
 from compress_core.applying.fold import fold_norms, refuse_fold
 from compress_core.applying.prune import (
+    SCORES,
     ScoreStep,
     prune_at_random,
     prune_by_magnitude,
@@ -191,6 +192,9 @@ ROWS = (
 )
 BY_NAME = {row.name: row for row in ROWS}
 BY_TYPE = {row.type: row for row in ROWS}
+assert SCORES.keys() == {row.type for row in ROWS if row.apply is prune_by_score}, (
+    "a step that prunes by scores is not in SCORES, or the reverse"
+)
 assert BY_TYPE.keys() == set(get_args(AnyStep)), "a step of the union has no row, or the reverse"
 
 

@@ -6,6 +6,7 @@ A new step gets its case in `said`; until then mypy names it (`assert_never`).
 from dataclasses import dataclass
 from typing import assert_never
 
+from compress_core.applying.prune import ScoreStep
 from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
@@ -125,7 +126,7 @@ def _magnitudes(step: Prune) -> str:
     return f"|w| ≤ {step.sigmas:g} σ"
 
 
-def _ranked(step: Prune | PruneTaylor | PruneWanda) -> str:
+def _ranked(step: Prune | ScoreStep) -> str:
     """The share, and where all layers are named what is ranked together."""
     assert step.sparsity is not None
     scope = "globally" if step.scope == "global" else f"of each {step.scope}"
