@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from compress_core import factor_steps
 from compress_core.recipe import up_to
 from compress_core.views import summaries
 from compress_core.views.ranks import singular_values
@@ -27,7 +28,7 @@ def factorize() -> None:
     current = state.current()
     top = st.container()  # its formula is that of the form, which the controls know
     layers = current.compressed.base.layers
-    if not factors.able(layers):
+    if not factor_steps.able(layers):
         heading("Factorize", "Run a layer as thinner ones.", FORMULAS["channel"])
         st.info("No layer of this model can run as factors.")
         return

@@ -34,6 +34,7 @@ FLOORS = {
     "steps": 6,
     "recipe": 7,
     "recipe_edit": 8,
+    "factor_steps": 8,
     "compressed": 8,
     "restoring": 8,
     "measurement": 9,

@@ -15,7 +15,7 @@ import torch
 from compress_core.compressed import Compressed, compress
 from compress_core.measurement.accuracy import Accuracy
 from compress_core.measurement.report import LayerRow, Size
-from compress_core.methods.low_rank import break_even_rank, is_larger
+from compress_core.methods.low_rank import worthwhile_rank
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import PruneStructured
 from compress_core.recipe import kinds_before, of_kinds
@@ -214,8 +214,7 @@ def _grown_pairs(size: Size) -> Iterator[Alarm]:
 
 def _smaller_rank(row: LayerRow) -> int | None:
     assert row.form != "plain"
-    rank = break_even_rank(row.shape, row.form)
-    return None if is_larger(row.shape, rank, row.form) else rank
+    return worthwhile_rank(row.shape, row.form) or None
 
 
 def _grown_stages(stage_bytes: StageBytes) -> Iterator[tuple[Alarm, str]]:

@@ -7,7 +7,8 @@ import pytest
 from compress_core import Quantize, Recipe, compress, load_model
 from compress_core.methods.pruning import Prune
 from compress_core.recipe import format_recipe
-from compress_core.views.coding import coding_of, coding_rows, first_code_words, total_bytes
+from compress_core.views.coding import coding_of, coding_rows, total_bytes
+from compress_core.views.huffman_codes import first_code_words
 from tests.whole_app import WholeApp, open_app
 from ui.encode import codings
 

@@ -10,7 +10,6 @@ from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.steps import AnyStep
 from tests.whole_app import WholeApp, open_app, turn_to
 from ui import words
-from ui.factorize import factors
 
 WHOLE = "whole model"
 CONV2 = (32, 16, 3, 3)  # of digits-cnn
@@ -198,8 +197,3 @@ def test_the_form_outlasts_a_visit_to_another_page() -> None:
     turn_to(app, "prune")
     turn_to(app, "factorize")
     assert app.session_state["factorize_form"] == "spatial"
-
-
-def test_no_rank_of_a_thin_weight_is_smaller() -> None:
-    assert factors.break_even((1, 5), "channel") == 0
-    assert factors.break_even((64, 512), "channel") == 56
