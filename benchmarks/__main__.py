@@ -4,7 +4,7 @@ import argparse
 
 import torch
 
-from benchmarks import cold_start, live, profile, slider, sweep, toolbox
+from benchmarks import cold_start, int8, live, profile, slider, sweep, toolbox
 from benchmarks.table import machine_facts
 
 BENCHMARKS = {
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "cold_start": cold_start.run,
     "sweep": sweep.run,
     "toolbox": toolbox.run,
+    "int8": int8.run,
 }
 
 

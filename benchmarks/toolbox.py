@@ -86,7 +86,7 @@ COMPARED: dict[str, Recipe] = {
     "4 bit, bias correction": (Quantize(4), CorrectBias()),
     "quantize inputs to 8 bit": (QuantizeActivations(),),
     "share 16 values": (ShareWeights(CLUSTERS),),
-    "share 16 values, optimum": (ShareWeights(CLUSTERS, "optimal"),),
+    "share 16 values, linear start": (ShareWeights(CLUSTERS, "linear"),),
 }
 Make = Callable[[], Original]
 

@@ -9,7 +9,8 @@ Path("lenet.safetensors").write_bytes(compressed.container)
 """
 
 from compress_core.compressed import Compressed, compress
-from compress_core.data import DataError, load_dataset
+from compress_core.data import load_dataset
+from compress_core.dataset import DataError, Dataset
 from compress_core.measurement.report import Report, measure
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
@@ -25,6 +26,7 @@ __all__ = [
     "Compressed",
     "ContainerError",
     "DataError",
+    "Dataset",
     "Factorize",
     "Original",
     "Prune",

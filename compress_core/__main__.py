@@ -267,7 +267,7 @@ def speed_of(compressed: Compressed, size: Size) -> Speed:
     from compress_core.graph import to_onnx
 
     graphs = to_onnx(compress(compressed.original, ())), to_onnx(compressed)
-    return measure_speed(size, graphs, compressed.original.example)
+    return measure_speed(size, graphs, compressed.original.examples)
 
 
 def run_compress(options: argparse.Namespace) -> None:

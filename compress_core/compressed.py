@@ -12,6 +12,8 @@ from functools import cached_property
 
 from torch import Tensor, nn
 
+from compress_core.entering.copying import copy_network
+from compress_core.entering.tensors import in_own_type, named_tensors
 from compress_core.methods.step import matching
 from compress_core.network import Names, Network, start
 from compress_core.original import Original
@@ -74,27 +76,38 @@ class Compressed:
         """Every layer as it is stored, by name."""
         return self.network.layers
 
-    @property
+    @cached_property
     def module(self) -> nn.Module:
-        """The runnable model, in evaluation mode; parameters that no step changed are shared."""
+        """The runnable model, in evaluation mode. It shares nothing: running it, or writing to it,
+        changes neither what is stored nor any other model."""
+        return copy_network(self.as_stored)
+
+    @property
+    def as_stored(self) -> nn.Module:
+        """The same model, never run, so that its buffers are those of the file."""
         return self.network.module
 
     @cached_property
     def rest(self) -> dict[str, Tensor]:
-        """The tensors that no method compresses (biases, norms, positions), by state-dict key."""
+        """The tensors that no method compresses (biases, norms, positions), by state-dict key, in
+        the half precision that they came in where that holds them exactly."""
         layers = self.layers.values()
         skipped = {key for stored in layers for key in stored.weight_keys}
         skipped |= {twin for twins in self.tied.values() for twin in twins}
-        state = self.module.state_dict()
+        own_types = self.base.own_types
         # cloned: buffers may be views of each other, and a file holds no shared memory
-        return {key: tensor.clone() for key, tensor in state.items() if key not in skipped}
+        return {
+            key: in_own_type(tensor.detach().clone(), own_types.get(key))
+            for key, tensor in named_tensors(self.as_stored).items()
+            if key not in skipped
+        }
 
     @cached_property
     def tied(self) -> dict[str, tuple[str, ...]]:
         """The further state-dict keys of tensors that have several, by the first of them; by the
         layer's key for a layer's weight, under which it is stored."""
         keys: dict[int, list[str]] = {}
-        for key, tensor in self.module.state_dict(keep_vars=True).items():
+        for key, tensor in named_tensors(self.as_stored).items():
             keys.setdefault(id(tensor), []).append(key)
         weights = {key for stored in self.layers.values() for key in stored.weight_keys}
         groups = (sorted(group, key=lambda key: key not in weights) for group in keys.values())

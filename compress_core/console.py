@@ -11,8 +11,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from compress_core.measurement.report import LayerRow, Report
+from compress_core.measurement.scores import Score
 from compress_core.measurement.speed import Speed
 from compress_core.recipe import format_step, from_json
+from compress_core.tasks import METRICS, MetricName
 from compress_core.weights import Coverage
 from compress_core.wording.numbers import percent
 from compress_core.wording.speed import speed_in_words
@@ -104,7 +106,7 @@ def show_models(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_report(report: Report, *, written: Path | None = None) -> None:
-    size, accuracy, change = report.size, report.accuracy, report.change
+    size = report.size
     columns = ("layer", "shape", "sparsity", "bits", "rank", "bytes", "of", "SQNR dB", "MACs")
     print_table(
         columns,
@@ -124,14 +126,10 @@ def show_report(report: Report, *, written: Path | None = None) -> None:
         ],
         title=f"{size.model}: {steps_of(report.recipe)}",
     )
-    interval = f"{percent(accuracy.accuracy_low)} … {percent(accuracy.accuracy_high)}"
-    shift = f"{100 * change.difference:+.2f} points"
-    between = f"{100 * change.difference_low:+.2f} … {100 * change.difference_high:+.2f}"
     print_table(
         ("measured", "value", "and"),
         [
-            ("accuracy", percent(accuracy.accuracy, 2), f"{interval}, n = {accuracy.n:,}"),
-            ("change", shift, f"{between}, baseline {percent(report.baseline.accuracy, 2)}"),
+            *score_rows(report),
             ("stored bytes", f"{size.stored_bytes:,}", f"of {size.original_bytes:,}"),
             ("compression ratio", f"{size.compression_ratio:.2f}x", "original / stored bytes"),
             ("sparsity", percent(size.sparsity), "of stored weights"),
@@ -178,6 +176,38 @@ def show_speed(speed: Speed) -> None:
     _console().print(speed_in_words(speed), highlight=False)
 
 
+def score_rows(report: Report) -> list[tuple[str, str, str]]:
+    """The metric with its interval, and its change against the original."""
+    score, change = report.score, report.change
+    shift, low, high = (
+        f"{100 * value:+.2f}" if score.kind.is_share else f"{value:+.4g}"
+        for value in (change.difference, change.difference_low, change.difference_high)
+    )
+    return [
+        (
+            metric_name(score.metric),
+            value_of(score, score.value, 2),
+            f"{value_of(score, score.low)} … {value_of(score, score.high)}, n = {score.n:,}, "
+            f"{score.kind.unit}",
+        ),
+        (
+            "change",
+            f"{shift} points" if score.kind.is_share else shift,
+            f"{low} … {high}, baseline {value_of(score, report.baseline.value, 2)}",
+        ),
+        ("why this metric", "", report.reason),
+    ]
+
+
+def metric_name(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
+def value_of(score: Score, value: float, digits: int = 1) -> str:
+    """A share in percent, another number as it is."""
+    return percent(value, digits) if score.kind.is_share else f"{value:.4g}"
+
+
 def noise(row: LayerRow) -> str:
     if row.shape != row.original_shape:
         return "smaller"
@@ -185,15 +215,17 @@ def noise(row: LayerRow) -> str:
 
 
 def show_sweep(rows: Sequence[Mapping[str, Any]]) -> None:
-    columns = ("family", "recipe", "accuracy", "change", "bytes", "ratio", "MACs")
+    metric: MetricName = rows[0]["metric"] if rows else "accuracy"
+    is_share = METRICS[metric].is_share
+    columns = ("family", "recipe", metric_name(metric), "change", "bytes", "ratio", "MACs")
     print_table(
         columns,
         [
             (
                 row["family"],
                 steps_of(row["recipe"]),
-                percent(row["accuracy"], 2),
-                f"{100 * row['difference']:+.2f}",
+                percent(row[metric], 2) if is_share else f"{row[metric]:.4g}",
+                f"{100 * row['difference']:+.2f}" if is_share else f"{row['difference']:+.4g}",
                 f"{row['stored_bytes']:,}",
                 f"{row['compression_ratio']:.2f}x",
                 f"{row['macs']:,}",

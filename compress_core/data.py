@@ -17,42 +17,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from compress_core.dataset import DataError as DataError
+from compress_core.dataset import Dataset as Dataset
+from compress_core.dataset import stratified_indices as stratified_indices
 from compress_core.writing import write_file
 
 DIGITS_TEST_SIZE = 600
-
-
-class DataError(ValueError):
-    """A dataset is missing, incomplete or damaged; the message says how to mend it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """One split of a labelled image set.
-
-    `images` (n, C, H, W) float32 in [0, 1], `labels` (n,) int64, both in the order of the files.
-    """
-
-    name: str
-    split: str
-    images: Tensor
-    labels: Tensor
-    class_names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def subset(self, size: int, *, seed: int = 0) -> "Dataset":
-        """A class-balanced random subset of `size` images; the same one for the same seed."""
-        if size >= len(self):
-            return self
-        index = stratified_indices(self.labels.numpy(), size, seed)
-        picked = torch.from_numpy(index)
-        return Dataset(
-            self.name, self.split, self.images[picked], self.labels[picked], self.class_names
-        )
 
 
 @dataclass(frozen=True)
@@ -160,16 +131,6 @@ def _load_digits(split: str) -> Dataset:
         torch.from_numpy(labels[picked]),
         DIGIT_NAMES,
     )
-
-
-def stratified_indices(labels: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """Sorted indices of a subset whose classes have the shares of `labels`, to within one image."""
-    rng = np.random.default_rng(seed)
-    shuffled = rng.permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    # every n/size-th image of the class-sorted order: proportional, without rounding drift
-    positions = (np.arange(size) * len(labels)) // size
-    return np.sort(by_class[positions])
 
 
 def _load_idx(name: str, split: str) -> Dataset:

@@ -67,7 +67,8 @@ class Network:
 
     @cached_property
     def module(self) -> nn.Module:
-        """The runnable network, in evaluation mode; parameters that no step changed are shared."""
+        """The whole network as stored, in evaluation mode. It is never run, so that its buffers
+        are those of the file; parameters that no step changed are shared."""
         acting = [stored for stored in self.layers.values() if stored.inputs]
         if not acting:
             return self.weights_module
@@ -80,8 +81,8 @@ class Network:
 
     @cached_property
     def weights_module(self) -> nn.Module:
-        """The network with the stored weights and biases, its activations as they are."""
-        module = with_weights(self.base.module, {})
+        """The network with the stored weights and biases, its inputs not rounded; never run."""
+        module = with_weights(self.base.pristine, {})
         tensors: dict[str, Tensor] = {}
         for stored in self.layers.values():
             if stored.form != "plain":

@@ -1,6 +1,5 @@
 """A model as it came: its layers with their profiles, and a memo of what was made of them."""
 
-import copy
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import cached_property, partial
@@ -8,23 +7,22 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from compress_core.calibration import Calibration
-from compress_core.data import Dataset, load_dataset
+from compress_core.data import load_dataset
+from compress_core.dataset import Dataset, check_fits
 from compress_core.digest import network_digest
+from compress_core.entering import enter
+from compress_core.entering.checks import check_runs
+from compress_core.entering.copying import copy_network
+from compress_core.entering.tensors import dense_file_bytes
+from compress_core.inputs import Inputs, Shape, call, make_examples
 from compress_core.methods.step import check_whole
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import load_network
-from compress_core.weights import (
-    Coverage,
-    Reads,
-    find_coverage,
-    reads_outside,
-    walk_layers,
-    with_weights,
-)
+from compress_core.tasks import Kind, Task, as_task
+from compress_core.weights import Coverage, Reads, find_coverage, reads_outside, walk_layers
 
 MEMO_ENTRIES = 256
 BASE_ENTRIES = 16  # each is a network with a memo of its own
@@ -62,31 +60,39 @@ class Original:
     """A trained network and everything that is computed of it only once.
 
     `input_shape` is one input without its batch dimension, (C, H, W) for images; `input_dtype`
-    torch.int64 for token indices. `calibration` is training data, or what loads it when a step
-    first needs it. `memo` keeps what was made of its layers, `bases` the networks that were made
-    of it. The network is copied and never written to.
-    Raises ValueError for a model in training mode, without compressible layers, or with weights
-    that are empty, not float32 or not finite.
+    torch.int64 for token indices. Of several inputs both are tuples, one for each. In their place
+    `example` is an input itself, (1, …), or a tuple of them. `task` says what the network is for
+    and which of its outputs counts; without one it is chosen by outputs and labels. `calibration`
+    is training data, or what loads it when a step first needs it. `memo` keeps what was made of its
+    layers, `bases` the networks that were made of it. The network is copied and never written to
+    (see `entering`). `module` is for running; `pristine` is the same network, never run, so that
+    its buffers stay as they came: what is made of the network is made of this one. `own_types` are
+    the types that its float32 tensors came in.
+    Raises ValueError for what cannot be compressed: no nn.Module, in training mode, without
+    compressible layers, with weights that are empty or not finite, and more; with the remedy.
     """
 
     def __init__(
         self,
         module: nn.Module,
-        input_shape: tuple[int, ...],
+        input_shape: Shape | tuple[Shape, ...] | None = None,
         *,
-        input_dtype: torch.dtype = torch.float32,
+        example: Inputs | None = None,
+        input_dtype: torch.dtype | tuple[torch.dtype, ...] = torch.float32,
         name: str = "model",
         calibration: CalibrationData = None,
+        task: Task | Kind | None = None,
     ) -> None:
-        if any(part.training for part in module.modules()):
-            raise ValueError("the model, or a part of it, is in training mode; pass model.eval()")
-        module = copy.deepcopy(module)  # training it on must not change what is measured here
-        self.module = with_weights(module, dict(module.named_parameters(remove_duplicate=False)))
-        self.input_shape = input_shape
-        self.input_dtype = input_dtype
+        self.task = as_task(task)
+        self.examples = make_examples(input_shape, input_dtype, example)  # one for each input
         self.name = name
         self.calibration = calibration
-        self.layers = walk_layers(self.module)
+        entered = enter(module)
+        self.pristine = entered.module
+        self.module = copy_network(self.pristine)
+        self.own_types = entered.own_types
+        self._came_as = entered.came_as
+        self.layers = walk_layers(self.pristine)
         self.memo = Memo()
         self.bases = Memo(BASE_ENTRIES)
         if not self.layers:
@@ -94,20 +100,26 @@ class Original:
                 f"{type(module).__name__} has no compressible layer; it needs at least one "
                 "Linear, convolution, Embedding, recurrent layer or parameter of two dimensions"
             )
+        if self.own_types:
+            check_runs(copy_network(self.pristine), self.examples)
+        self._check_runs()
 
     @cached_property
     def stored_bytes(self) -> int:
-        """Bytes of the dense fp32 weights as a safetensors file, header included."""
-        distinct = {
-            id(tensor): (key, tensor.detach().clone(memory_format=torch.contiguous_format))
-            for key, tensor in self.module.state_dict(keep_vars=True).items()
-        }
-        return len(save(dict(distinct.values())))
+        """Bytes of the weights in the types that they came in, as a safetensors file, header
+        included. A weight that was computed (of a mask, of a norm) counts once, as its values."""
+        return dense_file_bytes(self._came_as)
+
+    def weight_bytes(self, layer: str) -> int:
+        """Bytes of a layer's weight in the type that it came in."""
+        found = self.layers[layer]
+        dtype = self.own_types.get(found.key, found.weight.dtype)
+        return found.weight.numel() * dtype.itemsize
 
     @cached_property
     def digest(self) -> str:
         """What results of this network are kept under: equal networks have the same."""
-        return network_digest(self.module, (self.example,))
+        return network_digest(self.module, self.examples)
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -116,8 +128,8 @@ class Original:
 
     @cached_property
     def reads(self) -> Reads:
-        """What the network reads of its layers by itself, found in one run on `example`."""
-        return reads_outside(self.module, self.layers, lambda network: network(self.example))
+        """What the network reads of its layers by itself, found in one run."""
+        return reads_outside(self.module, self.layers, lambda network: call(network, self.examples))
 
     def read_besides(self, name: str) -> str | None:
         """Who reads a layer's weight or attributes besides the layer, so that nothing can run in
@@ -126,18 +138,39 @@ class Original:
 
     @property
     def example(self) -> Tensor:
-        """A zero input of one image, (1, *input_shape), for tracing."""
-        return torch.zeros(1, *self.input_shape, dtype=self.input_dtype)
+        """One input (1, …) of a network that takes one, for tracing.
+
+        Raises ValueError for a network of several inputs, which `examples` has.
+        """
+        if len(self.examples) > 1:
+            raise ValueError(
+                f"{self.name} takes {len(self.examples)} inputs, and this can only follow networks "
+                "of one; leave it out"
+            )
+        return self.examples[0]
+
+    @property
+    def input_shape(self) -> Shape:
+        """One input without its batch dimension, of a network that takes one."""
+        return tuple(self.example.shape[1:])
+
+    def _check_runs(self) -> None:
+        """Raise ValueError where the network does not run on its examples."""
+        with torch.inference_mode():  # on a private copy: modules may keep what they saw
+            call(copy_network(self.pristine), self.examples)
 
     def with_module(self, module: nn.Module) -> "Original":
-        """Another network for the same task: same inputs, name and calibration data."""
-        return Original(
+        """Another network for the same task: same inputs, name and calibration data. Tensors of
+        the same key came in the same type."""
+        other = Original(
             module,
-            self.input_shape,
-            input_dtype=self.input_dtype,
+            example=self.examples,
             name=self.name,
             calibration=self.calibration,
+            task=self.task,
         )
+        other.own_types = self.own_types
+        return other
 
     def calibrate(self, samples: int, seed: int = 0) -> Calibration:
         """What the layers see on `samples` training images, drawn class by class and by seed; all
@@ -160,9 +193,10 @@ class Original:
         if data.split == "test":
             raise ValueError(
                 f"calibration on the test split of {data.name} would flatter every accuracy "
-                "measured on it; pass the training split"
+                "measured on it; pass the training split, of your own data as split='train'"
             )
-        return Calibration(self.module, self.layers, data.subset(samples, seed=seed))
+        check_fits(data, self.examples)
+        return Calibration(self.pristine, self.layers, data.subset(samples, seed=seed), self.task)
 
 
 def load_model(name: str) -> Original:
@@ -173,4 +207,10 @@ def load_model(name: str) -> Original:
     """
     spec = model_spec(name)
     training_data = partial(load_dataset, spec.dataset, "train")
-    return Original(load_network(name), spec.input_shape, name=name, calibration=training_data)
+    return Original(
+        load_network(name),
+        spec.input_shape,
+        name=name,
+        calibration=training_data,
+        task="classification",
+    )

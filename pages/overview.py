@@ -72,10 +72,10 @@ def overview() -> None:
         n = measuring.subset_size(current.model)
         data = caches.test_images(current.model, n)
         classes = measuring.class_tensor(current.model, current.recipe, n)
-        baseline, _ = measuring.accuracy(current.model, (), n)
-        interval = words.interval(baseline.accuracy_low, baseline.accuracy_high)
+        baseline, _ = measuring.score(current.model, (), n)
+        interval = words.interval(baseline.low, baseline.high)
         st.markdown(
-            f"The original is right on **{words.percent(baseline.accuracy, 2)}** of {n:,} test "
+            f"The original is right on **{words.percent(baseline.value, 2)}** of {n:,} test "
             f"images, 95 % interval {interval}."
         )
         left, right = st.columns(2)

@@ -85,13 +85,21 @@ class Words(nn.Module):
         return out
 
 
-class Attention(nn.Module):
-    """Packed attention projections; keys and values of another width have weights of their own."""
+class Packed(nn.MultiheadAttention):
+    """A subclass may have a forward of its own: its projections stay packed."""
 
-    def __init__(self, width: int | None = None) -> None:
+
+class Attention(nn.Module):
+    """torch's attention; keys and values of another width have weights of their own."""
+
+    def __init__(
+        self,
+        width: int | None = None,
+        kind: type[nn.MultiheadAttention] = nn.MultiheadAttention,
+    ) -> None:
         super().__init__()
         self.width = width
-        self.attention = nn.MultiheadAttention(8, 2, kdim=width, vdim=width, batch_first=True)
+        self.attention = kind(8, 2, kdim=width, vdim=width, batch_first=True)
         self.head = nn.Linear(8, 3)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -194,6 +202,8 @@ ZOO: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "words": (Words, (5,)),
     "attention": (Attention, (3, 8)),
     "cross_attention": (lambda: Attention(4), (3, 8)),
+    "packed": (lambda: Attention(kind=Packed), (3, 8)),
+    "packed_cross": (lambda: Attention(4, Packed), (3, 8)),
     "grouped": (lambda: chain(conv=nn.Conv2d(4, 6, 3, groups=2)), (4, 5, 5)),
     "conv1d": (lambda: chain(conv=nn.Conv1d(2, 3, 3, stride=2, padding=1)), (2, 7)),
     "transposed": (lambda: chain(up=nn.ConvTranspose2d(4, 6, 3, 2, groups=2)), (4, 3, 3)),

@@ -41,6 +41,7 @@ FIELDS = {
     "stored_bytes",
     "compression_ratio",
     "sparsity",
+    "metric",
     "accuracy",
     "accuracy_low",
     "accuracy_high",

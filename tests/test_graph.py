@@ -50,13 +50,17 @@ INTEGER_TYPES = {
 }
 
 
+class Packed(nn.MultiheadAttention):
+    """A subclass: its projections stay packed."""
+
+
 class Zoo(nn.Module):
     """What the reference networks have not: embedding, packed attention, groups, batch norm."""
 
     def __init__(self) -> None:
         super().__init__()
         self.embedding = nn.Embedding(10, 16)
-        self.attention = nn.MultiheadAttention(16, 4, batch_first=True)
+        self.attention = Packed(16, 4, batch_first=True)
         self.grouped = nn.Conv1d(16, 16, 3, groups=4, bias=False)
         self.norm = nn.BatchNorm1d(16)
         self.head = nn.Linear(16, 10, bias=False)
@@ -154,6 +158,12 @@ def logits_difference(compressed: Compressed, *, optimized: bool = True) -> floa
         expected = compressed.module(images)
     difference = (torch.from_numpy(logits) - expected).abs().max()
     return float(difference / expected.abs().max().clamp(min=1e-3))
+
+
+def run_graph(graph: bytes, images: Tensor) -> np.ndarray:
+    """The logits of onnxruntime."""
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(["logits"], {"images": images.numpy()})[0])
 
 
 def load(compressed: Compressed) -> onnx.ModelProto:
@@ -269,14 +279,32 @@ def test_onnxruntime_agrees_on_rounded_inputs(
     assert difference < 2 / 2**bits
 
 
+@pytest.mark.parametrize("name", DIGITS)
+@pytest.mark.parametrize("bits", [4, 8])
+def test_dynamic_ranges_in_the_graph_are_those_of_one_image(
+    originals: dict[str, Original], name: str, bits: int
+) -> None:
+    original = originals[name]
+    graph = to_onnx(compress(original, (QuantizeActivations(bits=bits, mode="dynamic"),)))
+    images = torch.rand(8, *original.input_shape, generator=torch.Generator().manual_seed(1))
+    images *= torch.logspace(-2, 0, 8)[:, None, None, None]
+    together = run_graph(graph, images)
+    alone = np.concatenate([run_graph(graph, image) for image in images.split(1)])
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
 def test_rounded_inputs_stand_in_the_graph(mlp: Original) -> None:
     steps = (QuantizeActivations(), QuantizeActivations(mode="dynamic", layers=("fc2",)))
     steps = (*steps, QuantizeActivations(bits=5, layers=("fc3",)))
     nodes = [n for n in load(compress(mlp, steps)).graph.node if ".input." in n.name]
-    assert [node.name for node in nodes] == [
+    operators = ("QuantizeLinear", "Clip", "DequantizeLinear", "ReduceMin", "ReduceMax")
+    assert [node.name for node in nodes if node.op_type in operators] == [
         "fc1.input.QuantizeLinear",
         "fc1.input.DequantizeLinear",
-        "fc2.input.DynamicQuantizeLinear",
+        "fc2.input.ReduceMin",
+        "fc2.input.ReduceMax",
+        "fc2.input.Clip",
+        "fc2.input.QuantizeLinear",
         "fc2.input.DequantizeLinear",
         "fc3.input.QuantizeLinear",
         "fc3.input.Clip",

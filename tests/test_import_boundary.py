@@ -16,12 +16,16 @@ SHELL = ("streamlit", "plotly", "pandas", "ui", "pages")
 HEAVY = ("onnx", "onnxruntime", "onnx_ir", "onnxscript", "sklearn", "netron", "pooch", "rich")
 # A module may import those below it, and its neighbours in the same folder.
 FLOORS = {
+    "inputs": -2,
+    "dataset": -1,
+    "entering": -1,  # knows torch alone
     "equality": -1,
     "writing": -1,
     "plain": 0,
     "probing": 0,
     "weights": 0,
     "data": 0,
+    "tasks": 0,
     "models": 0,
     "methods": 1,
     "calibration": 1,

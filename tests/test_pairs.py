@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from compress_core.compressed import Compressed, compress
 from compress_core.data import Dataset
 from compress_core.graph import to_onnx
+from compress_core.measurement import accuracy
+from compress_core.measurement.accuracy import predict
 from compress_core.measurement.ledger import ledger
 from compress_core.measurement.report import measure_size
 from compress_core.original import Original
@@ -136,6 +138,27 @@ def test_two_steps_are_stored_as_evaluated_or_refused(
     parts = size.rest_bytes + size.header_bytes + sum(row.bytes for row in size.layers)
     assert parts == size.stored_bytes == len(compressed.container)
     assert 8 + int.from_bytes(compressed.container[:8], "little") == size.header_bytes
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_an_answer_depends_neither_on_the_batch_nor_on_the_order(
+    network: Original, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = compress(network, recipe_of(name)).module
+    many = torch.rand(30, 2, 3, 3, generator=torch.Generator().manual_seed(2))
+    many *= torch.logspace(-2, 2, 30)[:, None, None, None]
+    expected, order = predict(module, many), torch.arange(30).flip(0)
+    assert_same_answers(predict(module, many[order]), expected[order])
+    for batch in (1, 7):
+        monkeypatch.setattr(accuracy, "BATCH", batch)
+        assert_same_answers(predict(module, many), expected)
+
+
+def assert_same_answers(found: Tensor, expected: Tensor) -> None:
+    """Up to the order of sums, which moves an input over the edge of two codes once in a while."""
+    difference = (found - expected).abs().amax(1) / expected.abs().amax(1)
+    assert int((difference > 1e-5).sum()) <= 1
+    assert float(difference.max()) < 0.05
 
 
 @pytest.mark.parametrize("name", TEXTS)

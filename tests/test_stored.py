@@ -146,9 +146,9 @@ def test_the_graph_computes_with_three_factors(three: StoredLayer, digits_mlp: O
     [
         ("no_bias", "fc1", "fc1.bias"),  # it may get one
         ("conv1d", "conv", "conv.bias"),
-        ("attention", "attention.in_proj", "attention.in_proj_bias"),
-        ("attention", "attention.out_proj", "attention.out_proj.bias"),
-        ("cross_attention", "attention.q_proj", None),  # a part of in_proj_bias
+        ("packed", "attention.in_proj", "attention.in_proj_bias"),
+        ("attention", "attention.q_proj", "attention.q_proj.bias"),
+        ("packed_cross", "attention.q_proj", None),  # a part of in_proj_bias
         ("words", "embedding", None),
         ("tied", "a", None),
         ("repeated", "a", None),

@@ -2,22 +2,47 @@
 
 import re
 
-from compress_core.measurement.accuracy import Accuracy
+from compress_core.measurement.scores import Score
 from compress_core.recipe import Recipe
+from compress_core.tasks import METRICS, MetricName
 from compress_core.wording.numbers import percent as percent
 from ui.steps import describe as describe
+
+METRIC_NAMES: dict[MetricName, str] = {
+    "accuracy": "accuracy",
+    "agreement": "agreement with the original",
+    "relative_error": "relative error",
+    "relative_error_to_original": "relative error to the original",
+    "perplexity": "perplexity",
+}
 
 
 def interval(low: float, high: float) -> str:
     return f"{percent(low)} … {percent(high)}"
 
 
-def accuracy(found: Accuracy | None) -> str:
+def metric(name: MetricName) -> str:
+    """What a metric is called beside its numbers."""
+    return METRIC_NAMES[name]
+
+
+def measured(name: MetricName, value: float, digits: int = 1) -> str:
+    """A share in percent with some digits, another number with four."""
+    return percent(value, digits) if METRICS[name].is_share else f"{value:.4g}"
+
+
+def score(found: Score | None, digits: int = 1) -> str:
     """With half the width of its interval: "97.3 % ± 1.3"."""
     if found is None:
         return "not measured"
-    half = (found.accuracy_high - found.accuracy_low) / 2
-    return f"{percent(found.accuracy)} ± {100 * half:.1f}"
+    half = (found.high - found.low) / 2
+    width = f"{100 * half:.1f}" if found.kind.is_share else f"{half:.2g}"
+    return f"{measured(found.metric, found.value, digits)} ± {width}"
+
+
+def score_change(name: MetricName, difference: float) -> str:
+    """A signed difference: of a share in percentage points, of another number as it is."""
+    return f"{100 * difference:+.2f} points" if METRICS[name].is_share else f"{difference:+.4g}"
 
 
 def change(before: float, after: float) -> str:

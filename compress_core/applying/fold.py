@@ -13,7 +13,9 @@ def fold_norms(step: FoldBatchNorm, names: Names, network: Network) -> Network:
     norms = norms_of(base)
     return network.with_base(
         ("fold", names),
-        lambda: folding.fold_batch_norm(step, base.module, base.example, layers=names, norms=norms),
+        lambda: folding.fold_batch_norm(
+            step, base.pristine, base.example, layers=names, norms=norms
+        ),
     )
 
 

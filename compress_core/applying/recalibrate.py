@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from compress_core.inputs import count_rows, split_rows
 from compress_core.methods import recalibration
 from compress_core.methods.recalibration import BATCH, RecalibrateNorms
 from compress_core.network import Names, Network
@@ -9,8 +10,8 @@ from compress_core.network import Names, Network
 
 def recalibrate_norms(step: RecalibrateNorms, _names: Names, network: Network) -> Network:
     def make() -> dict[str, Tensor]:
-        images = network.base.calibrate(step.samples, step.seed).data.images
-        batches = [batch for batch in images.split(BATCH) if len(batch) > 1]
+        inputs = network.base.calibrate(step.samples, step.seed).data.inputs
+        batches = (batch for batch in split_rows(inputs, BATCH) if count_rows(batch) > 1)
         return recalibration.recalibrated(network.weights_module, batches)
 
     return network.with_rest(step, make)

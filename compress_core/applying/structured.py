@@ -42,7 +42,7 @@ def _shrink(base: Original, cut: Cut) -> nn.Module:
             f"layers={'|'.join(cut.outputs)}: without all of these channels at once the network is "
             f"not the one with zeros in their place: {reason}; name fewer layers (layers=…)"
         )
-    return structured.shrink(base.module, cut).module
+    return structured.shrink(base.pristine, cut).module
 
 
 def refuse_removal(step: PruneStructured, name: str, network: Network) -> str | None:
@@ -74,19 +74,19 @@ def plan_removal(step: PruneStructured, names: Collection[str], base: Original) 
     """The channels that the step removes from the layers that it wins."""
     groups = coupled_groups(base)
     statistics = _statistics(step, groups, names, base)
-    return structured.plan_structured(step, base.module, groups, statistics, layers=names)
+    return structured.plan_structured(step, base.pristine, groups, statistics, layers=names)
 
 
 def rank_units(step: PruneStructured, names: Collection[str], base: Original) -> dict[int, Tensor]:
     """The importances (units,) that the step gives to its groups, by place in `coupled_groups`."""
     groups = coupled_groups(base)
     statistics = _statistics(step, groups, names, base)
-    return structured.unit_importances(step, base.module, groups, names, statistics)
+    return structured.unit_importances(step, base.pristine, groups, names, statistics)
 
 
 def coupled_groups(base: Original) -> tuple[Group, ...]:
     """The channels of a network that can only go together, found once."""
-    return base.memo.get("coupled", lambda: structured.couple(base.module, base.example))
+    return base.memo.get("coupled", lambda: structured.couple(base.pristine, base.example))
 
 
 def _statistics(

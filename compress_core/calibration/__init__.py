@@ -7,6 +7,7 @@ pass where memory allows it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,9 @@ from torch.func import functional_call
 
 from compress_core.calibration.rows import chunks, input_rows, pick_rows
 from compress_core.calibration.watching import BATCH, watch_inputs, watch_outputs
-from compress_core.data import Dataset
+from compress_core.dataset import Dataset
+from compress_core.inputs import Inputs, count_rows, each, pick_output, split_rows
+from compress_core.tasks import Task, choose_metric, training_loss
 from compress_core.weights import Layer, with_weights
 
 NO_GRADIENT = "the network cuts its gradient off, or does not use it"
@@ -70,8 +73,15 @@ class Calibration:
     Every question raises ValueError for a layer whose inputs (outputs) cannot be seen from outside.
     """
 
-    def __init__(self, module: nn.Module, layers: Mapping[str, Layer], data: Dataset) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        layers: Mapping[str, Layer],
+        data: Dataset,
+        task: Task | None = None,
+    ) -> None:
         self.data = data
+        self._task = task or Task()
         self._module = module
         self._layers = layers
         self._multiplying = {k: v for k, v in layers.items() if not v.hides_inputs}
@@ -127,7 +137,8 @@ class Calibration:
         return self._outputs[layer]
 
     def gradients(self, layer: str) -> Tensor:
-        """∂L/∂w of a layer's weight, in its shape: L is the mean cross-entropy on the data."""
+        """∂L/∂w of a layer's weight, in its shape: L is the mean loss of the network's task
+        on the data: cross-entropy of classes and tokens, squared error of numbers."""
         found = self._gradients[layer]
         if found is None:
             raise ValueError(_unseen("gradients", self._layers[layer]))
@@ -146,7 +157,7 @@ class Calibration:
             found = _sum_inputs(module, inputs)
             sums[layer] = sums[layer] + found if layer in sums else found
 
-        watch_inputs(self._module, self._multiplying, self.data.images, add)
+        watch_inputs(self._module, self._multiplying, self.data.inputs, add)
         return sums
 
     def _draw_values(self, limit: int) -> dict[str, Tensor]:
@@ -159,7 +170,7 @@ class Calibration:
             drawn[layer].append(pick_rows(values, share, generator).flatten())
 
         layers = {layer: self._layers[layer] for layer in drawn}
-        watch_inputs(self._module, layers, self.data.images, draw)
+        watch_inputs(self._module, layers, self.data.inputs, draw)
         return {layer: torch.cat(parts) for layer, parts in drawn.items()}
 
     def _neighbours(self, layer: str) -> list[str]:
@@ -189,7 +200,7 @@ class Calibration:
                 sums[layer] += rows.sum(1)
                 products[layer] += rows.mT @ rows
 
-        watch_inputs(self._module, {n: self._layers[n] for n in names}, self.data.images, add)
+        watch_inputs(self._module, {n: self._layers[n] for n in names}, self.data.inputs, add)
         return {
             name: Moments(count, _ungrouped(sums[name] / count), _ungrouped(products[name] / count))
             for name, count in counts.items()
@@ -205,7 +216,7 @@ class Calibration:
             parts = (channels.sum(1), channels.square().sum(1), channels.eq(0).sum(1))
             found.setdefault(layer, []).append((channels.shape[1], torch.stack(parts)))
 
-        watch_outputs(self._module, self._multiplying, self.data.images, add)
+        watch_outputs(self._module, self._multiplying, self.data.inputs, add)
         return {layer: _summarize(parts) for layer, parts in found.items()}
 
     @cached_property
@@ -213,13 +224,21 @@ class Calibration:
         # a copy of our own: functional_call replaces its parameters for the time of the call
         module = with_weights(self._module, {})
         weights = {v.key: nn.Parameter(v.network_weight.clone()) for v in self._layers.values()}
-        batches = zip(self.data.images.split(BATCH), self.data.labels.split(BATCH), strict=True)
         with torch.enable_grad():
-            for images, labels in batches:
-                logits = _logits(module, weights, images)
-                loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
-                (loss / len(self.data)).backward()
+            start = 0
+            for inputs in split_rows(self.data.inputs, BATCH):
+                rows = slice(start, start + count_rows(inputs))
+                given = _run_with_gradients(module, weights, inputs)
+                (self._loss(given, inputs, rows) / len(self.data)).backward()
+                start = rows.stop
         return {name: _gradient_of(la, weights[la.key]) for name, la in self._layers.items()}
+
+    def _loss(self, given: Any, inputs: Inputs, rows: slice) -> Tensor:
+        """The sum of the loss of the network's task over some rows of the data."""
+        output = pick_output(given, self._task.output)
+        metric = choose_metric(self._task, output, self.data).metric
+        labels = None if self.data.labels is None else self.data.labels[rows]
+        return training_loss(metric, output, labels, each(inputs)[0])
 
 
 def _gradient_of(layer: Layer, weight: nn.Parameter) -> Tensor | None:
@@ -227,15 +246,17 @@ def _gradient_of(layer: Layer, weight: nn.Parameter) -> Tensor | None:
     return None if weight.grad is None else layer.outputs_first(weight.grad.to_dense())
 
 
-def _logits(module: nn.Module, weights: Mapping[str, nn.Parameter], images: Tensor) -> Tensor:
-    try:  # a clone, since the model may write to what it is given
-        logits: Tensor = functional_call(module, dict(weights), (images.clone(),))
+def _run_with_gradients(
+    module: nn.Module, weights: Mapping[str, nn.Parameter], inputs: Inputs
+) -> Any:
+    given = tuple(tensor.clone() for tensor in each(inputs))  # the model may write to them
+    try:
+        return functional_call(module, dict(weights), given)
     except RuntimeError as error:  # as where it writes to one of several views
         raise ValueError(
             f"this {type(module).__name__} does not run with gradients ({error}); choose an "
             "importance that needs none, such as l1"
         ) from error
-    return logits
 
 
 def _sum_inputs(module: nn.Module, inputs: Tensor) -> _InputSums:

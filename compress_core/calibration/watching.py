@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from compress_core.inputs import Inputs, call, split_rows
 from compress_core.weights import Layer, with_weights
 
 BATCH = 128
@@ -33,7 +34,7 @@ Visit = Callable[[str, nn.Module, Tensor], None]  # (layer, its module, tensor)
 
 
 def watch_inputs(
-    model: nn.Module, layers: Mapping[str, Layer], images: Tensor, visit: Visit
+    model: nn.Module, layers: Mapping[str, Layer], inputs: Inputs, visit: Visit
 ) -> None:
     """Call `visit` with the inputs (B, …) of each of `layers`, batch by batch.
 
@@ -44,8 +45,8 @@ def watch_inputs(
         for owner in layer.owners(copied):
             owner.register_forward_pre_hook(_input_hook(name, layer, visit), with_kwargs=True)
     with torch.inference_mode(False), torch.no_grad():
-        for batch in images.split(BATCH):
-            copied(batch.clone())  # the model may write to what it is given
+        for batch in split_rows(inputs, BATCH):
+            call(copied, batch)
 
 
 def _input_hook(name: str, layer: Layer, visit: Visit) -> Callable[..., None]:
@@ -60,7 +61,7 @@ def _input_hook(name: str, layer: Layer, visit: Visit) -> Callable[..., None]:
 
 
 def watch_outputs(
-    model: nn.Module, layers: Mapping[str, Layer], images: Tensor, visit: Visit
+    model: nn.Module, layers: Mapping[str, Layer], inputs: Inputs, visit: Visit
 ) -> None:
     """Call `visit` with the outputs of each of `layers`, batch by batch.
 
@@ -73,10 +74,9 @@ def watch_outputs(
             for owner in layer.owners(copied):
                 owner.register_forward_hook(following.hook(name))
     with torch.inference_mode(False), torch.no_grad():  # inference tensors count no versions
-        for batch in images.split(BATCH):
-            given = batch.clone()  # the model may write to what it is given
+        for batch in split_rows(inputs, BATCH):
             with following:
-                copied(given)
+                call(copied, batch)
             following.finish()
 
 

@@ -22,8 +22,11 @@ def to_onnx(compressed: Compressed) -> bytes:
 
     Quantized weights are integers behind DequantizeLinear nodes, in the smallest integer type that
     holds their codes, and decode bit for bit to the weights of `compressed.module`. Rounded inputs
-    pass QuantizeLinear (dynamic ones DynamicQuantizeLinear) and DequantizeLinear. The first call
-    for a structure takes seconds, later ones milliseconds; equal models give equal bytes.
+    pass QuantizeLinear and DequantizeLinear, with a constant scale or one that the graph computes
+    of each image. Layers that can multiply integers get int32 biases, and scales that hold a norm
+    behind them (`integers`): there a code may differ from the module's by one.
+    The first call for a structure takes seconds, later ones milliseconds; equal models give equal
+    bytes.
     Raises GraphError (a ValueError) for a model that cannot be exported.
     """
     # onnx and its helpers take half a second to import, which only callers of this function pay
@@ -31,13 +34,15 @@ def to_onnx(compressed: Compressed) -> bytes:
 
     from compress_core.graph.activations import write_inputs
     from compress_core.graph.annotation import annotate
+    from compress_core.graph.integers import write_integers
     from compress_core.graph.structure import find_structure
     from compress_core.graph.weights import write_weights
 
     structure = find_structure(compressed)
     model = structure.model.clone()
-    write_inputs(model, compressed)  # while a layer is found by its blank weight
+    write_inputs(model, compressed, structure.calls)  # while a layer is found by its blank weight
     write_weights(model, compressed)
+    write_integers(model)
     annotate(model, compressed, structure.macs)
     raw: bytes = ir.to_proto(model).SerializeToString(deterministic=True)
     return raw

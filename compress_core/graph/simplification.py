@@ -47,6 +47,14 @@ def add_initializer(graph: ir.Graph, name: str, data: ArrayLike) -> ir.Value:
     return value
 
 
+def replace_value(old: ir.Value, new: ir.Value) -> None:
+    """Let all users of `old` read `new`; where it is an output of the graph, under its name."""
+    name = old.name
+    old.replace_all_uses_with(new, replace_graph_outputs=True)
+    if new.is_graph_output():
+        old.name, new.name = None, name
+
+
 def _fix_shape(graph: ir.Graph, node: ir.Node) -> None:
     """Reshape to a constant, -1 for the batch, where the tracer recorded how to compute it."""
     shape = node.outputs[0].shape
@@ -90,7 +98,7 @@ def _use_gemm(graph: ir.Graph, node: ir.Node) -> None:
     for new in (rows, gemm, tensor):
         new.metadata_props.update(node.metadata_props)  # from which it gets its name
     graph.insert_before(node, [rows, gemm, tensor])
-    ir.convenience.replace_all_uses_with(product, tensor.outputs[0])
+    replace_value(product, tensor.outputs[0])
     graph.remove(node, safe=True)
 
 

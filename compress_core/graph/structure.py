@@ -10,18 +10,18 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from compress_core.compressed import Compressed
-from compress_core.graph.simplification import clear_metadata, simplify
+from compress_core.graph.simplification import clear_metadata, replace_value, simplify
 from compress_core.graph.untranslated import untranslated
 from compress_core.measurement.cost import macs_by_layer
-from compress_core.original import Original
 from compress_core.stored import StoredLayer
 from compress_core.weights import with_weights
 
 OPSET = 23  # the first with an Attention operator: one node where older ones need fifteen
 LAYOUT_OPS = {"Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
+BATCH = torch.export.Dim("batch")  # the first dimension of every input
 _EXPORTER = threading.Lock()  # torch's exporter patches torch while it traces: one at a time
 
 
@@ -34,11 +34,14 @@ class Structure:
     """The graph shared by all recipes of one structure: clone `model`, never write to it.
 
     Its compressible weights, and other tensors that a step replaces, are initializers without data,
-    so that none can be stale. `macs` are the multiply-accumulates of each layer.
+    so that none can be stale. `macs` are the multiply-accumulates of each layer. `calls` are the
+    names of the nodes that a weight works in when its own module is called, by the weight's key:
+    a network may read it elsewhere, too.
     """
 
     model: ir.Model
     macs: dict[str, int]
+    calls: dict[str, tuple[str, ...]]
 
 
 def find_structure(compressed: Compressed) -> Structure:
@@ -62,7 +65,7 @@ def export_structure(compressed: Compressed) -> Structure:
     # a copy of our own: tracing replaces the parameters of the module, and others may run it now
     module = with_weights(compressed.network.weights_module, {})
     macs = macs_by_layer(module, compressed.base)
-    model = export(module, compressed.base)
+    model = export(module, (compressed.base.example,), compressed.base.name)
     layers = compressed.layers.values()
     keys = {k: tied for stored in layers for k, tied in _keys(stored).items()}
     biases = {s.bias_key: (s.bias_key,) for s in layers if s.bias is not None and s.bias_key}
@@ -71,42 +74,54 @@ def export_structure(compressed: Compressed) -> Structure:
         blank_weight(model.graph, key, tied)
     simplify(model)
     name_nodes(model.graph, keys)
+    calls = {key: _calls(model.graph.initializers[key]) for key in keys}
     model.graph.name = compressed.base.name
     clear_metadata(model)
-    return Structure(model, macs)
+    return Structure(model, macs, calls)
 
 
-def export(module: nn.Module, original: Original) -> ir.Model:
+def export(module: nn.Module, examples: tuple[Tensor, ...], name: str) -> ir.Model:
     """The model as torch exports it, every state-dict key an initializer of that name and layout.
 
+    `examples` are its inputs for a batch of 1. A single input is named "images", a single output
+    "logits", several input_0, input_1, … and output_0, output_1, …
     Not optimized: the optimizer folds batch norms and transposes into the weights, and joins equal
     tensors, after which a rewritten weight would act on half of the network.
+    Raises GraphError where that is impossible.
     """
     reason = untranslated(module)
     if reason:
-        raise GraphError(f"{original.name} cannot be exported to ONNX: {reason}")
-    batch = original.example.expand(2, *original.input_shape)  # a batch of 1 would become constant
+        raise GraphError(f"{name} cannot be exported to ONNX: {reason}")
+    # a batch of 1 would become constant
+    inputs = tuple(example.expand(2, *example.shape[1:]) for example in examples)
     try:
         with _quiet():
             program = torch.onnx.export(
                 module,
-                (batch,),
-                input_names=["images"],
-                output_names=["logits"],
-                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                inputs,
+                input_names=_names("images", "input", len(inputs)),
+                dynamic_shapes=tuple({0: BATCH} for _ in inputs),
                 opset_version=OPSET,
                 dynamo=True,
                 optimize=False,
                 verbose=False,
             )
-    except torch.onnx.OnnxExporterError as error:
+    except Exception as error:  # the exporter has no list of all that it raises
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise GraphError(
-            f"{original.name} cannot be exported to ONNX ({reason}); its forward must be traceable "
-            "for any batch size: no data-dependent branches, one tensor in, one tensor out"
+            f"{name} cannot be exported to ONNX ({reason}); its forward must be traceable "
+            "for any batch size: no data-dependent branches, tensors in, tensors out"
         ) from error
     assert program is not None  # with dynamo=True
+    outputs = program.model.graph.outputs
+    for value, found in zip(outputs, _names("logits", "output", len(outputs)), strict=True):
+        if value.producer():  # a weight that is an output keeps the name by which it is found
+            value.name = found
     return program.model
+
+
+def _names(single: str, several: str, count: int) -> list[str]:
+    return [single] if count == 1 else [f"{several}_{i}" for i in range(count)]
 
 
 @contextmanager
@@ -121,6 +136,8 @@ def _quiet() -> Iterator[None]:
             # of recurrent modules, which keep a list of their weights
             warnings.filterwarnings("ignore", r"_check_is_size will be removed", FutureWarning)
             warnings.filterwarnings("ignore", r"The tensor attributes .*_flat_weights", UserWarning)
+            # that inputs have one batch size is meant
+            warnings.filterwarnings("ignore", r"# The axis name: batch will not be used")
             yield
     finally:
         registration.setLevel(level)
@@ -140,10 +157,20 @@ def name_nodes(graph: ir.Graph, keys: Iterable[str]) -> None:
             user.name = unique_name(node_name(key), taken)
     for node in graph:
         if node.name not in taken:
-            scopes = ast.literal_eval(node.metadata_props.get("pkg.torch.onnx.name_scopes", "[]"))
-            path = scopes[-2] if len(scopes) > 1 else ""
-            path = "" if path.startswith("_") else path  # the tracer's own
+            path = _module_path(node)
             node.name = unique_name(f"{path}.{node.op_type}" if path else node.op_type, taken)
+
+
+def _module_path(node: ir.Node) -> str:
+    """Where the module stands whose forward made this node: blocks.0.norm1, or "" if unknown."""
+    scopes = ast.literal_eval(node.metadata_props.get("pkg.torch.onnx.name_scopes", "[]"))
+    path = str(scopes[-2]) if len(scopes) > 1 else ""
+    return "" if path.startswith("_") else path  # the tracer's own
+
+
+def _calls(weight: ir.Value) -> tuple[str, ...]:
+    owner = str(weight.name).rpartition(".")[0]
+    return tuple(str(user.name) for user in weight_users(weight) if _module_path(user) == owner)
 
 
 def unique_name(name: str, taken: set[str]) -> str:
@@ -172,7 +199,7 @@ def blank_weight(graph: ir.Graph, key: str, keys: tuple[str, ...]) -> None:
         raise GraphError(_not_used(key))
     first, *twins = found
     for twin in twins:
-        ir.convenience.replace_all_uses_with(twin, first)
+        replace_value(twin, first)
         graph.initializers.pop(str(twin.name))
     first.name = key
     first.const_value = None

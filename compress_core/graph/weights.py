@@ -4,7 +4,7 @@ import onnx_ir as ir
 import torch
 
 from compress_core.compressed import Compressed
-from compress_core.graph.simplification import add_initializer
+from compress_core.graph.simplification import add_initializer, replace_value
 from compress_core.graph.structure import node_name, unique_name
 from compress_core.methods.quantization import FloatCoded, Quantized, SignCoded
 from compress_core.methods.weight_sharing import Shared
@@ -105,10 +105,11 @@ def put_in_place(
     taken = {str(node.name) for node in graph}  # a network may have a part called fc1.Reshape
     for node in nodes:
         node.name = unique_name(str(node.name), taken)
-    first_user = next(user for user in graph if weight in user.inputs)
+    # its users stand in the order of the graph, but for those inside of a branch or a loop
+    first_user = next((user for user in graph if weight in user.inputs), graph[0])
     graph.insert_before(first_user, nodes)
     graph.initializers.pop(key)
-    ir.convenience.replace_all_uses_with(weight, nodes[-1].outputs[0])
+    replace_value(weight, nodes[-1].outputs[0])
     _describe(nodes[-1].outputs[0], key, tuple(shape))
 
 

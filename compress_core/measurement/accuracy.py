@@ -1,13 +1,16 @@
 """Accuracy with its interval, and the paired difference of two models on the same images."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from compress_core.data import Dataset
+from compress_core.dataset import Dataset
+from compress_core.inputs import Inputs, Which, call, count_rows, pick_output, take_rows
+from compress_core.measurement.faster import faster_copy
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 BATCH = (
@@ -27,16 +30,17 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """Change of accuracy between two models on the same `n` images, with its 95 % interval.
+    """Change between two models on the same `n` images, or other rows, with its 95 % interval.
 
-    `gained` images became right, `lost` became wrong; difference = (gained - lost) / n.
+    Of a share of right answers `gained` became right, `lost` became wrong, and the difference is
+    (gained - lost) / n; of another metric, whose answers are not right or wrong, they are None.
     """
 
     difference: float
     difference_low: float
     difference_high: float
-    gained: int
-    lost: int
+    gained: int | None
+    lost: int | None
     n: int
 
 
@@ -45,32 +49,68 @@ class Stopped(Exception):  # noqa: N818  # no error: somebody asked for it
 
 
 def predict(
-    model: nn.Module, images: Tensor, *, stop: Callable[[], bool] = lambda: False
+    model: nn.Module,
+    inputs: Inputs,
+    *,
+    output: Which = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Tensor:
-    """Logits (n, classes) for images (n, C, H, W), in batches, without gradients.
+    """Logits (n, classes) for images (n, C, H, W), or the output that counts for other inputs.
 
-    `stop` is asked before each batch; where it says yes, Stopped is raised.
-    Raises ValueError for a model in training mode: it is never switched here, others may share it.
+    In batches, without gradients. `stop` is asked before each batch; where it says yes, Stopped is
+    raised. Raises ValueError for a model in training mode (it is never switched here, others may
+    share it), and for answers that are NaN or infinite.
     """
+    batches = run_batches(model, inputs, stop=stop)
+    logits = torch.cat([pick_output(given, output) for _, given in batches])
+    check_finite(logits, allow_masked=True)
+    return logits
+
+
+def run_batches(
+    model: nn.Module,
+    inputs: Inputs,
+    *,
+    batch: int = BATCH,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[slice, Any]]:
+    """The rows of each batch, and all that the model gives out for them."""
     if model.training:
         raise ValueError("the model is in training mode; pass model.eval() to measure it")
-    logits = []
-    with torch.inference_mode():
-        for batch in images.split(BATCH):
-            if stop():
-                raise Stopped
-            logits.append(model(batch.clone()))  # it may write to what it is given
-        return torch.cat(logits)
+    fast = faster_copy(model, inputs) if isinstance(inputs, Tensor) else None
+    for start in range(0, count_rows(inputs), batch):
+        if stop():
+            raise Stopped
+        rows = slice(start, start + batch)
+        with torch.inference_mode():
+            given = call(fast or model, take_rows(inputs, rows))
+        yield rows, given
 
 
-def predicted_classes(model: nn.Module, data: Dataset) -> Tensor:
+def check_finite(output: Tensor, *, allow_masked: bool = False) -> None:
+    """Raise ValueError for answers (B, …) of which some numbers are NaN or infinite.
+
+    `allow_masked`: −∞ is the logit of a class that cannot be, unless it is that of all of them.
+    """
+    finite = output.isfinite()
+    if allow_masked:
+        finite = (finite | output.isneginf()) & finite.any(-1, keepdim=True)
+    right = finite.flatten(1).all(1) if finite.dim() > 1 else finite
+    if not right.all():
+        raise ValueError(
+            f"{int((~right).sum()):,} of {len(output):,} answers are NaN or infinite, so nothing "
+            "is measured; look at the network's weights and inputs, or compress it less"
+        )
+
+
+def predicted_classes(model: nn.Module, data: Dataset, *, output: Which = None) -> Tensor:
     """The class of the largest logit for each image, (n,)."""
-    return predict(model, data.images).argmax(1)
+    return predict(model, data.inputs, output=output).argmax(1)
 
 
 def accuracy_of(classes: Tensor, data: Dataset) -> Accuracy:
     """Top-1 accuracy of predicted classes (n,) on the images of `data`."""
-    right, n = int((classes == data.labels).sum()), len(data)
+    right, n = int((classes == data.class_labels).sum()), len(data)
     low, high = wilson_interval(right, n)
     return Accuracy(right / n, low, high, n)
 
@@ -96,7 +136,7 @@ def paired_difference(before: Tensor, after: Tensor, data: Dataset) -> PairedDif
     The interval is Wald's with half an observation added to each cell (Agresti & Min 2005): it is
     not empty when no image changed. Images that both get right, or both wrong, do not widen it.
     """
-    return paired_change(before == data.labels, after == data.labels)
+    return paired_change(before == data.class_labels, after == data.class_labels)
 
 
 def paired_change(right_before: Tensor, right_after: Tensor) -> PairedDifference:
@@ -113,4 +153,6 @@ def paired_change(right_before: Tensor, right_after: Tensor) -> PairedDifference
 def confusion_matrix(classes: Tensor, data: Dataset) -> Tensor:
     """Counts (true class, predicted class)."""
     size = len(data.class_names)
-    return torch.bincount(data.labels * size + classes, minlength=size * size).view(size, size)
+    return torch.bincount(data.class_labels * size + classes, minlength=size * size).view(
+        size, size
+    )

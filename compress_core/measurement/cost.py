@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from compress_core.inputs import Inputs, call, count_rows, each
 from compress_core.original import Original
 from compress_core.weights import with_weights
 
@@ -34,7 +35,7 @@ class Latency:
     runs: int
 
 
-def layer_macs(model: nn.Module, example: Tensor) -> dict[str, int]:
+def layer_macs(model: nn.Module, example: Inputs) -> dict[str, int]:
     """Multiply-accumulates of one forward pass by module path, for inputs like `example`.
 
     Counted are the weight layers (Linear, Bilinear, convolutions, MultiheadAttention's
@@ -52,7 +53,7 @@ def layer_macs(model: nn.Module, example: Tensor) -> dict[str, int]:
             named_inputs = (named[name] for name in ("query", "key", "value") if name in named)
             tensors = (*inputs, *named_inputs)
             for name, count in _macs(path, module, tensors, output).items():
-                macs[name] = macs.get(name, 0) + count // len(example)
+                macs[name] = macs.get(name, 0) + count // count_rows(example)
 
         return hook
 
@@ -60,7 +61,7 @@ def layer_macs(model: nn.Module, example: Tensor) -> dict[str, int]:
         if isinstance(module, COUNTED):
             module.register_forward_hook(count(path), with_kwargs=True)
     with torch.inference_mode():
-        model(example)
+        call(model, example)
     return macs
 
 
@@ -99,7 +100,7 @@ def macs_by_layer(model: nn.Module, original: Original) -> dict[str, int]:
         for key in layer.tied_keys:
             several = layer.kind in {"recurrent", "parameter"}  # a module has several of them
             layer_at.setdefault(key if several else key.rpartition(".")[0], layer.name)
-    for path, macs in layer_macs(model, original.example).items():
+    for path, macs in layer_macs(model, original.examples).items():
         owner, _, last = path.rpartition(".")
         name = layer_at.get(owner if last in {"0", "1", "2"} and owner in layer_at else path)
         if name:
@@ -107,21 +108,21 @@ def macs_by_layer(model: nn.Module, original: Original) -> dict[str, int]:
     return totals
 
 
-def measure_latency(onnx_model: bytes, example: Tensor, *, runs: int = 200) -> Latency:
+def measure_latency(onnx_model: bytes, example: Inputs, *, runs: int = 200) -> Latency:
     """Median and 95th percentile of `runs` forward passes in onnxruntime, after a warm-up."""
     (found,) = measure_latencies((onnx_model,), example, runs=runs)
     return found
 
 
 def measure_latencies(
-    onnx_models: Sequence[bytes], example: Tensor, *, runs: int = 200
+    onnx_models: Sequence[bytes], example: Inputs, *, runs: int = 200
 ) -> tuple[Latency, ...]:
-    """The latency of each model on the same input, `runs` passes of each after a warm-up.
+    """The latency of each model on the same inputs, `runs` passes of each after a warm-up.
 
     They run in turns of TURN passes, so that whatever else the machine does slows all of them.
     """
     sessions = [_session(model) for model in onnx_models]
-    feeds = [{session.get_inputs()[0].name: example.numpy()} for session in sessions]
+    feeds = [feed_of(session, example) for session in sessions]
     times: list[list[float]] = [[] for _ in sessions]
     for session, feed in zip(sessions, feeds, strict=True):
         _time(session, feed, runs // 10 + 1)
@@ -130,6 +131,12 @@ def measure_latencies(
             taken += _time(session, feed, min(TURN, runs - start))
     percentiles = [np.percentile(np.array(taken) * 1000, [50, 95]) for taken in times]
     return tuple(Latency(float(p50), float(p95), runs) for p50, p95 in percentiles)
+
+
+def feed_of(session: Any, inputs: Inputs) -> dict[str, Any]:
+    """The network's inputs by the names that its graph gives them, in the same order."""
+    names = [wanted.name for wanted in session.get_inputs()]
+    return {name: x.numpy() for name, x in zip(names, each(inputs), strict=True)}
 
 
 def _session(onnx_model: bytes) -> Any:

@@ -6,7 +6,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from compress_core.data import Dataset
+from compress_core.dataset import Dataset
+from compress_core.inputs import Which
 from compress_core.measurement.accuracy import PairedDifference, paired_change, predict
 
 Outcome = Literal["lost", "still_wrong", "gained"]
@@ -47,10 +48,15 @@ class Flip:
 
 
 def answers(
-    model: nn.Module, data: Dataset, *, stop: Callable[[], bool] = lambda: False
+    model: nn.Module,
+    data: Dataset,
+    *,
+    output: Which = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Answers:
-    """The class of the largest logit for each image, and its softmax; `stop` as for `predict`."""
-    logits = predict(model, data.images, stop=stop)  # (n, classes)
+    """The class of the largest logit for each image, and its softmax; `output` and `stop` as for
+    `predict`. Only classifications have classes that can be hurt."""
+    logits = predict(model, data.inputs, output=output, stop=stop)  # (n, classes)
     classes = logits.argmax(1)
     return Answers(classes, logits.softmax(1).gather(1, classes[:, None])[:, 0])
 
@@ -60,11 +66,11 @@ def harm_by_class(before: Tensor, after: Tensor, data: Dataset) -> tuple[ClassHa
 
     `before` and `after` are predicted classes (n,) of the same images.
     """
-    right_before, right_after = before == data.labels, after == data.labels
+    right_before, right_after = before == data.class_labels, after == data.class_labels
     rows = [
         _class_row(data.class_names[label], right_before[own], right_after[own])
         for label in range(len(data.class_names))
-        if (own := data.labels == label).any()
+        if (own := data.class_labels == label).any()
     ]
     return tuple(sorted(rows, key=lambda row: row.change.difference))
 
@@ -87,7 +93,7 @@ def flips(before: Answers, after: Answers, data: Dataset) -> tuple[Flip, ...]:
         *(
             values[changed].tolist()
             for values in (
-                data.labels,
+                data.class_labels,
                 before.classes,
                 after.classes,
                 before.confidences,

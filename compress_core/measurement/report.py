@@ -7,15 +7,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from compress_core.compressed import Compressed, Skipped
-from compress_core.data import Dataset
-from compress_core.measurement.accuracy import (
-    Accuracy,
-    PairedDifference,
-    accuracy_of,
-    paired_difference,
-    predicted_classes,
-)
+from compress_core.dataset import Dataset
+from compress_core.measurement.accuracy import Accuracy, PairedDifference
 from compress_core.measurement.cost import macs_by_layer
+from compress_core.measurement.scores import Score, judge
 from compress_core.original import Original
 from compress_core.recipe import format_step, to_json
 from compress_core.stored import Form, StoredLayer, StoredLayers
@@ -71,15 +66,23 @@ class Size:
 
 @dataclass(frozen=True)
 class Report:
-    """Size, accuracy, and what changed against the original on the same images; `skipped` are the
-    layers that a step left out."""
+    """Size, the score of the network's task, and its change against the original on the same data.
+
+    `reason` says why it is judged by this metric; `skipped` are the layers that a step left out.
+    """
 
     recipe: dict[str, Any]
     size: Size
-    accuracy: Accuracy
-    baseline: Accuracy
+    score: Score
+    baseline: Score
     change: PairedDifference
+    reason: str
     skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """Of a classification; another network has none (AttributeError), see `score`."""
+        return self.score.as_accuracy()
 
     def as_dict(self) -> dict[str, Any]:
         """Flat, JSON-ready: the form of `--json`."""
@@ -90,9 +93,10 @@ class Report:
             **{key: value for key, value in vars(self.size).items() if key != "model"},
             "coverage": self.size.coverage.fraction,
             "unreached": dict(self.size.coverage.unreached),
-            **vars(self.accuracy),
-            "baseline_accuracy": self.baseline.accuracy,
-            **{key: value for key, value in vars(self.change).items() if key != "n"},
+            **self.score.as_dict(),
+            "metric_reason": self.reason,
+            f"baseline_{self.baseline.metric}": self.baseline.value,
+            **{k: v for k, v in vars(self.change).items() if k != "n" and v is not None},
             "left_out": [
                 {"step": format_step(out.step), "layer": out.layer, "reason": out.reason}
                 for out in self.skipped
@@ -124,7 +128,11 @@ def size_of(
     macs = macs_by_layer(module, original)
     stored_once = layer_bytes(layers)
     rows = tuple(
-        replace(layer_row(stored, original.layers[name], macs[name]), bytes=stored_once[name])
+        replace(
+            layer_row(stored, original.layers[name], macs[name]),
+            bytes=stored_once[name],
+            original_bytes=original.weight_bytes(name),
+        )
         for name, stored in layers.items()
     )
     rest = sum(tensor.nbytes for tensor in rest_tensors.values())
@@ -182,18 +190,45 @@ def layer_row(stored: StoredLayer, before: Layer, macs: int) -> LayerRow:
 
 
 def measure(compressed: Compressed, data: Dataset, *, baseline: Tensor | None = None) -> Report:
-    """Size and accuracy on all images of `data`, and the paired change against the original.
+    """Size, the score on all of `data`, and the paired change against the original.
 
-    `baseline` are the original's predicted classes on the same data, if they are at hand already.
+    The metric is that of the original's task, or the one that fits outputs and labels. `baseline`
+    are the original's answers to the same data (`Judge.answers`; of a classification the predicted
+    classes), if they are at hand already.
+    Raises ValueError where data, task and outputs do not fit, and for answers that are NaN.
     """
-    if baseline is None:
-        baseline = predicted_classes(compressed.original.module, data)
-    classes = predicted_classes(compressed.module, data)
-    return Report(
+    return report_of(
+        compressed.module,
+        measure_size(compressed),
+        compressed.original,
+        data,
         recipe=to_json(compressed.recipe),
-        size=measure_size(compressed),
-        accuracy=accuracy_of(classes, data),
-        baseline=accuracy_of(baseline, data),
-        change=paired_difference(baseline, classes, data),
         skipped=compressed.skipped,
+        baseline=baseline,
+    )
+
+
+def report_of(
+    module: nn.Module,
+    size: Size,
+    original: Original,
+    data: Dataset,
+    *,
+    recipe: dict[str, Any],
+    skipped: tuple[Skipped, ...] = (),
+    baseline: Tensor | None = None,
+) -> Report:
+    """What `module` answers to `data`, judged beside the original."""
+    judged = judge(original, data)
+    if baseline is None:
+        baseline = judged.answers(original.module)
+    answers = judged.answers(module)
+    return Report(
+        recipe=recipe,
+        size=size,
+        score=judged.score(answers, baseline),
+        baseline=judged.score(baseline, baseline),
+        change=judged.change(baseline, answers, baseline),
+        reason=judged.reason,
+        skipped=skipped,
     )

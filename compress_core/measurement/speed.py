@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from torch import Tensor
-
+from compress_core.inputs import Inputs
 from compress_core.measurement.cost import Latency, measure_latencies
 from compress_core.measurement.report import Size
 
@@ -77,7 +76,7 @@ class Speed:
         }
 
 
-def measure_speed(size: Size, graphs: tuple[bytes, bytes], example: Tensor) -> Speed:
+def measure_speed(size: Size, graphs: tuple[bytes, bytes], example: Inputs) -> Speed:
     """Time the ONNX graphs before and after, in turns; `size` is that of the compressed model."""
     before, after = measure_latencies(graphs, example)
     return speed_of(size, before, after)

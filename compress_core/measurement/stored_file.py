@@ -5,13 +5,8 @@ from dataclasses import replace
 from torch import Tensor
 
 from compress_core.compressed import compress
-from compress_core.data import Dataset
-from compress_core.measurement.accuracy import (
-    accuracy_of,
-    paired_difference,
-    predicted_classes,
-)
-from compress_core.measurement.report import Report, Size, size_of
+from compress_core.dataset import Dataset
+from compress_core.measurement.report import Report, report_of, size_of
 from compress_core.methods.quantization import InputQuantizer
 from compress_core.original import Original
 from compress_core.recipe import from_json, to_json
@@ -32,17 +27,9 @@ def measure_file(
     """
     decoded = read_stored(raw)
     module = restore_decoded(decoded, original.module)
-    if baseline is None:
-        baseline = predicted_classes(original.module, data)
-    classes = predicted_classes(module, data)
-    size: Size = size_of(original, stored_layers(decoded, original), module, decoded.rest, len(raw))
-    return Report(
-        recipe=to_json(from_json(decoded.recipe)),
-        size=size,
-        accuracy=accuracy_of(classes, data),
-        baseline=accuracy_of(baseline, data),
-        change=paired_difference(baseline, classes, data),
-    )
+    size = size_of(original, stored_layers(decoded, original), module, decoded.rest, len(raw))
+    recipe = to_json(from_json(decoded.recipe))
+    return report_of(module, size, original, data, recipe=recipe, baseline=baseline)
 
 
 def stored_layers(decoded: Decoded, original: Original) -> StoredLayers:

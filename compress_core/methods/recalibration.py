@@ -5,6 +5,7 @@ training. Pruned weights make other outputs, which these no longer fit.
 """
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from compress_core.inputs import Inputs, call
 from compress_core.methods.step import ALL_LAYERS, check_whole
 
 BATCH = 128  # images whose statistics are taken together, and then averaged
@@ -53,7 +55,7 @@ def norms_with_statistics(module: nn.Module) -> dict[str, _BatchNorm]:
     }
 
 
-def recalibrated(module: nn.Module, batches: list[Tensor]) -> dict[str, Tensor]:
+def recalibrated(module: nn.Module, batches: Iterable[Inputs]) -> dict[str, Tensor]:
     """The means and variances (channels,) of each batch norm, by state-dict key, float32.
 
     Each is the average over the batches (B, …) of what comes into the norm, the norms before it
@@ -67,7 +69,7 @@ def recalibrated(module: nn.Module, batches: list[Tensor]) -> dict[str, Tensor]:
         norm.momentum = None  # a plain average over the batches
     with torch.no_grad():
         for batch in batches:
-            private(batch.clone())  # the network may write to what it is given
+            call(private, batch)
     return {
         f"{name}.{key}".lstrip("."): getattr(norm, key)
         for name, norm in norms.items()

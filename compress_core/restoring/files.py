@@ -1,13 +1,15 @@
 """restore(): from a stored file to the module that was evaluated."""
 
-import copy
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from compress_core.entering import enter
+from compress_core.entering.copying import copy_network
+from compress_core.entering.tensors import named_tensors
 from compress_core.methods.quantization import InputQuantizer
 from compress_core.models.catalog import MODELS
 from compress_core.recipe import Recipe, from_json
@@ -67,15 +69,23 @@ def restore_decoded(decoded: Decoded, network: nn.Module) -> nn.Module:
 
 
 def _private_copy(network: nn.Module) -> nn.Module:
+    """A copy in evaluation mode, made plain as a network is that enters; its values are any."""
     if not isinstance(network, nn.Module):
         raise RestoreError(
             f"network is a {type(network).__name__}, no torch.nn.Module; pass a module of the "
             "architecture that the file was made of"
         )
-    for name, tensor in _named_tensors(network):
+    for name, tensor in named_tensors(network).items():
         if isinstance(tensor, (nn.UninitializedParameter, nn.UninitializedBuffer)):
             raise RestoreError(f"{name} of the network has no shape yet; run it once before")
-    return copy.deepcopy(network).eval().requires_grad_(False)
+    module = copy_network(network).eval().requires_grad_(False)
+    tensors = named_tensors(module).values()
+    if any(tensor.is_meta for tensor in tensors):  # it has no values to be made plain by
+        return module
+    for tensor in tensors:
+        if tensor.is_floating_point():
+            tensor.nan_to_num_(0, 0, 0)
+    return enter(module).module
 
 
 def _recipe(decoded: Decoded) -> Recipe:
@@ -108,7 +118,7 @@ def _input_keys(name: str) -> tuple[str, str]:
 
 def _check_tensors(module: nn.Module, tensors: Mapping[str, Tensor], model: str) -> None:
     """Raise RestoreError unless file and network have the same tensors, in the same shapes."""
-    own = dict(_named_tensors(module))
+    own = named_tensors(module)
     told = [f"the file has no {key}" for key in own if key not in tensors]
     for key, tensor in tensors.items():
         if key not in own and not _is_empty_buffer(module, key):
@@ -122,16 +132,6 @@ def _check_tensors(module: nn.Module, tensors: Mapping[str, Tensor], model: str)
             f"the network is of another architecture than {model!r}, of which the file was made: "
             f"{'; '.join(told[:3])}{more}; pass a network of that one"
         )
-
-
-def _named_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Parameters and persistent buffers by state-dict key, tied ones under each of their keys."""
-    for name, part in module.named_modules(remove_duplicate=False):
-        buffers = part._buffers.items()
-        kept = ((n, buffer) for n, buffer in buffers if n not in part._non_persistent_buffers_set)
-        for attribute, tensor in (*part._parameters.items(), *kept):
-            if tensor is not None:
-                yield key_of(name, attribute), tensor
 
 
 def _is_empty_buffer(module: nn.Module, key: str) -> bool:

@@ -4,13 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
 from compress_core.applying.structured import coupled_groups
 from compress_core.compressed import compress
 from compress_core.data import Dataset
-from compress_core.measurement.accuracy import predicted_classes
 from compress_core.measurement.report import Report, measure
+from compress_core.measurement.scores import judge
 from compress_core.methods.low_rank import Factorize, Form, forms_of
 from compress_core.methods.pruning import Prune, PruneNM
 from compress_core.methods.quantization import (
@@ -158,6 +156,6 @@ def sweep(original: Original, recipes: Sequence[Recipe], data: Dataset) -> Itera
 
     Every point starts from the original model: none inherits the one before.
     """
-    baseline: Tensor = predicted_classes(original.module, data)
+    baseline = judge(original, data).answers(original.module)
     for recipe in recipes:
         yield measure(compress(original, recipe), data, baseline=baseline)

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from compress_core.entering.tensors import HALVES
 from compress_core.methods.step import check_whole
 from compress_core.storage.streams import StoredWeight, decode_streams
 from compress_core.storage.streams.stream import weight_shape
@@ -64,8 +65,9 @@ class Decoded:
     @property
     def dense_tensors(self) -> dict[str, Tensor]:
         """Every stored tensor, dense, by state-dict key; a factor pair has the keys L.0.weight and
-        L.1.weight in place of L.weight, a tied weight stands once."""
-        return self.rest | {key: weight.network_values for key, weight in self.weights.items()}
+        L.1.weight in place of L.weight, a tied weight stands once. Half precision is float32."""
+        rest = {k: t.float() if t.dtype in HALVES else t for k, t in self.rest.items()}
+        return rest | {key: weight.network_values for key, weight in self.weights.items()}
 
     @property
     def state_dict(self) -> dict[str, Tensor]:

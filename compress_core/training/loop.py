@@ -104,7 +104,7 @@ def _batches(
         if settings.flip:
             mirror = torch.rand(len(picked), generator=generator) < 0.5
             images = torch.where(mirror[:, None, None, None], images.flip(3), images)
-        yield images, data.labels[picked]
+        yield images, data.class_labels[picked]
 
 
 def shift_images(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:

@@ -96,7 +96,7 @@ class PartCost:
         """Counted in a forward pass of the thinnest factors."""
         thin = compress(original, (Factorize(rank=1, form=form, layers=(layer,)),))
         stored = thin.layers[layer]
-        found = layer_macs(thin.module, original.example)
+        found = layer_macs(thin.module, original.examples)
         paths = (key.removesuffix(".weight") for key in stored.weight_keys)
         return cls(tuple(found[path] for path in paths), stored.ranks)
 

@@ -198,8 +198,8 @@ class InputView:
 
 
 def input_view(values: Tensor, quantizer: InputQuantizer, bins: int = 121) -> InputView:
-    """Of `values` (n,) float32 that a layer takes in. A dynamic quantizer takes the range of just
-    these, and of every other batch its own."""
+    """Of `values` (n,) float32 that a layer takes in. A dynamic quantizer is shown with the range
+    of all of them together, the widest that one image or row can have."""
     scale, zero_point = quantizer.scale, quantizer.zero_point
     if scale is None or zero_point is None:
         scale, zero_point = dynamic_qparams(values, quantizer.bits)

@@ -80,8 +80,8 @@ def test_one_changed_layer_changes_a_common_codebook(digits_cnn: Original) -> No
 
 
 def test_the_step_has_a_text_form() -> None:
-    step = ShareWeights(8, init="optimal", keep_zeros=False, scope="all")
-    assert format_step(step) == "share:clusters=8,init=optimal,keep_zeros=False,scope=all"
+    step = ShareWeights(8, init="density", keep_zeros=False, scope="all")
+    assert format_step(step) == "share:clusters=8,init=density,keep_zeros=False,scope=all"
     assert parse_step(format_step(step)) == step
     with pytest.raises(RecipeError, match="keep_zeros='no' of step 'share' must be True or False"):
         parse_step("share:keep_zeros=no")

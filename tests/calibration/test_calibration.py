@@ -131,19 +131,20 @@ def test_a_weight_used_twice_sees_the_inputs_of_both(
     torch.testing.assert_close(found.gram, rows.T @ rows / 12)
 
 
+@pytest.mark.parametrize("name", ["cross_attention", "packed_cross"])
 def test_attention_projections_see_query_key_and_value(
-    animal: Callable[[str], Original],
+    animal: Callable[[str], Original], name: str
 ) -> None:
-    original, images = animal("cross_attention"), normal(6, 3, 8)
+    original, images = animal(name), normal(6, 3, 8)
     found = Calibration(original.module, original.layers, dataset(images))
-    for name, width in (("q_proj", 8), ("k_proj", 4), ("v_proj", 4)):
+    for layer, width in (("q_proj", 8), ("k_proj", 4), ("v_proj", 4)):
         rows = images[..., :width].reshape(-1, width).double()
-        gram = found.moments(f"attention.{name}").gram
+        gram = found.moments(f"attention.{layer}").gram
         torch.testing.assert_close(gram, rows.T @ rows / len(rows))
 
 
 def test_the_packed_projection_sees_the_query(animal: Callable[[str], Original]) -> None:
-    original, images = animal("attention"), normal(6, 3, 8)
+    original, images = animal("packed"), normal(6, 3, 8)
     found = Calibration(original.module, original.layers, dataset(images))
     rows = images.reshape(-1, 8).double()
     torch.testing.assert_close(found.moments("attention.in_proj").mean, rows.mean(0))
@@ -152,7 +153,7 @@ def test_the_packed_projection_sees_the_query(animal: Callable[[str], Original])
 @pytest.mark.parametrize(
     ("name", "layer", "why"),
     [
-        ("attention", "attention.out_proj", "the module around it reads the weight itself"),
+        ("packed", "attention.out_proj", "the module around it reads the weight itself"),
         ("words", "embedding", "an embedding looks its rows up"),
     ],
 )
@@ -171,7 +172,7 @@ def test_inputs_that_cannot_be_seen_are_refused(
 
 @pytest.mark.parametrize(
     ("name", "layer"),
-    [("attention", "attention.in_proj"), ("attention", "attention.out_proj")],
+    [("packed", "attention.in_proj"), ("packed", "attention.out_proj")],
 )
 def test_outputs_that_cannot_be_seen_are_refused(
     animal: Callable[[str], Original], name: str, layer: str

@@ -61,14 +61,24 @@ def test_the_batch_does_not_count() -> None:
     ("name", "macs"),
     [
         # three tokens of width 8: query, key, value, output; then the head
-        ("attention", {"attention.in_proj": 3 * 3 * 64, "attention.out_proj": 3 * 64, "head": 24}),
+        ("packed", {"attention.in_proj": 3 * 3 * 64, "attention.out_proj": 3 * 64, "head": 24}),
         # keys and values of width 4
         (
-            "cross_attention",
+            "packed_cross",
             {
                 "attention.q_proj": 3 * (64 + 2 * 32),
                 "attention.k_proj": 0,
                 "attention.v_proj": 0,
+                "attention.out_proj": 192,
+                "head": 24,
+            },
+        ),
+        (
+            "cross_attention",
+            {
+                "attention.q_proj": 3 * 64,
+                "attention.k_proj": 3 * 32,
+                "attention.v_proj": 3 * 32,
                 "attention.out_proj": 192,
                 "head": 24,
             },
@@ -136,6 +146,17 @@ def test_latency_is_measured_on_the_graph() -> None:
     latency = measure_latency(model.SerializeToString(), example(), runs=20)
     assert latency.runs == 20
     assert 0 < latency.latency_ms_p50 <= latency.latency_ms_p95 < np.inf
+
+
+def test_a_graph_is_fed_each_input_by_its_name_in_order() -> None:
+    class Session:
+        def get_inputs(self) -> list[TensorProto]:
+            return [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3]) for n in "ab"]
+
+    first, second = torch.zeros(1, 3), torch.ones(1, 3)
+    feed = cost.feed_of(Session(), (first, second))
+    assert feed["a"].tolist() == first.tolist()
+    assert feed["b"].tolist() == second.tolist()
 
 
 def example() -> Tensor:

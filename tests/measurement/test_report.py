@@ -28,6 +28,8 @@ FIELDS = {
     "compression_ratio",
     "sparsity",
     "accuracy",
+    "metric",
+    "metric_unit",
     "accuracy_low",
     "accuracy_high",
     "n",
@@ -113,14 +115,14 @@ def test_accuracy_and_change_are_those_of_the_same_images(
     before = predicted_classes(digits_cnn.module, digits)
     after = predicted_classes(compress(digits_cnn, CHAIN).module, digits)
     assert report.accuracy == accuracy_of(after, digits)
-    assert report.baseline == accuracy_of(before, digits)
+    assert report.baseline.as_accuracy() == accuracy_of(before, digits)
     assert report.change == paired_difference(before, after, digits)
 
 
 def test_a_baseline_at_hand_is_not_computed_again(digits_cnn: Original, digits: Dataset) -> None:
     baseline: Tensor = torch.full((600,), -1)
     found = measure(compress(digits_cnn, ()), digits, baseline=baseline)
-    assert found.baseline.accuracy == 0
+    assert found.baseline.value == 0
     assert found.change.difference == found.accuracy.accuracy
 
 

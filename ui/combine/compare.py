@@ -66,9 +66,9 @@ def compared(before: Side, after: Side) -> dict[str, list[Any]]:
     lines = [
         ("model", *(x.snapshot.model for x in (before, after)), ""),
         (
-            "accuracy",
+            metric_of(before, after),
             *(measured(x.snapshot) for x in (before, after)),
-            accuracy_change(before, after),
+            score_change(before, after),
         ),
         (
             "stored bytes",
@@ -93,18 +93,26 @@ def compared(before: Side, after: Side) -> dict[str, list[Any]]:
     return dict(zip(titles, map(list, zip(*lines, strict=True)), strict=True))
 
 
+def metric_of(before: Side, after: Side) -> str:
+    """What was measured, as the line's name; both where the sides differ."""
+    scores = (before.snapshot.score, after.snapshot.score)
+    names = dict.fromkeys(words.metric(score.metric) for score in scores if score)
+    return ", ".join(names) or "score"
+
+
 def measured(snapshot: Snapshot) -> str:
-    images = f" (n = {snapshot.accuracy.n:,})" if snapshot.accuracy else ""
-    return words.accuracy(snapshot.accuracy) + images
+    images = f" (n = {snapshot.score.n:,})" if snapshot.score else ""
+    return words.score(snapshot.score) + images
 
 
-def accuracy_change(before: Side, after: Side) -> str:
-    """The paired change in points with its interval, where both saw the same images."""
+def score_change(before: Side, after: Side) -> str:
+    """The paired change with its interval, where both saw the same images."""
     first, second = before.snapshot, after.snapshot
-    if first.accuracy is None or second.accuracy is None:
+    if first.score is None or second.score is None or first.score.metric != second.score.metric:
         return "—"
-    if (first.model, first.accuracy.n) != (second.model, second.accuracy.n):
-        return f"{100 * (second.accuracy.accuracy - first.accuracy.accuracy):+.2f} points, unpaired"
-    found = measuring.change(first.model, before.recipe, after.recipe, first.accuracy.n)
+    metric = first.score.metric
+    if (first.model, first.score.n) != (second.model, second.score.n):
+        return f"{words.score_change(metric, second.score.value - first.score.value)}, unpaired"
+    found = measuring.change(first.model, before.recipe, after.recipe, first.score.n)
     low, high = 100 * found.difference_low, 100 * found.difference_high
-    return f"{100 * found.difference:+.2f} points ({low:+.2f} … {high:+.2f})"
+    return f"{words.score_change(metric, found.difference)} ({low:+.2f} … {high:+.2f})"

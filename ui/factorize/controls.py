@@ -1,4 +1,4 @@
-"""Factorize: widgets and what was dragged → the step, of one layer or of the whole model."""
+"""Factorize: the widgets, of one layer or of the whole model, and what they show."""
 
 from typing import Any
 

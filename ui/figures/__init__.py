@@ -21,7 +21,9 @@ from ui.figures.plane import (
     cost_after,
     curve_styles,
     look_closer,
+    metric_of,
     trade_off_plane,
+    value,
 )
 from ui.figures.results import (
     bytes_before_after,
@@ -62,8 +64,10 @@ __all__ = [
     "levels_histogram",
     "look_closer",
     "mask_picture",
+    "metric_of",
     "shares",
     "symbol_histogram",
     "trade_off_plane",
+    "value",
     "waterfall",
 ]

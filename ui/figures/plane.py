@@ -1,7 +1,8 @@
-"""The plane of all methods: accuracy against what a model costs, in bytes, MACs or time.
+"""The plane of all methods: how well a model does against what it costs, in bytes, MACs or time.
 
-A row is one measured recipe: accuracy, accuracy_low, accuracy_high, the columns of AXES that are
-known, `words`, and `id`, the recipe's text form, which a click applies.
+A row is one measured recipe: the name of its `metric`, the columns of that name (accuracy,
+accuracy_low, accuracy_high), the columns of AXES that are known, `words`, and `id`, the recipe's
+text form, which a click applies.
 """
 
 import math
@@ -13,10 +14,18 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from compress_core.tasks import METRICS, MetricName
+from ui import words
 from ui.figures.base import figure
 from ui.palette import Palette
 
 Rows = Sequence[Mapping[str, Any]]
+
+
+def value(row: Mapping[str, Any], bound: str = "") -> float:
+    """What was measured, or a bound of its interval: "_low", "_high"."""
+    found: float = row[row["metric"] + bound]
+    return found
 
 
 @dataclass(frozen=True)
@@ -106,9 +115,9 @@ MARKS: dict[str, dict[str, Any]] = {
 PUBLISHED_MARKS = {"real file": "diamond-tall", "bit accounting": "diamond-tall-open"}
 SIDES = ("top center", "bottom center", "middle right")  # of the labels of neighbours
 LABEL = 24  # characters of a name beside its point; all of it on hover
-HEADROOM = 0.08  # above the highest accuracy, for labels
+HEADROOM = 0.08  # above the highest share, for labels
 DENSE = 1.3  # decades of the log axis up to which more ticks have room
-NEAR = 0.05  # of the best accuracy: what a closer look shows
+NEAR = 0.05  # below the best score: what a closer look shows
 
 
 def trade_off_plane(
@@ -122,12 +131,13 @@ def trade_off_plane(
     front: Rows = (),
     published: Rows = (),
 ) -> go.Figure:
-    """Accuracy against cost (log), a curve a method, whiskers for the 95 % interval.
+    """The score against cost (log), a curve a method, whiskers for the 95 % interval.
 
     A snapshot's row also has the `name` that is written beside it; a published one `name`, `unit`
     and `source`, and no recipe to click on. `front` are the rows that no other beats.
     """
-    shown = figure(colors, x=axis.title, y="accuracy", height=560)
+    metric = metric_of([*curves.values(), *singles.values(), snapshots, published])
+    shown = figure(colors, x=axis.title, y=words.metric(metric), height=560)
     for name, rows in curves.items():
         if found := _known(rows, axis):
             _add_curve(shown, name, found, (styles or {}).get(name), axis, colors)
@@ -141,9 +151,18 @@ def trade_off_plane(
     costs = [x for trace in shown.data for x in trace.x]
     shown.update_xaxes(type="log", **log_ticks(costs))
     lowest = None if any(map(len, curves.values())) else 0
-    shown.update_yaxes(tickformat=".2~%", range=[lowest, 1 + HEADROOM])
+    if METRICS[metric].is_share:
+        shown.update_yaxes(tickformat=".2~%", range=[lowest, 1 + HEADROOM])
     shown.update_layout(clickmode="event+select", hovermode="closest", uirevision=axis.column)
     return shown
+
+
+def metric_of(groups: Sequence[Rows]) -> MetricName:
+    """The one metric of all rows. Raises ValueError where they have several: none compares."""
+    found: dict[MetricName, None] = dict.fromkeys(row["metric"] for rows in groups for row in rows)
+    if len(found) > 1:
+        raise ValueError(f"rows of {', '.join(found)} do not compare; draw one metric at a time")
+    return next(iter(found), "accuracy")
 
 
 def log_ticks(values: Sequence[float]) -> dict[str, list[Any]]:
@@ -170,7 +189,7 @@ def _short(number: float) -> str:
 
 
 def look_closer(shown: go.Figure, highest: float) -> None:
-    """Show the accuracies within NEAR of the highest, and the costs that they have."""
+    """Show the scores within NEAR of the highest, and the costs that they have."""
     low = highest - NEAR
     points = [point for trace in shown.data for point in zip(trace.x, trace.y, strict=True)]
     costs = [math.log10(x) for x, y in points if y >= low]
@@ -203,11 +222,11 @@ def _add_curve(
 
 
 def _add_front(shown: go.Figure, rows: Rows, axis: Axis, colors: Palette) -> None:
-    """The most accuracy that a cost can buy: stairs, as nothing was measured between the points."""
+    """The best that a cost can buy: stairs, as nothing was measured between the points."""
     if len(rows) > 1:
         shown.add_scatter(
             x=[row[axis.column] for row in rows],
-            y=[row["accuracy"] for row in rows],
+            y=[value(row) for row in rows],
             name="Pareto front",
             mode="lines",
             line={"color": colors.text, "width": 1.5, "dash": "2px,3px", "shape": "hv"},
@@ -225,7 +244,7 @@ def _add_published(shown: go.Figure, rows: Rows, axis: Axis, colors: Palette) ->
             continue
         shown.add_scatter(
             x=[row[axis.column] for row in found],
-            y=[row["accuracy"] for row in found],
+            y=[value(row) for row in found],
             customdata=[[None, row["name"], row["source"]] for row in found],
             hovertemplate="<b>%{customdata[1]}</b>, published: %{y:.2%} at "
             f"{axis.hover}, {unit}<br>%{{customdata[2]}}<extra></extra>",
@@ -268,19 +287,24 @@ def _points(rows: Rows, axis: Axis) -> dict[str, Any]:
     thin = {"type": "data", "thickness": 1, "width": 3}
     points = {
         "x": [row[axis.column] for row in rows],
-        "y": [row["accuracy"] for row in rows],
+        "y": [value(row) for row in rows],
         "error_y": {
             **thin,
-            "array": [row["accuracy_high"] - row["accuracy"] for row in rows],
-            "arrayminus": [row["accuracy"] - row["accuracy_low"] for row in rows],
+            "array": [value(row, "_high") - value(row) for row in rows],
+            "arrayminus": [value(row) - value(row, "_low") for row in rows],
         },
         "customdata": [[row["id"], row["words"]] for row in rows],
-        "hovertemplate": f"%{{customdata[1]}}<br>%{{y:.2%}} at {axis.hover}<extra></extra>",
+        "hovertemplate": f"%{{customdata[1]}}<br>%{{y:{_digits(rows)}}} at {axis.hover}"
+        "<extra></extra>",
     }
     if axis.high:
         high = [row[axis.high] - row[axis.column] for row in rows]
         points["error_x"] = {**thin, "array": high, "arrayminus": [0] * len(high)}
     return points
+
+
+def _digits(rows: Rows) -> str:
+    return ".2%" if METRICS[metric_of([rows])].is_share else ".4g"
 
 
 def cost_after(shares: Mapping[str, float], colors: Palette) -> go.Figure:

@@ -24,6 +24,8 @@ ENDINGS: tuple[tuple[Outcome, str], ...] = (
 def show() -> None:
     """The panel, or one sentence where nobody got hurt."""
     current = state.current()
+    if measuring.metric(current.model) != "accuracy":
+        return  # only classes can be hurt
     st.subheader("Who got hurt", anchor=False)
     if not current.recipe:
         st.caption("Nobody yet: the recipe is empty, every answer is the original's.")

@@ -14,10 +14,10 @@ from compress_core.data import Dataset
 
 def image_grid(data: Dataset, classes: Tensor, *, limit: int = 12) -> None:
     """Some test images with true and predicted class, wrong ones first."""
-    wrong_first = (classes == data.labels).int().argsort(stable=True)[:limit]
+    wrong_first = (classes == data.class_labels).int().argsort(stable=True)[:limit]
     with st.container(horizontal=True, gap="small"):
         for index in wrong_first.tolist():
-            true, found = (data.class_names[int(c[index])] for c in (data.labels, classes))
+            true, found = (data.class_names[int(c[index])] for c in (data.class_labels, classes))
             right = true == found
             text = f":material/check: {true}" if right else f"{true} → :orange[**{found}**]"
             captioned(data.images[index], text, alt=f"a {true}, taken for {found}")

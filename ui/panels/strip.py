@@ -64,33 +64,35 @@ def sizes() -> None:
 
 @st.fragment(key=fragments.ACCURACY)
 def accuracy() -> None:
-    """Accuracy on the subset at once; on the whole test set as soon as the background has it."""
+    """The score on the subset at once; on the whole test set as soon as the background has it."""
     current = state.current()
     if measuring.data_problem(current.model):
-        st.metric("Accuracy", "—", delta_description="no test images")
+        name = words.metric(measuring.metric(current.model)).capitalize()
+        st.metric(name, "—", delta_description="no test images")
         return
     with st.container(gap=None):
         n = measuring.measured_size(current.model, current.recipe)
-        _accuracy_metric(current, n)
+        _score_metric(current, n)
         waiting = measuring.wait_for_exact(current, shown=n)
         if waiting is not None:
             wake_up.show("accuracy_wake_up", waiting)
 
 
-def _accuracy_metric(current: Current, n: int) -> None:
-    found, change = measuring.accuracy(current.model, current.recipe, n)
-    half = (found.accuracy_high - found.accuracy_low) / 2
+def _score_metric(current: Current, n: int) -> None:
+    found, change = measuring.score(current.model, current.recipe, n)
     exact = "exact, " if n == measuring.test_size(current.model) else ""
-    interval = words.interval(found.accuracy_low, found.accuracy_high)
-    low, high = 100 * change.difference_low, 100 * change.difference_high
+    interval = " … ".join(words.measured(found.metric, bound) for bound in (found.low, found.high))
+    low, high = (
+        words.score_change(found.metric, bound)
+        for bound in (change.difference_low, change.difference_high)
+    )
     st.metric(
-        "Accuracy",
-        f"{words.percent(found.accuracy, 2 if exact else 1)} ± {100 * half:.1f}",
+        words.metric(found.metric).capitalize(),
+        words.score(found, 2 if exact else 1),
         delta=f"{100 * change.difference:+.2f} pt" if current.recipe else None,
         delta_description=f"{exact}n = {found.n:,}",
         help=f"Right answers on {found.n:,} test images; Wilson 95 % interval {interval}. "
         "Change in percentage points against the original on the same images: "
-        f"{change.gained} became right, {change.lost} wrong, 95 % interval {low:+.2f} … "
-        f"{high:+.2f} points. First on a class-balanced subset, then, in the background, on the "
-        "whole test set.",
+        f"{change.gained} became right, {change.lost} wrong, 95 % interval {low} … {high}. First "
+        "on a class-balanced subset, then, in the background, on the whole test set.",
     )

@@ -1,4 +1,4 @@
-"""Prune: widgets and what was dragged → the step."""
+"""Prune: the widgets, and what they show."""
 
 from dataclasses import dataclass
 

@@ -24,7 +24,8 @@ CLIPPINGS = ("min_max", "percentile", "mse")
 SAMPLES = (16, 32, 64, 128, 256, 512, 1024, 2048)
 MODE_HELP = (
     "What comes into each layer is rounded, too. static: one range for each layer, from the "
-    "calibration images. dynamic: the range of each batch as it comes, nothing is calibrated."
+    "calibration images. dynamic: the range of each image as it comes (in a linear layer, of each "
+    "row of numbers that it multiplies), nothing is calibrated."
 )
 RANGE_HELP = (
     "min_max: all that the calibration images showed. percentile: all but the largest inputs. "

@@ -40,7 +40,7 @@ def inputs(current: Current, layer: str) -> None:
     zeros = f"{words.percent(view.zeros)} are exactly 0, always a level, and are not drawn"
     fate = f"{words.percent(view.clipped, 2)} are :orange[clipped]"
     if step.mode == "dynamic":
-        fate = "the range of just these images is shown, each batch has its own"
+        fate = "the range of all these images is shown, each image or row has its own, narrower one"
     st.caption(f"{zeros}; {fate}; {noise}.")
 
 

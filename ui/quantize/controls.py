@@ -1,4 +1,4 @@
-"""Quantize: widgets and what was dragged → the step of the weights."""
+"""Quantize: the widgets of the step of the weights, and what they show."""
 
 from dataclasses import dataclass, fields, replace
 

@@ -180,7 +180,7 @@ def _share(clusters: float, query: Mapping[str, str]) -> AnyStep | None:
         raise ValueError("share_layer is missing")
     return ShareWeights(
         clusters=int(clusters) if clusters.is_integer() else -1,
-        init=query.get("share_init", "linear"),  # type: ignore[arg-type]
+        init=query.get("share_init", ShareWeights.init),  # type: ignore[arg-type]
         scope="all" if query.get("share_scope") == "all" else "layer",
         layers=(query["share_layer"],) if alone else ALL_LAYERS,
     )

@@ -13,6 +13,8 @@ from compress_core.compressed import Compressed
 from compress_core.data import Dataset
 from compress_core.measurement.harm import answers as answers_of
 from compress_core.measurement.report import Size, measure_size
+from compress_core.measurement.scores import Judge
+from compress_core.measurement.scores import judge as judge_of
 from compress_core.measurement.waterfall import Stage, waterfall
 from compress_core.views.summaries import PrunedLayer, pruned_layer
 from ui.session.background import ExactAnswers
@@ -52,11 +54,18 @@ def exact_answers() -> ExactAnswers:
     return ExactAnswers()
 
 
+@st.cache_resource(max_entries=16, show_spinner=False)
+def judge(model: str, n: int) -> Judge:
+    """By which metric a model is judged on n test images: that of its task."""
+    return judge_of(original(model), test_images(model, n))
+
+
 @st.cache_data(max_entries=1000, show_spinner=False)
 def subset_answers(
     model: str, recipe: Recipe, n: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    found = answers_of(compressed(model, recipe).module, test_images(model, n))
+    output = original(model).task.output
+    found = answers_of(compressed(model, recipe).module, test_images(model, n), output=output)
     return found.classes.numpy().astype(np.uint8), found.confidences.numpy()
 
 

@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from compress_core import DataError, Recipe, load_dataset
-from compress_core.measurement.accuracy import (
-    Accuracy,
-    PairedDifference,
-    accuracy_of,
-    paired_difference,
-)
+from compress_core.measurement.accuracy import PairedDifference
 from compress_core.measurement.harm import Answers, ClassHarm, Flip, flips, harm_by_class
 from compress_core.measurement.harm import answers as answers_of
+from compress_core.measurement.scores import Score
 from compress_core.recipe import stages
+from compress_core.tasks import WITH_LABELS, MetricName
 from compress_core.views.alarms import Alarm, alarms
 from ui.session import caches
 from ui.session.state import Current
@@ -61,9 +58,10 @@ def ask_exactly(session: str, model: str, recipe: Recipe) -> None:
 def _exact_measure(model: str, recipe: Recipe) -> Callable[[Callable[[], bool]], Answers]:
     """For the background's thread, which has no cache of Streamlit at hand."""
     module, data = caches.compressed(model, recipe).module, load_dataset(caches.dataset_name(model))
+    output = caches.original(model).task.output
 
     def measure(stop: Callable[[], bool]) -> Answers:
-        found = answers_of(module, data, stop=stop)
+        found = answers_of(module, data, output=output, stop=stop)
         return Answers(found.classes.to(torch.uint8), found.confidences)
 
     return measure
@@ -85,16 +83,23 @@ def class_tensor(model: str, recipe: Recipe, n: int) -> Tensor:
     return torch.from_numpy(classes(model, recipe, n).astype(np.int64))
 
 
-def accuracy(model: str, recipe: Recipe, n: int) -> tuple[Accuracy, PairedDifference]:
-    """Accuracy on n test images, and the paired change against the original."""
-    data = caches.test_images(model, n)
-    return accuracy_of(class_tensor(model, recipe, n), data), change(model, (), recipe, n)
+def metric(model: str) -> MetricName:
+    """By which metric a model is judged where there are test images."""
+    kind = caches.original(model).task.kind
+    assert kind is not None, "reference networks say what they are for"
+    return WITH_LABELS[kind]
+
+
+def score(model: str, recipe: Recipe, n: int) -> tuple[Score, PairedDifference]:
+    """How well a recipe does on n test images, and the paired change against the original."""
+    found, first = (class_tensor(model, steps, n) for steps in (recipe, ()))
+    return caches.judge(model, n).score(found, first), change(model, (), recipe, n)
 
 
 def change(model: str, before: Recipe, after: Recipe, n: int) -> PairedDifference:
     """What one recipe changes against another on the same n test images."""
-    first, second = class_tensor(model, before, n), class_tensor(model, after, n)
-    return paired_difference(first, second, caches.test_images(model, n))
+    first, second, untouched = (class_tensor(model, steps, n) for steps in (before, after, ()))
+    return caches.judge(model, n).change(first, second, untouched)
 
 
 def harm(model: str, recipe: Recipe, n: int) -> tuple[tuple[ClassHarm, ...], tuple[Flip, ...]]:
@@ -122,8 +127,10 @@ def current_alarms(current: Current) -> tuple[Alarm, ...]:
     found, classes = None, 0
     if not data_problem(model):
         n = measured_size(model, recipe)
-        found = accuracy(model, recipe, n)[0]
-        classes = len(caches.test_images(model, n).class_names)
+        judged = score(model, recipe, n)[0]
+        if judged.metric == "accuracy":
+            found = judged.as_accuracy()
+            classes = len(caches.test_images(model, n).class_names)
     by_stage = st.session_state.get("page") == "combine" or len(stages(recipe)) == 1
     return alarms(
         current.compressed,

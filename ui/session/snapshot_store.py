@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from compress_core.measurement.accuracy import Accuracy
+from compress_core.measurement.scores import Score
 
 MAX_SNAPSHOTS = 24  # of one session
 MAX_SESSIONS = 500
@@ -21,14 +21,14 @@ MAX_NAME = 60
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A pinned state. `accuracy` is None where there are no test images; `histogram` are counts
+    """A pinned state. `score` is None where there are no test images; `histogram` are counts
     of the kept weights of the largest layer, from the most negative to the most positive bin."""
 
     name: str
     model: str
     recipe: str
     stored_bytes: int
-    accuracy: Accuracy | None
+    score: Score | None
     histogram: tuple[int, ...]
     id: str = field(default_factory=lambda: secrets.token_urlsafe(6))
 

@@ -43,10 +43,10 @@ def pinned() -> tuple[Snapshot, ...]:
 
 def take(current: Current, name: str) -> Snapshot:
     """The present state, measured as the strip measures it."""
-    accuracy = None
+    score = None
     if not measuring.data_problem(current.model):
         n = measuring.measured_size(current.model, current.recipe)
-        accuracy, _ = measuring.accuracy(current.model, current.recipe, n)
+        score, _ = measuring.score(current.model, current.recipe, n)
     layers = current.compressed.layers.values()
     largest = max(layers, key=lambda stored: stored.layer.weight.numel())
     return Snapshot(
@@ -54,7 +54,7 @@ def take(current: Current, name: str) -> Snapshot:
         model=current.model,
         recipe=st.session_state.last_recipe,  # as it stands in the text field, if it can be read
         stored_bytes=current.size.stored_bytes,
-        accuracy=accuracy,
+        score=score,
         histogram=tuple(kept_histogram(largest, THUMBNAIL_BINS).tolist()),
     )
 
@@ -148,9 +148,9 @@ def _remove(snapshot: Snapshot) -> None:
 
 
 def facts(snapshot: Snapshot) -> str:
-    """Accuracy, bytes and model in one line."""
+    """Score, bytes and model in one line."""
     size = words.byte_size(snapshot.stored_bytes)
-    return f"{words.accuracy(snapshot.accuracy)} · {size} · {snapshot.model}"
+    return f"{words.score(snapshot.score)} · {size} · {snapshot.model}"
 
 
 def thumbnail(counts: tuple[int, ...], color: str) -> str:
@@ -173,16 +173,16 @@ def rows(model: str) -> list[dict[str, Any]]:
     return [
         _row(snapshot)
         for snapshot in pinned()
-        if snapshot.model == model and snapshot.accuracy is not None
+        if snapshot.model == model and snapshot.score is not None
     ]
 
 
 def _row(snapshot: Snapshot) -> dict[str, Any]:
-    assert snapshot.accuracy is not None
+    assert snapshot.score is not None
     recipe, _ = state.split_fitting(snapshot.model, parse_recipe(snapshot.recipe))
-    size, n = caches.size(snapshot.model, recipe), snapshot.accuracy.n
+    size, n = caches.size(snapshot.model, recipe), snapshot.score.n
     return {
-        **vars(snapshot.accuracy),
+        **snapshot.score.as_dict(),
         "name": snapshot.name,
         "stored_bytes": snapshot.stored_bytes,
         "compression_ratio": size.compression_ratio,

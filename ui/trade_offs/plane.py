@@ -12,11 +12,12 @@ from compress_core.search.pareto import pareto_front
 from compress_core.search.published import published
 from compress_core.search.sweep import Family
 from compress_core.search.sweep import families as sweep_families
+from compress_core.tasks import METRICS
 from ui import figures, words
 from ui.figures import AXES, Axis, Style
 from ui.panels.chart import chart
 from ui.panels.latency import latencies
-from ui.session import caches, recipe_field, snapshots, state
+from ui.session import caches, measuring, recipe_field, snapshots, state
 from ui.session.points import measured_points
 from ui.session.state import Current
 
@@ -68,16 +69,27 @@ def snapshot_rows(model: str) -> Rows:
 def published_rows(model: str) -> Rows:
     """The published marks as rows; they have bytes, but neither MACs nor time, and no recipe."""
     return [
-        {**vars(point), "accuracy": point.accuracy, "words": f"published: {point.name}"}
+        {
+            **vars(point),
+            "metric": "accuracy",
+            "accuracy": point.accuracy,
+            "words": f"published: {point.name}",
+        }
         for point in published(model)
     ]
 
 
 def front(rows: Sequence[dict[str, Any]], axis: Axis) -> Rows:
-    """The rows that no other beats in accuracy and cost at once, the cheapest first."""
+    """The rows that no other beats in score and cost at once, the cheapest first."""
     known = [row for row in rows if axis.column in row]
-    best = pareto_front([row[axis.column] for row in known], [row["accuracy"] for row in known])
+    best = pareto_front([row[axis.column] for row in known], list(map(_worth, known)))
     return [known[i] for i in best]
+
+
+def _worth(row: dict[str, Any]) -> float:
+    """The more, the better."""
+    higher_is_better = METRICS[row["metric"]].higher_is_better
+    return figures.value(row) if higher_is_better else -figures.value(row)
 
 
 @dataclass(frozen=True)
@@ -127,28 +139,28 @@ def draw(
     )
     known = [row for row in points.measured if axis.column in row]
     if closer and known:
-        figures.look_closer(figure, max(row["accuracy"] for row in known))
+        figures.look_closer(figure, max(figures.value(row) for row in known))
     chart(
         figure,
         "trade_offs_plane",
-        f"{model}: accuracy against {axis_name}",
+        f"{model}: {words.metric(measuring.metric(model))} against {axis_name}",
         _table(points),
         on_select=apply_clicked,
         selection_mode="points",
     )
-    st.caption(_legend(points, axis_name))
+    st.caption(_legend(points, axis_name, words.metric(measuring.metric(model))))
 
 
-def _legend(points: PlaneRows, axis_name: str) -> str:
+def _legend(points: PlaneRows, axis_name: str, metric: str) -> str:
     """What the marks mean, of those that are there."""
     if not points.measured:
         return "No point of this model is measured yet."
     parts = [
-        "Whiskers: 95 % interval of the accuracy on the whole test set.",
+        f"Whiskers: 95 % interval of the {metric} on the whole test set.",
         "Dotted stairs: the Pareto front, which no measured point here beats.",
     ]
     if points.snapshots:
-        parts.append("Pentagon: a snapshot, at the accuracy it was pinned with; hover says its n.")
+        parts.append(f"Pentagon: a snapshot, at the {metric} it was pinned with; hover says its n.")
     if points.published and axis_name == "bytes":
         parts.append(
             "Diamonds: published results on this network, trained for it; full where a "
@@ -161,11 +173,12 @@ def _legend(points: PlaneRows, axis_name: str) -> str:
 
 def _table(points: PlaneRows) -> dict[str, list[Any]]:
     everything = [*points.measured, *points.snapshots, *points.published]
+    metric = figures.metric_of([everything])
     return {
         "recipe": [row["words"] for row in everything],
         "bytes": [row["stored_bytes"] for row in everything],
         "ratio": [row.get("compression_ratio") for row in everything],
-        "accuracy": [words.percent(row["accuracy"], 2) for row in everything],
+        words.metric(metric): [words.measured(metric, figures.value(row), 2) for row in everything],
         "change, points": [
             100 * row["difference"] if "difference" in row else None for row in everything
         ],

@@ -1,8 +1,10 @@
-"""Activations: the input of a layer as unsigned codes, x ≈ scale · (q - zero_point), per tensor.
+"""Activations: the input of a layer as unsigned codes, x ≈ scale · (q - zero_point).
 
-Simulated: codes turn back into float32 before the layer multiplies. Static parameters come from
-calibration and lie in the layer's buffers `input_scale` and `input_zero_point`, which are part of
-its state dict; dynamic ones are those of each input as it comes, whole batches included.
+Simulated: codes turn back into float32 before the layer multiplies. Static parameters, one pair per
+layer, come from calibration and lie in the layer's buffers `input_scale` and `input_zero_point`,
+which are part of its state dict. Dynamic ones come from the input itself: one pair for each image
+that a convolution sees, for each row (one token) that a linear layer multiplies. They are never
+shared between images, whatever the order of the dimensions: an answer is that of its image alone.
 """
 
 from dataclasses import dataclass
@@ -24,15 +26,21 @@ from compress_core.weights import Layer
 Mode = Literal["static", "dynamic"]
 
 ACTIVATION_BITS = (4, 5, 6, 7, 8)
+CONVOLUTIONS = (
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d),
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+)
+MULTIPLYING = (nn.Linear, *CONVOLUTIONS)  # their forward multiplies its argument, nothing else
 READERS = (nn.MultiheadAttention, nn.TransformerEncoderLayer)  # of weights inside of them
 
 
 @dataclass(frozen=True)
 class QuantizeActivations:
-    """The inputs of layers in 4 to 8 bits, asymmetric, one scale and zero point per layer.
+    """The inputs of layers in 4 to 8 bits, asymmetric.
 
-    mode: "static", one range from `samples` calibration inputs, the full min-max, the `percentile`
-      of |x| or the one of least squared error; or "dynamic", the min-max of each input.
+    mode: "static", one range per layer from `samples` calibration inputs, the full min-max, the
+      `percentile` of |x| or the one of least squared error; or "dynamic", the min-max of each
+      image (convolution) or of each row along the last dimension (other layers).
     Raises ValueError for other values, and for a clipping that dynamic ranges would not have.
     Source: Jacob et al. 2017, 1712.05877 §3; ONNX DynamicQuantizeLinear.
     """
@@ -56,7 +64,7 @@ class QuantizeActivations:
         if self.mode == "dynamic" and self.clipping != "min_max":
             raise ValueError(
                 f"mode=dynamic, clipping={self.clipping}: dynamic ranges are the min-max of each "
-                "input; leave clipping out, or take mode=static"
+                "image or row; leave clipping out, or take mode=static"
             )
 
     @property
@@ -70,7 +78,7 @@ class QuantizeActivations:
 @dataclass(frozen=True, eq=False)
 class InputQuantizer:
     """How one layer's input is quantized: `scale` (float32) and `zero_point` (uint8), both of
-    shape (), or None for those of each input as it comes."""
+    shape (), or None for those of each image or row as it comes."""
 
     bits: int
     scale: Tensor | None = None
@@ -84,7 +92,7 @@ class InputQuantizer:
         if self.scale is not None:
             module.register_buffer("input_scale", self.scale)
             module.register_buffer("input_zero_point", self.zero_point)
-        module.register_forward_pre_hook(RoundInput(self.bits))
+        module.register_forward_pre_hook(RoundInput(self.bits, dimensions_of_one_input(module)))
 
 
 def plan_input(step: QuantizeActivations, values: Tensor) -> InputQuantizer:
@@ -100,10 +108,25 @@ def plan_input(step: QuantizeActivations, values: Tensor) -> InputQuantizer:
     return InputQuantizer(step.bits, scale, zero_point.to(torch.uint8))
 
 
-def dynamic_qparams(values: Tensor, bits: int) -> tuple[Tensor, Tensor]:
-    """Scale and zero point of the min-max of `values`, any shape: DynamicQuantizeLinear's."""
+def dimensions_of_one_input(module: nn.Module) -> int:
+    """How many of the last dimensions of a layer's input share a dynamic range.
+
+    A convolution's channels and positions: one image. Of other layers the last dimension alone:
+    where the batch stands before it, (B, T, C) or (T, B, C) or (B·T, C), cannot be known.
+    """
+    part = module[0] if isinstance(module, nn.Sequential) else module  # the first of the factors
+    return 1 + len(part.kernel_size) if isinstance(part, CONVOLUTIONS) else 1
+
+
+def dynamic_qparams(values: Tensor, bits: int, dimensions: int = 1) -> tuple[Tensor, Tensor]:
+    """Scale and zero point of each min-max over the last `dimensions`, which stay as 1.
+
+    For each of them the definition of ONNX's DynamicQuantizeLinear.
+    """
     # not aminmax, which torch's ONNX exporter cannot translate
-    return choose_qparams(values.min(), values.max(), bits, "asymmetric")
+    last = tuple(range(-dimensions, 0))
+    low, high = values.amin(last, keepdim=True), values.amax(last, keepdim=True)
+    return choose_qparams(low, high, bits, "asymmetric")
 
 
 def round_input(values: Tensor, scale: Tensor, zero_point: Tensor, bits: int) -> Tensor:
@@ -114,9 +137,13 @@ def round_input(values: Tensor, scale: Tensor, zero_point: Tensor, bits: int) ->
 
 @dataclass(frozen=True)
 class RoundInput:
-    """The forward pre-hook: rounds a module's first argument, by its buffers if it has them."""
+    """The forward pre-hook: rounds a module's first argument, by its buffers if it has them.
+
+    `dimensions`: how many of the argument's last ones share a range if it has none.
+    """
 
     bits: int
+    dimensions: int
 
     def __call__(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         values, *others = inputs
@@ -124,15 +151,15 @@ class RoundInput:
             scale = module.get_buffer("input_scale")
             zero_point = module.get_buffer("input_zero_point")
         else:
-            scale, zero_point = dynamic_qparams(values, self.bits)
+            scale, zero_point = dynamic_qparams(values, self.bits, self.dimensions)
         return (round_input(values, scale, zero_point, self.bits), *others)
 
 
 def input_refusal(model: nn.Module, layer: Layer) -> str | None:
-    """Why `layer` has no input of its own to round; None where it has one.
+    """Why `layer` has no input of its own to round, None where it has one.
 
-    A tied weight has several, an embedding takes indices, and torch's attention and encoder
-    modules multiply without calling a layer.
+    A tied weight has several, an embedding takes indices, torch's attention and encoder modules
+    multiply without calling a layer, and a forward of its own may multiply something else.
     """
     path = layer.key.rpartition(".")[0]
     module, owner = model.get_submodule(path), model.get_submodule(path.rpartition(".")[0])
@@ -142,4 +169,6 @@ def input_refusal(model: nn.Module, layer: Layer) -> str | None:
         return layer.hides_inputs
     if isinstance(module, READERS) or isinstance(owner, READERS):
         return "the attention or encoder module reads the weight itself"
+    if all(type(module).forward is not known.forward for known in MULTIPLYING):
+        return f"{type(module).__name__} has a forward of its own, and may multiply something else"
     return None

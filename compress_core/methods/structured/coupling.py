@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from compress_core.entering.attention import Attention
 from compress_core.equality import Probe
 from compress_core.methods.structured.attention import (
     head_columns,
@@ -44,6 +45,7 @@ REASONS: dict[type[nn.Module], str] = {
     nn.LayerNorm: "normalizes over all of its channels, so that removing one changes the others",
     nn.GroupNorm: "normalizes over several channels, so that removing one changes the others",
     nn.MultiheadAttention: "ties its heads to its width; torch has no form of it with fewer heads",
+    Attention: "splits its width evenly into heads",
     nn.Embedding: "is a table of vectors, whose width is not pruned",
 }
 

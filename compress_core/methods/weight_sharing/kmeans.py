@@ -45,6 +45,8 @@ def optimal_centroids(ordered: Floats, clusters: int, _seed: int) -> Floats:
     Lloyd's algorithm then moves the cuts by single weights. The squared error that is left lies
     above the least by under 0.02 % up to 256 clusters, by 0.5 % at 1,024 (measured on the layers
     of LeNet-5 and normal, Laplace and Cauchy weights); with few distinct weights it is the least.
+    A layer takes 0.01 s more than from linear centroids at 16 clusters, 0.2 s at 256 and 1.7 s at
+    4,096, whatever its size: it is the bins that count.
     """
     return means(ordered, optimal_cuts(ordered, clusters))
 
@@ -72,23 +74,25 @@ def lloyd(ordered: Floats, centroids: Floats, clusters: int) -> Cuts:
     """Lloyd's k-means from ascending centroids: the cuts (k + 1,) when none moves any more.
 
     Every weight goes to the nearest centroid (the lower of two), every centroid to the mean of
-    its weights. A centroid without weights is seeded anew at the weight farthest from its own
-    one, as in scikit-learn; should one be left after MAX_ITERATIONS, it is dropped.
+    its weights. For a centroid without weights another cluster is split, see `split_clusters`;
+    should one be left after MAX_ITERATIONS, it is dropped.
     Source: Lloyd 1982, "Least squares quantization in PCM".
     """
     sums = np.concatenate([[0.0], np.cumsum(ordered)])
-    cuts = nearest_cuts(ordered, centroids)
+    moved = nearest_cuts(ordered, centroids)
     for _ in range(MAX_ITERATIONS):
-        # differences of a cumulated sum are rounded: a mean must not leave its own weights
-        first, last = ordered[cuts[:-1]], ordered[cuts[1:] - 1]
-        centroids = np.clip(np.diff(sums[cuts]) / np.diff(cuts), first, last)
-        if centroids.size < clusters:
-            centroids = _reseed(centroids, first, last, clusters - centroids.size)
-        moved = nearest_cuts(ordered, centroids)
+        cuts = split_clusters(ordered, sums, moved, clusters)
+        moved = nearest_cuts(ordered, _means(ordered, sums, cuts))
         if np.array_equal(moved, cuts):
             break
-        cuts = moved
-    return cuts
+    return moved
+
+
+def _means(ordered: Floats, sums: Floats, cuts: Cuts) -> Floats:
+    """The mean of each cluster, (k,), by the weights' cumulated sums."""
+    # differences of a cumulated sum are rounded: a mean must not leave its own weights
+    first, last = ordered[cuts[:-1]], ordered[cuts[1:] - 1]
+    return np.clip(np.diff(sums[cuts]) / np.diff(cuts), first, last)
 
 
 def nearest_cuts(ordered: Floats, centroids: Floats) -> Cuts:
@@ -100,12 +104,25 @@ def nearest_cuts(ordered: Floats, centroids: Floats) -> Cuts:
     return filled
 
 
-def _reseed(centroids: Floats, first: Floats, last: Floats, missing: int) -> Floats:
-    """Up to `missing` centroids more, at the ends of clusters that lie farthest from the mean."""
-    ends = np.concatenate([first, last])
-    distance = np.concatenate([centroids - first, last - centroids])
-    farthest = np.argsort(-distance, kind="stable")[:missing]
-    return np.sort(np.concatenate([centroids, ends[farthest[distance[farthest] > 0]]]))
+def split_clusters(ordered: Floats, sums: Floats, cuts: Cuts, clusters: int) -> Cuts:
+    """More cuts until there are `clusters` clusters, each of them at the mean of a cluster.
+
+    The clusters that lose the most squared error by it, n₁n₂ / (n₁ + n₂) · (m₁ - m₂)², come first;
+    each time half of the clusters that are missing, so that parts can be split again.
+    """
+    while cuts.size - 1 < clusters:
+        start, end = cuts[:-1], cuts[1:]
+        middle = ordered.searchsorted(_means(ordered, sums, cuts), "right")
+        middle = np.minimum(middle, ordered.searchsorted(ordered[end - 1], "left"))
+        left, right = middle - start, end - middle
+        can = np.flatnonzero(left > 0)  # where not all weights are equal
+        start, end, middle, left, right = (x[can] for x in (start, end, middle, left, right))
+        distance = (sums[end] - sums[middle]) / right - (sums[middle] - sums[start]) / left
+        gain = left * (right / (left + right)) * np.square(distance)
+        missing = clusters - (cuts.size - 1)
+        best = np.argsort(-gain, kind="stable")[: (missing + 1) // 2]
+        cuts = np.union1d(cuts, middle[best])
+    return cuts
 
 
 def means(ordered: Floats, cuts: Cuts) -> Floats:

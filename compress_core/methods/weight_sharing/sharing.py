@@ -22,9 +22,10 @@ MAX_CLUSTERS = 4096
 class ShareWeights:
     """k-means weight sharing: a weight is the nearest of the `clusters` values of a codebook.
 
-    init: where the centroids start: "linear" (equally spaced, what Deep Compression found best
-      after retraining), "density" (quantiles), "random" (weights drawn by `seed`), or "optimal"
-      (at the optimum, by dynamic programming). keep_zeros: pruned weights stay zero, by an entry
+    init: where the centroids start: "optimal" (at the least squared error, by dynamic programming;
+      its time grows with `clusters`, see `optimal_centroids`), "linear" (equally spaced, what Deep
+      Compression found best after retraining), "density" (quantiles) or "random" (weights drawn by
+      `seed`). keep_zeros: pruned weights stay zero, by an entry
       of the codebook that is theirs alone. scope: a codebook for each "layer", or one for "all"
       the layers that the step names.
     Raises ValueError for other values. Source: Han et al. 2015, 1510.00149, section 3.
@@ -33,7 +34,7 @@ class ShareWeights:
     kind: ClassVar[str] = "share"
 
     clusters: int = 16
-    init: Init = "linear"
+    init: Init = "optimal"
     keep_zeros: bool = True
     scope: Scope = "layer"
     seed: int = 0

@@ -1,7 +1,7 @@
 """One weight and the tensors it is stored as: the smallest of its possible encodings.
 
-dense        weight (F32)
-…_mask       mask: a bit for each weight, 1 = kept, by each coder; kept: the kept weights (F32)
+dense        weight (F32, or BF16 or F16 where that holds each weight exactly)
+…_mask       mask: a bit for each weight, 1 = kept, by each coder; kept: the kept weights (as dense)
 packed, ans  … each coder: q - q_min; scale (F32); zero_point (U16) if asymmetric
 float_…      codes: the bit patterns of a low-bit float by each coder; scale (F32) below 16 bits
 shared_…     codes: indices by each coder; codebook (F32), of one weight or of several

@@ -1,4 +1,8 @@
-"""Weights as 32-bit floats: all of them, or a mask by any coder and the kept ones."""
+"""Weights as floats: all of them, or a mask by any coder and the kept ones.
+
+Weights that came in half precision, and were not changed since, are stored in it: in the first of
+BF16, F16 and F32 that holds each of them exactly. All of them are read as float32.
+"""
 
 import math
 
@@ -7,6 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from compress_core.entering.tensors import HALVES, same_bits
 from compress_core.storage.entropy_coding import (
     CODERS,
     Bytes,
@@ -31,18 +36,32 @@ MASKS = {"bitmask" if name == "packed" else f"{name}_mask": name for name in COD
 
 def float_encodings(values: Tensor) -> list[Streams]:
     """Every way to store float32 weights as they are."""
-    mask = kept_mask(values)
+    mask, dtype = kept_mask(values), exact_type(values)
     coded = {} if mask.all() else encode_all(mask, 2)
-    return [_dense(values), *(masked(values, name, code) for name, code in coded.items())]
+    sparse = (masked(values, name, code, dtype) for name, code in coded.items())
+    return [_dense(values, dtype), *sparse]
 
 
 def smallest_floats(values: Tensor) -> Streams:
     """The smallest of `float_encodings`, by the real size of a file that holds it alone."""
-    mask, dense = kept_mask(values), _dense(values)
+    mask, dtype = kept_mask(values), exact_type(values)
+    dense = _dense(values, dtype)
     if mask.all():
         return dense
-    sparse = masked(values, *encode_smallest(mask, 2))
+    sparse = masked(values, *encode_smallest(mask, 2), dtype)
     return min(dense, sparse, key=lambda streams: len(save(streams.tensors)))
+
+
+def exact_type(values: Tensor) -> torch.dtype:
+    """The first of bfloat16, float16 and float32 that holds each of the values exactly."""
+    flat = values.contiguous().view(-1)
+    few = flat[:1000]  # of most weights they say at once that nothing but float32 does
+    exact = (dtype for dtype in HALVES if all(_holds(dtype, part) for part in (few, flat)))
+    return next(exact, torch.float32)
+
+
+def _holds(dtype: torch.dtype, values: Tensor) -> bool:
+    return same_bits(values.to(dtype).to(torch.float32), values)
 
 
 def kept_mask(values: Tensor) -> Symbols:
@@ -51,22 +70,23 @@ def kept_mask(values: Tensor) -> Symbols:
     return as_matrix(values.contiguous()).view(torch.int32).ne(0).numpy().astype(np.int32)
 
 
-def _dense(values: Tensor) -> Streams:
-    weight = values.contiguous()
+def _dense(values: Tensor, dtype: torch.dtype) -> Streams:
+    weight = values.contiguous().to(dtype)
     return Streams({"encoding": "dense", "shape": list(weight.shape)}, {"weight": weight})
 
 
-def masked(values: Tensor, coder: str, mask: Bytes) -> Streams:
+def masked(values: Tensor, coder: str, mask: Bytes, dtype: torch.dtype = torch.float32) -> Streams:
     """The kept weights, and the mask as this coder has coded it."""
     flat = values.contiguous().view(-1)
     encoding = next(name for name, its_coder in MASKS.items() if its_coder == coder)
-    tensors = {"mask": torch.from_numpy(mask), "kept": flat[flat.view(torch.int32).ne(0)]}
+    kept = flat[flat.view(torch.int32).ne(0)].to(dtype)
+    tensors = {"mask": torch.from_numpy(mask), "kept": kept}
     return Streams({"encoding": encoding, "shape": list(values.shape)}, tensors)
 
 
 def decode_dense(_header: Header, tensors: Tensors, shape: Shape) -> Tensor:
     expect_names(tensors, "weight")
-    return expect(tensors, "weight", torch.float32, shape)
+    return _expect_floats(tensors, "weight", shape)
 
 
 def decode_masked(header: Header, tensors: Tensors, shape: Shape) -> Tensor:
@@ -75,5 +95,11 @@ def decode_masked(header: Header, tensors: Tensors, shape: Shape) -> Tensor:
     stream = expect_bytes(tensors, "mask")
     mask = torch.from_numpy(coder.decode(stream, 2, (shape[0], math.prod(shape[1:])))).bool()
     values = torch.zeros(shape)
-    values.view(-1)[mask.view(-1)] = expect(tensors, "kept", torch.float32, (int(mask.sum()),))
+    values.view(-1)[mask.view(-1)] = _expect_floats(tensors, "kept", (int(mask.sum()),))
     return values
+
+
+def _expect_floats(tensors: Tensors, name: str, shape: Shape) -> Tensor:
+    """The stream `name`, F32 or half precision, as float32. Raises StreamError for another."""
+    dtype = tensors[name].dtype
+    return expect(tensors, name, dtype if dtype in HALVES else torch.float32, shape).float()

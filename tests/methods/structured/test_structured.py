@@ -572,7 +572,7 @@ def test_tied_weights_are_locked(animal: Callable[[str], Original]) -> None:
 @pytest.mark.parametrize(
     ("name", "layers", "words"),
     [
-        ("attention", ("*in_proj",), ["no channel of attention.in_proj", "ties its heads"]),
+        ("packed", ("*in_proj",), ["no channel of attention.in_proj", "ties its heads"]),
         ("words", ("embedding",), ["no channel of embedding", "width is not pruned"]),
         ("one_weight", ("*",), ["no channel of fc", "network's output", "prune its weights"]),
         ("no_bias", ("fc2",), ["no channel of fc2", "network's output", "such as fc1"]),

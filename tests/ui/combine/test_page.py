@@ -57,7 +57,7 @@ def test_the_table_tells_what_is_stored() -> None:
     assert table.loc["conv1", CHANNELS] == 25
     assert table.loc["fc2", CHANNELS] == 0  # the classes stay
     assert table.loc["conv1", "shape"] == "12 × 1 × 3 × 3"
-    assert table.loc["fc1", "how"] == "channels by l2 · channel · magnitude · k-means, linear"
+    assert table.loc["fc1", "how"] == "channels by l2 · channel · magnitude · k-means, optimal"
     assert table.loc["conv2", "how"].endswith("GPTQ")
 
 

@@ -15,6 +15,7 @@ def row(stored_bytes: int, accuracy: float, **more: Any) -> dict[str, Any]:
     return {
         "stored_bytes": stored_bytes,
         "macs": 10 * stored_bytes,
+        "metric": "accuracy",
         "accuracy": accuracy,
         "accuracy_low": accuracy - 0.02,
         "accuracy_high": accuracy + 0.01,
@@ -26,8 +27,8 @@ def row(stored_bytes: int, accuracy: float, **more: Any) -> dict[str, Any]:
 
 TIMED = row(20_000, 0.9, latency_ms=0.5, latency_ms_p95=0.8)
 PUBLISHED = [
-    {"name": "A", "stored_bytes": 3_000, "accuracy": 0.99, "unit": "real file", "source": "arXiv"},
-    {"name": "B", "stored_bytes": 4_000, "accuracy": 0.98, "unit": "bit accounting", "source": "x"},
+    row(3_000, 0.99, name="A", unit="real file", source="arXiv"),
+    row(4_000, 0.98, name="B", unit="bit accounting", source="x"),
 ]
 KINDS = {
     "prune": {"prune"},
@@ -138,3 +139,28 @@ def test_what_is_left_is_named_with_its_share() -> None:
     shown = figures.cost_after({"bytes": 0.04, "time (p50)": 2.3}, LIGHT)
     assert list(shown.data[0].y) == ["bytes: 4%", "time (p50): 230%"]
     assert shown.layout.xaxis.range[1] > 2.3
+
+
+def test_y_is_the_metric_that_was_measured() -> None:
+    errors = [
+        {"metric": "relative_error", "relative_error": 0.2, "relative_error_low": 0.1}
+        | {"relative_error_high": 0.4, "stored_bytes": 100, "id": "", "words": "original"}
+    ]
+    shown = figures.trade_off_plane({}, {"original": errors}, LIGHT)
+    assert shown.layout.yaxis.title.text == "relative error"
+    assert shown.layout.yaxis.tickformat is None  # no share, no percent
+    assert list(shown.data[0].y) == [0.2]
+    assert list(shown.data[0].error_y.array) == pytest.approx([0.2])
+
+
+def test_rows_of_two_metrics_do_not_compare() -> None:
+    with pytest.raises(ValueError, match="accuracy, agreement do not compare"):
+        figures.metric_of([[row(100, 0.9)], [row(200, 0.9, metric="agreement")]])
+
+
+def test_of_an_error_the_least_is_on_the_front() -> None:
+    errors = [
+        {"metric": "relative_error", "relative_error": value, "stored_bytes": cost}
+        for cost, value in ((100, 0.5), (200, 0.3), (300, 0.4))
+    ]
+    assert plane.front(errors, AXES["bytes"]) == errors[:2]

@@ -7,7 +7,7 @@ import pytest
 
 from compress_core import Prune, compress, load_model
 from compress_core.compressed import Compressed
-from compress_core.measurement.accuracy import Accuracy
+from compress_core.measurement.scores import Score
 from compress_core.views.summaries import kept_histogram
 from tests.ui.test_pages import assert_strip_shows, measured, open_app, turn_to
 from tests.whole_app import WholeApp
@@ -22,7 +22,7 @@ SNAPSHOT = Snapshot(
     model="digits-cnn",
     recipe="prune:sparsity=0.5",
     stored_bytes=40_000,
-    accuracy=Accuracy(0.97, 0.95, 0.98, 600),
+    score=Score("accuracy", 0.97, 0.95, 0.98, 600),
     histogram=(0, 4, 9, 1),
 )
 
@@ -138,7 +138,7 @@ def test_words_of_a_person_are_no_markdown() -> None:
 
 
 def test_the_plane_writes_a_snapshots_name_beside_its_point() -> None:
-    row = {**vars(SNAPSHOT.accuracy), "id": SNAPSHOT.recipe, "words": "prune", "name": "<b>x</b>"}
+    row = {**SNAPSHOT.score.as_dict(), "id": SNAPSHOT.recipe, "words": "prune", "name": "<b>x</b>"}
     figure = figures.trade_off_plane({}, {}, LIGHT, [row | {"stored_bytes": 40_000}])
     (trace,) = figure.data
     assert trace.name == "snapshot"
@@ -168,7 +168,7 @@ def test_a_pinned_state_is_named_by_its_recipe_and_shows_what_the_strip_shows() 
     report = measured((Prune(sparsity=0.8),))
     size = words.byte_size(report.size.stored_bytes)
     assert pinned(app) == ["prune 80.0 % globally"]
-    fact = f"{words.accuracy(report.accuracy)} · {size} · digits-cnn"
+    fact = f"{words.score(report.score)} · {size} · digits-cnn"
     assert fact in [caption.value for caption in app.caption]
 
 

@@ -77,3 +77,9 @@ def test_a_layer_that_the_model_lacks_gives_a_notice() -> None:
     seeds, notices = read(prune_layer="fc9")
     assert "prune_layer" not in seeds
     assert "fc9" in notices[0]
+
+
+def test_the_app_judges_a_network_by_its_task() -> None:
+    assert measuring.metric("digits-cnn") == "accuracy"
+    score, change = measuring.score("digits-cnn", (Prune(0.9),), 600)
+    assert (score.metric, score.n, change.n) == ("accuracy", 600, 600)
