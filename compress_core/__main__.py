@@ -24,6 +24,7 @@ from compress_core.models.checkpoints import CHECKPOINTS, load_card
 from compress_core.original import load_model
 from compress_core.recipe import Recipe, from_json, parse_step, to_json
 from compress_core.restoring import read_stored
+from compress_core.wording.speed import speed_in_words
 from compress_core.writing import (
     STANDARD_OUTPUT,
     WriteError,
@@ -238,7 +239,8 @@ def run_measure(options: argparse.Namespace) -> None:
         if speed:
             console.show_speed(speed)
 
-    emit(options, report.as_dict() | (speed.as_dict() if speed else {}), show)
+    timed = speed.as_dict() | {"why": speed_in_words(speed)} if speed else {}
+    emit(options, report.as_dict() | timed, show)
 
 
 def run_measure_file(options: argparse.Namespace) -> None:
@@ -319,14 +321,15 @@ def run_sweep(options: argparse.Namespace) -> None:
 
 def run_ledger(options: argparse.Namespace) -> None:
     from compress_core.graph import to_onnx
-    from compress_core.measurement.ledger import ledger, verdict
+    from compress_core.measurement.ledger import finding, ledger
+    from compress_core.wording.ledger import ledger_in_words
 
     compressed = compressed_of(options)
     rows = ledger(compressed, to_onnx(compressed))
     row = {
         "model": options.model,
         "recipe": to_json(compressed.recipe),
-        "verdict": verdict(rows, measure_size(compressed).sparsity),
+        "verdict": ledger_in_words(finding(rows, measure_size(compressed).sparsity)),
         "rows": [row.as_dict() for row in rows],
     }
     emit(options, row, lambda: console.show_ledger(row))

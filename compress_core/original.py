@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from compress_core.calibration import Calibration
 from compress_core.data import load_dataset
 from compress_core.dataset import Dataset, check_fits
+from compress_core.digest import network_digest
 from compress_core.entering import enter
 from compress_core.entering.checks import check_runs
 from compress_core.entering.copying import copy_network
@@ -114,6 +115,11 @@ class Original:
         found = self.layers[layer]
         dtype = self.own_types.get(found.key, found.weight.dtype)
         return found.weight.numel() * dtype.itemsize
+
+    @cached_property
+    def digest(self) -> str:
+        """What results of this network are kept under: equal networks have the same."""
+        return network_digest(self.module, self.examples)
 
     @cached_property
     def coverage(self) -> Coverage:

@@ -5,7 +5,7 @@ import streamlit as st
 from compress_core.recipe import up_to
 from compress_core.stored import StoredLayers
 from compress_core.views import summaries
-from compress_core.views.summaries import Cut
+from compress_core.views.summaries import PrunedLayer
 from ui import figures, words
 from ui.panels.chart import chart, twin
 from ui.panels.page import exceptions, heading
@@ -54,7 +54,7 @@ def prune() -> None:
         show_gain(current)
 
 
-def sentence(current: Current, choice: Choice, cut: Cut) -> None:
+def sentence(current: Current, choice: Choice, cut: PrunedLayer) -> None:
     """What is left of the drawn layer, and how large a weight had to go."""
     layer = choice.layer
     factors = current.compressed.layers[layer].rank is not None

@@ -34,13 +34,13 @@ def test_every_method_has_a_family(digits_cnn: Original) -> None:
         "n:m",
         "share",
         "low-bit",
+        "random_prune",
         "prune_taylor",
         "prune_wanda",
         "gptq",
         "whitened",
         "channels",
         "factorize + prune + share",
-        "random_prune",
     ]
 
 

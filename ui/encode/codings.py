@@ -1,7 +1,6 @@
 """What the page of entropy coding shows, cached by model and recipe, and its words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,10 +8,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from compress_core import Recipe
-from compress_core.storage.entropy_coding import CODERS as CODER_TABLE
-from compress_core.storage.entropy_coding import HuffmanNode, huffman_tree
 from compress_core.views import coding as coding_view
-from compress_core.views.coding import CodeTable, CodeWord, Coding, CodingRow, GapPiece
+from compress_core.views.coding import Coding, CodingRow, GapPiece
+from compress_core.views.huffman_codes import HuffmanCode, huffman_code
 from ui import words
 from ui.session import caches
 
@@ -34,7 +32,6 @@ MEANINGS = {  # what a symbol stands for, as the title of an axis
     "sign": "sign, in units of its scale",
     "mask": "bit of the mask",
 }
-MOST_LEAVES = 32  # of a tree that is drawn
 FIRST_SYMBOLS = 16  # of the worked example
 
 
@@ -45,16 +42,6 @@ class Place(NamedTuple):
     recipe: Recipe
     layer: str
     factor: int
-
-
-@dataclass(frozen=True)
-class HuffmanCode:
-    """A layer's code as a table, as a tree if that is small enough to be drawn, and the first
-    symbols of its stream."""
-
-    tree: HuffmanNode | None
-    table: CodeTable
-    first: tuple[CodeWord, ...]
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -75,10 +62,7 @@ def row(place: Place) -> CodingRow:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def huffman(place: Place) -> HuffmanCode:
-    found = coding(place)
-    table = coding_view.code_table(found)
-    tree = huffman_tree(found.counts) if len(table.symbols) <= MOST_LEAVES else None
-    return HuffmanCode(tree, table, coding_view.first_code_words(found, FIRST_SYMBOLS))
+    return huffman_code(coding(place), FIRST_SYMBOLS)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -89,11 +73,6 @@ def best_gap_bits(place: Place) -> int:
 @st.cache_data(max_entries=200, show_spinner="Finding the classes of rows and columns…")
 def contexts(place: Place) -> NDArray[np.float64]:
     return coding_view.context_densities(coding(place))
-
-
-def takes(coder: str, found: Coding) -> bool:
-    """Whether a coder takes symbols of so many kinds."""
-    return found.alphabet <= CODER_TABLE[coder].max_alphabet
 
 
 def names(found: Coding) -> list[str]:
@@ -195,11 +174,6 @@ def coder_table(rows: Sequence[CodingRow]) -> dict[str, list[Any]]:
         "in the file": [count == len(rows) for _, _, count in found],
         "layers": [count for _, _, count in found],
     }
-
-
-def bound(rows: Sequence[CodingRow]) -> float:
-    """The entropy bound of some weights together, in bits a symbol."""
-    return sum(row.symbols * row.entropy_bits for row in rows) / sum(row.symbols for row in rows)
 
 
 def coders_caption(rows: Sequence[CodingRow], floats: Sequence[str]) -> str:

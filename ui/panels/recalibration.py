@@ -7,9 +7,9 @@ from streamlit.delta_generator import DeltaGenerator
 from compress_core.methods.recalibration import RecalibrateNorms, norms_with_statistics
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import without_kinds
-from compress_core.recipe_edit import with_step, without_step
+from compress_core.recipe_edit import own_step, with_step, without_step
 from ui import words
-from ui.panels.widgets import own_step, put
+from ui.panels.widgets import put
 from ui.session import measuring, recipe_field, values
 from ui.session.state import Current
 

@@ -1,4 +1,4 @@
-"""What the controls of all pages share: linked values, the step a page edits, rows of choices."""
+"""What the controls of all pages share: linked values, rows of choices."""
 
 import math
 import time
@@ -7,9 +7,6 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from compress_core import Recipe
-from compress_core.recipe_edit import step_for
-from compress_core.steps import AnyStep
 from ui.session import address, caches, state, values
 from ui.session.values import Number
 
@@ -45,17 +42,6 @@ def echoes(key: str) -> list[tuple[float, float]]:
     """The values of a widget that we replaced lately, each with the time of that."""
     found: list[tuple[float, float]] = st.session_state.setdefault(f"{key}_echoes", [])
     return found
-
-
-def own_step(recipe: Recipe, kind: str, layers: tuple[str, ...]) -> AnyStep | None:
-    """The last step of `kind` that names exactly these layers: the one that a page edits."""
-    named = (s for s in reversed(recipe) if s.kind == kind and s.layers == layers)
-    return next(named, None)
-
-
-def session_step(recipe: Recipe, kind: str, layer: str) -> AnyStep | None:
-    """The last step of `kind` that names a layer of the session's model."""
-    return step_for(recipe, kind, layer, caches.original(state.chosen_model()).layers)
 
 
 def choose(

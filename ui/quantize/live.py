@@ -94,7 +94,7 @@ def _moved_by_quantize(current: Current, choice: Choice) -> set[str]:
 
 def _drawing(current: Current, choice: Choice, view: ScaleView) -> str:
     """How the component comes to the levels: by the affine formula, or the core names them."""
-    if choice.method in {"affine", "GPTQ"} and not choice.stands_aside(current.recipe):
+    if choice.method in {"affine", "GPTQ"} and not choice.stands_aside(current):
         return "affine"
     return "levels" if view.level_count else "nothing"
 
@@ -126,7 +126,7 @@ def _title(current: Current, choice: Choice, drawn: AnyStep | None) -> str:
     sharing = (sharing_of(drawn) if drawn else choice.settings).granularity
     part = "" if sharing == "tensor" else f", output channel {choice.channel}"
     group = ", first group" if sharing == "group" else ""
-    own = " (a step of its own)" if choice.stands_aside(current.recipe) else ""
+    own = " (a step of its own)" if choice.stands_aside(current) else ""
     return f"Weights of {factor}{choice.layer}{part}{group}{own}"
 
 

@@ -16,7 +16,7 @@ from compress_core.measurement.report import Size, measure_size
 from compress_core.measurement.scores import Judge
 from compress_core.measurement.scores import judge as judge_of
 from compress_core.measurement.waterfall import Stage, waterfall
-from compress_core.views.summaries import Cut, pruning_cut
+from compress_core.views.summaries import PrunedLayer, pruned_layer
 from ui.session.background import ExactAnswers
 from ui.session.snapshot_store import SnapshotStore
 
@@ -70,10 +70,10 @@ def subset_answers(
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def cuts(model: str, recipe: Recipe) -> dict[str, Cut]:
+def cuts(model: str, recipe: Recipe) -> dict[str, PrunedLayer]:
     """Threshold, sparsity and kept energy of each layer of a recipe that ends with pruning."""
     layers = compressed(model, recipe).layers
-    return {name: pruning_cut(stored) for name, stored in layers.items()}
+    return {name: pruned_layer(stored) for name, stored in layers.items()}
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

@@ -9,17 +9,12 @@ import streamlit as st
 from compress_core import Recipe
 from compress_core.measurement.report import Size
 from compress_core.methods.weight_sharing import ShareWeights
+from compress_core.recipe import kinds_before, of_kinds
 from compress_core.views import codebooks as codebook_view
 from compress_core.views.codebooks import CodebookView, SharedRow, Sharing
 from ui import words
 from ui.session import caches, state
 
-LATER = (
-    "quantize",
-    "share",
-    "correct",
-    "activations",
-)  # kinds that act on what is shared, or after
 OWNERS = {
     "layer": "each layer",
     "model": "each model",
@@ -73,7 +68,7 @@ def owners(first: str, second: str, recipe: Recipe, step: ShareWeights) -> tuple
 
 def unshared(recipe: Recipe) -> Recipe:
     """The steps that act before weights are shared."""
-    return tuple(step for step in recipe if step.kind not in LATER)
+    return of_kinds(recipe, kinds_before("quantize"))  # a weight is either quantized or shared
 
 
 def sentences(model: str, recipe: Recipe, layer: str) -> tuple[str, str]:
@@ -150,7 +145,7 @@ def numbers(way: Sharing) -> list[str]:
     return [*codebooks, *by_model, f"{way.total_bytes:,}"]
 
 
-def verdict(found: tuple[Sharing, ...]) -> str:
+def saving(found: tuple[Sharing, ...]) -> str:
     """What one codebook for both models saves against one for each, and what it costs."""
     own, both = (next(way for way in found if way.owner == owner) for owner in ("model", "both"))
     less = own.total_bytes - both.total_bytes

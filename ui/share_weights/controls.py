@@ -7,17 +7,8 @@ import streamlit as st
 from compress_core import Recipe
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.weight_sharing import INITS, MAX_CLUSTERS, ShareWeights
-from compress_core.recipe_edit import with_layer_step, with_step, without_step
-from ui.panels.widgets import (
-    choose,
-    choose_layer,
-    chosen_layer,
-    moved,
-    number_field,
-    own_step,
-    put,
-    session_step,
-)
+from compress_core.recipe_edit import own_step, step_for, with_layer_step, with_step, without_step
+from ui.panels.widgets import choose, choose_layer, chosen_layer, moved, number_field, put
 from ui.session import caches, recipe_field, state, values
 from ui.session.state import Current
 
@@ -109,22 +100,21 @@ def chosen_sharing(recipe: Recipe) -> ShareWeights:
 
 def _edited_step(recipe: Recipe) -> ShareWeights | None:
     """The step that the controls show: of all layers, or, in the scope "one", the layer's."""
-    alone = chosen_scope() == "one"
-    step = (
-        session_step(recipe, "share", chosen_layer("share_layer"))
-        if alone
-        else own_step(recipe, "share", ALL_LAYERS)
-    )
+    if chosen_scope() == "one":
+        names = caches.original(state.chosen_model()).layers
+        step = step_for(recipe, "share", chosen_layer("share_layer"), names)
+    else:
+        step = own_step(recipe, "share")
     return step if isinstance(step, ShareWeights) else None
 
 
 def quantized_too(current: Current) -> list[str]:
     """The layers that the recipe quantizes and shares, which no layer can be."""
-    recipe = recipe_field.session_recipe()
+    recipe, names = recipe_field.session_recipe(), current.original.layers
     return [
         name
-        for name in current.original.layers
-        if session_step(recipe, "quantize", name) and session_step(recipe, "share", name)
+        for name in names
+        if step_for(recipe, "quantize", name, names) and step_for(recipe, "share", name, names)
     ]
 
 
@@ -156,7 +146,7 @@ def show_refusal(layers: list[str]) -> None:
 def show_sharing() -> str:
     """Clusters, start, zeros and scope; returns the layer that is drawn."""
     recipe = recipe_field.session_recipe()  # a step that is refused keeps its place in the controls
-    common = own_step(recipe, "share", ALL_LAYERS)
+    common = own_step(recipe, "share")
     said = isinstance(common, ShareWeights) and chosen_scope() != "one"
     if isinstance(common, ShareWeights) and said:
         put("share_scope", common.scope)

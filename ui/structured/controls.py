@@ -8,8 +8,8 @@ from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import IMPORTANCES, Importance, PruneStructured
 from compress_core.methods.structured.planning import Scope
-from compress_core.recipe_edit import with_step, without_step
-from ui.panels.widgets import SAMPLES, choose, choose_samples, number_field, own_step, put
+from compress_core.recipe_edit import own_step, with_step, without_step
+from ui.panels.widgets import SAMPLES, choose, choose_samples, number_field, put
 from ui.session import recipe_field, values
 from ui.session.state import Current
 from ui.structured import tables
@@ -124,7 +124,7 @@ def show_structured(current: Current) -> PruneStructured:
 
 def _follow(current: Current) -> PruneStructured | None:
     """Put what the recipe says into the widgets; returns its step of all layers."""
-    step = own_step(current.recipe, "structured", ALL_LAYERS)
+    step = own_step(current.recipe, "structured")
     shown = step if isinstance(step, PruneStructured) else None
     if shown:
         put("structured_importance", shown.importance)
@@ -133,7 +133,7 @@ def _follow(current: Current) -> PruneStructured | None:
         put("structured_samples", shown.samples)
         put("structured_seed", shown.seed)
     put("structured_ratio", min(MOST, round(100 * shown.pruning_ratio, 1)) if shown else 0.0)
-    put("structured_fold", own_step(current.recipe, "fold", ALL_LAYERS) is not None)
+    put("structured_fold", own_step(current.recipe, "fold") is not None)
     return shown
 
 

@@ -4,8 +4,8 @@ import streamlit as st
 
 from compress_core.methods.folding import FoldBatchNorm, foldable
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe_edit import with_step, without_step
-from ui.panels.widgets import own_step, put
+from compress_core.recipe_edit import own_step, with_step, without_step
+from ui.panels.widgets import put
 from ui.session import caches, recipe_field, values
 from ui.session.state import Current
 
@@ -28,7 +28,7 @@ def show_folding(current: Current, page: str) -> None:
     if not norms(current.model):
         return
     key = f"{page}_fold"
-    put(key, own_step(current.recipe, "fold", ALL_LAYERS) is not None)
+    put(key, own_step(current.recipe, "fold") is not None)
     st.toggle("Fold batch norms", key=key, on_change=_set_folding, args=(key,), help=FOLD_HELP)
 
 
