@@ -27,7 +27,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "combine_files": ("plain until encoded", "coded after each stage"),
     "quantize_method": ("affine", "GPTQ", "float", "ternary", "binary"),
     "quantize_scope": ("all", "one"),
-    "share_init": ("linear", "density", "random", "optimal"),
+    "share_init": ("optimal", "linear", "density", "random"),
     "share_scope": ("layer", "all", "one"),
     "prune_method": ("magnitude", "random", "N:M", "Taylor", "Wanda"),
     "prune_scope": ("global", "layer", "row", "group", "one"),
