@@ -9,6 +9,7 @@ from compress_core.views.summaries import PrunedLayer
 from ui import figures, words
 from ui.panels.chart import chart, twin
 from ui.panels.page import exceptions, heading
+from ui.panels.recalibration import show_gain, show_recalibration
 from ui.prune import live
 from ui.prune.controls import Choice, show_pruning
 from ui.prune.methods import METHODS
@@ -25,6 +26,7 @@ def prune() -> None:
     layers = caches.compressed(current.model, pruned).layers
     cuts = caches.cuts(current.model, pruned)
     choice = show_pruning(current, cuts)
+    beside = show_recalibration(current, "prune")
     method = METHODS[choice.method]
     with place:
         heading(
@@ -48,6 +50,8 @@ def prune() -> None:
         },
     )
     pictures(layers, choice.layer)
+    with beside:
+        show_gain(current)
 
 
 def sentence(current: Current, choice: Choice, cut: PrunedLayer) -> None:

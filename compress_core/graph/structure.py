@@ -65,7 +65,7 @@ def export_structure(compressed: Compressed) -> Structure:
     # a copy of our own: tracing replaces the parameters of the module, and others may run it now
     module = with_weights(compressed.network.weights_module, {})
     macs = macs_by_layer(module, compressed.base)
-    model = export(module, (compressed.base.example,), compressed.base.name)
+    model = export(module, compressed.base.examples, compressed.base.name)
     layers = compressed.layers.values()
     keys = {k: tied for stored in layers for k, tied in _keys(stored).items()}
     biases = {s.bias_key: (s.bias_key,) for s in layers if s.bias is not None and s.bias_key}

@@ -30,7 +30,7 @@ WORDS = {
     "ternarize": "ternarize, zeros up to 0.7 · mean |w|",
     "share:clusters=8,scope=all": "share 8 values, one codebook",
     "correct_bias": "correct the biases",
-    "recalibrate_norms": "recalibrate the norms on 1024 images",
+    "recalibrate_norms": "recalibrate the norms on 256 images",
     "quantize_activations:mode=dynamic": "inputs in 8 bit, dynamic",
 }
 
