@@ -28,7 +28,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "combine_files": ("plain until encoded", "coded after each stage"),
     "quantize_method": tuple(QUANTIZERS),
     "quantize_scope": ("all", "one"),
-    "share_init": ("linear", "density", "random", "optimal"),
+    "share_init": ("optimal", "linear", "density", "random"),
     "share_scope": ("layer", "all", "one"),
     "prune_method": tuple(METHODS),
     "prune_scope": tuple(SCOPE_HELP),

@@ -20,10 +20,10 @@ CLUSTERS_HELP = (
     "How many values a weight may have. 2ᵏ of them make indices of k bits; 16 is a usual choice."
 )
 INIT_HELP = (
-    "Where k-means starts. linear: equally spaced, so that large weights keep entries of their "
-    "own. density: where most weights are. random: weights drawn by a seed. optimal: the least "
-    "squared error of all codebooks, searched by dynamic programming (proven close up to 256 "
-    "clusters)."
+    "Where k-means starts. optimal: the least squared error of all codebooks, searched by dynamic "
+    "programming (proven close up to 256 clusters, slow beyond). linear: equally spaced, so that "
+    "large weights keep entries of their own. density: where most weights are. random: weights "
+    "drawn by a seed."
 )
 ZEROS_HELP = (
     "Pruned weights stay exactly zero: one of the entries is theirs alone. Without it, zeros move "
