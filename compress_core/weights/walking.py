@@ -19,7 +19,7 @@ from compress_core.weights.layer import UNSEEN_INPUTS, Layer
 
 LARGEST = 1e37  # beyond it, sums of two weights come near the end of float32
 
-KINDS: dict[type[nn.Module], str] = {
+LAYER_CLASSES: dict[type[nn.Module], str] = {
     nn.Linear: "linear",
     nn.Conv1d: "conv1d",
     nn.Conv2d: "conv2d",
@@ -131,7 +131,7 @@ def _attributes(module: nn.Module) -> tuple[str, ...]:
 
 
 def _kind(module: nn.Module) -> str:
-    return next((kind for cls, kind in KINDS.items() if isinstance(module, cls)), "")
+    return next((kind for cls, kind in LAYER_CLASSES.items() if isinstance(module, cls)), "")
 
 
 def _is_bare_weight(parameter: nn.Parameter | None, module: nn.Module) -> TypeGuard[nn.Parameter]:
