@@ -8,8 +8,8 @@ from compress_core.views import summaries
 from compress_core.views.summaries import PrunedLayer
 from ui import figures, words
 from ui.panels.chart import chart, twin
+from ui.panels.norms import show_gain, show_recalibration
 from ui.panels.page import exceptions, heading
-from ui.panels.recalibration import show_gain, show_recalibration
 from ui.prune import live
 from ui.prune.controls import Choice, show_pruning
 from ui.prune.methods import METHODS

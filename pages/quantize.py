@@ -4,6 +4,7 @@ import streamlit as st
 
 from ui import words
 from ui.panels.chart import twin
+from ui.panels.norms import show_folding
 from ui.panels.page import exceptions, heading
 from ui.quantize import charts, live
 from ui.quantize.activations import show_activations, show_correction, show_samples
@@ -11,7 +12,6 @@ from ui.quantize.controls import show_quantization
 from ui.quantize.methods import FLOAT, QUANTIZERS, is_affine
 from ui.session import fragments, state
 from ui.session.state import Current
-from ui.structured.folding import show_folding
 
 
 @fragments.body

@@ -7,8 +7,8 @@ from compress_core.recipe import up_to
 from compress_core.views.channels import ChannelGroup
 from ui import figures, words
 from ui.panels.chart import chart, twin
+from ui.panels.norms import show_gain, show_recalibration
 from ui.panels.page import exceptions, heading
-from ui.panels.recalibration import show_gain, show_recalibration
 from ui.session import caches, fragments, state
 from ui.session.state import Current
 from ui.structured import tables

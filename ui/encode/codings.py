@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
 from compress_core import Recipe
@@ -44,33 +43,36 @@ class Place(NamedTuple):
     factor: int
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@caches.keep(max_entries=64, show_spinner=False)
 def coding(place: Place) -> Coding:
     layers = caches.compressed(place.model, place.recipe).layers
     return coding_view.coding_of(layers[place.layer].weights[place.factor])
 
 
-@st.cache_data(max_entries=500, show_spinner="Coding every layer in every way…")
+@caches.keep_copies(max_entries=500, show_spinner="Coding every layer in every way…")
 def rows(model: str, recipe: Recipe) -> tuple[CodingRow, ...]:
     return coding_view.coding_rows(caches.compressed(model, recipe))
 
 
-@st.cache_data(max_entries=500, show_spinner="Coding the layer in every way…")
+@caches.keep_copies(max_entries=500, show_spinner="Coding the layer in every way…")
 def row(place: Place) -> CodingRow:
     return coding_view.coding_row(place.layer, coding(place))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@caches.keep(max_entries=64, show_spinner=False)
 def huffman(place: Place) -> HuffmanCode:
     return huffman_code(coding(place), FIRST_SYMBOLS)
 
 
-@st.cache_data(max_entries=200, show_spinner=False)
+@caches.keep_copies(max_entries=200, show_spinner=False)
 def best_gap_bits(place: Place) -> int:
     return coding_view.best_gap_bits(coding(place))
 
 
-@st.cache_data(max_entries=200, show_spinner="Finding the classes of rows and columns…")
+@caches.keep_copies(
+    max_entries=200,
+    show_spinner="Finding the classes of rows and columns…",
+)
 def contexts(place: Place) -> NDArray[np.float64]:
     return coding_view.context_densities(coding(place))
 

@@ -6,7 +6,6 @@ removed), cached by the model's name and these steps.
 
 from dataclasses import dataclass
 
-import streamlit as st
 from torch import Tensor
 
 from compress_core import Original, Recipe, factor_steps
@@ -55,7 +54,7 @@ def form_refusals(layers: dict[str, Layer], names: list[str]) -> dict[Form, str 
     return {form: None if form in possible else f"{which} {kernel}" for form in FORMS}
 
 
-@st.cache_resource(max_entries=256, show_spinner="Computing the singular values…")
+@caches.keep(max_entries=256, show_spinner="Computing the singular values…")
 def decomposition(
     model: str, steps: Recipe, layer: str, form: Form, samples: int | None
 ) -> Decomposition:
@@ -104,13 +103,13 @@ def share_kept(current: Current) -> float:
     return sum(row.parameters for row in rows) / dense
 
 
-@st.cache_resource(max_entries=256, show_spinner="Computing the singular values…")
+@caches.keep(max_entries=256, show_spinner="Computing the singular values…")
 def rank_blob(model: str, steps: Recipe, layer: str, form: Form, samples: int | None) -> bytes:
     found = decomposition(model, steps, layer, form, samples)
     return pack([rank_profile(base(model, steps), found)])
 
 
-@st.cache_resource(max_entries=64, show_spinner="Spreading budgets over the layers…")
+@caches.keep(max_entries=64, show_spinner="Spreading budgets over the layers…")
 def budget_blob(model: str, steps: Recipe, form: Form, samples: int | None) -> bytes:
     groups = [
         {

@@ -32,7 +32,7 @@ def show(current: Current) -> None:
     _layers(rows)
 
 
-@st.cache_data(max_entries=200, show_spinner="Weighing the files…")
+@caches.keep_copies(max_entries=200, show_spinner="Weighing the files…")
 def weighed(model: str, recipe: Recipe, *, with_onnx: bool) -> tuple[LedgerRow, ...]:
     """Each row but the bound is the length of a real file."""
     onnx = caches.onnx_file(model, recipe) if with_onnx else None

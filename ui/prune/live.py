@@ -1,7 +1,5 @@
 """Prune: the histogram of a layer with its threshold, and the sparsity of every layer."""
 
-import streamlit as st
-
 from compress_core import DataError, Prune, Recipe
 from compress_core.applying.prune import ScoreStep, is_scored, refuse_scores, scores_of
 from compress_core.recipe import up_to, without_kinds
@@ -92,7 +90,7 @@ def _prune_blob(current: Current, choice: Choice) -> bytes:
         return pruning_blob(current.model, others)
 
 
-@st.cache_resource(max_entries=64, show_spinner="Encoding at some sparsities…")
+@caches.keep(max_entries=64, show_spinner="Encoding at some sparsities…")
 def pruning_blob(model: str, others: Recipe) -> bytes:
     """Profiles of all layers under the steps that are not pruning, by magnitude."""
     layers = caches.compressed(model, up_to(others, "prune")).layers
@@ -106,7 +104,10 @@ def pruning_blob(model: str, others: Recipe) -> bytes:
     )
 
 
-@st.cache_resource(max_entries=64, show_spinner="Measuring the scores on training images…")
+@caches.keep(
+    max_entries=64,
+    show_spinner="Measuring the scores on training images…",
+)
 def score_blob(model: str, others: Recipe, ranked: ScoreStep) -> bytes:
     """The same by a score; of layers without one by magnitude: the step leaves them out.
 

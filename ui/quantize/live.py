@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import streamlit as st
-
 from compress_core import Quantize, Recipe
 from compress_core.methods.quantization import QuantizeFloat, Ternarize
 from compress_core.methods.quantization.ranges import CLIP_GRID
@@ -130,7 +128,7 @@ def _title(current: Current, choice: Choice, drawn: AnyStep | None) -> str:
     return f"Weights of {factor}{choice.layer}{part}{group}{own}"
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@caches.keep(max_entries=64, show_spinner=False)
 def range_blob(model: str, others: Recipe, scales: Quantize) -> bytes:
     """Samples of all layers, with the ranges of the weights that share a scale."""
     layers = caches.compressed(model, others).layers.values()

@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import streamlit as st
-
 from compress_core import Recipe
 from compress_core.measurement.report import Size
 from compress_core.methods.weight_sharing import ShareWeights
@@ -22,13 +20,13 @@ OWNERS = {
 }
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
+@caches.keep(max_entries=128, show_spinner=False)
 def view(model: str, recipe: Recipe, layer: str) -> CodebookView:
     before = caches.compressed(model, codebook_view.before_sharing(recipe)).layers[layer]
     return codebook_view.codebook_view(before, caches.compressed(model, recipe).layers[layer])
 
 
-@st.cache_data(max_entries=500, show_spinner="Searching for the optimum…")
+@caches.keep_copies(max_entries=500, show_spinner="Searching for the optimum…")
 def rows(model: str, recipe: Recipe) -> tuple[SharedRow, ...]:
     """Each shared layer against the best codebook of its own."""
     before, after, best = (
@@ -42,7 +40,7 @@ def rows(model: str, recipe: Recipe) -> tuple[SharedRow, ...]:
     return codebook_view.shared_rows(before, after, best)
 
 
-@st.cache_data(max_entries=500, show_spinner="Searching for the optimum…")
+@caches.keep_copies(max_entries=500, show_spinner="Searching for the optimum…")
 def above_common(model: str, recipe: Recipe, together: tuple[str, ...]) -> float | None:
     """How far the error of layers with one codebook lies above that of their best one."""
     before, after, best = (
@@ -56,7 +54,10 @@ def above_common(model: str, recipe: Recipe, together: tuple[str, ...]) -> float
     return codebook_view.above_together(together, before, after, best)
 
 
-@st.cache_data(max_entries=100, show_spinner="Clustering the weights of both models…")
+@caches.keep_copies(
+    max_entries=100,
+    show_spinner="Clustering the weights of both models…",
+)
 def owners(first: str, second: str, recipe: Recipe, step: ShareWeights) -> tuple[Sharing, ...]:
     """Codebooks for layers, for models, for both; each model as far as `recipe` fits it."""
     models = {
