@@ -33,12 +33,20 @@ def dataset_name(model: str) -> str:
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the model…")
 def original(model: str) -> Original:
-    return load_model(model)
+    found = load_model(model)
+    DIGESTS[model] = found.digest
+    return found
+
+
+DIGESTS: dict[str, str] = {}  # of the networks that were loaded last, by the models' names
 
 
 def _key_of(text: str) -> bytes:
-    """Of a model's name the digest of the network that bears it; other texts are their own key."""
-    return (original(text).digest if text in MODELS else text).encode()
+    """Of a model's name the digest of the network that bears it; other texts are their own key.
+
+    It asks no cache: Streamlit's hashing would take the name for a cycle.
+    """
+    return DIGESTS.get(text, text).encode()
 
 
 BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {str: _key_of}
