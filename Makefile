@@ -31,7 +31,7 @@ types: $(VENV)/.installed-dev ## mypy, strict on the core
 	$(BIN)/mypy
 
 pytest: $(VENV)/.installed-dev ## the tests alone
-	CHROMIUM=$$($(CHROMIUM_PATH)) && export CHROMIUM && $(BIN)/python -m pytest
+	CHROMIUM=$$($(CHROMIUM_PATH)) && export CHROMIUM && $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 bench: $(VENV)/.installed-dev ## speed, as a table
 	CHROMIUM=$$($(CHROMIUM_PATH)) && export CHROMIUM && $(BIN)/python -m benchmarks
