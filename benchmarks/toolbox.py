@@ -29,7 +29,7 @@ from compress_core import (
     load_dataset,
     load_model,
 )
-from compress_core.console import print_table
+from compress_core.command_line.console import print_table
 from compress_core.data import is_available
 from compress_core.measurement.cost import layer_macs
 from compress_core.methods.folding import FoldBatchNorm
