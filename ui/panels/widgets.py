@@ -7,7 +7,10 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from ui.session import address, caches, state, values
+from compress_core.methods.step import ALL_LAYERS
+from compress_core.recipe_edit import with_layer_step, with_step, without_step
+from compress_core.steps import AnyStep
+from ui.session import address, caches, recipe_field, state, values
 from ui.session.values import Number
 
 LAYER_WIDTH, NUMBER_WIDTH = 180, 140  # pixels
@@ -42,6 +45,19 @@ def echoes(key: str) -> list[tuple[float, float]]:
     """The values of a widget that we replaced lately, each with the time of that."""
     found: list[tuple[float, float]] = st.session_state.setdefault(f"{key}_echoes", [])
     return found
+
+
+def write_step(kind: str, step: AnyStep | None, layer: str | None) -> None:
+    """Write a page's step of `kind` into the recipe, for one layer or, without one, for all; no
+    step takes it out."""
+    recipe = recipe_field.session_recipe()
+    if layer is not None:
+        names = caches.original(state.chosen_model()).layers
+        recipe_field.set_recipe(with_layer_step(recipe, kind, layer, step, names))
+    elif step is None:
+        recipe_field.set_recipe(without_step(recipe, kind, ALL_LAYERS))
+    else:
+        recipe_field.set_recipe(with_step(recipe, step))
 
 
 def choose(

@@ -9,9 +9,9 @@ import streamlit as st
 from compress_core import Recipe
 from compress_core.methods.quantization import BITS
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe_edit import own_step, step_for, with_layer_step, with_step, without_step
+from compress_core.recipe_edit import own_step, step_for
 from compress_core.steps import AnyStep
-from ui.panels.widgets import chosen_layer
+from ui.panels.widgets import chosen_layer, write_step
 from ui.quantize.methods import (
     CLIPPINGS,
     FEWEST,
@@ -92,15 +92,8 @@ def step_by(method: str, wanted: dict[str, Any], before: AnyStep | None) -> AnyS
 
 
 def _set_step(step: AnyStep | None) -> None:
-    recipe = recipe_field.session_recipe()
-    if chosen_scope() == "one":
-        names = caches.original(state.chosen_model()).layers
-        layer = chosen_layer("quantize_layer")
-        recipe_field.set_recipe(with_layer_step(recipe, "quantize", layer, step, names))
-    elif step is None:
-        recipe_field.set_recipe(without_step(recipe, "quantize", ALL_LAYERS))
-    else:
-        recipe_field.set_recipe(with_step(recipe, step))
+    layer = chosen_layer("quantize_layer") if chosen_scope() == "one" else None
+    write_step("quantize", step, layer)
 
 
 def edited(recipe: Recipe, layer: str) -> AnyStep | None:

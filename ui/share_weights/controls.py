@@ -7,8 +7,16 @@ import streamlit as st
 from compress_core import Recipe
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.weight_sharing import INITS, MAX_CLUSTERS, ShareWeights
-from compress_core.recipe_edit import own_step, step_for, with_layer_step, with_step, without_step
-from ui.panels.widgets import choose, choose_layer, chosen_layer, moved, number_field, put
+from compress_core.recipe_edit import own_step, step_for, with_layer_step
+from ui.panels.widgets import (
+    choose,
+    choose_layer,
+    chosen_layer,
+    moved,
+    number_field,
+    put,
+    write_step,
+)
 from ui.session import caches, recipe_field, state, values
 from ui.session.state import Current
 
@@ -72,17 +80,10 @@ def set_scope() -> None:
 
 def _share(clusters: int) -> None:
     """This many clusters, with the settings that are chosen, where the scope says."""
-    recipe, step = recipe_field.session_recipe(), None
+    step = None
     if clusters != OFF:
-        step = replace(chosen_sharing(recipe), clusters=clusters)
-    if chosen_scope() == "one":
-        names = caches.original(state.chosen_model()).layers
-        layer = chosen_layer("share_layer")
-        recipe_field.set_recipe(with_layer_step(recipe, "share", layer, step, names))
-    elif step is None:
-        recipe_field.set_recipe(without_step(recipe, "share", ALL_LAYERS))
-    else:
-        recipe_field.set_recipe(with_step(recipe, step))
+        step = replace(chosen_sharing(recipe_field.session_recipe()), clusters=clusters)
+    write_step("share", step, chosen_layer("share_layer") if chosen_scope() == "one" else None)
 
 
 def chosen_sharing(recipe: Recipe) -> ShareWeights:
