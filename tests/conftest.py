@@ -45,6 +45,7 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In two processes: a file's tests stay together, and those of the browser are alone in one."""
     for item in items:
