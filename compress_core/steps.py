@@ -47,6 +47,35 @@ from compress_core.methods.structured import IMPORTANCES, PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.network import Names, Network
 
+__all__ = [
+    "BY_NAME",
+    "BY_TYPE",
+    "KINDS",
+    "LAYER_KINDS",
+    "NETWORK_KINDS",
+    "ROWS",
+    "AnyStep",
+    "Binarize",
+    "CorrectBias",
+    "Factorize",
+    "FoldBatchNorm",
+    "Prune",
+    "PruneNM",
+    "PruneStructured",
+    "PruneTaylor",
+    "PruneWanda",
+    "Quantize",
+    "QuantizeActivations",
+    "QuantizeFloat",
+    "QuantizeGPTQ",
+    "RandomPrune",
+    "RecalibrateNorms",
+    "Row",
+    "ShareWeights",
+    "Ternarize",
+    "row_of",
+]
+
 # The order in which kinds act. Those of NETWORK_KINDS make another network, which has the layers
 # of the one before by name; those of LAYER_KINDS change how layers are stored.
 NETWORK_KINDS = ("fold", "structured")
