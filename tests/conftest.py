@@ -45,14 +45,6 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In two processes: a file's tests stay together, and those of the browser are alone in one."""
-    for item in items:
-        browser = item.get_closest_marker("browser") is not None
-        item.add_marker(pytest.mark.xdist_group("browser" if browser else str(item.path)))
-
-
 class Tied(nn.Module):
     """Two layers that share one weight, and one bias."""
 
