@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def reader_left() -> int:
-    """What comes behind `| head` has read enough: nothing more is printed, not at exit either."""
+    """A reader such as `| head` has closed the pipe: print nothing more, not at exit either."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print("error: the reader of the output left before all was printed", file=sys.stderr)
     return BAD_INPUT

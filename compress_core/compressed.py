@@ -1,9 +1,9 @@
 """compress(): a model and a recipe make a Compressed, runnable and as stored.
 
-For each layer the last step of a kind that names it wins, and kinds act in the order of KINDS. A
-layer that cannot take a step is left out of it, and listed with the reason. Each layer carries the
-key of all that was done to it; its base's memo answers the same key at once, so that one moved
-slider recompresses only the layers it changed.
+If several steps of one kind name a layer, the last of them wins. Kinds act in the order of KINDS.
+A step skips a layer that cannot take it, and the layer is listed with the reason. Each layer has a
+key that says all that was done to it. The memo of its base keeps results by this key, so a moved
+slider recompresses only the layers that it changed.
 """
 
 from collections.abc import Mapping
@@ -89,7 +89,7 @@ class Compressed:
 
     @cached_property
     def rest(self) -> dict[str, Tensor]:
-        """The tensors that no method compresses (biases, norms, positions), by state-dict key, in
+        """The tensors that no method compresses (biases, norms, buffers), by state-dict key, in
         the half precision that they came in where that holds them exactly."""
         layers = self.layers.values()
         skipped = {key for stored in layers for key in stored.weight_keys}
@@ -158,7 +158,7 @@ def compress(original: Original, recipe: Recipe) -> Compressed:
 
 
 def _choose(steps: Recipe, network: Network) -> tuple[dict[str, AnyStep], list[Skipped]]:
-    """Of the steps of one kind the last that names a layer and that the layer can take.
+    """For each layer, the last step of one kind that names it and that it can take.
 
     Raises ValueError for a pattern that matches no layer, for a layer named by its own name that
     cannot take the step, and for a step that no layer can take.

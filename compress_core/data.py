@@ -109,7 +109,7 @@ def load_dataset(name: str, split: str = "test") -> Dataset:
     return _load(name, split)
 
 
-@functools.cache  # here, where ("mnist",) and ("mnist", "test") are one key
+@functools.cache  # not on load_dataset: there ("mnist",) and ("mnist", "test") are two keys
 def _load(name: str, split: str) -> Dataset:
     return _load_digits(split) if name == "digits" else _load_idx(name, split)
 

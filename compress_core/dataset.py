@@ -10,7 +10,7 @@ from torch import Tensor
 
 from compress_core.inputs import Inputs, as_computed, count_rows, describe, each, take_rows
 
-MOST_CLASSES = 100_000  # that get their numbers as names; larger labels are hardly classes
+MOST_CLASSES = 100_000  # most classes that can be named by number; larger labels are hardly classes
 
 
 class DataError(ValueError):
@@ -217,7 +217,7 @@ def _stack(values: Sequence[Any]) -> Any:
 
 
 def _entered(values: Any, what: str) -> Tensor:
-    """A tensor of our own types. Raises DataError for what is none, and for NaN and infinity."""
+    """A tensor of a type that we compute with. Raises DataError for other values and for NaN."""
     if not isinstance(values, Tensor):
         values = _as_array(values, what)
     tensor = as_computed(values.detach().cpu())

@@ -1,4 +1,4 @@
-"""A network's digest: what results are kept under, since two networks may have one name."""
+"""A network's digest: the key of its results, since two networks may have the same name."""
 
 import hashlib
 from collections.abc import Sequence

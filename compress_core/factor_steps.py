@@ -1,4 +1,4 @@
-"""Factorizing a whole model: which layers can, which form each takes, and the steps for it.
+"""Factorizing a whole model: which layers can be factorized, in which form, by which steps.
 
 A form that not every layer can take needs two steps: channel pairs for all, the form for the rest.
 """

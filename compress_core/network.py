@@ -1,7 +1,8 @@
-"""The network so far: what every step of a recipe gets, and gives back changed.
+"""The network so far: every step of a recipe gets one, and gives back a changed one.
 
-`base` is the network whose layers are stored, `layers` those layers as they are stored by now, and
-`rest` the tensors outside of the layers that a step has replaced, such as a norm's statistics.
+`base` is the network whose layers are stored. `layers` are those layers in their stored form after
+the steps so far. `rest` are tensors outside of the layers that a step has replaced, such as the
+statistics of a norm.
 """
 
 from collections.abc import Callable, Hashable, Mapping

@@ -1,4 +1,4 @@
-"""A model as it came: its layers with their profiles, and a memo of what was made of them."""
+"""The original model: its layers with their profiles, and a memo of results made from them."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -63,10 +63,10 @@ class Original:
     torch.int64 for token indices. Of several inputs both are tuples, one for each. In their place
     `example` is an input itself, (1, …), or a tuple of them. `task` says what the network is for
     and which of its outputs counts; without one it is chosen by outputs and labels. `calibration`
-    is training data, or what loads it when a step first needs it. `memo` keeps what was made of its
-    layers, `bases` the networks that were made of it. The network is copied and never written to
+    is training data, or what loads it when a step first needs it. `memo` keeps results made from
+    its layers, `bases` the networks made from it. The network is copied and never written to
     (see `entering`). `module` is for running; `pristine` is the same network, never run, so that
-    its buffers stay as they came: what is made of the network is made of this one. `own_types` are
+    its buffers stay as they came: results are made from this one. `own_types` are
     the types that its float32 tensors came in.
     Raises ValueError for what cannot be compressed: no nn.Module, in training mode, without
     compressible layers, with weights that are empty or not finite, and more; with the remedy.
@@ -118,7 +118,7 @@ class Original:
 
     @cached_property
     def digest(self) -> str:
-        """What results of this network are kept under: equal networks have the same."""
+        """The key of this network's results: equal networks have the same digest."""
         return network_digest(self.module, self.examples)
 
     @cached_property

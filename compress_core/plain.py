@@ -16,7 +16,7 @@ def is_plain(part: nn.Module, *classes: type[nn.Module]) -> bool:
 
 
 def why_not_plain(part: nn.Module, *classes: type[nn.Module]) -> str | None:
-    """Why `part` may compute something else than the one of `classes` that it is, in words."""
+    """Why `part` may compute something else than its class among `classes` does, in words."""
     cls = next(cls for cls in classes if isinstance(part, cls))
     for method in METHODS:
         own = getattr(type(part), method, None)

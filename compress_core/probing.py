@@ -17,18 +17,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from compress_core.equality import Probe, first_line, outputs_of
 
 SEEDS = (0, 1, 2)
-UNBOUNDED = 256  # of whole numbers in which no row of a table is looked up
+UNBOUNDED = 256  # whole numbers are drawn below this if they look up no row of a table
 MOST_TOKENS = 2**15
 Lookup = dict[int, tuple[int, Tensor]]  # by the lookup's place: rows of the table, indices
 
 
 def draw_probes(module: nn.Module, examples: Probe, batch: int = 2) -> tuple[Probe, ...]:
-    """Random inputs for a network in the shape of its `examples` (1, …), `batch` of them a seed.
+    """Random inputs for a network in the shape of its `examples` (1, …), `batch` for each seed.
 
-    Normal noise for two seeds and noise in [0, 1) for another; of whole numbers tokens that every
-    embedding has which they reach, also where the network takes them as floats. Noise on which the
-    network answers NaN is left out, as of a logarithm. A network that only runs on as many inputs
-    at a time as its examples have gets so many.
+    Floats are normal noise for two seeds, and noise in [0, 1) for another. Whole numbers are tokens
+    that exist in every embedding they reach, even if the network takes them as floats. Noise that
+    gives NaN, as in a logarithm, is left out. If a network runs only on batches as large as that of
+    its examples, the probes have that size.
     Raises ValueError for a network that does not run on any of them, or always answers NaN.
     """
     network = copy.deepcopy(module)  # modules may keep what they saw
@@ -76,7 +76,7 @@ def _answers_nan(network: nn.Module, probe: Probe) -> bool:
 
 
 def _tokens(network: nn.Module, examples: Probe) -> int:
-    """How many different whole numbers every table that the inputs reach can be asked for."""
+    """The number of rows of the smallest table in which the inputs look up rows."""
     zeros = _lookups(network, [torch.zeros_like(example) for example in examples])
     ones = _lookups(network, [torch.ones_like(example) for example in examples])
     reached = [

@@ -1,7 +1,7 @@
 """A recipe is a plain tuple of steps. Here stand its text form and its JSON form.
 
-For each layer the last step of a kind that names it wins, and kinds act in the order of KINDS:
-applying a recipe twice is the same as once, and an exception for a layer is just a later step.
+If several steps of one kind name a layer, the last of them wins. Kinds act in the order of KINDS.
+So an exception for a layer is just a later step, and repeating a recipe's steps changes nothing.
 """
 
 import dataclasses
@@ -72,8 +72,7 @@ def _format(value: object) -> str:
 
 
 def _quote(pattern: str) -> str:
-    """A pattern whose signs cannot be read as those between patterns, fields and steps: %7C for |,
-    as in an address."""
+    """A pattern with separators (of patterns, fields, steps) as in an address: %7C for |."""
     return re.sub(r"[%,|;\s]", lambda sign: urllib.parse.quote(sign[0]), pattern)
 
 

@@ -76,8 +76,8 @@ __all__ = [
     "row_of",
 ]
 
-# The order in which kinds act. Those of NETWORK_KINDS make another network, which has the layers
-# of the one before by name; those of LAYER_KINDS change how layers are stored.
+# The order in which kinds act. Steps of NETWORK_KINDS make another network, whose layers have the
+# names they had before. Steps of LAYER_KINDS change how layers are stored.
 NETWORK_KINDS = ("fold", "structured")
 LAYER_KINDS = ("factorize", "prune", "quantize", "share", "correct", "recalibrate", "activations")
 KINDS = (*NETWORK_KINDS, *LAYER_KINDS)

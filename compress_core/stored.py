@@ -91,7 +91,7 @@ class StoredLayer:
     def bias_key(self) -> str | None:
         """The state-dict key of the bias in the compressed model, whether it has one or not.
 
-        None where the layer alone does not decide on it.
+        None where the bias does not belong to this layer alone.
         """
         shared = len(self.layer.tied_keys) > 1 or self.layer.hides_inputs
         last = self.weight_keys[-1]
@@ -108,7 +108,7 @@ class StoredLayer:
 
     @cached_property
     def sqnr_db(self) -> float | None:
-        """Against the layer's own weight, so that everything done to it counts as noise."""
+        """SQNR in dB against the layer's own weight: everything done to it counts as noise."""
         return sqnr_db(self.layer.weight, self.dense)
 
     def with_weights(self, done: Hashable, weights: tuple[StoredWeight, ...]) -> "StoredLayer":

@@ -1,7 +1,7 @@
 """What a network is for, and by which metric its answers are judged.
 
-A task is told to `Original`, or chosen from the shape of the output and the labels where they leave
-no doubt; where they do, the choice is refused in words. A number is called what it is.
+A task is given to `Original`, or chosen from the shapes of output and labels. If these leave doubt,
+DataError says how to name the task. Each number is called by its metric.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Task:
     """What a network is for: `kind`, and which of its outputs counts.
 
     `kind` is classification (logits (n, classes), labels (n,)), regression (numbers), next_token
-    (logits (n, T, vocabulary), labels (n, T), or none: the tokens themselves, one further), or
+    (logits (n, T, vocabulary), labels (n, T), or none: the input's tokens shifted by one), or
     agreement with the original whatever the labels say; None is chosen by outputs and labels.
     `output` is the key, attribute or place of the output that counts, where there are several.
     """
@@ -116,7 +116,7 @@ def _found(output: Tensor, data: Dataset) -> Choice:
     if output.dim() == 2 and width > 1 and is_classes(labels):
         return _classification(output, data, f"labels are classes, and there are {width} outputs")
     if output.dim() == 3 and _are_next_tokens(labels, each(data.inputs)[0]):
-        return _next_token(output, data, "labels are the tokens of the input, one further")
+        return _next_token(output, data, "labels are the tokens of the input, shifted by one")
     if not _is_whole(labels) and labels[0].numel() == width and not _mark_classes(labels):
         return _regression(output, data, "labels are numbers, as many as outputs")
     raise DataError(
@@ -134,7 +134,7 @@ def _hint(output: Tensor, labels: Tensor) -> str:
         return "; of probabilities of classes pass the likeliest: labels.argmax(1)"
     if _is_whole(labels) and labels.dim() > 1:
         return (
-            "; a class for each place has no metric here: leave the labels out to compare with "
+            "; a class for each position has no metric here: leave the labels out to compare with "
             "the original"
         )
     return ""
@@ -187,11 +187,11 @@ def _next_token(output: Tensor, data: Dataset, reason: str) -> Choice:
             f"{_shape(tokens)} {_type(tokens)}; pass the next tokens as labels"
         )
     if labels is None:
-        return Choice("perplexity", f"{reason}, and the inputs are their own labels, one further")
+        return Choice("perplexity", f"{reason}, and the labels are the inputs, shifted by one")
     _check_tokens(output, labels)
     if labels.shape == tokens.shape and torch.equal(labels, tokens):
         raise DataError(
-            "the labels are the inputs themselves, and the next token is one further; pass no "
+            "the labels are the inputs themselves, not shifted by one to the next token; pass no "
             "labels, or tokens[:, :-1] and tokens[:, 1:]"
         )
     return Choice("perplexity", reason)
@@ -201,14 +201,14 @@ def _check_tokens(output: Tensor, labels: Tensor) -> None:
     if not _is_whole(labels) or labels.shape[1:] != output.shape[1:-1]:
         raise DataError(
             f"labels {_shape(labels)} {_type(labels)} do not fit outputs {_shape(output)}: one "
-            "whole number for each place"
+            "whole number for each position"
         )
     counted = labels[labels != PADDING]
     bad = counted[(counted < 0) | (counted >= output.shape[-1])]
     if len(bad) or not len(counted):
         raise DataError(
             f"label {int(bad[0]) if len(bad) else PADDING} is no token of the {output.shape[-1]} "
-            f"that the network knows; tokens count from 0, and {PADDING} is what does not count"
+            f"that the network knows; tokens count from 0, and {PADDING} marks those to ignore"
         )
 
 
@@ -219,8 +219,8 @@ def _agreement(output: Tensor, reason: str) -> Choice:
 
 
 def next_tokens(output: Tensor, labels: Tensor | None, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits (n, T, vocabulary) and the tokens (n, T) that they foretell; without labels they are
-    the tokens of the input, one further."""
+    """Logits (n, T, vocabulary) and the tokens (n, T) that they predict; without labels these are
+    the tokens of the input, shifted by one."""
     if labels is None:
         return output[:, :-1], tokens[:, 1:]
     return output, labels
@@ -268,7 +268,7 @@ def _mark_classes(labels: Tensor) -> bool:
 
 
 def _are_next_tokens(labels: Tensor, tokens: Tensor) -> bool:
-    """Whether labels (n, T) are the tokens (n, T), or one further; what does not count fits."""
+    """Whether labels (n, T) are the tokens (n, T), or shifted by one; PADDING fits any token."""
     if labels.shape != tokens.shape or tokens.dim() != 2 or not _is_whole(tokens):
         return False
     further = (labels[:, :-1] == tokens[:, 1:]) | (labels[:, :-1] == PADDING)

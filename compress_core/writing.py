@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all, and into what stands under the name, never in its place.
+"""Writing files: completely or not at all, and without replacing links, pipes or devices.
 
 A plain file is written beside its target and then renamed, so that an interrupted run leaves no
 half file. A symbolic link is followed; a pipe or a device is written to; a folder is refused.
@@ -101,8 +101,8 @@ def _replace(target: Path, raw: bytes) -> None:
 
 
 def _is_held_elsewhere(status: os.stat_result) -> bool:
-    """Whether a new file in its place would change more than its content: it has further names
-    (hard links), or another owner."""
+    """Whether replacing the file would change more than its content: it has further names (hard
+    links), or another owner."""
     own = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
     return status.st_nlink > 1 or not own
 

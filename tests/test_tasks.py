@@ -62,7 +62,7 @@ def test_outputs_and_labels_tell_the_metric_and_the_reason_is_said(
         ((3,), torch.tensor([[1.0, 1, 0]] * N), r"labels \(n, 3\) float32.*leave open"),
         ((2,), torch.rand(N, 3), r"labels \(n, 3\) float32 and outputs \(n, 2\) leave open"),
         ((3, 4, 4), torch.zeros(N, 4, 4).long(), r"labels \(n, 4, 4\) int64.*a class for each"),
-        ((4, 5), TOKENS.view(N, 4), r"leave open.*a class for each place has no metric"),
+        ((4, 5), TOKENS.view(N, 4), r"leave open.*a class for each position has no metric"),
         ((2,), torch.tensor([[0.25, 0.75]] * N), r"leave open.*labels\.argmax\(1\)"),
     ],
 )
@@ -99,7 +99,7 @@ def test_a_task_that_is_told_is_obeyed(
         ("classification", (3,), CLASSES - 1, r"label -1 is beyond"),
         ("classification", (3,), NUMBERS, r"one whole number \(n,\) .*labels\.long\(\)"),
         ("regression", (2,), NUMBERS, r"labels \(n,\) do not fit outputs \(n, 2\)"),
-        ("next_token", (4,), torch.rand(N), r"one whole number for each place"),
+        ("next_token", (4,), torch.rand(N), r"one whole number for each position"),
         ("next_token", (4, 5), torch.full((N, 4), 5), r"label 5 is no token of the 5"),
         ("next_token", (4, 5), torch.full((N, 4), PADDING), r"label -100 is no token"),
         ("next_token", (4, 5), None, r"without labels the tokens .* \(n, 4\) float32"),
@@ -113,10 +113,10 @@ def test_a_task_that_data_do_not_fit_is_refused(
         choose_metric(Task(kind), outputs(*output), data(labels))
 
 
-def test_tokens_are_their_own_labels_one_further() -> None:
+def test_tokens_are_their_own_labels_shifted_by_one() -> None:
     tokens = TOKENS.view(N, 4)
     choice = choose_metric(Task("next_token"), outputs(4, 5), data(None, tokens))
-    assert (choice.metric, "one further" in choice.reason) == ("perplexity", True)
+    assert (choice.metric, "shifted by one" in choice.reason) == ("perplexity", True)
     logits, wanted = next_tokens(torch.zeros(N, 4, 5), None, tokens)
     assert logits.shape == (N, 3, 5)
     assert torch.equal(wanted, tokens[:, 1:])
@@ -128,7 +128,7 @@ def test_labels_that_are_the_tokens_one_further_tell_the_task() -> None:
     choice = choose_metric(Task(), outputs(4, 5), data(labels, tokens))
     assert (choice.metric, choice.reason) == (
         "perplexity",
-        "labels are the tokens of the input, one further",
+        "labels are the tokens of the input, shifted by one",
     )
 
 

@@ -1,4 +1,4 @@
-"""Activations: what a layer multiplies is rounded to few bits on its way in."""
+"""Activations: the inputs of a layer are rounded to few bits."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def _quantizer(step: QuantizeActivations, name: str, base: Original) -> InputQua
 
 
 def _seen(step: QuantizeActivations, name: str, base: Original) -> Tensor:
-    """What the layer takes in on calibration images: a sample, or the range where that is all."""
+    """The layer's inputs on calibration images: a sample, or two numbers for the min-max range."""
     calibration = base.calibrate(step.samples, step.seed)
     if step.clipping == "min_max":
         return torch.tensor(calibration.input_range(name))

@@ -1,4 +1,4 @@
-"""Correct: a layer's bias takes back what its mean output lost to the other steps."""
+"""Correct: a layer's bias undoes the change that the other steps made to its mean output."""
 
 from dataclasses import replace
 

@@ -36,7 +36,7 @@ def refuse_factors(step: Factorize, name: str, network: Network) -> str | None:
 
 
 def _decomposition(step: Factorize, name: str, base: Original) -> Decomposition:
-    """What answers any rank, kept for as long as the memo has room."""
+    """The layer's decomposition, which gives factors of any rank; kept while the memo has room."""
 
     def gram() -> Tensor:
         return base.calibrate(step.samples).moments(name).gram

@@ -76,7 +76,7 @@ def _drawn(counts: tuple[int, ...], seed: int, stored: StoredLayer) -> list[Tens
 
 
 def prune_in_groups(step: PruneNM, names: Names, network: Network) -> Network:
-    """N:M in each stored weight; of factors each has rows of its own."""
+    """N:M in each stored weight; each factor has rows of its own."""
     pattern = (step.n, step.m)
     return _with_zeros(
         network, dict.fromkeys(names, (("n:m", pattern), partial(_patterned, pattern)))
@@ -88,7 +88,7 @@ def _patterned(pattern: tuple[int, int], stored: StoredLayer) -> list[Tensor]:
 
 
 def prune_by_score(step: ScoreStep, names: Names, network: Network) -> Network:
-    """The lowest scores of the layers' own weights; a layer in factors has none."""
+    """Prune the weights with the lowest scores; a layer in factors has no scores."""
     scores = {name: [scores_of(step, name, network.base)] for name in names}
     counts = pruning.plan_sparsity(step.sparsity, step.scope, scores)
     measured = (_measured(step), step.scope)
@@ -103,7 +103,7 @@ def prune_by_score(step: ScoreStep, names: Names, network: Network) -> Network:
 
 
 def refuse_scores(step: ScoreStep, name: str, network: Network) -> str | None:
-    """Scores are measured on the weight of the network; its factors were never in one."""
+    """Refuse a layer in factors: scores are measured for the weight of the original network."""
     rank = network.layers[name].rank
     if rank is not None:
         return (
@@ -116,14 +116,14 @@ def refuse_scores(step: ScoreStep, name: str, network: Network) -> str | None:
 def scores_of(step: ScoreStep, name: str, base: Original) -> Profile:
     """The scores of the weight of a layer of `base`, in its shape; measured once.
 
-    Raises ValueError where the layer, or the model's data, cannot be seen.
+    Raises ValueError if the layer cannot be observed, or the model has no training data.
     """
     measure = SCORES[type(step)].measure
     return base.memo.get((_measured(step), name), lambda: Profile(measure(step, name, base)))
 
 
 def _measured(step: ScoreStep) -> ScoreStep:
-    """What the scores depend on: steps that differ in share, scope or layers have the same."""
+    """The settings that the scores depend on; share, scope and layers are not among them."""
     return replace(step, sparsity=0.0, scope="layer", layers=ALL_LAYERS)
 
 
@@ -178,7 +178,7 @@ def _profiles(names: Names, network: Network) -> dict[str, list[Profile]]:
 
 
 def _with_zeros(network: Network, plan: Mapping[str, tuple[Hashable, Pruned]]) -> Network:
-    """Each layer of the plan with the weights that its function makes; `how` is their key."""
+    """Prune each layer of the plan by its function; `how` becomes part of the layer's key."""
     for name, (how, prune) in plan.items():
         done = ("prune", how)
         network = network.with_layer(name, done, partial(_pruned, done, prune))

@@ -79,7 +79,7 @@ def refuse_feedback(step: QuantizeGPTQ, name: str, network: Network) -> str | No
 def _rounded_with_feedback(
     stored: StoredLayer, step: QuantizeGPTQ, network: Network
 ) -> tuple[StoredWeight, ...]:
-    """Each factor of a pair by what flows into it: x, then A·x with A as the first one decodes."""
+    """Round each factor of a pair for its own inputs: x for A, and A·x, with A as it decodes."""
     gram = network.base.calibrate(step.samples, step.seed).moments(stored.layer.name).gram
     first, *second = stored.weights
     coded = [weight_of(quantization.gptq(first.values, gram, step))]

@@ -1,4 +1,4 @@
-"""Recalibrate: the norms' statistics become those of the network so far."""
+"""Recalibrate: the norms' statistics are measured again on the network so far."""
 
 from torch import Tensor
 

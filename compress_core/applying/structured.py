@@ -28,9 +28,9 @@ def remove_channels(step: PruneStructured, names: Names, network: Network) -> Ne
 
 
 def _shrink(base: Original, cut: Cut) -> nn.Module:
-    """The network without the channels of `cut`, if it answers as with zeros in their place.
+    """The network without the channels of `cut`, if it gives the outputs of the masked network.
 
-    Each group was tried alone; this is all that goes, together. Raises ValueError otherwise.
+    Each group was tried alone before; this tries all together. Raises ValueError otherwise.
     """
     probes = base.memo.get("probes", lambda: draw_probes(base.module, (base.example,)))
     try:
@@ -51,12 +51,12 @@ def refuse_removal(step: PruneStructured, name: str, network: Network) -> str | 
 
 
 def locked_layers(base: Original) -> dict[str, str]:
-    """Why no output channel of a layer can go, for each layer of which none can."""
+    """The layers that can lose no output channel, each with the reason."""
     return _kept_whole(base.layers, base)
 
 
 def _kept_whole(named: Collection[str], base: Original) -> dict[str, str]:
-    """Why no output channel can go, for each of the layers of which none can if all go together."""
+    """Those of the layers `named` in one step that can lose no output channel, with the reason."""
     groups = coupled_groups(base)
     key = ("kept whole", frozenset(named))
     found = base.memo.get(key, lambda: structured.refusals(base.module, groups, named))

@@ -1,4 +1,4 @@
-"""What the layers of a model see on some training images: for methods that know the data.
+"""What the layers of a model see on some training images, for methods that need data.
 
 Collected with hooks on a private copy of the model when first asked for, for all layers in one
 pass where memory allows it.
@@ -21,15 +21,15 @@ from compress_core.tasks import Task, choose_metric, training_loss
 from compress_core.weights import Layer, with_weights
 
 NO_GRADIENT = "the network cuts its gradient off, or does not use it"
-MOST_ROWS = 2**14  # of one layer's gram; more of them change it less than other images would
-GRAM_BYTES = 2**28  # of the grams that are kept at a time
+MOST_ROWS = 2**14  # for one layer's gram; other images change it more than further rows do
+GRAM_BYTES = 2**28  # of all grams that are kept at the same time
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Of the rows x (in,) that as_matrix(weight) multiplies: Σx / count and Σxxᵀ / count, float64.
+    """Σx / count and Σxxᵀ / count, float64, of the rows x (in,) that as_matrix(weight) multiplies.
 
-    `mean` (in,), `gram` (in, in); of a convolution in groups (groups, in), (groups, in, in).
+    `mean` (in,), `gram` (in, in); for a convolution in groups (groups, in), (groups, in, in).
     """
 
     count: int
@@ -39,8 +39,9 @@ class Moments:
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """Of each output channel, (out,) float64: mean, standard deviation (population) and `apoz`, the
-    fraction of zeros, over images and positions. Source of APoZ: Hu et al. 2016, 1607.03250."""
+    """Statistics of each output channel over images and positions, (out,) float64: mean, standard
+    deviation (population) and `apoz`, the fraction of zeros.
+    Source of APoZ: Hu et al. 2016, 1607.03250."""
 
     mean: Tensor
     std: Tensor
@@ -260,7 +261,7 @@ def _run_with_gradients(
 
 
 def _sum_inputs(module: nn.Module, inputs: Tensor) -> _InputSums:
-    """Rows are a linear map of the inputs: summed over images first, so that few are unfolded."""
+    """Sums of the rows. As unfolding is linear, images are summed first and unfolded once."""
     wide = inputs.double()
     total, squares = (input_rows(module, x.sum(0, keepdim=True)) for x in (wide, wide.square()))
     return _InputSums(
@@ -273,7 +274,7 @@ def _sum_inputs(module: nn.Module, inputs: Tensor) -> _InputSums:
 
 
 def _summarize(parts: list[tuple[int, Tensor]]) -> Outputs:
-    """Of counts and (Σy, Σy², number of zeros), each (out,), of each batch."""
+    """Statistics from each batch's row count and its (Σy, Σy², number of zeros), each (out,)."""
     count = sum(n for n, _ in parts)
     mean, squares, apoz = torch.stack([sums for _, sums in parts]).sum(0) / count
     return Outputs(mean, (squares - mean.square()).clamp(min=0).sqrt(), apoz)

@@ -42,7 +42,7 @@ def chunks(module: nn.Module, inputs: Tensor) -> tuple[Tensor, ...]:
 
 
 def pick_rows(rows: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """The share of rows (groups, n, in), at least one, drawn without replacement; all for 1."""
+    """A share of the rows (groups, n, in), at least one, drawn without replacement."""
     if share >= 1:
         return rows
     n = rows.shape[1]

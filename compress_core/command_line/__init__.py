@@ -1,1 +1,1 @@
-"""The command line: what can be said (parser), what each command does, and its tables."""
+"""The command line: its options (parser), what each command does, and how results are printed."""

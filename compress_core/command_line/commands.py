@@ -46,7 +46,7 @@ def test_data(model: str, options: argparse.Namespace) -> Dataset:
 
 
 def emit(options: argparse.Namespace, data: Any, show: Callable[[], None]) -> None:
-    """Print `data` as JSON, or what `show` shows; where the file is the output, as errors."""
+    """Print `data` as JSON, or call `show`; on standard error if --out is standard output."""
     to_file = isinstance(getattr(options, "out", None), Path) and is_standard_output(options.out)
     with contextlib.redirect_stdout(sys.stderr if to_file else sys.stdout):
         if options.json:
@@ -118,7 +118,7 @@ def run_measure_file(options: argparse.Namespace) -> None:
 
 
 def speed_of(compressed: Compressed, size: Size) -> Speed:
-    """Of the graphs as exported: k-bit weights are dequantized there on every run."""
+    """Time the graphs as exported: they dequantize k-bit weights on every run."""
     from compress_core.graph import to_onnx
 
     graphs = to_onnx(compress(compressed.original, ())), to_onnx(compressed)

@@ -19,7 +19,7 @@ from compress_core.weights import Coverage
 from compress_core.wording.numbers import percent
 from compress_core.wording.speed import speed_in_words
 
-LITTLE_MISSED = 0.95  # coverage from which on the table does not speak of it
+LITTLE_MISSED = 0.95  # from this coverage on, the table does not mention it
 NAMED_KEYS = 3
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: st
 
 
 class Printer(Console):
-    """rich's console, which tells its caller of a reader that goes away, and does not exit."""
+    """rich's console, but a closed pipe raises BrokenPipeError instead of ending the process."""
 
     def on_broken_pipe(self) -> NoReturn:
         raise BrokenPipeError
@@ -147,7 +147,7 @@ def show_report(report: Report, *, written: Path | None = None) -> None:
 
 
 def coverage_rows(coverage: Coverage) -> list[tuple[str, str, str]]:
-    """A line that names what no method reaches, largest first, where that is not little."""
+    """A row that names the largest parameters that no method reaches, if coverage is low."""
     if coverage.fraction >= LITTLE_MISSED:
         return []
     largest = sorted(coverage.unreached, key=lambda pair: -pair[1])
@@ -157,7 +157,7 @@ def coverage_rows(coverage: Coverage) -> list[tuple[str, str, str]]:
 
 
 def show_speed(speed: Speed) -> None:
-    """Times and MACs before and after, and in words why they disagree."""
+    """Times and MACs before and after, and the reason if they disagree."""
     both = (("before", speed.before, speed.original_macs), ("after", speed.after, speed.macs))
     print_table(
         ("one pass", "p50 ms", "p95 ms", "runs", "MACs"),

@@ -1,4 +1,4 @@
-"""What can be said on the command line: the commands and their options."""
+"""The commands of the command line and their options."""
 
 import argparse
 from collections.abc import Callable

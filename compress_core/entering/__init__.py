@@ -1,8 +1,7 @@
 """What happens when somebody's network enters: checked, copied, and made plain.
 
 enter() is the way in: each step of it has a file of its own. The rest of the library meets only
-networks in evaluation mode, on the CPU, finite, in float32, with plain parameters, which nobody
-else writes to.
+networks in evaluation mode, on the CPU, with finite float32 parameters that nobody else writes to.
 """
 
 import copy
@@ -34,8 +33,8 @@ from compress_core.entering.unpacking import unpack_attention
 class Entered:
     """`module`: a private copy that gives the answers of the network that came, made plain.
 
-    came_as: type and shape of the tensors that came, by state-dict key. own_types: the type that a
-    tensor of `module`, float32, came in, where it was another.
+    came_as: type and shape of the original tensors, by state-dict key. own_types: the original type
+    of each tensor of `module` that was converted to float32.
     """
 
     module: nn.Module
@@ -44,7 +43,7 @@ class Entered:
 
 
 def enter(network: object) -> Entered:
-    """The network as the rest of the library takes it; what came is not written to.
+    """The network in the form that the rest of the library takes; the caller's is not written to.
 
     DataParallel and torch.compile are taken off, weights that are computed on each pass (masks,
     weight norm, spectral norm, other parametrizations) become parameters, half and double precision
@@ -70,7 +69,7 @@ def enter(network: object) -> Entered:
 def _wide_types(module: nn.Module) -> frozenset[torch.dtype]:
     """The types that become float32: half precision, and float64 where parameters have it.
 
-    A float64 buffer beside float32 parameters is meant to be one.
+    A float64 buffer beside float32 parameters stays float64: it is meant so.
     """
     found = {tensor.dtype for tensor in named_tensors(module).values()} & set(HALVES)
     parameters = {parameter.dtype for parameter in module.parameters()}

@@ -179,8 +179,8 @@ class EncoderLayer(nn.Module):
 class Encoder(nn.Module):
     """What nn.TransformerEncoder computes without gradients.
 
-    There, it turns padding that stands behind the tokens into zeros. zero_padding: whether it does
-    so (its `use_nested_tensor`).
+    Without gradients torch may turn padding behind the tokens into zeros. zero_padding: whether it
+    does so (torch's `use_nested_tensor`).
     """
 
     def __init__(
@@ -209,7 +209,7 @@ class Encoder(nn.Module):
         return x if self.norm is None else self.norm(x)
 
     def _zeroes(self, src: Tensor, mask: Tensor | None, padding: Tensor | None) -> bool:
-        """As torch decides it, which leaves it out while a graph is exported."""
+        """Whether padding becomes zeros, decided as in torch: never while a graph is exported."""
         if not self.zero_padding or padding is None or mask is not None or src.dim() != 3:
             return False
         if torch.compiler.is_compiling():

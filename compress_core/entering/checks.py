@@ -198,14 +198,14 @@ def uncopied_attribute(module: nn.Module, copies: Callable[[Any], Any]) -> str:
 def check_runs(module: nn.Module, examples: tuple[Tensor, ...]) -> None:
     """Raise ValueError where a network whose weights became float32 casts to another type itself.
 
-    `module` is run, and with it its buffers: a copy of the caller's own.
+    `module` is run, which may change its buffers: pass a private copy.
     """
     try:
         with torch.inference_mode():
             module(*examples)
     except RuntimeError as error:
         if "type" not in str(error):
-            return  # of another kind: it comes up where the network is measured
+            return  # another kind of error: it is reported where the network is measured
         raise ValueError(
             f"the network does not run in float32 ({error}); its forward casts to another type: "
             "leave that out, and pass model.float()"

@@ -33,7 +33,7 @@ class _Computed:
 def make_permanent(model: nn.Module) -> None:
     """Replace, in `model`, which is written to, computed weights by their values.
 
-    Its outputs stay equal. Raises ValueError for a tied embedding with max_norm.
+    The outputs of `model` stay equal. Raises ValueError for a tied embedding with max_norm.
     """
     with torch.no_grad():
         found = [computed for part in model.modules() for computed in _computed(part)]

@@ -19,7 +19,7 @@ PACKED = ("in_proj_weight", "in_proj_bias")
 
 
 def unpack_attention(model: nn.Module) -> nn.Module:
-    """`model`, which is written to, with attention and encoders of ours; or what replaces it."""
+    """`model`, which is written to, with our attention and encoders; or ours in its place."""
     return _Unpacking(model).replaced(model)
 
 

@@ -18,8 +18,9 @@ DATA_FIELDS = (
 
 
 def to_onnx(compressed: Compressed) -> bytes:
-    """The compressed model as an ONNX file: input "images", output "logits", any batch size.
+    """The compressed model as an ONNX file, for any batch size.
 
+    A single input is named "images", a single output "logits"; several input_0, output_0 and so on.
     Quantized weights are integers behind DequantizeLinear nodes, in the smallest integer type that
     holds their codes, and decode bit for bit to the weights of `compressed.module`. Rounded inputs
     pass QuantizeLinear and DequantizeLinear, with a constant scale or one that the graph computes

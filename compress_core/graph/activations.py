@@ -61,7 +61,7 @@ def _rounded_calls(
 
 @dataclass(frozen=True, eq=False)
 class _Rounding:
-    """The nodes that round what `user`, a node with a layer's weight, multiplies."""
+    """The nodes that round the inputs of `user`, a node that multiplies with a layer's weight."""
 
     graph: ir.Graph
     user: ir.Node

@@ -1,4 +1,4 @@
-"""What torch's ONNX exporter turns into a graph that computes something else, or nothing."""
+"""Networks for which torch's ONNX exporter writes a wrong graph, or one that cannot run."""
 
 from torch import nn
 
@@ -11,7 +11,7 @@ def untranslated(module: nn.Module) -> str | None:
     """
     for path, part in module.named_modules():
         if isinstance(part, nn.LSTM) and part.proj_size:
-            return f"{path or 'it'} is an LSTM with proj_size={part.proj_size}, which ONNX has not"
+            return f"{path or 'it'} is an LSTM with proj_size={part.proj_size}, which ONNX lacks"
         if isinstance(part, nn.EmbeddingBag) and part.mode == "mean":
             return (
                 f"{path or 'it'} is an EmbeddingBag with mode='mean', of which torch makes a graph "

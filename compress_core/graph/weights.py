@@ -52,7 +52,7 @@ def write_weight(graph: ir.Graph, key: str, weight: StoredWeight) -> None:
 
 
 def decoding_nodes(graph: ir.Graph, key: str, weight: StoredWeight) -> list[ir.Node]:
-    """What makes the weight, outputs first, of its codes; nothing where no operator does."""
+    """The nodes that decode the weight, outputs first; none where the graph holds floats."""
     codes = weight.codes
     if isinstance(codes, Quantized):
         return dequantizing_nodes(graph, key, codes)
@@ -68,7 +68,7 @@ def decoding_nodes(graph: ir.Graph, key: str, weight: StoredWeight) -> list[ir.N
 def inputs_first_nodes(
     graph: ir.Graph, key: str, decoded: ir.Value, weight: StoredWeight
 ) -> list[ir.Node]:
-    """`inputs_first` of what was decoded: a Transpose, inside of each group if there are several.
+    """The nodes that apply `inputs_first` to the decoded weight: a Transpose, or one in each group.
 
     Scales are along the outputs, so that codes are decoded with these first.
     """

@@ -32,8 +32,8 @@ class Accuracy:
 class PairedDifference:
     """Change between two models on the same `n` images, or other rows, with its 95 % interval.
 
-    Of a share of right answers `gained` became right, `lost` became wrong, and the difference is
-    (gained - lost) / n; of another metric, whose answers are not right or wrong, they are None.
+    For a share of right answers, `gained` answers became right and `lost` became wrong, and the
+    difference is (gained - lost) / n. For other metrics `gained` and `lost` are None.
     """
 
     difference: float

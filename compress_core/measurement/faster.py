@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from compress_core.entering.copying import copy_network, share_parameters
 from compress_core.entering.tensors import named_tensors
 
-FEWEST = 64  # images, from which on a copy is worth its time
+FEWEST = 64  # with fewer images, making a copy takes longer than it saves
 TOLERANCE = 1e-4  # of the largest answer: sums in another order differ by less
 
 
@@ -43,7 +43,7 @@ def _answers_alike(model: nn.Module, fast: nn.Module, few: Tensor) -> bool:
     with torch.inference_mode():
         try:
             expected, found = plain(few.clone()), tried(few.clone())
-        except Exception:  # of the layout; what else is wrong with the network comes up without it
+        except Exception:  # caused by the layout; any other error appears again without the copy
             return False
     if not isinstance(expected, Tensor) or not isinstance(found, Tensor):
         return False

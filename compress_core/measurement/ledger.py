@@ -1,8 +1,8 @@
-"""The byte ledger: what the same weights weigh in every way that people store them.
+"""The byte ledger: how many bytes the same weights take in every encoding that people use.
 
 Every row but one is a real file that decodes to the weights (see storage/layouts.py), and its bytes
-are counted on that file. The one is the entropy bound, marked as such: no code of single symbols by
-one histogram a layer is shorter. Codes that see more (gaps, contexts) may lie below it.
+are counted on that file. The exception is the entropy bound: no code of single symbols with one
+histogram for each layer is shorter. Gap and context coding use more, and may lie below it.
 """
 
 import gzip
@@ -39,7 +39,7 @@ NOTES = {
     "gap + Huffman": "Deep Compression, tables included",
     "context ANS": "a model for each class of rows and columns",
 }
-# From this sparsity on, the zeros are what the ledger is about; quantization alone makes some.
+# From this sparsity on, the finding is about zeros; quantization alone makes fewer of them.
 MANY_ZEROS, MOST_ZEROS = 0.1, 0.5
 
 
@@ -112,7 +112,7 @@ def _by_layer(
 
 
 def layout_row(compressed: Compressed, name: str, file: LayoutFile) -> LedgerRow:
-    """A layout's file, or why it has none: where it fits no weight at all."""
+    """The row of a layout: its file, or the reason why the layout fits no weight at all."""
     if len(file.unfit) == len(file.weight_bytes):
         return LedgerRow(name, None, note=f"needs {LAYOUTS[LAYOUT_ROWS[name]].needs}")
     notes = [NOTES[name]] if name in NOTES else []
@@ -128,10 +128,10 @@ def layout_row(compressed: Compressed, name: str, file: LayoutFile) -> LedgerRow
 
 
 def bound_row(compressed: Compressed) -> LedgerRow:
-    """The entropy bound: count · entropy of each weight's histogram, its table for free.
+    """The entropy bound: count · entropy of each weight's histogram.
 
-    Of a weight without codes the entropy of its mask, and the kept floats as they are. Scales and
-    the rest of the model are counted as they are, a header is not.
+    For a weight without codes: the entropy of its mask, and the kept floats as they are. Scales
+    and the rest of the model are counted as they are; histograms and headers are not counted.
     """
     bounds = {key: weight_bound(weight) for _, key, weight in _stored(compressed)}
     rest = sum(tensor.nbytes for tensor in compressed.rest.values())
@@ -141,12 +141,12 @@ def bound_row(compressed: Compressed) -> LedgerRow:
         _by_layer(compressed, bounds),
         rest,
         is_bound=True,
-        note="a bound, no file: one histogram a layer, its table for free",
+        note="a bound, no file: one histogram for each layer, not counted",
     )
 
 
 def weight_bound(weight: StoredWeight) -> int:
-    """Bytes below which no code of single symbols by one histogram stores this weight."""
+    """The entropy bound of this weight: no code of single symbols with one histogram is shorter."""
     form = weight.coded
     if form is None:
         mask = kept_mask(weight.values)
@@ -182,7 +182,7 @@ def onnx_rows(onnx: bytes | None) -> tuple[LedgerRow, LedgerRow]:
 
 @dataclass(frozen=True)
 class Finding:
-    """What the rows show above all, and the bytes that show it; None where a row has no number.
+    """The most important fact that the rows show, with its bytes; None where a row has no number.
 
     kind: "zeros" are many, and most files store them; "bits": codes that shrink a file whatever the
     values; "floats": as trained, which hardly shrink. sparsity: the fraction of zeros among all
@@ -199,7 +199,7 @@ class Finding:
 
 
 def finding(rows: tuple[LedgerRow, ...], sparsity: float) -> Finding:
-    """Zeros that a file still stores come first, then what fewer bits gave, then what floats are.
+    """The first that applies: a file stores zeros; fewer bits saved bytes; floats hardly shrink.
 
     `sparsity` is the fraction of zeros among all stored weights.
     """

@@ -20,10 +20,10 @@ from compress_core.weights import Coverage, Layer
 @dataclass(frozen=True)
 class LayerRow:
     """One layer as stored. `bytes` are its streams in the file, `parameters` its stored weights
-    (of all factors), `bits` nominal bits a weight, `input_bits` those of what it multiplies (None:
-    floats), `form` how the weights make the layer, `rank` the first of `ranks`, `encodings` one per
-    stored weight. `sqnr_db` is None where nothing changed, and where `shape` is no longer the
-    `original_shape`: weights that are not there have no noise."""
+    (of all factors), `bits` nominal bits a weight, `input_bits` those of the layer's inputs
+    (None: floats), `form` how the weights make the layer, `rank` the first of `ranks`, `encodings`
+    one per stored weight. `sqnr_db` is None where nothing changed, and where `shape` is no longer
+    the `original_shape`: weights that are not there have no noise."""
 
     name: str
     shape: tuple[int, ...]
@@ -81,7 +81,7 @@ class Report:
 
     @property
     def accuracy(self) -> Accuracy:
-        """Of a classification; another network has none (AttributeError), see `score`."""
+        """The accuracy of a classification. Raises AttributeError for other tasks: use `score`."""
         return self.score.as_accuracy()
 
     def as_dict(self) -> dict[str, Any]:
@@ -123,8 +123,8 @@ def size_of(
     rest_tensors: Mapping[str, Tensor],
     stored_bytes: int,
 ) -> Size:
-    """The same of the parts of one: its layers as stored, what runs, its other tensors, its file's
-    bytes."""
+    """`measure_size` from the parts of a compressed model: its layers as stored, the module to run,
+    its other tensors, the bytes of its file."""
     macs = macs_by_layer(module, original)
     stored_once = layer_bytes(layers)
     rows = tuple(
@@ -155,7 +155,7 @@ def size_of(
 
 
 def layer_bytes(layers: StoredLayers) -> dict[str, int]:
-    """Bytes of the streams of each layer; a codebook of several is the first one's."""
+    """Bytes of the streams of each layer; a shared codebook is counted in the first layer."""
     seen: set[int] = set()
     sizes = {}
     for name, stored in layers.items():

@@ -36,8 +36,8 @@ from compress_core.tasks import (
     token_losses,
 )
 
-MOST_NUMBERS = 2**24  # of the outputs of one batch, 64 MiB: those of a language model are many
-LARGEST_LOG = 300.0  # of a perplexity; what is beyond says no more, and leaves the floats
+MOST_NUMBERS = 2**24  # in the outputs of one batch, 64 MiB: a language model has many
+LARGEST_LOG = 300.0  # of a perplexity; larger ones tell no more, and overflow
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Score:
         }
 
     def as_accuracy(self) -> Accuracy:
-        """Raises AttributeError where another metric was measured."""
+        """The score as an `Accuracy`. Raises AttributeError if another metric was measured."""
         if self.metric != "accuracy":
             raise AttributeError(f"no accuracy was measured but {self.metric}; see `score`")
         return Accuracy(self.value, self.low, self.high, self.n)

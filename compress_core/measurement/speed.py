@@ -1,7 +1,7 @@
 """Why no speed-up: time and multiply-accumulates side by side, and the reason where they disagree.
 
-Times are those of the ONNX graph in onnxruntime, on one thread of this machine. MACs promise a
-speed-up that other things may eat: what they can be is known, see Reason. Their sentences stand in
+Times are those of the ONNX graph in onnxruntime, on one thread of this machine. Fewer MACs promise
+a speed-up, but other costs may cancel it: `Reason` lists them. Their sentences stand in
 wording/speed.py.
 """
 
@@ -13,14 +13,14 @@ from compress_core.inputs import Inputs
 from compress_core.measurement.cost import Latency, measure_latencies
 from compress_core.measurement.report import Size
 
-TOLERANCE = 1.15  # a smaller factor between two times, or between time and MACs, says nothing
-MANY_ZEROS, MOST_ZEROS = 0.1, 0.5  # of the stored weights; quantization alone makes some
+TOLERANCE = 1.15  # a smaller factor between two times, or between time and MACs, is noise
+MANY_ZEROS, MOST_ZEROS = 0.1, 0.5  # shares of zeros; quantization alone makes some
 SMALL_MS = 0.05  # an operator costs about 0.001 ms before it multiplies anything
 
-# What explains the time. Where it is as promised: neither has changed, or time goes with the MACs.
-# Where it is shorter: integers are multiplied, or less memory is read. Where it is longer: zeros
-# are multiplied, too; few bits have no kernel; inputs are rounded; a layer has become several; most
-# of it is the call of the operators; other work was done meanwhile; activations move as before.
+# What explains the time. The first two: time is as the MACs promise. The next two: it is shorter,
+# because integers are multiplied or less memory is read. All others: it is longer, because of zeros
+# that are still multiplied, bits without a kernel, rounding of inputs, layers that became several,
+# calls of operators, other work on the machine, or reading and writing activations.
 Reason = Literal[
     "nothing_changed",
     "time_follows_macs",
@@ -98,7 +98,7 @@ def speed_of(size: Size, before: Latency, after: Latency) -> Speed:
 
 
 def reasons(speed: Speed) -> tuple[Reason, ...]:
-    """Why the time is not what the MACs promise, or not what zeros and few bits seem to."""
+    """Why the time is not what the MACs promise, or what zeros and few bits seem to promise."""
     if agrees(speed.speedup, speed.promise) and not _seems_to_promise(speed):
         return ("nothing_changed",) if agrees(speed.promise, 1) else ("time_follows_macs",)
     if speed.speedup > speed.promise * TOLERANCE:
@@ -123,12 +123,12 @@ def _seems_to_promise(speed: Speed) -> bool:
 
 
 def _has_zeros(speed: Speed) -> bool:
-    """Whether somebody made them."""
+    """Whether a step made zeros: there are more than quantization alone makes."""
     return speed.sparsity >= (MANY_ZEROS if speed.bits == 32 else MOST_ZEROS)
 
 
 def _causes(speed: Speed) -> Iterator[Reason]:
-    """Each cause that applies where a promise is not kept, the most telling first."""
+    """Each reason that applies if the time is longer than promised, the most important first."""
     broken = speed.speedup < speed.promise / TOLERANCE
     if not _is_faster(speed) and _has_zeros(speed):
         yield "zeros_multiplied"

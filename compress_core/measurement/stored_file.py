@@ -1,4 +1,4 @@
-"""A stored file measured: its own bytes, its own weights, and the network that runs again of it."""
+"""Measure a stored file: its bytes, its weights, and the network that is restored from it."""
 
 from dataclasses import replace
 
@@ -22,8 +22,8 @@ def measure_file(
 ) -> Report:
     """`measure` of the file's bytes, against the network that it was made of.
 
-    Noise (sqnr_db) is told of layers of their old shape, against the weights with their norms
-    folded where the file's are. Raises what `restore` raises.
+    Noise (sqnr_db) is given for layers that kept their shape. They are compared with the original
+    weights, after folding if norms are folded in the file. Raises what `restore` raises.
     """
     decoded = read_stored(raw)
     module = restore_decoded(decoded, original.module)

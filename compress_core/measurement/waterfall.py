@@ -1,8 +1,8 @@
 """The waterfall: what each stage of a recipe takes off the file, to the byte.
 
-fold → structured → factorize → prune → quantize | share → … → encode. Up to the last, every file
-has each weight at its full width, as files are written that know nothing of the values: float32,
-or k bits where the weights have codes. So zeros weigh as much as other weights until `encode`.
+fold → structured → factorize → prune → quantize | share → … → encode. Before
+`encode`, every weight is stored at a fixed width: float32, or k bits where weights have codes. So
+a zero takes as many bytes as any other weight until `encode`.
 """
 
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""The compression methods, one a file: step, tensor functions, layer function."""
+"""The compression methods, one a file: the step, and its functions on tensors."""

@@ -1,7 +1,7 @@
-"""Norm recalibration: batch norms measure anew what comes into them after the weights changed.
+"""Norm recalibration: batch norms measure their inputs again after the weights changed.
 
 A batch norm in use subtracts the mean and divides by the standard deviation that it saw in
-training. Pruned weights make other outputs, which these no longer fit.
+training. Pruned weights give other outputs, and the old mean and deviation no longer fit them.
 """
 
 import copy
@@ -21,10 +21,10 @@ BATCH = 128  # images whose statistics are taken together, and then averaged
 
 @dataclass(frozen=True)
 class RecalibrateNorms:
-    """Batch norms take the mean and variance of what comes into them now, without a gradient.
+    """Batch norms take the mean and variance of their present inputs, without a gradient.
 
-    After all that changes weights, on `samples` training images drawn by `seed`. The statistics of
-    all norms are measured in one pass, so that `layers` stays as it is.
+    It acts after all steps that change weights, on `samples` training images drawn by `seed`. One
+    pass measures all norms, so `layers` must keep its default.
     Raises ValueError for other values. Source: Li et al. 2020, 2007.02491, section 3.3 (adaptive
     batch normalization of pruned networks).
     """

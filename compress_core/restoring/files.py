@@ -22,8 +22,9 @@ def restore(file: str | Path | bytes, network: nn.Module | None = None) -> nn.Mo
     """The runnable network of a stored file, in evaluation mode: the one that was evaluated.
 
     file: its path, or its bytes. network: a module of the original architecture; its weights may be
-    any, and it is not written to. Needed where the file is none of a reference network, which the
-    file names. What no state dict holds (buffers that are not persistent) is the network's own.
+    any, and it is not written to. May be left out for a
+    reference network, which the file names. Buffers that are not persistent are in no state dict,
+    and so in no file: they are those of `network`.
     Raises ContainerError for a damaged file or one of another version, RestoreError for a network
     of another architecture (which tensors differ), OSError for a file that cannot be read.
     """
@@ -160,8 +161,8 @@ def _place(module: nn.Module, key: str) -> tuple[str, nn.Module, str]:
 
 
 def _check_values(module: nn.Module) -> None:
-    """Raise RestoreError for a tensor without values: the file does not hold what no state dict
-    does."""
+    """Raise RestoreError for a tensor without values, such as a buffer that is in no state dict and
+    so in no file."""
     for name, tensor in itertools.chain(module.named_parameters(), module.named_buffers()):
         if tensor.is_meta:
             raise RestoreError(

@@ -1,1 +1,1 @@
-"""Search over recipes: sweeps now; sensitivity, allocation and fronts later."""
+"""Search over recipes: sweeps, their Pareto front, and published results to compare with."""

@@ -1,4 +1,4 @@
-"""The Pareto front: the points that no other point beats in cost and value at once."""
+"""The Pareto front: the points that no other point beats in cost and value together."""
 
 from collections.abc import Sequence
 

@@ -81,8 +81,8 @@ def _each(steps: Iterable[AnyStep]) -> Recipes:
 
 
 def _able(original: Original, form: Form = "channel") -> tuple[str, ...]:
-    """The layers that can run as factors of a form: in the form "channel" all that run by
-    themselves, in the others those with a kernel of more than one weight."""
+    """The layers that can run as factors of a form: for "channel" all that can be replaced,
+    for the others those with a kernel of more than one weight."""
     able = {name: layer for name, layer in original.layers.items() if not layer.refuses_factors}
     layers = {name: layer for name, layer in able.items() if not original.read_besides(name)}
     if form == "channel":
@@ -142,7 +142,7 @@ def _channel_family(original: Original) -> dict[str, Recipes]:
 
 
 def _chain_family(original: Original) -> dict[str, Recipes]:
-    """Low rank, sparse and shared: the stages of Deep Compression, yet without training between."""
+    """Low rank, sparse and shared: the stages of Deep Compression, without training in between."""
     layers = _able(original)
     if not layers:
         return {}

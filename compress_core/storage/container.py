@@ -33,7 +33,7 @@ STORED_TYPES = {
 # Of all weights together, 1 GiB as float32: a few bytes can code a constant weight of any size, so
 # nothing but this bounds the memory that a hostile file takes.
 MAX_WEIGHTS = 2**28
-# what a well-signed but senseless header can make our own decoders raise
+# what our decoders may raise for a contradictory header whose checksum is right
 CONTRADICTIONS = (
     ArithmeticError,
     AssertionError,

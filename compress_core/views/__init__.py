@@ -1,1 +1,1 @@
-"""Weights and codes made small enough to draw: what the app shows while one looks and drags."""
+"""Weights and codes made small enough to draw: what the pages show, also during a drag."""

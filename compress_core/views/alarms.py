@@ -1,7 +1,7 @@
-"""Alarms: what a recipe did that nobody can have wanted, as facts.
+"""Alarms: unwanted effects of a recipe, as facts.
 
-Their sentences, with what to do, stand in wording/alarms.py. They read what is computed already:
-the layers as stored, their sizes, and the memo of the original.
+Their sentences, with what to do, stand in wording/alarms.py. Alarms need no new measurement: they
+read the layers as stored, their sizes, and the memo of the original.
 """
 
 import math
@@ -40,8 +40,8 @@ class AtChance:
 
 @dataclass(frozen=True)
 class FewWeights:
-    """The fraction `density` of a layer's weights is not zero, or none of a factor's (`is_dead`);
-    `step` is the one that pruned the layer, if one did."""
+    """Only the fraction `density` of a layer's weights is not zero, or a factor is all zero
+    (`is_dead`); `step` is the one that pruned the layer, if one did."""
 
     density: float
     is_dead: bool
@@ -69,7 +69,7 @@ class NoEffect:
 @dataclass(frozen=True)
 class LargerFactors:
     """A layer's factors have more weights than the layer; `smaller_rank` is the largest rank at
-    which they have not, None where each has."""
+    which they have no more, None if there is none."""
 
     ranks: tuple[int, ...]
     weights: int

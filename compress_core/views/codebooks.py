@@ -1,4 +1,4 @@
-"""Shared weights made ready to be drawn: a layer with its codebook, its squared error against the
+"""Shared weights, prepared for drawing: a layer with its codebook, its squared error against the
 optimum, and what one codebook for several layers or models saves and costs."""
 
 from collections.abc import Mapping, Sequence
@@ -29,8 +29,8 @@ def before_sharing(recipe: Recipe) -> Recipe:
 
 
 def best_sharing(recipe: Recipe, *, common: bool = False) -> Recipe:
-    """The same recipe with the best codebooks of as many clusters, up to SURE_CLUSTERS: each for a
-    layer alone, or, if `common`, for as many layers as they have now."""
+    """The same recipe with the best codebooks of as many clusters, up to SURE_CLUSTERS: one for
+    each layer, or, if `common`, one for the layers that share one now."""
 
     def best(step: ShareWeights) -> ShareWeights:
         return replace(step, init="optimal", scope=step.scope if common else "layer")
@@ -43,10 +43,12 @@ def best_sharing(recipe: Recipe, *, common: bool = False) -> Recipe:
 
 @dataclass(frozen=True)
 class SharedRow:
-    """One shared layer: how many weights, `entries` of its codebook (of the first factor where it
-    has several), nominal `bits` of an index, bytes and number of its codebooks, the layers that
-    `together` have the first of them, Σ (w - w')², and the fraction by which this lies above the
-    least that as many clusters allow (None beyond SURE_CLUSTERS, inf above a least of 0)."""
+    """One shared layer, in factors or not.
+
+    `entries` and nominal `bits` of an index are those of its first codebook, `together` the layers
+    that use this one. `sse` is Σ (w - w')², `above_optimum` the fraction by which it exceeds the
+    least sse of as many clusters (None beyond SURE_CLUSTERS, inf if the least is 0).
+    """
 
     name: str
     weights: int
@@ -140,7 +142,7 @@ class CodebookView:
 
 
 def codebook_view(before: StoredLayer, after: StoredLayer) -> CodebookView:
-    """Of the layer's weight, or of its last factor, which has the layer's own outputs."""
+    """The view of a layer's weight, or of its last factor, which has the layer's own outputs."""
     values, codes = before.weights[-1].values.numpy().ravel(), after.weights[-1].codes
     if not isinstance(codes, Shared):
         counts, edges = np.histogram(values, BINS)

@@ -1,4 +1,4 @@
-"""What entropy coding does to a stored weight, made ready to be drawn: its symbols, the bytes of
+"""What entropy coding does to a stored weight, prepared for drawing: its symbols, the bytes of
 every coder, a piece of the gap coding, the context classes."""
 
 import math
@@ -61,7 +61,7 @@ class Coding:
 
     @cached_property
     def entropy_bits(self) -> float:
-        """Bits a symbol below which no code of single symbols by one histogram lies."""
+        """Bits a symbol of the entropy bound: no code of single symbols is shorter."""
         return entropy_bits(self.symbols)
 
 

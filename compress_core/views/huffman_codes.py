@@ -1,4 +1,4 @@
-"""Huffman's code of a stored weight, made ready to be drawn: table, tree, and the real stream."""
+"""Huffman's code of a stored weight, prepared for drawing: table, tree, and the real stream."""
 
 from dataclasses import dataclass
 

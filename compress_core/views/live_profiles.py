@@ -1,4 +1,4 @@
-"""A layer in at most 1,000 numbers: what a browser needs to answer a drag without the server.
+"""A layer in at most 1,000 numbers, so that a browser can follow a drag without the server.
 
 A profile holds a sample of the weights with their ranges, or a spectrum (curves over the sparsity
 stand in live_pruning). What it interpolates is an estimate; the core's exact numbers replace it
@@ -44,7 +44,7 @@ class RangeSample:
 
 
 def range_sample(stored: StoredLayer, step: Quantize) -> RangeSample:
-    """Of a layer that is not quantized (both factors of a pair together), an even sample."""
+    """An even sample of a layer that is not quantized (of both factors of a pair together)."""
     plain = replace(step, bits=8, clipping="min_max")
     q_min, q_max = code_range(plain.bits, plain.scheme)
     columns: list[tuple[Tensor, Tensor, Tensor]] = []

@@ -25,7 +25,7 @@ from compress_core.weights import Profile, as_matrix
 
 Floats = NDArray[np.float32]
 
-# Denser towards 1: there a tenth of a percent decides. Every fifth knot has a byte count.
+# Denser towards 1, where a tenth of a percent matters. Every fifth knot has a byte count.
 SPARSITY_KNOTS = np.concatenate(
     [
         np.linspace(0, 0.9, 131),
@@ -35,13 +35,13 @@ SPARSITY_KNOTS = np.concatenate(
     ]
 )
 BYTES_EVERY = 5
-FEW = 218  # weights, up to which a layer has a knot for each
+FEW = 218  # a layer of at most so many weights has a knot for each of them
 # Where a coded model is really encoded; between two of them the bytes are within 3 % of a line.
 MEASURED_SPARSITIES = (
     *(0, 0.2, 0.45, 0.7, 0.8, 0.87, 0.91, 0.94),
     *(0.96, 0.975, 0.985, 0.99, 0.994, 0.997, 0.999),
 )
-MANY = 2_000_000  # weights of a model, beyond which that takes too long
+MANY = 2_000_000  # a model with more weights takes too long to encode so often
 MAGNITUDE = Prune(sparsity=0.5, scope="layer")
 FALLEN_KNOTS = 11  # histograms of what is pruned by a score, at 0, 10 … 100 %
 
@@ -68,7 +68,7 @@ class PruningProfile:
 def pruning_profile(
     stored: StoredLayer, *, bits: int = 32, measured: Sequence[float] | None = None
 ) -> PruningProfile:
-    """Of a layer that is not pruned yet (all factors together).
+    """The profile of a layer that is not pruned yet (of all factors together).
 
     `measured` are its bytes at MEASURED_SPARSITIES; without them a mask and `bits` for each weight
     that is kept are counted, which is what float weights take.
@@ -133,8 +133,8 @@ def score_profile(
     bits: int = 32,
     measured: Sequence[float] | None = None,
 ) -> ScoreProfile:
-    """Of a layer in one piece, not pruned yet, that loses its lowest `scores` (shape of the weight)
-    first; `by_row` the lowest of each row of as_matrix(weight) at the same time."""
+    """The profile of a layer in one piece, not pruned yet, whose lowest `scores` (of the weight's
+    shape) go first; `by_row`: the lowest of each row of as_matrix(weight)."""
     (weight,) = unpruned(stored)
     flat = Profile(weight)
     values, n = weight.numpy().ravel(), weight.numel()
@@ -173,7 +173,7 @@ def _knots(n: int) -> NDArray[np.int64]:
 
 
 def _places_in_rows(scores: Tensor) -> NDArray[np.int64]:
-    """The order in which weights fall that each row loses from its lowest up, all rows in step."""
+    """The order of pruning by row: the lowest of each row first, all rows in step."""
     rows = as_matrix(scores)
     places = rows.argsort(dim=1, stable=True).argsort(dim=1) * len(rows)
     return (places + torch.arange(len(rows))[:, None]).numpy().ravel()

@@ -1,4 +1,4 @@
-"""Factors in a few numbers: what a browser needs to answer the drag of a rank, or of a budget.
+"""Factors in a few numbers, so that a browser can follow the drag of a rank, or of a budget.
 
 As in `live_profiles`, what lies between two knots is an estimate; the core's exact numbers replace
 it when the drag ends.
@@ -70,9 +70,9 @@ def rank_profile(original: Original, decomposition: Decomposition) -> RankProfil
 
 
 def singular_values(decomposition: Decomposition) -> NDArray[np.float64]:
-    """Those that the rank counts, descending, (full,), up to a common factor.
+    """Singular values, of which a rank keeps the first: descending, (full,), up to a factor.
 
-    √ of what each rank adds to the energy kept, of a Tucker triple with r_in at its full rank.
+    √ of the energy that each rank adds; for a Tucker triple with r_in at its full rank.
     """
     layer, form = decomposition.layer, decomposition.form
     full = ranks_at(layer.shape, full_rank(layer.shape, form), form)
@@ -123,7 +123,7 @@ class BudgetProfile:
 
 
 def budget_profiles(groups: Sequence[Mapping[str, Decomposition]]) -> list[BudgetProfile]:
-    """Of all layers; each group spends the same share of its own weights.
+    """The profile of each layer; each group spends the same share of its own weights.
 
     The budgets reach from the thinnest factors, or LEAST_BUDGET, to 1, and are denser where they
     are small.

@@ -182,9 +182,9 @@ def _sharing(weight: Tensor, step: Quantize, channel: int) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class InputView:
-    """What a layer takes in: counts (bins,) between edges (bins + 1,) of the values that are not
-    zero, and the fraction that is; the levels (levels,), the range low … high of values that go to
-    the nearest one, the fraction beyond it, and the SQNR of the rounded values in dB (None: exact).
+    """A layer's inputs: counts (bins,) between edges (bins + 1,) of the nonzero values, and the
+    fraction of zeros; the levels (levels,), the range low … high in which values are rounded to the
+    nearest level, the fraction beyond it, and the SQNR of the rounded values in dB (None: exact).
     """
 
     counts: NDArray[np.int64]
@@ -198,8 +198,8 @@ class InputView:
 
 
 def input_view(values: Tensor, quantizer: InputQuantizer, bins: int = 121) -> InputView:
-    """Of `values` (n,) float32 that a layer takes in. A dynamic quantizer is shown with the range
-    of all of them together, the widest that one image or row can have."""
+    """The view of a layer's inputs `values` (n,) float32. A dynamic quantizer is shown with the
+    range of all of them together, the widest that one image or row can have."""
     scale, zero_point = quantizer.scale, quantizer.zero_point
     if scale is None or zero_point is None:
         scale, zero_point = dynamic_qparams(values, quantizer.bits)

@@ -45,7 +45,7 @@ class Layer:
 
     @property
     def hides_inputs(self) -> str | None:
-        """Why what it multiplies cannot be seen or changed, None if it can."""
+        """Why the layer's inputs cannot be observed or changed, None if they can."""
         return UNSEEN_INPUTS.get(self.kind)
 
     @property

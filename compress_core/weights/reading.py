@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_iter
 from compress_core.weights.layer import Layer
 from compress_core.weights.replacing import with_weights
 
-# what tells nothing of the values: shapes, types, devices
+# attributes that do not depend on the values: shapes, types, devices
 METADATA = (int, str, torch.Size, torch.dtype, torch.device, torch.layout, type(None))
 ANSWERED_BY_FACTORS = nn.Sequential()  # what stands in a factorized layer's place
 

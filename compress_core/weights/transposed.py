@@ -1,6 +1,6 @@
 """The weight of a transposed convolution: (in, out / groups, …) in torch, outputs first for us.
 
-Everything here that speaks of rows or of channels means outputs: scales, masks by row, profiles.
+All methods call outputs rows or channels (scales, masks by row, profiles), so these come first.
 """
 
 from torch import Tensor

@@ -92,7 +92,7 @@ def _layer(place: _Place, keys: tuple[str, ...], read_directly: bool) -> Layer:
 
 
 def _read_directly(model: nn.Module) -> Iterator[str]:
-    """Keys of weights that a module of torch reads past the layer that holds them."""
+    """Keys of weights that a torch module reads without calling the layer that holds them."""
     for name, module in model.named_modules():
         if isinstance(module, nn.MultiheadAttention):
             yield f"{name}.out_proj.weight".lstrip(".")
@@ -135,8 +135,8 @@ def _kind(module: nn.Module) -> str:
 
 
 def _is_bare_weight(parameter: nn.Parameter | None, module: nn.Module) -> TypeGuard[nn.Parameter]:
-    """Whether a parameter that its module's kind does not tell of is a weight: a table of floats,
-    and no norm's."""
+    """Whether a parameter of a module of no known kind is a weight: floats of two or more
+    dimensions, not of a norm."""
     if parameter is None or isinstance(module, NORMS):
         return False
     if isinstance(parameter, nn.UninitializedParameter):

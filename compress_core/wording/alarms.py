@@ -21,7 +21,7 @@ REMEDIES = {  # for each kind of step that made the file larger
     "fold": "the biases that it adds are stored, too; quantize after it, or remove the step",
     "structured": "remove more channels, or remove the step",
     "factorize": "choose a smaller rank, or remove the step",
-    "prune": "prune more, a few zeros do not pay for telling where they are, or remove the step",
+    "prune": "prune more (a few zeros save less than their places cost), or remove the step",
     "quantize": "choose fewer bits or larger groups, or remove the step",
     "share": "choose fewer clusters, or remove the step",
     "correct": "the biases that it adds are stored, too: name fewer layers, or remove the step",
@@ -85,5 +85,5 @@ def _why_nothing(fact: NoEffect) -> str:
 
 def _smaller_rank(fact: LargerFactors) -> str:
     if fact.smaller_rank is None:
-        return "no rank makes it smaller, take it out of the step"
+        return "no rank makes it smaller: take it out of the step"
     return f"choose rank {fact.smaller_rank} or less"

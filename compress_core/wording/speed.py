@@ -1,4 +1,4 @@
-"""Times and multiply-accumulates in words: how much faster, and why not faster."""
+"""Times and multiply-accumulates in words: how much faster, or why not faster."""
 
 from collections.abc import Callable
 
@@ -74,7 +74,7 @@ SENTENCES: dict[Reason, str | Callable[[Speed], str]] = {
     "time_follows_macs": "Time goes with the MACs.",
     "integers": (
         "Faster than the MACs say: with inputs of 8 bits, onnxruntime multiplies small integers, "
-        "many at a time; float weights it then rounds to 8 bits of its own."
+        "many at a time; it rounds float weights to 8 bits by itself."
     ),
     "less_memory": (
         "Faster than the MACs say: less memory to read, or other work on this machine while the "

@@ -38,8 +38,8 @@ def fold_batch_norm(
 ) -> nn.Module:
     """A copy of `module` (in evaluation mode) in which the norms behind the named layers are gone.
 
-    layers: those for which the step has won; as its patterns say if left out. norms: what
-    `find_norms(module, example)` found, where it is known. Layers that a pattern such as * names
+    layers: the layers that the step acts on; by default those that its patterns match. norms: the
+    result of `find_norms(module, example)`, if it is known. Layers that a pattern such as * names
     beside others, and that take no norm over, are left out: `unfoldable` says why.
     Raises ValueError for a pattern that names no layer with a batch norm of its own behind it.
     """

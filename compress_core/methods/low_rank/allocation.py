@@ -1,4 +1,4 @@
-"""One budget of weights over several layers: where does the next weight keep the most energy?"""
+"""Divide one budget of weights among several layers: more go where they keep the most energy."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class Upgrade:
 
 
 def allocate(options: Sequence[Options], budget: int) -> Choice:
-    """Options of at most `budget` weights in all; the sum of the kept shares is made large.
+    """One option for each layer, at most `budget` weights in all, with a large sum of kept energy.
 
     Greedy: from the cheapest options on, the upgrade with the most energy per weight that still
     fits. On energy curves that are concave that is the Lagrangian optimum of max Σ kept − λ·count:

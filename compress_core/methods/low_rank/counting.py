@@ -1,4 +1,4 @@
-"""How many weights each form has at each rank, and from where on it is not larger.
+"""How many weights each form has at each rank, and up to which rank that is no more than before.
 
 `ranks` are those of the form's inner channels in the order they are applied: (r,) of a pair,
 (r_in, r_out) of a Tucker triple.
@@ -69,7 +69,7 @@ def is_larger(shape: tuple[int, ...], rank: int | Ranks, form: Form = "channel")
 
 
 def worthwhile_rank(shape: tuple[int, ...], form: Form = "channel") -> int:
-    """The largest rank whose parts are not larger than the weight; 0 where those of each are."""
+    """The largest rank whose parts are not larger than the weight; 0 if there is none."""
     return 0 if is_larger(shape, 1, form) else break_even_rank(shape, form)
 
 

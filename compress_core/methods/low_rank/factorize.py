@@ -21,13 +21,13 @@ class Factorize:
 
     rank: the rank itself. energy: the fewest weights that keep this share of Σσ². budget: this
       fraction of the weights of all named layers together, spent where it keeps the most energy;
-      a layer that is worth its full price is left as it is.
+      a layer that keeps all of its weights is not factorized.
     With none of them, the largest rank that does not grow the layer (break-even).
 
     form: "channel" (k × k then 1 × 1; the only form of a Linear), "spatial" (k × 1 then 1 × k) or
       "tucker" (1 × 1, k × k, 1 × 1; rank is its r_out, r_in follows in proportion).
-    whiten: the least error of the layer's output on `samples` calibration inputs, not of its
-      weight; energy is the output's then. For the form "channel" only.
+    whiten: minimize the error of the layer's output on `samples` calibration inputs instead of the
+      error of its weight; `energy` is then that of the output. For the form "channel" only.
     Raises ValueError for a value out of range; a rank above the full one, and a form that a layer
     cannot take, are refused when the layers are known.
     Source: Eckart & Young 1936; Denton 2014, 1404.0736; Jaderberg 2014, 1405.3866; Kim 2015,

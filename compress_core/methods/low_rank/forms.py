@@ -1,4 +1,4 @@
-"""The forms side by side: what is computed once of a layer and then answers any rank."""
+"""The decomposition of a layer in each form: computed once, it gives the factors of any rank."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -43,7 +43,7 @@ class Decomposition(Protocol):
 class PairSvd:
     """A layer as a pair, of form "channel" or "spatial".
 
-    With `gram` the energy is the output's.
+    With `gram`, energy means that of the layer's output.
     """
 
     def __init__(self, layer: Layer, form: Form, gram: Gram | None = None) -> None:
@@ -74,7 +74,7 @@ class PairSvd:
 
 
 class Tucker2:
-    """A layer as a Tucker triple; the energy is that of the HOSVD, which HOOI only adds to."""
+    """A layer as a Tucker triple; the energy is that of the HOSVD; HOOI keeps at least as much."""
 
     form: Form = "tucker"
 
@@ -92,7 +92,7 @@ class Tucker2:
 
     @cached_property
     def options(self) -> Options:
-        """Of all pairs of ranks those that no pair with as few weights beats."""
+        """The pairs of ranks that keep more energy than any other pair with as few weights."""
         kept = self.energies.ravel()
         r_in, r_out = (index.ravel() + 1 for index in np.indices(self.energies.shape))
         out, channels = self.layer.shape[:2]

@@ -54,8 +54,8 @@ def plan_budget(
 ) -> dict[str, Ranks | None]:
     """Ranks with at most ⌊budget · n⌋ weights of the n that the layers have, by `allocate`.
 
-    The sum over the layers of the kept share of the energy is made large: a share, because the
-    scale of a layer says nothing of its worth (the next layer or norm undoes it).
+    Energy is counted as each layer's share, not as an absolute value: the scale of a layer does not
+    tell how much it matters, because the next layer or norm can undo it.
     """
     options = [worthwhile(decomposition) for decomposition in decompositions.values()]
     total = sum(int(option.counts[-1]) for option in options)

@@ -12,7 +12,7 @@ from compress_core.methods.low_rank.channel import Factors, truncate, with_bias_
 
 
 def spatial_matrix(weight: Tensor) -> Tensor:
-    """(out, in, kh, kw) → (in·kh, out·kw): what couples the rows of a kernel with its columns."""
+    """(out, in, kh, kw) → (in·kh, out·kw): rows of the kernels against their columns."""
     out, channels, height, width = weight.shape
     return weight.permute(1, 2, 0, 3).reshape(channels * height, out * width)
 

@@ -16,9 +16,9 @@ DAMPING = 0.01  # as a share of the inputs' mean square
 def whitened_factors(matrix: Tensor, gram: Tensor) -> Factors:
     """U (out, full), S (full,) of W·L and Vᵀ·L⁻¹ (full, in), float64; S² are output energies.
 
-    matrix: W (out, in). gram: XᵀX / count of the inputs X (count, in), (in, in), as it is: a
-    singular one, of few inputs, is damped. Damping adds a share of ‖W − W′‖² to what is made
-    small. Plain SVD has the least of that, so that this output error is never above plain SVD's.
+    matrix: W (out, in). gram: XᵀX / count of the inputs X (count, in), (in, in), not damped:
+    damping is done here, since few inputs give a singular one. It adds a share of ‖W − W′‖² to the
+    minimized error. Plain SVD minimizes that term, so this output error never exceeds plain SVD's.
     """
     lower = torch.linalg.cholesky(damped(gram))
     u, s, vt = torch.linalg.svd(matrix.double() @ lower, full_matrices=False)
@@ -36,7 +36,7 @@ def damped(gram: Tensor) -> Tensor:
 def balanced(factors: Factors) -> Factors:
     """The same product with rows of length 1 in the third factor, their lengths moved to S.
 
-    So that half of S for each side makes both sides alike, as it does for orthonormal factors.
+    Then √S on each side gives both sides similar ranges, as it does for orthonormal factors.
     """
     u, s, vt = factors
     lengths = torch.linalg.vector_norm(vt, dim=1)

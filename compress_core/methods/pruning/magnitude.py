@@ -65,7 +65,7 @@ class Prune:
 class RandomPrune:
     """Random pruning, the control arm: the fraction `sparsity` of each layer's weights, by seed.
 
-    A method that does not beat it has learned nothing of the weights.
+    A method that is no better than it has no use of what it knows about the weights.
     """
 
     kind: ClassVar[str] = "prune"

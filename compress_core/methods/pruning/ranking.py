@@ -1,8 +1,8 @@
-"""Which weights are the lowest: exact counts, ties broken stably, for every scored kind of pruning.
+"""Which weights are the lowest, with exact counts and a fixed order of equal weights.
 
-A step becomes a count per tensor first, so that "90 %" means exactly round(0.9·n) weights, ties
-included, and one moved slider changes only the tensors whose count changed. What is ranked are
-magnitudes: those of the weights, or any other score >= 0 of the same shape.
+First a step becomes a number of weights for each tensor. So "90 %" means exactly round(0.9·n)
+weights, even if some are equal, and a moved slider changes only the tensors whose number changed.
+Ranked are the magnitudes of the weights, or any other score >= 0 of the same shape.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ def check_draw(samples: int, seed: int) -> None:
 
 @dataclass(frozen=True)
 class PruneMeasured:
-    """What steps have that rank weights by scores of `samples` training images, drawn by `seed`."""
+    """A step: weights ranked by scores measured on `samples` training images, drawn by `seed`."""
 
     kind: ClassVar[str] = "prune"
 
@@ -62,7 +62,7 @@ class PruneMeasured:
 
 
 def check_measured(name: str, values: Tensor) -> None:
-    """Raise ValueError where what the calibration data gave is not finite."""
+    """Raise ValueError where values measured on calibration data are not finite."""
     bad = values.numel() - int(values.isfinite().sum())
     if bad:
         raise ValueError(
@@ -74,11 +74,11 @@ def check_measured(name: str, values: Tensor) -> None:
 def plan_sparsity(
     sparsity: float, scope: ScoreScope, profiles: Mapping[str, Sequence[Profile]]
 ) -> Counts:
-    """How many of the lowest of each tensor are pruned; `profiles` may be those of any scores.
+    """How many weights of each tensor are pruned; `profiles` may be those of any scores.
 
     scope: "global" ranks all tensors together; "layer" takes the fraction of each tensor, "row"
-      of each row of as_matrix(tensor). A tensor or row keeps at least one there, also when it is
-      so small that the fraction rounds to all of it.
+      of each row of as_matrix(tensor). In these two scopes a tensor or row keeps at least one
+      weight, even if the fraction rounds to all of it.
     """
     if scope == "global":
         split = iter(global_counts([p for parts in profiles.values() for p in parts], sparsity))

@@ -11,9 +11,9 @@ from compress_core.methods.pruning.ranking import PruneMeasured, check_measured
 class PruneTaylor(PruneMeasured):
     """Prune the fraction `sparsity` of weights with the lowest |w·∂L/∂w|.
 
-    L is the mean cross-entropy over `samples` calibration images, drawn by `seed`. scope: "global"
-      ranks all named layers together (the scores are changes of one loss, so that they compare),
-      "layer" takes the fraction of each, "row" of each output.
+    L is the mean loss of the network's task over `samples` calibration images, drawn by `seed`.
+    scope: "global" ranks all named layers together (their scores are changes of the same loss),
+      "layer" takes the fraction of each layer, "row" of each output.
     Raises ValueError for anything else. Source: Molchanov et al. 2017, 1611.06440, eq. 7, for a
     single weight instead of a feature map.
     """

@@ -1,4 +1,4 @@
-"""Activation-aware pruning (Wanda): a small weight on a loud input matters more than it seems."""
+"""Activation-aware pruning (Wanda): a small weight matters more if its input is large."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class PruneWanda(PruneMeasured):
 def input_norms(mean_squares: Tensor) -> Tensor:
     """√(mean x_j²) of each input, in the shape of `mean_squares`.
 
-    It is ‖x_j‖₂/√count: the same ranking within a layer, and across layers one that does not grow
+    It is ‖x_j‖₂/√count. The ranking within a layer stays the same; across layers it no longer grows
     with the number of positions at which a convolution is applied.
     """
     return mean_squares.sqrt()

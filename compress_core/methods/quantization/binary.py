@@ -31,8 +31,8 @@ class Binarize:
 class Ternarize:
     """Ternary weights: 0 where |w| <= Δ, else ±α; Δ = delta·mean|w|, α the mean of |w| above Δ.
 
-    All of an output channel. delta: in [0, 1); 0.7 is near the optimum of normal weights, and
-    below 1 a channel always keeps its largest weight. Pruned weights stay zero.
+    Both Δ and α are of one output channel. delta: in [0, 1); 0.7 is near the optimum of normal
+    weights, and below 1 a channel always keeps its largest weight. Pruned weights stay zero.
     Raises ValueError for other values. Source: Li et al. 2016, 1605.04711 §2.
     """
 
@@ -49,7 +49,7 @@ class Ternarize:
 @dataclass(frozen=True, eq=False)
 class SignCoded:
     """Signs and their scale: `codes` (uint8, 1 is +1 and 0 is -1) has the weight's shape, `scale`
-    (float32, (out,)) is 0 for a channel of zeros only, which thereby stays one."""
+    (float32, (out,)) is 0 for a channel of zeros only, which so stays zero."""
 
     codes: Tensor
     scale: Tensor

@@ -1,4 +1,4 @@
-"""Rounding that knows the data, and biases that take back what a layer's mean output lost.
+"""Rounding that uses data, and biases that keep a layer's mean output where it was.
 
 Both need moments of the layer's inputs x, the rows that the weight as a matrix (out, in)
 multiplies (patches for a convolution): E[x] and the gram matrix E[x·xᵀ].
@@ -64,7 +64,7 @@ class QuantizeGPTQ:
 
 @dataclass(frozen=True)
 class CorrectBias:
-    """Bias correction: b' = b + (W - W')·E[x], so that no channel's mean output has moved.
+    """Bias correction: b' = b + (W - W')·E[x], so that each channel's mean output stays.
 
     W' is the weight after all other steps, whatever they are; E[x] is over `samples` calibration
     inputs of the original network. Raises ValueError for other values.

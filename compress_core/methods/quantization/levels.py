@@ -1,4 +1,4 @@
-"""Levels: the numbers that the codes of a weight may stand for, of what shares one scale."""
+"""Levels: the numbers that codes can stand for, for the weights that share one scale."""
 
 from functools import cache
 
@@ -21,7 +21,7 @@ GRANULARITY_BY_DIM: tuple[Granularity, ...] = ("tensor", "channel", "group")
 
 
 def granularity_of(coded: ScaledCodes) -> Granularity:
-    """What shares a scale of these codes, as the scale's shape says it."""
+    """The granularity of these codes, which the shape of their scale tells."""
     return GRANULARITY_BY_DIM[coded.scale.dim()]
 
 

@@ -1,6 +1,6 @@
 """From values to a scale and a zero point: which range is coded, and where its levels lie.
 
-Each row has a range of its own: of a weight what shares a scale, of activations the whole sample.
+Each row has its own range: a row holds the weights that share a scale, or a sample of activations.
 """
 
 from typing import Literal

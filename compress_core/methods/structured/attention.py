@@ -20,7 +20,7 @@ class PackedAttention(Protocol):
 
 
 def is_packed_attention(module: nn.Module) -> TypeGuard[PackedAttention]:
-    """Known by what it has, not by its class: other people's modules have the same form."""
+    """Whether a module has these attributes; it may be of a class of other people."""
     parts = [getattr(module, name, None) for name in ("heads", "head_width", "qkv", "proj")]
     heads, head_width, qkv, proj = parts
     if not (isinstance(qkv, nn.Linear) and isinstance(proj, nn.Linear)):

@@ -35,8 +35,8 @@ class _Mark(NamedTuple):
 
 
 def follow(traced: nn.Module, example: Tensor) -> list[tuple[Chain, bool]]:
-    """Every output channel of every layer, with all that must go with it, and whether it was lost
-    on the way: something that it reaches cannot be followed.
+    """Every output channel of every layer, with all that must go with it, and whether it is lost:
+    then it reaches something that cannot be followed.
 
     `traced` needs gradients, `example` a batch dimension. Raises ValueError if it does not run, or
     where torch-pruning cannot follow anything of it.
@@ -191,7 +191,7 @@ class _Labels:
         return news
 
     def couple_groups(self, node: Any, function: MethodType, width: int) -> None:
-        """The groups of a convolution stay equally wide: their channels go in step."""
+        """The groups of a convolution must stay equally wide: each loses the same channels."""
         known = self.labels.get((node, function), {})
         for index, label in known.items():
             if index % width in known:

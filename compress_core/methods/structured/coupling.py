@@ -4,8 +4,8 @@ The sum of a residual connection needs the same channels on both sides, a flatte
 one column for each pixel of a channel, a concatenation shifts the numbers. A unit is the least set
 of channels that can go; a group is the units that live in the same layers.
 
-torch-pruning's graph reads the traced operations and knows many by their names alone. So each group
-is tried out before it is offered: with channels removed, the network must answer as the masked one.
+torch-pruning's graph knows many traced operations by their names alone, and may be wrong. So each
+group is tried out first: without its channels the network must give the masked network's outputs.
 """
 
 import copy
@@ -40,7 +40,7 @@ from compress_core.probing import draw_probes
 
 CHANGES = "removing some of its channels changes the others"
 LOST = "what reads its channels, or is added to them, cannot be followed"
-UNKNOWN = "what hangs on its channels is not all known; without some the network does not run"
+UNKNOWN = "not all that depends on its channels is known: without some the network does not run"
 REASONS: dict[type[nn.Module], str] = {
     nn.LayerNorm: "normalizes over all of its channels, so that removing one changes the others",
     nn.GroupNorm: "normalizes over several channels, so that removing one changes the others",

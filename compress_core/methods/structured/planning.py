@@ -115,9 +115,9 @@ def plan_structured(
     """The channels of `module` that `step` removes; nothing is touched.
 
     groups: `couple(module, example)`. statistics: by layer name what `step.importance` needs
-    (see IMPORTANCES and `channel_importance`). layers: the layers for which the step has won, all
-    of a coupled group or none; as its patterns say if left out. The importance of coupled channels
-    is the sum of theirs.
+    (see IMPORTANCES and `channel_importance`). layers: the layers that the step acts on, all of a
+    coupled group or none; by default those that its patterns match. The importance of coupled
+    channels is the sum of theirs.
     In layer scope round(ratio·n) of a group's n units go, in global scope of all units; fewer
     where the floor of a layer stops it.
     Layers that a pattern such as * names beside others, and that can lose no channel, are left
@@ -155,7 +155,7 @@ def _share(step: PruneStructured, count: int) -> int:
 
 
 def refusals(module: nn.Module, groups: Sequence[Group], named: Collection[str]) -> dict[str, str]:
-    """Why no channel of a layer can go, for each of the `named` layers that can lose none."""
+    """The `named` layers that can lose no channel, each with the reason."""
     able = {name for group in groups if _is_able(group, named) for name in group.layers}
     coupled = {name: group for group in groups if not group.locked for name in group.layers}
     return {
@@ -196,7 +196,7 @@ def _check_patterns(
     remedy = f"name others, such as {others}" if others else "prune its weights (prune:sparsity=…)"
     for pattern in step.layers:
         matched = matching((pattern,), names)
-        # of those that a later step has won only the pattern's sense is asked
+        # a later step may act on some of these: here only the pattern itself is checked
         asked = [name for name in names if name in matched & (set(named) | locked.keys())]
         if asked and all(name in reasons for name in asked):
             name = asked[0]

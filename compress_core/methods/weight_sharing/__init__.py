@@ -1,7 +1,6 @@
 """Weight sharing: k-means in one dimension turns weights into a codebook and small indices.
 
-sharing says what the step does to weights, kmeans how they are clustered, optimum which clusters
-are the best of all.
+sharing: the step and its codes. kmeans: how weights are clustered. optimum: the best clusters.
 """
 
 from compress_core.methods.weight_sharing.kmeans import INITS, Init

@@ -25,9 +25,8 @@ class ShareWeights:
     init: where the centroids start: "optimal" (at the least squared error, by dynamic programming;
       its time grows with `clusters`, see `optimal_centroids`), "linear" (equally spaced, what Deep
       Compression found best after retraining), "density" (quantiles) or "random" (weights drawn by
-      `seed`). keep_zeros: pruned weights stay zero, by an entry
-      of the codebook that is theirs alone. scope: a codebook for each "layer", or one for "all"
-      the layers that the step names.
+      `seed`). keep_zeros: pruned weights stay zero, by an entry of the codebook for zeros alone.
+      scope: a codebook for each "layer", or one for "all" the layers that the step names.
     Raises ValueError for other values. Source: Han et al. 2015, 1510.00149, section 3.
     """
 
@@ -80,7 +79,7 @@ def share_across(weights: Sequence[Tensor], step: ShareWeights) -> list[Shared]:
 
     Its entries are the means of the weights they stand for (float64, then float32); where there
     are at most `step.clusters` distinct weights, those themselves. The entry for zero counts as
-    one of the clusters; others come to it only where the mean of their cluster is exactly zero.
+    one of the clusters; other weights use it only if the mean of their cluster is exactly zero.
     Raises ValueError where there is no weight.
     """
     if not weights:

@@ -26,7 +26,7 @@ from compress_core.storage.entropy_coding.packing import (
 Shape = tuple[int, int]
 Size = Callable[[Symbols, int], int]  # (symbols, alphabet) → bytes
 
-SLACK = 32  # bytes by which ANS may stay below what its model says; gaps are two streams of it
+SLACK = 32  # bytes by which ANS may stay below its model's bits; gap coding has two ANS streams
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class MatrixCoder:
     """A code for matrices of symbols in [0, alphabet), for alphabets up to `max_alphabet`.
 
     encode(symbols (rows, columns), alphabet) → stream; decode(stream, alphabet, shape) → symbols,
-    or a StreamError. least(symbols, alphabet) → bytes below which no stream is, at a fraction of
-    the cost of encoding; 0 where nothing is known.
+    or a StreamError. least(symbols, alphabet) → a lower bound on the stream's bytes, much faster
+    than encoding; 0 where none is known.
     """
 
     encode: Encode

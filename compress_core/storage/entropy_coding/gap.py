@@ -1,10 +1,10 @@
 """Gap coding: sparse symbols as the distances between those that differ from the usual one.
 
 Deep Compression's relative index: a distance 1 … 2ᵏ fits into k bits as distance - 1; where the
-next symbol is farther away, a filler (the usual symbol itself) stands in between, 2ᵏ on. Distances
-and symbols are then coded each with a model of its own. Source: Han et al. 2015, 1510.00149,
-sections 2 (figure 2) and 4; the paper counts the first distance from index 0, we from -1, so that
-the first weight may be kept.
+next symbol is farther away, an additional entry (a filler) holds the usual symbol 2ᵏ places on.
+Distances and symbols are then coded each with a model of its own. Source: Han et al. 2015,
+1510.00149, sections 2 (figure 2) and 4; the paper counts the first distance from index 0, we from
+-1, so that the first weight may be kept.
 """
 
 from dataclasses import dataclass

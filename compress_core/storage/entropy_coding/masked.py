@@ -1,4 +1,4 @@
-"""Masks: a bit for each symbol says whether it is the usual one; the others are packed.
+"""Masks: a bit for each symbol tells whether it is the most frequent one; the others are packed.
 
 For alphabets that are too large for a table, such as 16-bit floats of a pruned weight.
 """

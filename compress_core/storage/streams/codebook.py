@@ -11,7 +11,7 @@ FAMILY = "shared_"
 
 
 def shared_form(shared: Shared) -> CodedForm:
-    """Weights that share a codebook have the same tensor of it, which a file holds once."""
+    """What is coded of shared weights. A common codebook is one tensor, which a file holds once."""
     header = {"shape": list(shared.indices.shape)}
     parameters = {"codebook": shared.codebook}
     symbols = symbols_of(shared.indices)

@@ -14,7 +14,7 @@ FLOATS, SIGNS = "float_", "sign_"
 
 
 def float_form(coded: FloatCoded) -> CodedForm:
-    """16-bit floats have no scale."""
+    """What is coded of float codes; 16-bit floats have no scale."""
     header: dict[str, Any] = {"shape": list(coded.codes.shape), "format": coded.format}
     if coded.group_size:
         header["group_size"] = coded.group_size
@@ -43,7 +43,7 @@ def sign_form(coded: SignCoded) -> CodedForm:
 
 
 def decode_signs(header: Header, tensors: Tensors, shape: Shape) -> SignCoded:
-    """A scale may be 0: that of a channel of zeros."""
+    """The signs and scales of a stored weight; the scale of a channel of zeros is 0."""
     expect_names(tensors, "codes", "scale")
     codes = read_codes(header, tensors, SIGNS, 2).to(torch.uint8)
     scale = expect(tensors, "scale", torch.float32, shape[:1])
