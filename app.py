@@ -1,4 +1,4 @@
-"""The door: the Streamlit app and the graph viewer's routes behind one server.
+"""The entry point: one server for the Streamlit app and the graph viewer's routes.
 
 Start it with `streamlit run app.py` or `python app.py`.
 """

@@ -1,4 +1,4 @@
-"""What all that drives a browser shares: finding Chromium, its flags, and the app as a process.
+"""For benchmarks and tests that drive a browser: finding Chromium, its flags, running the app.
 
 `python -m benchmarks.browser` prints the path of a Chromium that starts, or fails.
 """

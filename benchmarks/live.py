@@ -1,4 +1,4 @@
-"""Live under the finger: what a frame of a drag costs, and how long a release takes, in Chromium.
+"""Dragging in Chromium: how long a frame of a drag takes, and how long the answer to a release.
 
 The drag is 120 mouse moves over 2 seconds. A frame is the browser's own main-thread frame (scripts,
 style, layout, paint, commit) in its trace. Releases are clicks on the snaps of the prune page,
@@ -42,7 +42,7 @@ CLOCK = """([selector, wanted]) => {
 
 @dataclass(frozen=True)
 class Clock:
-    """What is waited for: another text of a metric (its place in the strip) with `text` in it."""
+    """What to wait for: a new text of a metric (by its place in the strip) that contains `text`."""
 
     what: str
     metric: int

@@ -23,7 +23,7 @@ PACKAGES = ("torch", "numpy", "streamlit", "plotly", "constriction")
 class Lap:
     """Seconds of one call: by the clock, and of this thread's processor time.
 
-    The latter is the most that the call can hold the interpreter; other jobs do not add to it.
+    The call holds the interpreter's lock for at most the latter, which other jobs do not change.
     """
 
     wall: float

@@ -1,8 +1,9 @@
 """Every method on mnist-lenet-5 and on a network of ResNet-18's shape, and against its peers.
 
 Each call starts from a fresh model: no profile, no calibration, no memo. The images for calibration
-are in memory. To the weights: what is evaluated; to the file: all that our container then adds.
-Peers get the same tensors in the same run, ours and theirs in turns.
+are in memory. "To the weights" is the time until the model can be evaluated, "to the file" the
+time from there until its container is encoded. Peers get the same tensors in the same run, ours and
+theirs in turns.
 """
 
 import copy

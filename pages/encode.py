@@ -37,7 +37,7 @@ def encode() -> None:
 
 
 def floats(found: Coding, layer: str) -> None:
-    """Why floats cannot be coded, and what of them can."""
+    """Why floats cannot be coded, and that their mask can."""
     what = (
         "What can be coded is the mask, which says where the zeros are: a bit a weight."
         if found.taken
@@ -57,7 +57,7 @@ def floats(found: Coding, layer: str) -> None:
 
 
 def symbols_and_coders(current: Current, place: Place, found: Coding, *, total: bool) -> None:
-    """How often each symbol occurs; what every coder makes of them, here or in total."""
+    """How often each symbol occurs, and the bytes of every coder, for this layer or for all."""
     rows = codings.rows(place.model, place.recipe) if total else (codings.row(place),)
     bars, names = coding.symbol_bars(found), codings.names(found)
     left, right = st.columns(2)

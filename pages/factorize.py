@@ -1,4 +1,4 @@
-"""Factorize: one weight becomes thinner ones; the spectrum shows what that drops."""
+"""Factorize: one weight becomes two or three thinner ones; the spectrum shows what is dropped."""
 
 import numpy as np
 import streamlit as st
@@ -50,7 +50,7 @@ def factorize() -> None:
 
 
 def sentence(current: Current, settings: Choice) -> None:
-    """What the rank keeps and what it costs, in words; the spectrum as a table below."""
+    """A sentence on what the rank keeps and costs; below it the spectrum as a table."""
     found, stored = factors.drawn(current, settings), current.compressed.layers[settings.layer]
     row = next(row for row in current.size.layers if row.name == settings.layer)
     dense = stored.layer.weight.numel()

@@ -1,4 +1,4 @@
-"""Overview: the network, where its bytes and MACs are, and what it gets wrong."""
+"""Overview: the network, the bytes and MACs of its layers, and its mistakes."""
 
 import pandas as pd
 import streamlit as st
@@ -98,7 +98,7 @@ def overview() -> None:
 
 
 def coverage(current: Current) -> None:
-    """How much of the network the methods can reach, and the largest of what they cannot."""
+    """The share of parameters that the methods can reach, and the largest that they cannot."""
     found = current.size.coverage
     left = sorted(found.unreached, key=lambda pair: -pair[1])
     named = ", ".join(f"{key} ({count:,})" for key, count in left[:3])

@@ -21,7 +21,7 @@ from ui.session.state import Current
 def prune() -> None:
     current = state.current()
     place = st.container()  # the formula is that of the method, which the controls know
-    # what pruning alone does: later quantization would move the weights under the threshold
+    # without later steps: quantization would move the weights against the threshold
     pruned = up_to(current.recipe, "prune")
     layers = caches.compressed(current.model, pruned).layers
     cuts = caches.cuts(current.model, pruned)

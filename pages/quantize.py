@@ -69,9 +69,9 @@ def around(current: Current) -> None:
         show_folding(current, "quantize")
     if inputs:
         st.caption(
-            "Inputs are rounded here and then multiplied as floats: the accuracy is real, but "
-            "faster, or slower, the network gets only in a runtime that multiplies integers. The "
-            "file stays as it is: inputs are not stored."
+            "Here inputs are rounded, and then multiplied as floats. The accuracy is real, but "
+            "only a runtime that multiplies integers changes the speed. The file hardly changes: "
+            "it holds the static ranges of the inputs, not the inputs."
         )
     exceptions(current, "activations")
 

@@ -1,1 +1,1 @@
-"""The shell: here, and only here, Streamlit meets compress_core."""
+"""The app's parts: only this package and `pages` use both Streamlit and compress_core."""

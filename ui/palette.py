@@ -1,4 +1,4 @@
-"""The one colour code: five roles, the same on every page, told apart without red and green.
+"""The colours of the five roles, the same on every page; none differ by red and green alone.
 
 The same ten values stand in .streamlit/config.toml, as chart colours and as the names for markdown
 (:blue[kept] :orange[pruned] :green[quantized] :gray[original] :violet[compressed]).

@@ -1,4 +1,4 @@
-"""What the combine page gives away: the stored file, the recipe, the ONNX file, the command."""
+"""The downloads of the combine page: the stored file, the recipe, the ONNX file, the command."""
 
 import json
 

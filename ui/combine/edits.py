@@ -1,6 +1,7 @@
 """An edited cell of the combine page → the recipe: the layer gets its own step, by the same method.
 
-What means "not": 0 % of the channels or weights, the full rank or none, 32 bits, no clusters.
+These values take a layer out of a method: 0 % of the channels or weights, the full rank or an empty
+rank, 32 bits, an empty number of clusters.
 """
 
 from collections.abc import Callable, Mapping
@@ -56,7 +57,7 @@ def _structured(like: AnyStep | None, percent: Any, _: tuple[int, ...]) -> AnySt
 
 
 def _pruned(like: AnyStep | None, percent: Any, _: tuple[int, ...]) -> AnyStep | None:
-    """A pattern n:m and a threshold have no share that could be another: magnitude takes over."""
+    """N:M and a threshold have no share that could be changed: they become magnitude pruning."""
     sparsity = round((percent or 0.0) / 100, 6)
     if not sparsity:
         return None
@@ -75,7 +76,7 @@ def _factorized(like: AnyStep | None, rank: Any, shape: tuple[int, ...]) -> AnyS
 
 
 def _coded(like: AnyStep | None, bits: Any, _: tuple[int, ...]) -> AnyStep | None:
-    """A float of other bits is the first format that has them; what has none becomes affine."""
+    """A float method takes its first format with these bits; without one, affine takes over."""
     bits = int(bits or FLOAT)
     if bits == FLOAT:
         return None

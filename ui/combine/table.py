@@ -36,7 +36,7 @@ def show(current: Current) -> None:
 
 
 def cells(current: Current) -> pd.DataFrame:
-    """Every layer's settings as they came out, by the stored layers and not by the steps alone."""
+    """Every layer's settings, read from the stored layers: the results, not the steps."""
     rows = current.size.layers
     early = up_to(current.recipe, "prune")
     pruned = {row.name: row.sparsity for row in caches.size(current.model, early).layers}
@@ -119,8 +119,8 @@ def _columns(bits: set[int]) -> dict[str, Any]:
 
 
 def _key(table: pd.DataFrame) -> str:
-    """The editor's key: a new one, and with it an editor without edits, only where an edit that it
-    still holds is not what came of it. Else it keeps its place, and the focus."""
+    """The editor's key. A new key makes a new editor, without edits and without the focus. So it
+    changes only if the editor holds an edit whose result in the table is another value."""
     version = st.session_state.setdefault("combine_version", 0)
     if _open_edits(table, f"combine_table_{version}"):
         version = st.session_state.combine_version = version + 1
@@ -147,10 +147,10 @@ def _same(shown: Any, value: Any) -> bool:
 
 
 def _apply(table: pd.DataFrame) -> None:
-    """What was edited since the table was drawn, into the recipe.
+    """Write into the recipe what was edited since the table was drawn.
 
-    An editor that sees its edit in new data drops it and says so at once, maybe before the browser
-    knows the new recipe: what it sends of that along is an echo, and the recipe is set again.
+    When new data contains an edit, the editor drops the edit and reports that at once. The browser
+    may not know the new recipe by then and send the old one, so the recipe is set again.
     """
     version = st.session_state.get("combine_version", 0)
     layers = state.current().compressed.base.layers

@@ -179,11 +179,11 @@ def coder_table(rows: Sequence[CodingRow]) -> dict[str, list[Any]]:
 
 
 def coders_caption(rows: Sequence[CodingRow], floats: Sequence[str]) -> str:
-    """What the bars count, and why some may pass the bound."""
+    """What the bars count, and why some may be shorter than the bound."""
     text = (
-        ":violet[In the file]; the others for comparison, each with its table. The bound is of "
-        "codes of single symbols by one histogram a layer, its table for free: gaps and contexts "
-        "see more, and may pass it."
+        ":violet[In the file]; the others for comparison, each with its table. The bound holds for "
+        "codes of single symbols with one histogram for each layer, not counting the table. "
+        "Gap and context coding use more than that, and may be shorter."
     )
     if len(rows) > 1:
         beside = sum(row.beside_bytes for row in rows)

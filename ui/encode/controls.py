@@ -14,7 +14,7 @@ FIRST_BITS = 4
 
 
 def quantize_first() -> None:
-    """The callback of the way out of a model without codes."""
+    """The callback of the button that quantizes a model without codes."""
     recipe_field.set_recipe(with_step(recipe_field.session_recipe(), Quantize(bits=FIRST_BITS)))
 
 
@@ -40,7 +40,7 @@ def show_choice(current: Current) -> tuple[str, int, bool]:
 
 
 def _nothing() -> None:
-    """Nothing but the page's fragment has to run."""
+    """An empty callback: the page's fragment runs again by itself."""
 
 
 def choose_symbol(count: int) -> int:

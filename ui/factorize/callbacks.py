@@ -50,7 +50,7 @@ def set_rank() -> None:
 
 
 def release_rank(wish: dict[str, Any]) -> None:
-    """What was dragged: the rank of the drawn layer; the full one means: not factorized."""
+    """The callback of a drag: the rank of the drawn layer; the full rank means not factorized."""
     now, rank = settings(), int(wish["rank"])
     shape = state.current().compressed.base.layers[now.layer].shape
     _set_layer(Factorize(rank=rank) if rank < full_rank(shape, now.form) else None)
@@ -67,7 +67,7 @@ def set_budget() -> None:
 
 
 def release_budget(wish: dict[str, Any]) -> None:
-    """What was dragged: the share of all weights; all of them means: not factorized."""
+    """The callback of a drag: the share of all weights; the whole means not factorized."""
     budget = round(float(wish["budget"]), 4)
     _set_whole(Factorize(budget=budget) if budget < 1 else None)
 
@@ -86,8 +86,8 @@ def _of_energy(percent: float) -> Factorize | None:
 
 
 def set_form(form: Form) -> None:
-    """Another form of what is factorized: at the same energy or budget, or, where a rank was
-    given, at the largest rank that has no more weights."""
+    """The callback of the form: the same energy or budget in another form. Where a rank was given:
+    the largest rank with no more weights."""
     current, now = state.current(), settings()
     st.session_state.factorize_form = form
     if now.whole:
@@ -121,7 +121,8 @@ def _as_chosen(step: Factorize) -> Factorize:
 def _set_layer(step: Factorize | None) -> None:
     layer = settings().layer
     layers = state.current().compressed.base.layers
-    if step is not None and step.budget is not None:  # of all layers: for one, what it came to
+    # a budget is for all layers: an exception for one gets the rank that the budget gave it
+    if step is not None and step.budget is not None:
         step = Factorize(rank=state.current().compressed.layers[layer].ranks[-1])
     made = None if step is None else _as_chosen(step)
     recipe = with_layer_step(recipe_field.session_recipe(), "factorize", layer, made, layers)

@@ -61,7 +61,7 @@ def show_factorization(current: Current) -> Choice:
 
 
 def _nothing() -> None:
-    """The scope only turns the controls; streamlit draws them anew by itself."""
+    """An empty callback: the scope only changes which controls are shown."""
 
 
 def _take_over(current: Current, layer: str, *, whole: bool) -> None:
@@ -105,7 +105,7 @@ def _form_buttons(current: Current, layer: str, *, whole: bool) -> None:
 
 
 def _refusals(current: Current, names: list[str]) -> None:
-    """Why some forms cannot be chosen, for those who do not hover."""
+    """A caption on why some forms cannot be chosen: help texts need a mouse."""
     found = factors.form_refusals(current.compressed.base.layers, names)
     refused = {form: why for form, why in found.items() if why}
     if refused:

@@ -1,7 +1,7 @@
 """What the factorize page knows of a model: spectra, and what its factors keep.
 
 All of it is about the network that the recipe's earlier steps leave (folded, or with channels
-removed), cached by the model's name and these steps.
+removed), cached by the network's digest and these steps.
 """
 
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ def energy_kept(current: Current, layer: str) -> float:
 
 
 def mean_energy(current: Current) -> float:
-    """Of all layers that can be factorized, as they are now: what a budget makes large."""
+    """The mean over all layers that can be factorized, as they are now; a budget maximizes it."""
     names = factor_steps.able(current.compressed.base.layers)
     return sum(energy_kept(current, name) for name in names) / len(names)
 

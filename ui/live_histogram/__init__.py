@@ -1,8 +1,8 @@
-"""The picture that follows the finger: a component of our own, drawn by the browser alone.
+"""The picture that can be dragged: a component of our own, drawn by the browser alone.
 
-While one drags, nothing reaches the server; `release` brings it what was chosen, with a serial
-number, and the answer carries that number back, so that a late answer never undoes a later drag.
-What has no answer yet is sent along with the next release: a busy server merges quick messages.
+During a drag nothing is sent to the server. Each `release` sends it the chosen values (a wish) with
+a serial number. The answer carries that number back, so that a late answer never undoes a later
+drag. As a busy server merges quick messages, each release also repeats the unanswered ones.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ export default mount;
 
 
 def component() -> Any:
-    """Registered where it is first used: the registry belongs to the running server."""
+    """The component, registered on first use: the registry belongs to the running server."""
     return st.components.v2.component(
         "live_histogram",
         html='<div class="live"></div>',
@@ -34,7 +34,7 @@ def component() -> Any:
 
 
 def show(mode: str, data: dict[str, Any], *, on_release: Callable[[dict[str, Any]], None]) -> None:
-    """Draw `data` on the page called `mode`; `on_release` is a callback and gets the last wish.
+    """Draw `data` on the page called `mode`; `on_release` is a callback that gets each wish.
 
     `data` has the addresses `profiles` and, for some pages, `view`, and the `constants` that the
     page's script shares with Python; see main.js and its siblings.

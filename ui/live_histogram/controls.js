@@ -16,7 +16,7 @@ export function everyFrame(root, draw) {
   };
 }
 
-/** Note on the component's root that a drag or a key is under way: answers must not undo it. */
+/** Mark the component's root while a drag or a key is in progress: answers must not undo it. */
 function setBusy(element, busy) {
   element.closest(".live")?.toggleAttribute("data-busy", busy);
 }

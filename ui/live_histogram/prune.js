@@ -1,7 +1,7 @@
 // Prune: drag a threshold line, the sparsity, or the bar of one layer.
 //
-// By magnitude a line parts kept from pruned weights. By other methods they lie mixed, and there is
-// no line; a profile then says how many of each bin have fallen. N:M has nothing to drag.
+// By magnitude, a line separates kept from pruned weights. By other methods they are mixed, and there
+// is no line; a profile then tells how many of each bin are pruned. N:M has nothing to drag.
 
 import {
   byteSize, chips, draggable, everyFrame, isBusy, make, percent, readouts, slider, write,
@@ -110,7 +110,7 @@ export class Prune {
     return this.layers.filter((layer, i) => this.data.layers[i].moves);
   }
 
-  /** Whether kept and pruned weights of the drawn layer lie on both sides of any line. */
+  /** Whether no line separates the kept from the pruned weights of the drawn layer. */
   get mixed() {
     return Boolean(this.data.kept);
   }

@@ -1,4 +1,4 @@
-// What the curves of a layer's profile say: which share falls at a threshold, and what that leaves.
+// The curves of a layer's profile: which share is pruned at a threshold, and what is left.
 
 import { interpolate } from "./plot.js";
 

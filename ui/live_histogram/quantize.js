@@ -122,7 +122,7 @@ export class Quantize {
     return this.data.draws === "affine" && this.now.bits !== this.constants.float;
   }
 
-  /** Whether something is wished whose effect only the core can tell. */
+  /** Whether the wish has effects that only the core can compute. */
   get open() {
     return Boolean(this.wish) && !this.data.foresees;
   }

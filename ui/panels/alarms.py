@@ -45,7 +45,8 @@ def _notices(current: Current) -> None:
 
 
 def _alarms(found: Sequence[Alarm]) -> None:
-    """The gravest alarm, the others behind a button; else a quiet line: nothing may jump."""
+    """The gravest alarm, the others behind a button. Without alarms a line keeps the place, so that
+    nothing below moves."""
     if not found:
         st.caption(":material/check_circle: No alarms: no layer collapsed, no step without effect.")
         return

@@ -28,7 +28,7 @@ def show() -> None:
         return  # only classes can be hurt
     st.subheader("Who got hurt", anchor=False)
     if not current.recipe:
-        st.caption("Nobody yet: the recipe is empty, every answer is the original's.")
+        st.caption("Nobody yet: the recipe is empty, so every answer is that of the original.")
     elif measuring.data_problem(current.model):
         st.caption("The test images are not on this machine; *Overview* says how to get them.")
     else:

@@ -31,8 +31,8 @@ def captioned(image: Tensor, text: str, *, alt: str, width: int = 92) -> None:
 
 
 def _address_of(pixels: NDArray[np.uint8]) -> str:
-    """The picture itself as an address: a file of Streamlit's may be gone when a browser that has
-    turned the page asks for it."""
+    """The picture as a data address. A file of Streamlit's may be gone when the browser asks for
+    it, if the visitor has left the page."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

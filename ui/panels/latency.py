@@ -11,7 +11,7 @@ from ui.session import caches
 from ui.session.points import measured_points
 
 MAX_LATENCIES = 4000  # all models together
-PATIENCE_S = 0.3  # how often a session that waits for its turn is asked whether it still wants to
+PATIENCE_S = 0.3  # between two checks whether a waiting session still wants its turn
 
 
 class Latencies:

@@ -1,4 +1,4 @@
-"""The byte ledger: what the same weights weigh in every way that people store them."""
+"""The byte ledger: how many bytes the same weights take in every encoding that people use."""
 
 from collections.abc import Hashable
 
@@ -20,7 +20,7 @@ def show(current: Current) -> None:
     """The sentence to remember, bars, the table, and on demand each layer."""
     with_onnx = st.session_state.get("ledger_onnx") == _structure(current)
     rows = weighed(current.model, current.recipe, with_onnx=with_onnx)
-    st.markdown("**The byte ledger**: the same weights, stored in every way that people store them")
+    st.markdown("**The byte ledger**: the same weights in every encoding that people use")
     st.info(ledger_in_words(finding(rows, current.size.sparsity)), icon=":material/scale:")
     left, right = st.columns(2, gap="medium")
     with left:
@@ -58,8 +58,8 @@ def _bars(rows: tuple[LedgerRow, ...]) -> None:
     )
     st.caption(
         ":violet[Our container] is the file that Combine downloads. The hollow bar is the only "
-        "one that is no file: the entropy bound. No code of single symbols by one histogram a "
-        "layer is shorter; codes that see more, gaps or contexts, may be."
+        "one that is no file: the entropy bound. No code of single symbols with one histogram for "
+        "each layer is shorter. Gap and context coding use more than that, and may be shorter."
     )
 
 
@@ -106,7 +106,7 @@ def _add_onnx(structure: Hashable) -> None:
 
 
 def _layers(rows: tuple[LedgerRow, ...]) -> None:
-    """Where the parts add up: bytes of each layer in each encoding."""
+    """Bytes of each layer in each encoding; encodings without parts are left out."""
     if presenter.on():
         return
     closed = st.expander("Layer by layer", key="ledger_layers", type="compact", on_change="rerun")

@@ -1,4 +1,4 @@
-"""Batch norms: the switches that fold them and that recalibrate them, and what the latter gives.
+"""Batch norms: the switches that fold and recalibrate them, and what recalibration gains.
 
 They stand on the pages whose methods they help.
 """
@@ -19,8 +19,8 @@ from ui.session import measuring, recipe_field, values
 from ui.session.state import Current
 
 FOLD_HELP = (
-    "In use, a batch norm only scales and shifts what the layer before it makes: that layer can do "
-    "it itself. The network computes the same and has one layer less for each norm; what is "
+    "In use, a batch norm only scales and shifts the output of the layer before it: that layer can "
+    "do it itself. The network computes the same and has one layer less for each norm; what is "
     "quantized or pruned afterwards are the weights that really run."
 )
 RECALIBRATE_HELP = (

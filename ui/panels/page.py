@@ -9,7 +9,7 @@ from ui.session.state import Current
 
 def heading(title: str, sentence: str, formula: str) -> None:
     """A page's title, its one sentence, and its one formula, which wraps where it is narrow."""
-    if presenter.on():  # the room has the sentence from the one who presents
+    if presenter.on():  # the presenter says the sentence
         with st.container(horizontal=True, vertical_alignment="center", gap="large"):
             st.title(title, anchor=False, width="content")
             st.latex(formula, width="content")

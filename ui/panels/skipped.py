@@ -12,7 +12,7 @@ SHOWN = 20  # layers that are listed one by one
 
 
 def show(step: AnyStep, skipped: Sequence[Skipped], *, key: str) -> None:
-    """A line under the step that unfolds; nothing where the step leaves no layer out."""
+    """A line under the step, which can be unfolded; nothing if the step leaves no layer out."""
     left_out = [found for found in skipped if found.step == step]
     if not left_out:
         return

@@ -30,8 +30,8 @@ def put(key: str, value: object) -> None:
 def moved(key: str) -> bool:
     """Whether a person moved this widget.
 
-    Two controls that show one quantity write into each other. A person who moves one of them fast
-    sends along what the other showed before we wrote into it; that is an echo and no wish.
+    Two controls that show one quantity write into each other. When a person moves one of them
+    fast, the browser also sends the old value of the other: an echo, not the person's move.
     """
     now = time.monotonic()
     echoes(key)[:] = [(value, at) for value, at in echoes(key) if now - at < ECHO_S]
@@ -48,8 +48,8 @@ def echoes(key: str) -> list[tuple[float, float]]:
 
 
 def write_step(kind: str, step: AnyStep | None, layer: str | None) -> None:
-    """Write a page's step of `kind` into the recipe, for one layer or, without one, for all; no
-    step takes it out."""
+    """Write a page's step of `kind` into the recipe, for one layer, or for all if there is none. If
+    the step is None, it is taken out."""
     recipe = recipe_field.session_recipe()
     if layer is not None:
         names = caches.original(state.chosen_model()).layers

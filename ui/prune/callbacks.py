@@ -56,7 +56,7 @@ def set_threshold() -> None:
 
 
 def set_scope() -> None:
-    """The callback of the scope: "one" only turns the controls to the layer's own step."""
+    """The callback of the scope; "one" changes no step, and the controls show the layer's own."""
     step = own_step(recipe_field.session_recipe(), "prune")
     if step and scope_of(step) and chosen_scope() != "one":
         _prune(_asked())
@@ -89,7 +89,7 @@ def _step_of(pattern: str) -> PruneNM:
 
 
 def release_pruning(wish: dict[str, Any]) -> None:
-    """What was dragged: the sparsity, the threshold, one layer's bar; or the layer to draw."""
+    """The callback of a drag (sparsity, threshold, one layer's bar), or of the layer to draw."""
     layers = caches.original(state.chosen_model()).layers
     if wish.get("draw") in layers:
         st.session_state.prune_layer = wish["draw"]
@@ -109,7 +109,7 @@ def release_pruning(wish: dict[str, Any]) -> None:
 
 
 def _prune(sparsity: float) -> None:
-    """The share `sparsity` by what is chosen; an exception keeps the scope that it has."""
+    """Prune the share `sparsity` by the chosen settings; an exception keeps its scope."""
     method, scope = chosen_method(), chosen_scope()
     if scope == "one":
         step = edited(recipe_field.session_recipe(), chosen_layer("prune_layer"))
@@ -119,7 +119,7 @@ def _prune(sparsity: float) -> None:
 
 
 def _step(sparsity: float, *, scope: str) -> AnyStep | None:
-    """By the method and on the images that are chosen; nothing for a share of 0."""
+    """The step of the chosen method and images; None for a share of 0."""
     if not sparsity:
         return None
     before = edited(recipe_field.session_recipe(), chosen_layer("prune_layer"))

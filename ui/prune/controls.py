@@ -74,7 +74,7 @@ def show_pruning(current: Current, cuts: dict[str, PrunedLayer]) -> Choice:
 
 
 def _choose_method_and_scope(step: AnyStep | None) -> tuple[str, str]:
-    """The address names them as far as the edited step does not."""
+    """The address carries them where the edited step does not tell them."""
     said = step is None
     method = choose(
         "Method",
@@ -169,7 +169,7 @@ def _choose_pattern() -> None:
 
 
 def _share(step: AnyStep | None, current: Current, cuts: dict[str, PrunedLayer]) -> float:
-    """What the step asks for; where it asks for no fraction, what came of it."""
+    """The fraction that the step asks for, or the resulting one if it asks for none."""
     asked = vars(step).get("sparsity") if step else None
     if asked is not None:
         return float(asked)

@@ -109,7 +109,7 @@ def pruning_blob(model: str, others: Recipe) -> bytes:
     show_spinner="Measuring the scores on training images…",
 )
 def score_blob(model: str, others: Recipe, ranked: ScoreStep) -> bytes:
-    """The same by a score; of layers without one by magnitude: the step leaves them out.
+    """The same by a score; by magnitude for layers without scores, which the step leaves out.
 
     Raises DataError where the training images cannot be read.
     """

@@ -155,7 +155,7 @@ def show_correction(current: Current) -> None:
 
 
 def show_samples(current: Current) -> None:
-    """How many training images; asleep where no step of the page looks at any."""
+    """How many training images to use; disabled if no step of the page looks at any."""
     used = calibration_sizes(current.recipe)
     samples = next(iter(used), chosen_samples())
     put("quantize_samples", samples)

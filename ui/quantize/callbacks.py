@@ -66,7 +66,7 @@ def set_quantization() -> None:
 
 
 def release_quantization(wish: dict[str, Any]) -> None:
-    """What was dragged: bits or format, or the clipping with its percentile; the rest as chosen."""
+    """The callback of a drag: bits or format, or the clipping with its percentile."""
     method, wanted = chosen_method(), shown() | wish
     field, off = ("format", FP32) if method == "float" else ("bits", FLOAT)
     if wanted.get(field, off) == off:

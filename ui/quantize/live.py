@@ -91,14 +91,14 @@ def _moved_by_quantize(current: Current, choice: Choice) -> set[str]:
 
 
 def _drawing(current: Current, choice: Choice, view: ScaleView) -> str:
-    """How the component comes to the levels: by the affine formula, or the core names them."""
+    """How the component gets the levels: by the affine formula, or from the core."""
     if choice.method in {"affine", "GPTQ"} and not choice.stands_aside(current):
         return "affine"
     return "levels" if view.level_count else "nothing"
 
 
 def _choices(choice: Choice) -> dict[str, Any]:
-    """What one steps through under the picture, the last of it for: not quantized."""
+    """The choices under the picture; the last one means not quantized."""
     if choice.method == "float":
         chosen = choice.step.format if isinstance(choice.step, QuantizeFloat) else FP32
         texts = [format_words(name) for name in FORMATS]

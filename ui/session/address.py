@@ -1,8 +1,9 @@
 """What the address of the page may say, checked before any widget sees it.
 
-Streamlit itself drops a bad value in silence; here each one becomes a notice that names it. It also
-turns rows of choices to None when the browser goes back, and lets an old address win over the
-recipe. So only model and recipe are bound to the address by Streamlit, and the pages' choices here.
+Streamlit itself drops a bad value in silence; here each one becomes a notice that names it.
+Streamlit also sets rows of choices to None when the browser goes back, and lets an old address win
+over the recipe. So Streamlit binds only model and recipe to the address; the choices of the pages
+are bound here.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -77,8 +78,8 @@ def read(
 def follow_history(page: str) -> None:
     """After the browser's back or forward, the page's choices are those of the address again.
 
-    What it does not name, or names wrongly, gets its usual value where it is drawn; what the recipe
-    says wins over both.
+    A choice that the address does not name, or names wrongly, gets its usual value when it is
+    drawn. The recipe wins over both.
     """
     if not values.went_back():
         return

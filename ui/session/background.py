@@ -17,8 +17,8 @@ from compress_core.measurement.harm import Answers
 MAX_RESULTS = 1000  # of 50 KB each, at 10,000 images
 
 Key = tuple[str, Recipe]  # model and recipe
-Measure = Callable[[Callable[[], bool]], Answers]  # it is told how to ask whether to stop
-Wish = Mapping[Key, Measure]  # what a session wants to know, and how it is found
+Measure = Callable[[Callable[[], bool]], Answers]  # its argument tells whether to stop
+Wish = Mapping[Key, Measure]  # what a session wants measured, and the function that measures it
 
 
 class ExactAnswers:
@@ -51,7 +51,7 @@ class ExactAnswers:
             self._changed.notify()
 
     def drop(self, session: str) -> None:
-        """Nothing is wanted of it any more."""
+        """Forget the session's wish."""
         with self._changed:
             self._wishes.pop(session, None)
 

@@ -24,7 +24,7 @@ from compress_core.views.summaries import PrunedLayer, pruned_layer
 from ui.session.background import ExactAnswers
 from ui.session.snapshot_store import SnapshotStore
 
-torch.set_num_threads(1)  # one server, many sessions: a second thread slows both
+torch.set_num_threads(1)  # many sessions share the server: more threads would slow each other
 
 
 def dataset_name(model: str) -> str:
@@ -42,7 +42,7 @@ DIGESTS: dict[str, str] = {}  # of the networks that were loaded last, by the mo
 
 
 def _key_of(text: str) -> bytes:
-    """Of a model's name the digest of the network that bears it; other texts are their own key.
+    """For a model's name the digest of its network; any other text is its own key.
 
     It asks no cache: Streamlit's hashing would take the name for a cycle.
     """

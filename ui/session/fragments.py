@@ -1,8 +1,8 @@
-"""The parts of the page that run anew after a change, each alone, in the order people want them.
+"""The parts of the page that run again after a change, each alone, the most wanted first.
 
 A change of the recipe reruns them all, but not the whole app: the browser keeps everything else as
 it is, so that nothing greys out or jumps. The bytes come early, then the pictures, then what takes
-longer. The measurement in the background wakes only the accuracy.
+longer. When the background has measured, only the accuracy runs again.
 """
 
 from collections.abc import Iterator

@@ -142,8 +142,9 @@ def current_alarms(current: Current) -> tuple[Alarm, ...]:
 
 
 def wait_for_exact(current: Current, *, shown: int) -> int | None:
-    """How often the whole test set was waited for, `shown` images being on the screen; None where
-    there is nothing to wait for. The first time it is asked for."""
+    """How often the page has waited for the whole test set; None if there is nothing to wait for.
+
+    `shown` images are on the screen. The first call asks for the measurement."""
     session = st.session_state.setdefault("exact_session", secrets.token_hex(8))
     if shown == test_size(current.model):
         caches.exact_answers().drop(session)

@@ -47,7 +47,7 @@ def set_recipe_text(text: str) -> None:
 
 
 def write_recipe_text(text: str) -> None:
-    """Into the text field, and beside it: see `settle_recipe_text`."""
+    """Write the text into the field, and keep a copy for `settle_recipe_text`."""
     settle_recipe_text()
     st.session_state.recipe_echoes.append((st.session_state.recipe_written, time.monotonic()))
     st.session_state.recipe = st.session_state.recipe_written = text
@@ -57,7 +57,7 @@ def settle_recipe_text() -> None:
     """Undo what a browser sends back of a recipe that a callback has replaced meanwhile.
 
     Until its text field is redrawn, every message of the browser carries the old text, and
-    Streamlit would take that for a wish. What the browser's back button brings is one.
+    Streamlit would take that for an edit. A text from the browser's back button is kept.
     """
     now, text = time.monotonic(), values.text("recipe")
     echoes = [(old, at) for old, at in st.session_state.recipe_echoes if now - at < ECHO_S]
@@ -71,9 +71,9 @@ def settle_recipe_text() -> None:
 
 
 def assert_bound(key: str, value: str) -> None:
-    """Let a widget of the address keep what a callback wrote into it.
+    """Let a widget that is bound to the address keep what a callback wrote into it.
 
-    A callback that ends in st.rerun loses Streamlit's note of it, and the address's old value would
-    win. What the browser's back button asks for still wins over this.
+    After a callback that ends in st.rerun, Streamlit forgets this value, and the old one in the
+    address would win. The browser's back button still wins over this.
     """
     st.session_state[key] = value

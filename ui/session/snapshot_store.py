@@ -89,7 +89,7 @@ class SnapshotStore:
                 shelf.snapshots = tuple(s for s in shelf.snapshots if s.id != snapshot_id)
 
     def _touch(self, token: str) -> _Shelf | None:
-        """The session's shelf, now the freshest, after those too old are gone."""
+        """The session's snapshots, now the last used, after expired sessions are removed."""
         now = self._clock()
         while self._shelves and now - next(iter(self._shelves.values())).touched > MAX_AGE_S:
             self._shelves.popitem(last=False)

@@ -152,9 +152,7 @@ def saving(found: tuple[Sharing, ...]) -> str:
     less = own.total_bytes - both.total_bytes
     saved = f"saves {less:,} bytes" if less >= 0 else f"takes {-less:,} bytes more"
     if not sum(own.sse):
-        return (
-            f"One codebook for both {saved}; its error is {sum(both.sse):.4g}, where own have none."
-        )
+        return f"One codebook for both {saved}; its error is {sum(both.sse):.4g}, that of two is 0."
     more = sum(both.sse) / sum(own.sse) - 1
     change = f"{words.percent(abs(more))} {'more' if more > 0 else 'less'}"
     return f"One codebook for both models {saved}, and makes {change} squared error than two."

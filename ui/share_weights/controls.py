@@ -73,7 +73,7 @@ def set_settings() -> None:
 
 
 def set_scope() -> None:
-    """The callback of the scope: "one" only turns the controls to the layer's own step."""
+    """The callback of the scope; "one" changes no step, and the controls show the layer's own."""
     if chosen_scope() != "one":
         set_settings()
 
@@ -110,7 +110,7 @@ def _edited_step(recipe: Recipe) -> ShareWeights | None:
 
 
 def quantized_too(current: Current) -> list[str]:
-    """The layers that the recipe quantizes and shares, which no layer can be."""
+    """The layers that the recipe both quantizes and shares, which is impossible."""
     recipe, names = recipe_field.session_recipe(), current.original.layers
     return [
         name
@@ -129,7 +129,7 @@ def take_quantization_out(layers: list[str]) -> None:
 
 
 def show_refusal(layers: list[str]) -> None:
-    """Quantize and share on the same layers: why not, and the way out."""
+    """Why layers cannot be both quantized and shared, and a button that mends it."""
     st.warning(
         f"Quantized already: {', '.join(layers)}. A weight is stored either as a code on a grid of "
         "equal steps, or as an index into a codebook; not as both."

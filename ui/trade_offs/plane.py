@@ -87,7 +87,7 @@ def front(rows: Sequence[dict[str, Any]], axis: Axis) -> Rows:
 
 
 def _worth(row: dict[str, Any]) -> float:
-    """The more, the better."""
+    """The score with its sign turned if less is better: the more, the better."""
     higher_is_better = METRICS[row["metric"]].higher_is_better
     return figures.value(row) if higher_is_better else -figures.value(row)
 
@@ -160,7 +160,7 @@ def _legend(points: PlaneRows, axis_name: str, metric: str) -> str:
         "Dotted stairs: the Pareto front, which no measured point here beats.",
     ]
     if points.snapshots:
-        parts.append(f"Pentagon: a snapshot, at the {metric} it was pinned with; hover says its n.")
+        parts.append(f"Pentagon: a snapshot, at the {metric} it was pinned with; hover for its n.")
     if points.published and axis_name == "bytes":
         parts.append(
             "Diamonds: published results on this network, trained for it; full where a "

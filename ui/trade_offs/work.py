@@ -1,8 +1,8 @@
-"""Measuring the points of the plane: what is quick at once, the rest when asked for, in slices.
+"""Measuring the points of the plane: quick ones at once, the others on request, in slices.
 
-A rerun of a fragment does not interrupt what is running, only one of the whole app does. So long
-work stands in the page's script, outside its fragment, and gives way after each slice: Stop acts
-before the next point, any other click after the slice, and the curves grow meanwhile.
+A rerun of a fragment does not interrupt running work; only a rerun of the whole app does. So long
+work stands in the page's script, outside its fragment, and ends after each slice. Stop acts before
+the next point, any other click after the slice, and the curves grow meanwhile.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""One rerun of the fragment it stands in, after a while: for a result that is under way.
+"""Rerun the surrounding fragment once, after a while: for a result that is being computed.
 
 `st.fragment(run_every=…)` goes on until its parent runs again; this stops by itself.
 """
