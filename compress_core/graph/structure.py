@@ -1,12 +1,14 @@
 """The graph of a model's structure: exported once, without the weights that recipes change."""
 
 import ast
+import inspect
 import logging
 import threading
 import warnings
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import onnx_ir as ir
 import torch
@@ -100,7 +102,7 @@ def export(module: nn.Module, examples: tuple[Tensor, ...], name: str) -> ir.Mod
                 module,
                 inputs,
                 input_names=_names("images", "input", len(inputs)),
-                dynamic_shapes=tuple({0: BATCH} for _ in inputs),
+                dynamic_shapes=_dynamic_shapes(module, len(inputs)),
                 opset_version=OPSET,
                 dynamo=True,
                 optimize=False,
@@ -118,6 +120,17 @@ def export(module: nn.Module, examples: tuple[Tensor, ...], name: str) -> ir.Mod
         if value.producer():  # a weight that is an output keeps the name by which it is found
             value.name = found
     return program.model
+
+
+def _dynamic_shapes(module: nn.Module, inputs: int) -> tuple[Any, ...]:
+    """The batch is free in every input; those that `forward` takes as *args are a tuple."""
+    shapes = ({0: BATCH},) * inputs
+    parameters = inspect.signature(module.forward).parameters.values()
+    kinds = [parameter.kind for parameter in parameters]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return shapes
+    named = kinds.index(inspect.Parameter.VAR_POSITIONAL)
+    return (*shapes[:named], shapes[named:])
 
 
 def _names(single: str, several: str, count: int) -> list[str]:

@@ -20,7 +20,7 @@ FOLD_HELP = (
 def norms(model: str) -> dict[str, str]:
     """The batch norm behind each layer that has one of its own, by name."""
     original = caches.original(model)
-    return foldable(original.module, original.example)
+    return foldable(original.module, original.examples)
 
 
 def show_folding(current: Current, page: str) -> None:

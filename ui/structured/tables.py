@@ -35,7 +35,7 @@ def reasons(model: str) -> dict[str, list[str]]:
 def has_norms(model: str) -> bool:
     """Whether there is a batch norm that can be folded into the layer before it."""
     original = caches.original(model)
-    return bool(foldable(original.module, original.example))
+    return bool(foldable(original.module, original.examples))
 
 
 def importance_table(groups: Sequence[ChannelGroup]) -> dict[str, list[Any]]:

@@ -18,6 +18,7 @@ from torch_pruning.dependency import index_mapping, shape_infer
 from torch_pruning.dependency.index_mapping import _ConcatIndexMapping
 
 from compress_core.equality import first_line, named_tensors
+from compress_core.inputs import Inputs, each
 from compress_core.methods.structured.surgery import WEIGHTED, Convolution, is_depthwise
 
 # torch-pruning keeps the axis of a bare parameter in an object that all graphs share
@@ -34,7 +35,7 @@ class _Mark(NamedTuple):
     root_idx: int
 
 
-def follow(traced: nn.Module, example: Tensor) -> list[tuple[Chain, bool]]:
+def follow(traced: nn.Module, example: Inputs) -> list[tuple[Chain, bool]]:
     """Every output channel of every layer, with all that must go with it, and whether it was lost
     on the way: something that it reaches cannot be followed.
 
@@ -67,7 +68,7 @@ def _chains(graph: Any, lost: set[Any]) -> list[tuple[Chain, bool]]:
     return labels.chains()
 
 
-def _dependency_graph(traced: nn.Module, example: Tensor) -> Any:
+def _dependency_graph(traced: nn.Module, example: Inputs) -> Any:
     """As `DependencyGraph.build_dependency` makes it, but for the numbering of indices."""
     graph = torch_pruning.DependencyGraph()
     graph.model, graph.verbose, graph.ignored_params = traced, False, []
@@ -79,8 +80,8 @@ def _dependency_graph(traced: nn.Module, example: Tensor) -> Any:
     return graph
 
 
-def _outputs(network: nn.Module, example: Tensor) -> list[Tensor]:
-    outputs = [tensor for _, tensor in named_tensors(network(example)) if tensor.grad_fn]
+def _outputs(network: nn.Module, example: Inputs) -> list[Tensor]:
+    outputs = [tensor for _, tensor in named_tensors(network(*(x.clone() for x in each(example)))) if tensor.grad_fn]
     if not outputs:
         raise ValueError("no output depends on its weights by a gradient")
     # an output may be read inside of the network, too: so that each is an end of its own
