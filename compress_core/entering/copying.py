@@ -38,9 +38,7 @@ def copy_network(model: nn.Module, shared: Mapping[int, Tensor] | None = None) -
     return _copy(model, dict(shared or {}), _Detached())
 
 
-def share_parameters(
-    model: nn.Module, replaced: Mapping[int, Tensor] | None = None
-) -> nn.Module:
+def share_parameters(model: nn.Module, replaced: Mapping[int, Tensor] | None = None) -> nn.Module:
     """A copy of `model` with its parameters, and with buffers of its own.
 
     replaced: by the id of a parameter, the one that stands in its place in the copy.

@@ -120,5 +120,5 @@ def test_looking_leaves_the_network_as_it_is() -> None:
 def test_a_module_of_torch_that_reads_its_child_is_said_so(
     animal: Callable[[str], Original],
 ) -> None:
-    refusal = animal("attention").layers["attention.out_proj"].refuses_factors
+    refusal = animal("packed").layers["attention.out_proj"].refuses_factors
     assert re.search("reads the weight itself", str(refusal))

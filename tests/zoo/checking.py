@@ -73,7 +73,11 @@ def enter(animal: Animal, network: nn.Module, name: str) -> Original:
 def bytes_of(state: Mapping[str, Tensor]) -> dict[str, tuple[object, ...]]:
     """The tensors of a state dict, bit for bit."""
     return {
-        key: (tensor.dtype, tuple(tensor.shape), tensor.reshape(-1, 1).view(torch.uint8).numpy().tobytes())
+        key: (
+            tensor.dtype,
+            tuple(tensor.shape),
+            tensor.reshape(-1, 1).view(torch.uint8).numpy().tobytes(),
+        )
         for key, tensor in state.items()
     }
 

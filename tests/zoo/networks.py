@@ -357,9 +357,7 @@ def dict_forward(net: Any, x: Tensor) -> dict[str, Tensor]:
 
 
 def dict_output() -> nn.Module:
-    return Net(
-        dict_forward, backbone=nn.Linear(5, 8), head=nn.Linear(8, 4), boxes=nn.Linear(8, 2)
-    )
+    return Net(dict_forward, backbone=nn.Linear(5, 8), head=nn.Linear(8, 4), boxes=nn.Linear(8, 2))
 
 
 def bf16() -> nn.Module:

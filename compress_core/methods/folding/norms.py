@@ -28,7 +28,8 @@ def find_norms(module: nn.Module, example: Inputs) -> Norms:
 
     A layer takes a norm over where that norm alone reads its output, channel by channel, both run
     once, and the norm has running statistics; and the folded network must answer as before.
-    `example` is an input with a batch dimension, or a tuple of them. A function of the network alone, worth keeping.
+    `example` is an input with a batch dimension, or a tuple of them. A function of the network
+    alone, worth keeping.
     Raises ValueError for a network that does not run on random inputs.
     """
     if not any(isinstance(part, NORMS) for part in module.modules()):

@@ -54,7 +54,7 @@ def follow(traced: nn.Module, example: Inputs) -> list[tuple[Chain, bool]]:
 
 
 def _chains(graph: Any, lost: set[Any]) -> list[tuple[Chain, bool]]:
-    labels = _Labels(lost)
+    labels = _Labels(lost, _most_channels(graph.model))
     for part, node in list(graph.module2node.items()):
         if isinstance(part, WEIGHTED):
             pruner = graph.get_pruner_of_module(part)
@@ -66,6 +66,13 @@ def _chains(graph: Any, lost: set[Any]) -> list[tuple[Chain, bool]]:
             labels.couple_groups(node, pruner.prune_out_channels, part.out_channels // part.groups)
             labels.couple_groups(node, pruner.prune_in_channels, part.in_channels // part.groups)
     return labels.chains()
+
+
+def _most_channels(network: nn.Module) -> int:
+    """More channels than any tensor between layers has: all of the outputs concatenated, or those
+    that a layer reads."""
+    outputs = sum(part.weight.shape[0] for part in network.modules() if isinstance(part, WEIGHTED))
+    return max([outputs, *(size for p in network.parameters() for size in p.shape)])
 
 
 def _dependency_graph(traced: nn.Module, example: Inputs) -> Any:
@@ -81,7 +88,8 @@ def _dependency_graph(traced: nn.Module, example: Inputs) -> Any:
 
 
 def _outputs(network: nn.Module, example: Inputs) -> list[Tensor]:
-    outputs = [tensor for _, tensor in named_tensors(network(*(x.clone() for x in each(example)))) if tensor.grad_fn]
+    found = named_tensors(network(*(x.clone() for x in each(example))))
+    outputs = [tensor for _, tensor in found if tensor.grad_fn]
     if not outputs:
         raise ValueError("no output depends on its weights by a gradient")
     # an output may be read inside of the network, too: so that each is an end of its own
@@ -134,10 +142,12 @@ def _shift(source: Any, target: Any, mapping: Any) -> None:
 class _Labels:
     """Labels that spread along the graph's dependencies; where two meet, they become one.
 
-    Where they reach a node of `lost`, or an index mapping fails, they are lost, too.
+    Where they reach a node of `lost`, or an index mapping fails, they are lost, too. So they are
+    from the index `most` on: in the loop of a GRU indices shift on and on.
     """
 
-    def __init__(self, lost: set[Any]) -> None:
+    def __init__(self, lost: set[Any], most: int) -> None:
+        self.most = most
         self.parents: list[int] = []
         self.lost_nodes = lost
         self.lost: set[int] = set()
@@ -173,7 +183,8 @@ class _Labels:
         try:
             mapped = _map(dependency, pairs)
             known = dependency.target not in self.lost_nodes
-            if known and all(pair.root_idx is not None and pair.idx >= 0 for pair in mapped):
+            inside = (0 <= pair.idx < self.most for pair in mapped if pair.root_idx is not None)
+            if known and len(mapped) == sum(inside):
                 return mapped
         except Exception:  # of torch-pruning's mappings: nobody knows which types
             pass
