@@ -28,6 +28,7 @@ STEPS = TEXTS | {
 }
 # A structure is exported once, which takes a second: these share that of the network as it came.
 IN_GRAPHS = ("prune", "affine", "fp8", "binary", "share", "inputs", "dynamic inputs")
+CHAIN_IN_GRAPHS = ("resnet", "u-net", "decoder", "two inputs", "norm behind linear")
 CHAINS = {
     "all": (
         "fold",
@@ -64,7 +65,7 @@ def test_a_chain_of_all_steps_that_are_able(name: str, chain: str) -> None:
     recipe = able(name, CHAINS[chain])
     compressed = compress(original_of(name), recipe)
     assert_sound(compressed, name)
-    if chain == "all":
+    if chain == "all" and name in CHAIN_IN_GRAPHS:
         assert_graph_agrees(compressed, NETWORKS[name])
 
 
