@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from compress_core.plain import why_not_plain
 from compress_core.weights.layer import UNSEEN_INPUTS, Layer
 
 LARGEST = 1e37  # beyond it, sums of two weights come near the end of float32
@@ -36,6 +37,7 @@ KINDS: dict[type[nn.Module], str] = {
 }
 # _NormBase: batch and instance norms of every dimension, also synchronized and lazy ones
 NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+FACTORED = (nn.Linear, nn.Conv1d, nn.Conv2d)  # whose forward factors stand for
 ATTENTION_KEYS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 REFUSALS = UNSEEN_INPUTS | {
     "conv3d": "a convolution over three dimensions has no form as factors here",
@@ -168,6 +170,8 @@ def _refusal(place: _Place, keys: tuple[str, ...], read_directly: bool) -> str |
         return "the attention or encoder module around it reads the weight itself"
     if isinstance(place.module, nn.Conv1d | nn.Conv2d) and place.module.groups != 1:
         return f"it is a convolution in {place.module.groups} groups"
+    if isinstance(place.module, FACTORED):
+        return why_not_plain(place.module, *FACTORED)
     return REFUSALS.get(place.kind)
 
 

@@ -150,7 +150,9 @@ def _traceable(module: nn.Module) -> nn.Module:
 
     The trace cannot see heads in a reshaped `qkv`; we can.
     """
-    traced = copy.deepcopy(module).requires_grad_(True)
+    traced = copy.deepcopy(module)
+    for parameter in traced.parameters():
+        parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
     for name, attention in list(packed_attentions(traced)):
         owner, _, attribute = name.rpartition(".")
         widths = attention.qkv.in_features, attention.proj.out_features
