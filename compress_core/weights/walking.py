@@ -35,8 +35,8 @@ LAYER_CLASSES: dict[type[nn.Module], str] = {
     nn.RNNBase: "recurrent",
     nn.RNNCellBase: "recurrent",
 }
-# _NormBase: batch and instance norms of every dimension, also synchronized and lazy ones
 FACTORED = (nn.Linear, nn.Conv1d, nn.Conv2d)  # the classes in whose place factors can run
+# _NormBase: batch and instance norms of every dimension, also synchronized and lazy ones
 NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 ATTENTION_KEYS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 REFUSALS = UNSEEN_INPUTS | {
