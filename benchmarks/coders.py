@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.table import duration, timed
 from compress_core import Original, Prune, Quantize, Recipe, compress
-from compress_core.console import print_table
+from compress_core.command_line.console import print_table
 from compress_core.storage.entropy_coding import (
     CODERS,
     Bytes,

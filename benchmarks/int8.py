@@ -18,7 +18,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor
 
 from compress_core import Original, Recipe, compress, load_dataset, load_model
-from compress_core.console import print_table
+from compress_core.command_line.console import print_table
 from compress_core.data import is_available
 from compress_core.graph import to_onnx
 from compress_core.measurement.cost import measure_latencies

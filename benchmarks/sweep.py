@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from benchmarks.table import Lap, Row, row, show, timed
 from compress_core import Recipe, load_dataset, load_model
-from compress_core.console import progress
+from compress_core.command_line.console import progress
 from compress_core.data import is_available
 from compress_core.search.sweep import Family, families, sweep
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import torch
 
-from compress_core.console import print_table
+from compress_core.command_line.console import print_table
 
 T = TypeVar("T")
 

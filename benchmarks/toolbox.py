@@ -29,7 +29,7 @@ from compress_core import (
     load_dataset,
     load_model,
 )
-from compress_core.console import print_table
+from compress_core.command_line.console import print_table
 from compress_core.data import is_available
 from compress_core.measurement.cost import layer_macs
 from compress_core.methods.folding import FoldBatchNorm
@@ -59,7 +59,7 @@ COLUMNS = (
 )
 RUNS, CLUSTERS = 3, 16
 STRUCTURED = ("fold", "channels")  # of these the target is larger on LeNet-5
-METHODS: dict[str, Recipe] = {
+COMPARED: dict[str, Recipe] = {
     "fold batch norms": (FoldBatchNorm(),),
     "channels 50 %, L2": (PruneStructured(0.5),),
     "channels 50 %, Taylor": (PruneStructured(0.5, "taylor"),),
@@ -124,7 +124,7 @@ class Found:
 def methods(name: str, make: Make, *, runs: int) -> None:
     """The table of all methods that fit this network."""
     lines, refusals = [], []
-    for method, recipe in METHODS.items():
+    for method, recipe in COMPARED.items():
         small = 2.0 if method.startswith(STRUCTURED) else 1.0
         try:
             found = [measure(make(), recipe) for _ in range(runs)]

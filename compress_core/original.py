@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from compress_core.calibration import Calibration
 from compress_core.data import load_dataset
 from compress_core.dataset import Dataset, check_fits
+from compress_core.digest import network_digest
 from compress_core.entering import enter
 from compress_core.entering.checks import check_runs
+from compress_core.entering.writes import refusing_writes
 from compress_core.entering.copying import copy_network
 from compress_core.entering.tensors import dense_file_bytes
 from compress_core.inputs import Inputs, Shape, call, make_examples
@@ -116,6 +118,11 @@ class Original:
         return found.weight.numel() * dtype.itemsize
 
     @cached_property
+    def digest(self) -> str:
+        """What results of this network are kept under: equal networks have the same."""
+        return network_digest(self.module, self.examples)
+
+    @cached_property
     def coverage(self) -> Coverage:
         """Which part of the parameters the layers reach."""
         return find_coverage(self.module, self.layers.values())
@@ -149,9 +156,11 @@ class Original:
         return tuple(self.example.shape[1:])
 
     def _check_runs(self) -> None:
-        """Raise ValueError where the network does not run on its examples."""
-        with torch.inference_mode():  # on a private copy: modules may keep what they saw
-            call(copy_network(self.pristine), self.examples)
+        """Raise ValueError where the network does not run on its examples, or writes to its own
+        weights."""
+        private = copy_network(self.pristine)  # modules may keep what they saw
+        with torch.inference_mode(), refusing_writes(private):
+            call(private, self.examples)
 
     def with_module(self, module: nn.Module) -> "Original":
         """Another network for the same task: same inputs, name and calibration data. Tensors of

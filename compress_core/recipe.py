@@ -18,6 +18,7 @@ from compress_core.steps import BY_NAME, KINDS, AnyStep, row_of
 Recipe = tuple[AnyStep, ...]
 
 SCHEMA_VERSION = 1
+SEPARATOR = ";"  # between the steps of a recipe in one line
 
 
 class RecipeError(ValueError):
@@ -143,6 +144,16 @@ def _build(name: str, values: dict[str, Any]) -> AnyStep:
     except TypeError as error:  # a field without default is missing
         missing = str(error).rpartition(": ")[2]
         raise RecipeError(f"step {name!r}: {missing} is missing; add it, as sparsity=0.5") from None
+
+
+def format_recipe(recipe: Recipe) -> str:
+    """A recipe as one line: its steps' text forms joined by `;`."""
+    return SEPARATOR.join(format_step(step) for step in recipe)
+
+
+def parse_recipe(text: str) -> Recipe:
+    """The recipe in such a line; empty parts are skipped. Raises what `parse_step` raises."""
+    return tuple(parse_step(part) for part in text.split(SEPARATOR) if part.strip())
 
 
 def to_json(recipe: Recipe) -> dict[str, Any]:

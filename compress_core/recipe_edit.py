@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from compress_core.methods.step import ALL_LAYERS, matched_by
-from compress_core.recipe import Recipe
+from compress_core.recipe import Recipe, of_kinds
 from compress_core.steps import AnyStep
 
 
@@ -27,7 +27,7 @@ def with_step(recipe: Recipe, step: AnyStep) -> Recipe:
 
 def without_step(recipe: Recipe, kind: str, layers: tuple[str, ...]) -> Recipe:
     """Drop the steps of `kind` that name exactly `layers`."""
-    return tuple(step for step in recipe if not (step.kind == kind and step.layers == layers))
+    return tuple(step for step in recipe if (step.kind, step.layers) != (kind, layers))
 
 
 def with_layer_step(
@@ -51,13 +51,19 @@ def with_layer_step(
     return tuple(edited)
 
 
+def own_step(recipe: Recipe, kind: str, layers: tuple[str, ...] = ALL_LAYERS) -> AnyStep | None:
+    """The last step of `kind` that names exactly `layers`: the one that an edit would replace."""
+    same = (step for step in reversed(of_kinds(recipe, (kind,))) if step.layers == layers)
+    return next(same, None)
+
+
 def step_for(recipe: Recipe, kind: str, layer: str, names: Collection[str]) -> AnyStep | None:
     """The last step of `kind` that names a layer, one of all the `names` of the model.
 
     Patterns of other models are no error here.
     """
-    named = (s for s in reversed(recipe) if s.kind == kind and layer in _named(s, names))
-    return next(named, None)
+    of_kind = reversed(of_kinds(recipe, (kind,)))
+    return next((step for step in of_kind if layer in _named(step, names)), None)
 
 
 def _named(step: AnyStep, names: Collection[str]) -> set[str]:

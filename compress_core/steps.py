@@ -4,7 +4,7 @@ To add a method, add a row here; JSON, text and the command line read the step's
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, get_args
 
 from compress_core.applying.activations import quantize_inputs, refuse_inputs
@@ -12,6 +12,8 @@ from compress_core.applying.correct import correct_biases, refuse_correction
 from compress_core.applying.factorize import factorize_layers, refuse_factors
 from compress_core.applying.fold import fold_norms, refuse_fold
 from compress_core.applying.prune import (
+    SCORES,
+    ScoreStep,
     prune_at_random,
     prune_by_magnitude,
     prune_by_score,
@@ -44,6 +46,35 @@ from compress_core.methods.recalibration import RecalibrateNorms
 from compress_core.methods.structured import IMPORTANCES, PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.network import Names, Network
+
+__all__ = [
+    "BY_NAME",
+    "BY_TYPE",
+    "KINDS",
+    "LAYER_KINDS",
+    "NETWORK_KINDS",
+    "ROWS",
+    "AnyStep",
+    "Binarize",
+    "CorrectBias",
+    "Factorize",
+    "FoldBatchNorm",
+    "Prune",
+    "PruneNM",
+    "PruneStructured",
+    "PruneTaylor",
+    "PruneWanda",
+    "Quantize",
+    "QuantizeActivations",
+    "QuantizeFloat",
+    "QuantizeGPTQ",
+    "RandomPrune",
+    "RecalibrateNorms",
+    "Row",
+    "ShareWeights",
+    "Ternarize",
+    "row_of",
+]
 
 # The order in which kinds act. Those of NETWORK_KINDS make another network, which has the layers
 # of the one before by name; those of LAYER_KINDS change how layers are stored.
@@ -106,8 +137,12 @@ class Row:
     def kind(self) -> str:
         return self.type.kind
 
+    def has(self, field: str) -> bool:
+        """Whether such a step has a field of this name, such as "samples"."""
+        return any(found.name == field for found in fields(self.type))
 
-def _is_global(step: Prune | PruneTaylor | PruneWanda) -> bool:
+
+def _is_global(step: Prune | ScoreStep) -> bool:
     return step.scope == "global" and step.sparsity is not None
 
 
@@ -186,6 +221,9 @@ ROWS = (
 )
 BY_NAME = {row.name: row for row in ROWS}
 BY_TYPE = {row.type: row for row in ROWS}
+assert SCORES.keys() == {row.type for row in ROWS if row.apply is prune_by_score}, (
+    "a step that prunes by scores is not in SCORES, or the reverse"
+)
 assert BY_TYPE.keys() == set(get_args(AnyStep)), "a step of the union has no row, or the reverse"
 
 

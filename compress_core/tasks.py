@@ -15,7 +15,7 @@ from compress_core.dataset import DataError, Dataset, is_classes
 from compress_core.inputs import Which, each
 
 Kind = Literal["classification", "regression", "next_token", "agreement"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+TASK_KINDS: tuple[Kind, ...] = get_args(Kind)
 MetricName = Literal[
     "accuracy", "agreement", "relative_error", "relative_error_to_original", "perplexity"
 ]
@@ -38,8 +38,10 @@ class Task:
     output: Which = None
 
     def __post_init__(self) -> None:
-        if self.kind is not None and self.kind not in KINDS:
-            raise ValueError(f"task {self.kind!r} is unknown; choose one of {', '.join(KINDS)}")
+        if self.kind is not None and self.kind not in TASK_KINDS:
+            raise ValueError(
+                f"task {self.kind!r} is unknown; choose one of {', '.join(TASK_KINDS)}"
+            )
         if self.output is not None and not isinstance(self.output, str | int):
             raise ValueError(
                 f"output={self.output!r} is neither a name nor a place; to compute what counts, "

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from compress_core.views import coding
-from compress_core.views.coding import Coding
+from compress_core.views.coding import Coding, mean_entropy_bits
 from ui import figures
 from ui.encode import codings, tabs
 from ui.encode.codings import Place
@@ -80,7 +80,7 @@ def symbols_and_coders(current: Current, place: Place, found: Coding, *, total: 
                 table["bits per weight"],
                 state.colors(),
                 taken=table["in the file"],
-                bound=codings.bound(rows),
+                bound=mean_entropy_bits(rows),
             ),
             "encode_coders",
             f"Every coder on {'all layers' if total else place.layer}",

@@ -3,13 +3,14 @@
 import numpy as np
 import streamlit as st
 
+from compress_core import factor_steps
 from compress_core.recipe import up_to
 from compress_core.views import summaries
 from compress_core.views.ranks import singular_values
 from ui import figures, words
 from ui.factorize import factors, live, table
 from ui.factorize.controls import show_factorization
-from ui.factorize.factors import Settings
+from ui.factorize.factors import Choice
 from ui.panels.chart import chart, twin
 from ui.panels.page import heading
 from ui.session import caches, fragments, state
@@ -27,7 +28,7 @@ def factorize() -> None:
     current = state.current()
     top = st.container()  # its formula is that of the form, which the controls know
     layers = current.compressed.base.layers
-    if not factors.able(layers):
+    if not factor_steps.able(layers):
         heading("Factorize", "Run a layer as thinner ones.", FORMULAS["channel"])
         st.info("No layer of this model can run as factors.")
         return
@@ -48,7 +49,7 @@ def factorize() -> None:
     table.show(current)
 
 
-def sentence(current: Current, settings: Settings) -> None:
+def sentence(current: Current, settings: Choice) -> None:
     """What the rank keeps and what it costs, in words; the spectrum as a table below."""
     found, stored = factors.drawn(current, settings), current.compressed.layers[settings.layer]
     row = next(row for row in current.size.layers if row.name == settings.layer)

@@ -5,9 +5,10 @@ import streamlit as st
 from compress_core.recipe import up_to
 from compress_core.stored import StoredLayers
 from compress_core.views import summaries
-from compress_core.views.summaries import Cut
+from compress_core.views.summaries import PrunedLayer
 from ui import figures, words
 from ui.panels.chart import chart, twin
+from ui.panels.norms import show_gain, show_recalibration
 from ui.panels.page import exceptions, heading
 from ui.prune import live
 from ui.prune.controls import Choice, show_pruning
@@ -25,6 +26,7 @@ def prune() -> None:
     layers = caches.compressed(current.model, pruned).layers
     cuts = caches.cuts(current.model, pruned)
     choice = show_pruning(current, cuts)
+    beside = show_recalibration(current, "prune")
     method = METHODS[choice.method]
     with place:
         heading(
@@ -48,9 +50,11 @@ def prune() -> None:
         },
     )
     pictures(layers, choice.layer)
+    with beside:
+        show_gain(current)
 
 
-def sentence(current: Current, choice: Choice, cut: Cut) -> None:
+def sentence(current: Current, choice: Choice, cut: PrunedLayer) -> None:
     """What is left of the drawn layer, and how large a weight had to go."""
     layer = choice.layer
     factors = current.compressed.layers[layer].rank is not None

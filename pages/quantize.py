@@ -4,43 +4,14 @@ import streamlit as st
 
 from ui import words
 from ui.panels.chart import twin
+from ui.panels.norms import show_folding
 from ui.panels.page import exceptions, heading
 from ui.quantize import charts, live
 from ui.quantize.activations import show_activations, show_correction, show_samples
 from ui.quantize.controls import show_quantization
-from ui.quantize.methods import FLOAT, is_affine
+from ui.quantize.methods import FLOAT, QUANTIZERS, is_affine
 from ui.session import fragments, state
 from ui.session.state import Current
-from ui.structured.folding import show_folding
-
-AFFINE = r"w \approx \text{scale} \cdot (q - \text{zero\_point})"
-# for each method its formula, and what one sees in the picture
-METHODS = {
-    "affine": (
-        AFFINE,
-        "Drag an end of the range to clip there: the step then keeps that percentile of |w|.",
-    ),
-    "GPTQ": (
-        AFFINE,
-        "While you drag, rounding to the nearest stands in (≈) for the error feedback, which moves "
-        "single weights further so that the layer's outputs move less, for the inputs of the "
-        "original network: judge it by the accuracy, not by the SQNR.",
-    ),
-    "float": (
-        r"w \approx \text{scale} \cdot v, \quad v \text{ a number of the format}",
-        "A float's levels lie dense near zero, where most weights are. The scale puts the format's "
-        "largest number on the largest |w|; 16 bits need none.",
-    ),
-    "ternary": (
-        r"w \approx \alpha \cdot \{-1, 0, 1\}, \quad 0 \text{ where } |w| \le \Delta",
-        "Weights in the shaded band become 0, all others ±α; α is the scale.",
-    ),
-    "binary": (
-        r"w \approx \alpha \cdot \operatorname{sign}(w), \quad \alpha = \text{mean } |w|",
-        "Each weight keeps only its sign; α is the scale. No level is zero, so a pruned layer "
-        "cannot be binarized.",
-    ),
-}
 
 
 @fragments.body
@@ -48,15 +19,16 @@ def quantize() -> None:
     current = state.current()
     top = st.container()  # its formula is that of the method chosen below
     choice = show_quantization(current)
-    formula, caption = METHODS[choice.method]
-    if choice.stands_aside(current.recipe):
+    method = QUANTIZERS[choice.method]
+    caption = method.caption
+    if choice.stands_aside(current):
         caption = f"{choice.layer} has a step of its own: choose scope one to change it."
     with top:
         heading(
             "Quantize",
             "Round every weight to one of a few :green[levels], and store the number of the level. "
             "Few levels, or a scale that must serve too many weights, cost accuracy.",
-            formula,
+            method.formula,
         )
     exceptions(current, "quantize")
     live.show(current, choice)

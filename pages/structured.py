@@ -7,6 +7,7 @@ from compress_core.recipe import up_to
 from compress_core.views.channels import ChannelGroup
 from ui import figures, words
 from ui.panels.chart import chart, twin
+from ui.panels.norms import show_gain, show_recalibration
 from ui.panels.page import exceptions, heading
 from ui.session import caches, fragments, state
 from ui.session.state import Current
@@ -30,6 +31,7 @@ def structured() -> None:
         r"W \in \mathbb{R}^{m \times n} \;\to\; W' \in \mathbb{R}^{m' \times n'}",
     )
     usual = show_structured(current)
+    beside = show_recalibration(current, "structured")
     st.caption(KNOWS[usual.importance])
     recipe = up_to(current.recipe, "structured")
     try:
@@ -42,6 +44,8 @@ def structured() -> None:
         bars(groups)
         table(current, recipe)
     locked(current)
+    with beside:
+        show_gain(current)
 
 
 def sentence(current: Current, recipe: Recipe, groups: tuple[ChannelGroup, ...]) -> None:

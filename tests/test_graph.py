@@ -34,7 +34,7 @@ from compress_core.models.checkpoints import CheckpointError
 from compress_core.network import start
 from compress_core.original import Original, load_model
 from compress_core.recipe import Recipe
-from compress_core.storage.streams import FORMS, weight_of
+from compress_core.storage.streams import CODED_FORMS, weight_of
 from compress_core.storage.streams.coded import CodedForm
 
 DIGITS = ("digits-mlp", "digits-cnn", "digits-transformer")
@@ -519,7 +519,7 @@ def test_other_codes_are_written_as_the_floats_that_they_stand_for(
     mlp: Original, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     form = CodedForm("", np.zeros((1, 1), np.int32), 2, {}, {})
-    monkeypatch.setitem(FORMS, Halves, lambda _codes: form)
+    monkeypatch.setitem(CODED_FORMS, Halves, lambda _codes: form)
     layers = compress(mlp, ()).layers
     weight = weight_of(Halves(mlp.layers["fc1"].weight.half()))
     halves = layers["fc1"].with_weights("halves", (weight,))

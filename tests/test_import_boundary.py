@@ -21,7 +21,7 @@ FLOORS = {
     "entering": -1,  # knows torch alone
     "equality": -1,
     "writing": -1,
-    "plain": 0,
+    "plain": -1,
     "probing": 0,
     "weights": 0,
     "data": 0,
@@ -29,6 +29,7 @@ FLOORS = {
     "models": 0,
     "methods": 1,
     "calibration": 1,
+    "digest": 1,
     "original": 2,
     "storage": 2,
     "stored": 3,
@@ -37,6 +38,7 @@ FLOORS = {
     "steps": 6,
     "recipe": 7,
     "recipe_edit": 8,
+    "factor_steps": 8,
     "compressed": 8,
     "restoring": 8,
     "measurement": 9,
@@ -44,8 +46,9 @@ FLOORS = {
     "views": 10,
     "search": 10,
     "training": 10,
-    "console": 11,
-    "__main__": 12,
+    "wording": 11,
+    "command_line": 12,
+    "__main__": 13,
 }
 
 

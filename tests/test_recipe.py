@@ -15,8 +15,10 @@ from compress_core.methods.quantization import BITS, Quantize
 from compress_core.recipe import (
     Recipe,
     RecipeError,
+    format_recipe,
     format_step,
     from_json,
+    parse_recipe,
     parse_step,
     settings,
     stages,
@@ -225,3 +227,12 @@ def test_a_name_with_signs_survives_text_and_json(name: str) -> None:
 def test_stages_grow_in_the_order_the_kinds_act() -> None:
     quantize, prune = Quantize(bits=4), Prune(sparsity=0.5)
     assert stages((quantize, prune)) == [("prune", (prune,)), ("quantize", (quantize, prune))]
+
+
+@given(st.lists(steps, max_size=4).map(tuple))
+def test_a_recipe_survives_its_line_of_text(recipe: Recipe) -> None:
+    assert parse_recipe(format_recipe(recipe)) == recipe
+
+
+def test_empty_parts_of_a_line_are_no_steps() -> None:
+    assert parse_recipe(" ; prune:sparsity=0.9 ;; ") == (Prune(sparsity=0.9),)

@@ -7,7 +7,7 @@ from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, RandomPrune
 from compress_core.methods.quantization import Quantize
 from compress_core.recipe import Recipe
-from compress_core.recipe_edit import step_for, with_layer_step, with_step, without_step
+from compress_core.recipe_edit import own_step, step_for, with_layer_step, with_step, without_step
 from compress_core.steps import AnyStep
 
 NAMES = ("conv1", "fc1", "fc2")
@@ -98,3 +98,11 @@ def test_a_layer_taken_out_has_no_step_and_the_others_keep_theirs(
 def test_setting_a_step_twice_is_setting_it_once(recipe: Recipe, step: AnyStep) -> None:
     once = with_step(recipe, step)
     assert with_step(once, step) == once
+
+
+def test_a_pages_own_step_names_exactly_its_layers() -> None:
+    one, both = Prune(0.5, layers=("fc1",)), Prune(0.7, layers=("fc1", "fc2"))
+    recipe = (Prune(0.9), one, both, Quantize(bits=4))
+    assert own_step(recipe, "prune") == Prune(0.9)
+    assert own_step(recipe, "prune", ("fc1",)) == one
+    assert own_step(recipe, "share") is None

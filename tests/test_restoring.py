@@ -115,7 +115,6 @@ class Buffers(nn.Module):
         self.fc = nn.Linear(4, 3)
         self.register_buffer("steps", torch.randint(9, (), dtype=torch.int64))
         self.register_buffer("mask", torch.rand(4) > 0.5)
-        self.register_buffer("phase", torch.randn(2, dtype=torch.complex64).conj())
         self.register_buffer("table", torch.randn(3, dtype=torch.float64))
         self.register_buffer("nothing", torch.zeros(0, 2))
         self.register_buffer("later", None)
@@ -214,10 +213,9 @@ def test_tied_tensors_are_one_tensor_again() -> None:
 
 
 def test_a_buffer_that_the_file_ties_to_a_parameter_is_that_parameter() -> None:
-    decoded = decode(compress(original_of(BufferOfABias, (4,)), ()).container)
-    rest = {key: tensor for key, tensor in decoded.rest.items() if key != "bias"}
-    tied = decoded.tied | {"fc.bias": ("bias",)}
-    found = restore_decoded(replace(decoded, rest=rest, tied=tied), untrained(BufferOfABias))
+    compressed = compress(original_of(BufferOfABias, (4,)), ())
+    assert ("bias", ("fc.bias",)) in compressed.tied.items()
+    found = restore(compressed.container, untrained(BufferOfABias))
     assert found.get_buffer("bias") is found.fc.bias
 
 

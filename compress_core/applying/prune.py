@@ -1,12 +1,22 @@
 """Prune: some weights of a layer, or of its factors, become zero."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import Field, dataclass, replace
 from functools import partial
+from typing import Any, ClassVar, Protocol, TypeGuard
 
 from torch import Tensor
 
 from compress_core.methods import pruning
-from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
+from compress_core.methods.pruning import (
+    Prune,
+    PruneNM,
+    PruneTaylor,
+    PruneWanda,
+    RandomPrune,
+    ScoreScope,
+)
+from compress_core.methods.step import ALL_LAYERS
 from compress_core.network import Names, Network
 from compress_core.original import Original
 from compress_core.storage.streams import StoredWeight
@@ -14,7 +24,22 @@ from compress_core.stored import StoredLayer
 from compress_core.weights import Profile
 
 Pruned = Callable[[StoredLayer], Sequence[Tensor]]  # the weights of a layer, some of them zero
-ScoreStep = PruneTaylor | PruneWanda
+
+
+class ScoreStep(Protocol):
+    """A step that prunes the weights with the lowest scores: its type has a row in SCORES."""
+
+    kind: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def sparsity(self) -> float: ...
+
+    @property
+    def scope(self) -> ScoreScope: ...
+
+    @property
+    def layers(self) -> tuple[str, ...]: ...
 
 
 def prune_by_magnitude(step: Prune, names: Names, network: Network) -> Network:
@@ -66,7 +91,7 @@ def prune_by_score(step: ScoreStep, names: Names, network: Network) -> Network:
     """The lowest scores of the layers' own weights; a layer in factors has none."""
     scores = {name: [scores_of(step, name, network.base)] for name in names}
     counts = pruning.plan_sparsity(step.sparsity, step.scope, scores)
-    measured = (type(step), step.samples, step.seed, step.scope)
+    measured = (_measured(step), step.scope)
 
     def lowest(name: str, stored: StoredLayer) -> list[Tensor]:
         (weight,), (count,), (ranked,) = stored.weights, counts[name], scores[name]
@@ -85,12 +110,7 @@ def refuse_scores(step: ScoreStep, name: str, network: Network) -> str | None:
             f"is factorized to rank {rank}, and its factors have no scores: leave it out of one of "
             "the two steps, or prune its factors by magnitude"
         )
-    calibration = network.base.calibrate(step.samples, step.seed)
-    if isinstance(step, PruneTaylor):
-        unseen = calibration.unseen_gradients(name)
-        return unseen and f"has no gradients to calibrate on: {unseen}"
-    unseen = calibration.unseen_inputs(name)
-    return unseen and f"has no inputs to calibrate on: {unseen}"
+    return SCORES[type(step)].refusal(step, name, network.base)
 
 
 def scores_of(step: ScoreStep, name: str, base: Original) -> Profile:
@@ -98,15 +118,59 @@ def scores_of(step: ScoreStep, name: str, base: Original) -> Profile:
 
     Raises ValueError where the layer, or the model's data, cannot be seen.
     """
+    measure = SCORES[type(step)].measure
+    return base.memo.get((_measured(step), name), lambda: Profile(measure(step, name, base)))
 
-    def make() -> Profile:
-        weight, calibration = base.layers[name].weight, base.calibrate(step.samples, step.seed)
-        if isinstance(step, PruneTaylor):
-            return Profile(pruning.taylor_scores(weight, calibration.gradients(name)))
-        norms = pruning.input_norms(calibration.mean_squares(name))
-        return Profile(pruning.wanda_scores(weight, norms))
 
-    return base.memo.get((type(step), step.samples, step.seed, name), make)
+def _measured(step: ScoreStep) -> ScoreStep:
+    """What the scores depend on: steps that differ in share, scope or layers have the same."""
+    return replace(step, sparsity=0.0, scope="layer", layers=ALL_LAYERS)
+
+
+def _effect_on_loss(step: PruneTaylor, name: str, base: Original) -> Tensor:
+    gradient = base.calibrate(step.samples, step.seed).gradients(name)
+    return pruning.taylor_scores(base.layers[name].weight, gradient)
+
+
+def _no_gradients(step: PruneTaylor, name: str, base: Original) -> str | None:
+    unseen = base.calibrate(step.samples, step.seed).unseen_gradients(name)
+    return unseen and f"has no gradients to calibrate on: {unseen}"
+
+
+def _weight_times_input(step: PruneWanda, name: str, base: Original) -> Tensor:
+    mean_squares = base.calibrate(step.samples, step.seed).mean_squares(name)
+    return pruning.wanda_scores(base.layers[name].weight, pruning.input_norms(mean_squares))
+
+
+def _no_inputs(step: PruneWanda, name: str, base: Original) -> str | None:
+    unseen = base.calibrate(step.samples, step.seed).unseen_inputs(name)
+    return unseen and f"has no inputs to calibrate on: {unseen}"
+
+
+def _none(_step: Any, _name: str, _base: Original) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a step scores the weight of a layer of a network.
+
+    measure: the scores, of the weight's shape. refusal: why the layer has none, or None.
+    """
+
+    measure: Callable[[Any, str, Original], Tensor]
+    refusal: Callable[[Any, str, Original], str | None] = _none
+
+
+SCORES: dict[type[Any], Scoring] = {
+    PruneTaylor: Scoring(_effect_on_loss, _no_gradients),
+    PruneWanda: Scoring(_weight_times_input, _no_inputs),
+}
+
+
+def is_scored(step: object) -> TypeGuard[ScoreStep]:
+    """Whether a step prunes by scores."""
+    return type(step) in SCORES
 
 
 def _profiles(names: Names, network: Network) -> dict[str, list[Profile]]:

@@ -150,8 +150,8 @@ def _join_constants(graph: ir.Graph, module: nn.Module) -> None:
         key = keys.get(_memory(raw))
         if key is None:
             raise GraphError(
-                f"the exported graph has a part of {storages[_memory(raw)[0]]} as a constant, which "
-                "would keep its old values; read the parameter itself in the forward pass"
+                f"the exported graph has a part of {storages[_memory(raw)[0]]} as a constant, "
+                "which would keep its old values; read the parameter itself in the forward pass"
             )
         if key in graph.initializers:
             replace_value(value, graph.initializers[key])

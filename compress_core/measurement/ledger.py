@@ -9,7 +9,7 @@ import gzip
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import zstandard
 
@@ -39,7 +39,7 @@ NOTES = {
     "gap + Huffman": "Deep Compression, tables included",
     "context ANS": "a model for each class of rows and columns",
 }
-# From this sparsity on, the zeros are what the sentence is about; quantization alone makes some.
+# From this sparsity on, the zeros are what the ledger is about; quantization alone makes some.
 MANY_ZEROS, MOST_ZEROS = 0.1, 0.5
 
 
@@ -180,33 +180,38 @@ def onnx_rows(onnx: bytes | None) -> tuple[LedgerRow, LedgerRow]:
     )
 
 
-def verdict(rows: tuple[LedgerRow, ...], sparsity: float) -> str:
-    """The one sentence to remember; `sparsity` is the fraction of zeros among all stored weights.
+@dataclass(frozen=True)
+class Finding:
+    """What the rows show above all, and the bytes that show it; None where a row has no number.
 
-    Zeros that a file still stores come first, then what fewer bits gave, then what floats are.
+    kind: "zeros" are many, and most files store them; "bits": codes that shrink a file whatever the
+    values; "floats": as trained, which hardly shrink. sparsity: the fraction of zeros among all
+    stored weights.
+    """
+
+    kind: Literal["zeros", "bits", "floats"]
+    sparsity: float
+    dense: int
+    ours: int
+    packed: int | None
+    gzipped: int | None
+    onnx: int | None
+
+
+def finding(rows: tuple[LedgerRow, ...], sparsity: float) -> Finding:
+    """Zeros that a file still stores come first, then what fewer bits gave, then what floats are.
+
+    `sparsity` is the fraction of zeros among all stored weights.
     """
     sizes = {row.name: row.total_bytes for row in rows if row.total_bytes is not None}
-    dense, ours, packed = sizes["dense fp32"], sizes["our container"], sizes.get("k-bit packed")
-    if sparsity >= (MANY_ZEROS if packed is None else MOST_ZEROS):
-        return f"{100 * sparsity:.0f} % zeros, and {_of_zeros(dense, ours, sizes.get('ONNX'))}"
-    if packed is not None:
-        return (
-            f"Fewer bits shrink a file whatever the values: {dense:,} bytes of fp32 are {packed:,} "
-            f"when packed, and {ours:,} once the frequent codes are the shorter ones."
-        )
-    return (
-        f"Trained floats look like noise: gzip -9 takes {100 - 100 * sizes['gzip -9'] / dense:.0f} "
-        f"% off {dense:,} bytes; what makes a file small is fewer weights or fewer bits."
+    packed = sizes.get("k-bit packed")
+    has_zeros = sparsity >= (MANY_ZEROS if packed is None else MOST_ZEROS)
+    return Finding(
+        kind="zeros" if has_zeros else "floats" if packed is None else "bits",
+        sparsity=sparsity,
+        dense=sizes["dense fp32"],
+        ours=sizes["our container"],
+        packed=packed,
+        gzipped=sizes.get("gzip -9"),
+        onnx=sizes.get("ONNX"),
     )
-
-
-def _of_zeros(dense: int, ours: int, onnx: int | None) -> str:
-    coded = f"coded, the same weights take {ours:,}."
-    if onnx is None:
-        return f"a dense file does not shrink by a byte ({dense:,}): it stores zeros; {coded}"
-    if onnx >= dense:
-        return (
-            f"the .onnx did not shrink by a byte ({onnx:,} for {dense:,} of fp32): it stores "
-            f"zeros; {coded}"
-        )
-    return f"the .onnx still takes {onnx:,} bytes: it stores every zero as a full code; {coded}"

@@ -9,7 +9,7 @@ from compress_core.dataset import Dataset
 from compress_core.measurement.report import Report, report_of, size_of
 from compress_core.methods.quantization import InputQuantizer
 from compress_core.original import Original
-from compress_core.recipe import from_json, to_json
+from compress_core.recipe import from_json, of_kinds, to_json
 from compress_core.restoring import read_stored, restore_decoded
 from compress_core.restoring.fitting import factor_keys, named_forms
 from compress_core.storage.container import ContainerError, Decoded
@@ -37,7 +37,7 @@ def stored_layers(decoded: Decoded, original: Original) -> StoredLayers:
 
     Raises ContainerError where the file has none of the weights of a layer.
     """
-    folds = tuple(step for step in from_json(decoded.recipe) if step.kind == "fold")
+    folds = of_kinds(from_json(decoded.recipe), ("fold",))
     before = compress(original, folds).layers
     return {name: _stored(stored.layer, decoded) for name, stored in before.items()}
 

@@ -31,12 +31,12 @@ class RecalibrateNorms:
 
     kind: ClassVar[str] = "recalibrate"
 
-    samples: int = 1024
+    samples: int = 256
     seed: int = 0
     layers: tuple[str, ...] = ALL_LAYERS
 
     def __post_init__(self) -> None:
-        check_whole("samples", self.samples, low=2, high=2**31, remedy="1024 are usual")
+        check_whole("samples", self.samples, low=2, high=2**31, remedy="256 are usual")
         check_whole("seed", self.seed, low=0, high=2**63, remedy="use one such as 0")
         if self.layers != ALL_LAYERS:
             raise ValueError(

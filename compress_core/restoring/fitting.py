@@ -14,7 +14,7 @@ from compress_core.methods.low_rank import Factorize
 from compress_core.methods.step import matched_by
 from compress_core.methods.structured.attention import packed_attentions
 from compress_core.methods.structured.surgery import is_depthwise
-from compress_core.recipe import Recipe
+from compress_core.recipe import Recipe, of_kinds
 from compress_core.stored import BUILDERS, Form
 
 Shapes = Mapping[str, tuple[int, ...]]  # of the file's tensors, by state-dict key
@@ -28,9 +28,9 @@ class RestoreError(ValueError):
 def fit(module: nn.Module, shapes: Shapes, recipe: Recipe) -> None:
     """Give `module` the modules and sizes of the network whose tensors have these shapes; its own
     values do not matter, and tensors of another size are left empty."""
-    if any(step.kind == "fold" for step in recipe):
+    if of_kinds(recipe, ("fold",)):
         remove_folded_norms(module, shapes)
-    if any(step.kind == "structured" for step in recipe):
+    if of_kinds(recipe, ("structured",)):
         fit_heads(module, shapes)
         fit_channels(module, shapes)
     put_factors(module, shapes, recipe)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from compress_core.applying.structured import coupled_groups
 from compress_core.compressed import compress
@@ -9,7 +10,7 @@ from compress_core.data import Dataset
 from compress_core.measurement.report import Report, measure
 from compress_core.measurement.scores import judge
 from compress_core.methods.low_rank import Factorize, Form, forms_of
-from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
+from compress_core.methods.pruning import Prune, PruneNM
 from compress_core.methods.quantization import (
     BITS,
     Binarize,
@@ -22,7 +23,7 @@ from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.original import Original
 from compress_core.recipe import Recipe
-from compress_core.steps import AnyStep
+from compress_core.steps import ROWS, AnyStep
 
 SPARSITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 ENERGIES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99)
@@ -66,10 +67,10 @@ def families(original: Original) -> dict[str, Family]:
         "n:m": _each(PruneNM(n, m) for n, m in PATTERNS),
         "share": _each(ShareWeights(clusters) for clusters in CLUSTERS),
         "low-bit": _each(LOW_BIT),
+        **_pruning_families(original),
         **_data_families(original),
         **_channel_family(original),
         **_chain_family(original),
-        "random_prune": _each(RandomPrune(sparsity=s) for s in SPARSITIES),
     }
     return {name: Family(name, recipes) for name, recipes in found.items()}
 
@@ -100,14 +101,29 @@ def _factor_families(original: Original) -> dict[str, Recipes]:
     }
 
 
+def _pruning_families(original: Original) -> dict[str, Recipes]:
+    """Every step that prunes a share, by its name and in its usual scope."""
+    found: dict[str, Recipes] = {}
+    for row in ROWS:
+        if row.kind == "prune" and row.has("sparsity"):
+            settings: list[dict[str, Any]] = [{"sparsity": share} for share in SPARSITIES]
+            steps = [row.type(**fields) for fields in settings]
+            if not row.sees_data(steps[0]) or _sees_data(original):
+                found[row.name] = _each(steps)
+    return found
+
+
+def _sees_data(original: Original) -> bool:
+    """Whether there are training images, and layers whose inputs can be seen."""
+    return original.calibration is not None and bool(_able(original))
+
+
 def _data_families(original: Original) -> dict[str, Recipes]:
     """Methods that look at training images, for the layers whose inputs can be seen."""
-    layers = _able(original)
-    if original.calibration is None or not layers:
+    if not _sees_data(original):
         return {}
+    layers = _able(original)
     return {
-        "prune_taylor": _each(PruneTaylor(sparsity=s) for s in SPARSITIES),
-        "prune_wanda": _each(PruneWanda(sparsity=s, layers=layers) for s in SPARSITIES),
         "gptq": _each(QuantizeGPTQ(b, clipping="mse", layers=layers) for b in FEW_BITS),
         "whitened": _each(
             Factorize(energy=e, whiten=True, layers=layers) for e in reversed(ENERGIES)

@@ -1,10 +1,11 @@
-"""Alarms: what a recipe did that nobody can have wanted, each in one sentence with what to do.
+"""Alarms: what a recipe did that nobody can have wanted, as facts.
 
-They read what is computed already: the layers as stored, their sizes, and the memo of the original.
+Their sentences, with what to do, stand in wording/alarms.py. They read what is computed already:
+the layers as stored, their sizes, and the memo of the original.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
@@ -14,10 +15,10 @@ import torch
 from compress_core.compressed import Compressed, compress
 from compress_core.measurement.accuracy import Accuracy
 from compress_core.measurement.report import LayerRow, Size
-from compress_core.methods.low_rank import break_even_rank, is_larger
+from compress_core.methods.low_rank import worthwhile_rank
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import PruneStructured
-from compress_core.recipe import format_step, kinds_before, of_kinds
+from compress_core.recipe import kinds_before, of_kinds
 from compress_core.recipe_edit import step_for
 from compress_core.steps import AnyStep, row_of
 from compress_core.stored import StoredLayer
@@ -25,17 +26,75 @@ from compress_core.stored import StoredLayer
 FLOOR = 0.01  # the density under which a layer counts as collapsed
 
 Kind = Literal["chance", "collapsed", "no_effect", "bytes_up"]
-Describe = Callable[[AnyStep], str]  # a step in words
 StageBytes = Sequence[tuple[str, int]]  # ("original", its bytes), then each stage and the file's
 
 
 @dataclass(frozen=True)
+class AtChance:
+    """Right on the fraction `accuracy` of `n` images, which guessing one of the classes reaches."""
+
+    accuracy: float
+    n: int
+    class_count: int
+
+
+@dataclass(frozen=True)
+class FewWeights:
+    """The fraction `density` of a layer's weights is not zero, or none of a factor's (`is_dead`);
+    `step` is the one that pruned the layer, if one did."""
+
+    density: float
+    is_dead: bool
+    step: AnyStep | None
+
+
+@dataclass(frozen=True)
+class AtFloor:
+    """Structured pruning has left no more output channels than it must."""
+
+    channels: int
+    original_channels: int
+
+
+@dataclass(frozen=True)
+class NoEffect:
+    """The step at `index` of the recipe changes nothing: later steps of its kind win all its layers
+    (`is_replaced`), or the weights are the same without it."""
+
+    step: AnyStep
+    index: int
+    is_replaced: bool
+
+
+@dataclass(frozen=True)
+class LargerFactors:
+    """A layer's factors have more weights than the layer; `smaller_rank` is the largest rank at
+    which they have not, None where each has."""
+
+    ranks: tuple[int, ...]
+    weights: int
+    original_weights: int
+    smaller_rank: int | None
+
+
+@dataclass(frozen=True)
+class LargerFile:
+    """The steps of a kind made the file larger by so many bytes."""
+
+    step_kind: str
+    more_bytes: int
+
+
+Fact = AtChance | FewWeights | AtFloor | NoEffect | LargerFactors | LargerFile
+
+
+@dataclass(frozen=True)
 class Alarm:
-    """What went wrong, in which layer (None: not in one), and one sentence with what to do."""
+    """What went wrong, in which layer (None: not in one), and the fact with its numbers."""
 
     kind: Kind
     layer: str | None
-    text: str
+    fact: Fact
 
 
 def alarms(
@@ -45,26 +104,25 @@ def alarms(
     *,
     class_count: int = 0,
     stage_bytes: StageBytes = (),
-    describe: Describe = format_step,
 ) -> tuple[Alarm, ...]:
     """Everything to warn about, the gravest first; an empty recipe gives no alarm.
 
     `accuracy` with the dataset's `class_count`, and the bytes of the file after each stage, are
-    looked at where they are given. `describe` words a step.
+    looked at where they are given.
     """
     if not compressed.recipe:
         return ()
     pairs = tuple(_grown_pairs(size))
     stages = [
         alarm
-        for kind, alarm in _grown_stages(stage_bytes)
+        for alarm, kind in _grown_stages(stage_bytes)
         if not (pairs and kind == "factorize")  # they say it already
     ]
     return (
         *_at_chance(accuracy, class_count),
         *_collapsed(compressed, size),
         *_at_floor(compressed, size),
-        *_without_effect(compressed, describe),
+        *_without_effect(compressed),
         *pairs,
         *stages,
     )
@@ -72,26 +130,17 @@ def alarms(
 
 def _at_chance(accuracy: Accuracy | None, class_count: int) -> Iterator[Alarm]:
     if accuracy and class_count and accuracy.accuracy_low <= 1 / class_count:
-        yield Alarm(
-            "chance",
-            None,
-            f"Right on {100 * accuracy.accuracy:.1f} % of {accuracy.n:,} images, no better than "
-            f"guessing one of {class_count} classes: weaken a step of the recipe, or remove it.",
-        )
+        yield Alarm("chance", None, AtChance(accuracy.accuracy, accuracy.n, class_count))
 
 
 def _collapsed(compressed: Compressed, size: Size) -> Iterator[Alarm]:
     pruned = compressed.winners("prune")
     for row in size.layers:
         stored = compressed.layers[row.name]
-        dead = any(not weight.values.any() for weight in stored.weights)
-        if (dead or 1 - row.sparsity < FLOOR) and _was_alive(stored):
-            left = (
-                "has no live output channel" if dead else f"keeps only {_share(1 - row.sparsity)}"
-            )
-            yield Alarm(
-                "collapsed", row.name, f"{row.name} {left}: {_revival(pruned.get(row.name))}."
-            )
+        is_dead, density = any(not w.values.any() for w in stored.weights), 1 - row.sparsity
+        if (is_dead or density < FLOOR) and _was_alive(stored):
+            fact = FewWeights(density, is_dead, pruned.get(row.name))
+            yield Alarm("collapsed", row.name, fact)
 
 
 def _at_floor(compressed: Compressed, size: Size) -> Iterator[Alarm]:
@@ -100,12 +149,7 @@ def _at_floor(compressed: Compressed, size: Size) -> Iterator[Alarm]:
     for row in size.layers:
         step = won.get(row.name)
         if isinstance(step, PruneStructured) and step.floor >= row.shape[0] < row.original_shape[0]:
-            yield Alarm(
-                "collapsed",
-                row.name,
-                f"{row.name} keeps only {row.shape[0]} of its {row.original_shape[0]} channels, "
-                "which is its floor: remove a smaller share, or raise the floor.",
-            )
+            yield Alarm("collapsed", row.name, AtFloor(row.shape[0], row.original_shape[0]))
 
 
 def _was_alive(stored: StoredLayer) -> bool:
@@ -113,29 +157,11 @@ def _was_alive(stored: StoredLayer) -> bool:
     return int(weight.count_nonzero()) >= FLOOR * weight.numel()
 
 
-def _share(density: float) -> str:
-    return f"{100 * density:.2g} % of its weights"
-
-
-def _revival(step: AnyStep | None) -> str:
-    if step is None:
-        return "give it more bits, or a scale for each channel"
-    if row_of(step).couples(step):
-        return "prune less, or the same share of each layer (scope layer)"
-    return "prune it less"
-
-
-def _without_effect(compressed: Compressed, describe: Describe) -> Iterator[Alarm]:
-    recipe = compressed.recipe
-    for i, step in enumerate(recipe):
+def _without_effect(compressed: Compressed) -> Iterator[Alarm]:
+    for i, step in enumerate(compressed.recipe):
         won = _layers_won(compressed, i)
-        if not won:
-            why = "later steps of its kind replace it in every layer: remove it, or move it last"
-        elif _changes_nothing(compressed, i, won):
-            why = "the weights are the same without it: make it stronger, or remove it"
-        else:
-            continue
-        yield Alarm("no_effect", None, f"“{describe(step)}” (step {i + 1}) changes nothing, {why}.")
+        if not won or _changes_nothing(compressed, i, won):
+            yield Alarm("no_effect", None, NoEffect(step, i, is_replaced=not won))
 
 
 def _layers_won(compressed: Compressed, index: int) -> tuple[str, ...]:
@@ -182,40 +208,16 @@ def _grown_pairs(size: Size) -> Iterator[Alarm]:
     for row in size.layers:
         weights = math.prod(row.shape)
         if row.ranks and row.parameters > weights:
-            ranks = " and ".join(map(str, row.ranks))
-            yield Alarm(
-                "bytes_up",
-                row.name,
-                f"{row.name} at rank {ranks} has {row.parameters:,} weights instead of "
-                f"{weights:,}: {_smaller_rank(row)}.",
-            )
+            fact = LargerFactors(row.ranks, row.parameters, weights, _smaller_rank(row))
+            yield Alarm("bytes_up", row.name, fact)
 
 
-def _smaller_rank(row: LayerRow) -> str:
+def _smaller_rank(row: LayerRow) -> int | None:
     assert row.form != "plain"
-    rank = break_even_rank(row.shape, row.form)
-    if is_larger(row.shape, rank, row.form):
-        return "no rank makes it smaller, take it out of the step"
-    return f"choose rank {rank} or less"
+    return worthwhile_rank(row.shape, row.form) or None
 
 
-REMEDIES = {
-    "fold": "the biases that it adds are stored, too; quantize after it, or remove the step",
-    "structured": "remove more channels, or remove the step",
-    "factorize": "choose a smaller rank, or remove the step",
-    "prune": "prune more, a few zeros do not pay for telling where they are, or remove the step",
-    "quantize": "choose fewer bits or larger groups, or remove the step",
-    "share": "choose fewer clusters, or remove the step",
-    "correct": "the biases that it adds are stored, too: name fewer layers, or remove the step",
-    "recalibrate": "statistics take as many bytes as before: look at the other steps",
-    "activations": "the inputs' ranges are stored, too: name fewer layers, or remove the step",
-}
-
-
-def _grown_stages(stage_bytes: StageBytes) -> Iterator[tuple[str, Alarm]]:
+def _grown_stages(stage_bytes: StageBytes) -> Iterator[tuple[Alarm, str]]:
     for (_, before), (kind, after) in pairwise(stage_bytes):
         if after > before:
-            text = (
-                f"The {kind} step made the file {after - before:,} bytes larger: {REMEDIES[kind]}."
-            )
-            yield kind, Alarm("bytes_up", None, text)
+            yield Alarm("bytes_up", None, LargerFile(kind, after - before)), kind

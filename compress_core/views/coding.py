@@ -1,5 +1,5 @@
 """What entropy coding does to a stored weight, made ready to be drawn: its symbols, the bytes of
-every coder, the first codes of the real stream, a piece of the gap coding, the context classes."""
+every coder, a piece of the gap coding, the context classes."""
 
 import math
 from collections.abc import Sequence
@@ -16,17 +16,14 @@ from compress_core.methods.quantization import FloatCoded, Quantized, SignCoded,
 from compress_core.methods.quantization.floats import decode_float
 from compress_core.methods.weight_sharing import Shared
 from compress_core.storage.entropy_coding import (
+    CODERS,
     Symbols,
-    canonical_codes,
-    code_lengths,
     encode_all,
-    encode_huffman,
     entropy_bits,
     relative_index,
 )
 from compress_core.storage.entropy_coding.context import choose_contexts
 from compress_core.storage.entropy_coding.gap import best_index_bits, positions
-from compress_core.storage.entropy_coding.huffman import MAX_LENGTH
 from compress_core.storage.streams import StoredWeight
 from compress_core.storage.streams.floats import MASKS, kept_mask
 
@@ -137,42 +134,21 @@ def coding_row(layer: str, coding: Coding) -> CodingRow:
     )
 
 
+def takes(coder: str, coding: Coding) -> bool:
+    """Whether a coder takes symbols of so many kinds."""
+    return coding.alphabet <= CODERS[coder].max_alphabet
+
+
+def mean_entropy_bits(rows: Sequence[CodingRow]) -> float:
+    """The entropy bound of several weights together, in bits a symbol."""
+    return sum(row.symbols * row.entropy_bits for row in rows) / sum(row.symbols for row in rows)
+
+
 def total_bytes(rows: Sequence[CodingRow]) -> dict[str, int]:
     """Bytes of all rows by each coder; where it does not take an alphabet, those of "packed"."""
     sizes = [dict(row.coder_bytes) for row in rows]
     names = list(dict.fromkeys(name for coder_bytes in sizes for name in coder_bytes))
     return {name: sum(row.get(name, row["packed"]) for row in sizes) for name in names}
-
-
-@dataclass(frozen=True)
-class CodeWord:
-    """The bits of one symbol in a Huffman stream."""
-
-    bits: str
-    symbol: int
-
-
-def first_code_words(coding: Coding, count: int) -> tuple[CodeWord, ...]:
-    """The first symbols as a decoder reads them from the real stream: bit by bit until a code is
-    complete, which no other code continues.
-
-    None where one symbol stands alone: its stream has no bits.
-    """
-    table = code_table(coding)
-    if len(table.symbols) < 2:
-        return ()
-    by_code = dict(zip(table.codes, table.symbols.tolist(), strict=True))
-    count = min(count, coding.symbols.size)
-    table_bytes = -(-coding.alphabet // 2)
-    stream = encode_huffman(coding.symbols.ravel(), coding.alphabet)[table_bytes:]
-    words: list[CodeWord] = []
-    read = ""
-    for bit in np.unpackbits(stream[: -(-MAX_LENGTH * count // 8)]).tolist():
-        read += str(bit)
-        if read in by_code and len(words) < count:
-            words.append(CodeWord(read, by_code[read]))
-            read = ""
-    return tuple(words)
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,32 +175,6 @@ def ideal_bits(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """-log₂ p of each symbol: what its probability asks for; 0 where it does not occur."""
     bits: NDArray[np.float64] = -np.log2(np.where(counts > 0, counts, counts.sum()) / counts.sum())
     return bits + 0.0  # no -0.0
-
-
-@dataclass(frozen=True, eq=False)
-class CodeTable:
-    """Huffman's code: the symbols that occur by the length of their code, (n,) each."""
-
-    symbols: NDArray[np.int64]
-    codes: tuple[str, ...]
-    lengths: NDArray[np.int32]
-    ideal_bits: NDArray[np.float64]
-    counts: NDArray[np.int64]
-
-
-def code_table(coding: Coding) -> CodeTable:
-    """Shortest codes first, beside what a symbol's probability asks for."""
-    lengths = code_lengths(coding.counts)
-    codes = canonical_codes(lengths)
-    used = np.flatnonzero(lengths)
-    order = used[np.lexsort((used, lengths[used]))]
-    return CodeTable(
-        symbols=order,
-        codes=tuple(f"{codes[symbol]:0{lengths[symbol]}b}" for symbol in order),
-        lengths=lengths[order],
-        ideal_bits=ideal_bits(coding.counts)[order],
-        counts=coding.counts[order],
-    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from compress_core.applying.prune import ScoreStep
 from compress_core.compressed import compress
 from compress_core.measurement.report import layer_bytes
-from compress_core.methods.pruning import Prune, PruneTaylor, PruneWanda
+from compress_core.methods.pruning import Prune
 from compress_core.original import Original
 from compress_core.recipe import Recipe, of_kinds, without_kinds
 from compress_core.stored import StoredLayer
@@ -90,7 +91,7 @@ def pruning_profile(
 
 
 def measured_bytes(
-    original: Original, others: Recipe, by: Prune | PruneTaylor | PruneWanda = MAGNITUDE
+    original: Original, others: Recipe, by: Prune | ScoreStep = MAGNITUDE
 ) -> dict[str, list[float]] | None:
     """Bytes of each layer after pruning to each of MEASURED_SPARSITIES as `by` ranks the weights,
     and `others`, the steps that do not prune. None where nothing codes the weights, where the codes

@@ -82,7 +82,7 @@ def error_histogram(
 
 
 @dataclass(frozen=True)
-class Cut:
+class PrunedLayer:
     """What pruning took from a layer: the largest pruned magnitude, and fractions that remain."""
 
     threshold: float
@@ -95,13 +95,13 @@ def unpruned(stored: StoredLayer) -> list[Tensor]:
     return [part.weight for part in stored.parts]
 
 
-def pruning_cut(stored: StoredLayer) -> Cut:
+def pruned_layer(stored: StoredLayer) -> PrunedLayer:
     """Threshold, sparsity and kept energy of a pruned, not quantized layer."""
     before = torch.cat([weight.ravel() for weight in unpruned(stored)])
     after = torch.cat([weight.values.ravel() for weight in stored.weights])
     cut = before[after == 0].abs()
     total = energy(before)
-    return Cut(
+    return PrunedLayer(
         threshold=float(cut.max()) if cut.numel() else 0.0,
         sparsity=cut.numel() / before.numel(),
         energy_kept=energy(after) / total if total else 1.0,

@@ -20,7 +20,7 @@ from compress_core.weights.layer import UNSEEN_INPUTS, Layer
 
 LARGEST = 1e37  # beyond it, sums of two weights come near the end of float32
 
-KINDS: dict[type[nn.Module], str] = {
+LAYER_CLASSES: dict[type[nn.Module], str] = {
     nn.Linear: "linear",
     nn.Conv1d: "conv1d",
     nn.Conv2d: "conv2d",
@@ -36,8 +36,8 @@ KINDS: dict[type[nn.Module], str] = {
     nn.RNNCellBase: "recurrent",
 }
 # _NormBase: batch and instance norms of every dimension, also synchronized and lazy ones
+FACTORED = (nn.Linear, nn.Conv1d, nn.Conv2d)  # the classes in whose place factors can run
 NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
-FACTORED = (nn.Linear, nn.Conv1d, nn.Conv2d)  # whose forward factors stand for
 ATTENTION_KEYS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 REFUSALS = UNSEEN_INPUTS | {
     "conv3d": "a convolution over three dimensions has no form as factors here",
@@ -133,7 +133,7 @@ def _attributes(module: nn.Module) -> tuple[str, ...]:
 
 
 def _kind(module: nn.Module) -> str:
-    return next((kind for cls, kind in KINDS.items() if isinstance(module, cls)), "")
+    return next((kind for cls, kind in LAYER_CLASSES.items() if isinstance(module, cls)), "")
 
 
 def _is_bare_weight(parameter: nn.Parameter | None, module: nn.Module) -> TypeGuard[nn.Parameter]:
@@ -168,10 +168,12 @@ def _refusal(place: _Place, keys: tuple[str, ...], read_directly: bool) -> str |
         return f"its weight is tied ({', '.join(keys)})"
     if place.kind == "attention" or read_directly:
         return "the attention or encoder module around it reads the weight itself"
+    if isinstance(place.module, FACTORED):
+        own = why_not_plain(place.module, *FACTORED)
+        if own:
+            return f"{own}, which factors would not run"
     if isinstance(place.module, nn.Conv1d | nn.Conv2d) and place.module.groups != 1:
         return f"it is a convolution in {place.module.groups} groups"
-    if isinstance(place.module, FACTORED):
-        return why_not_plain(place.module, *FACTORED)
     return REFUSALS.get(place.kind)
 
 

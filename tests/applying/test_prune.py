@@ -1,15 +1,20 @@
 """Scored and patterned pruning through compress(): the scores are those of the network itself."""
 
 import re
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
+from compress_core.applying.prune import SCORES, Scoring, prune_by_score, refuse_scores
 from compress_core.compressed import compress
 from compress_core.methods.low_rank import Factorize
-from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda
+from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, ScoreScope
+from compress_core.network import start
 from compress_core.original import Original
 
 
@@ -67,3 +72,26 @@ def test_without_training_data_a_scored_step_is_refused(digits_mlp: Original) ->
     with pytest.raises(ValueError, match=re.escape("came without training data")):
         compress(bare, (PruneWanda(sparsity=0.5),))
     compress(bare, (Prune(sparsity=0.5),))
+
+
+@dataclass(frozen=True)
+class PruneRight:
+    """Prunes the columns on the left first: a score that looks at no data and draws nothing."""
+
+    kind: ClassVar[str] = "prune"
+
+    sparsity: float
+    scope: ScoreScope = "row"
+    layers: tuple[str, ...] = ("*",)
+
+
+def test_a_score_needs_neither_data_nor_seed(
+    linear_of: Callable[[Tensor], Original], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = torch.tensor([[1.0, 2.0, 3.0, 4.0]] * 2)
+    monkeypatch.setitem(SCORES, PruneRight, Scoring(lambda _step, _name, _base: scores))
+    network = start(linear_of(torch.ones(2, 4)))
+    step = PruneRight(0.5)
+    assert refuse_scores(step, "fc", network) is None
+    pruned = prune_by_score(step, ("fc",), network).layers["fc"]
+    assert pruned.dense.tolist() == [[0, 0, 1, 1]] * 2

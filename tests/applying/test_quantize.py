@@ -132,8 +132,9 @@ def rounded_by_hand(compressed: Compressed, images: Tensor) -> Tensor:
         if step.mode == "static":
             scale, zero = state[f"fc{i}.input_scale"], state[f"fc{i}.input_zero_point"]
         else:
-            scale = (x.max().clamp(min=0) - x.min().clamp(max=0)) / (2**step.bits - 1)
-            zero = torch.round(-x.min().clamp(max=0) / scale)
+            low, high = (x.amin(1, keepdim=True), x.amax(1, keepdim=True))  # of each image
+            scale = (high.clamp(min=0) - low.clamp(max=0)) / (2**step.bits - 1)
+            zero = torch.round(-low.clamp(max=0) / scale)
         x = ((x / scale).round() + zero).clamp(0, 2**step.bits - 1).sub(zero) * scale
         x = nn.functional.linear(x, state[f"fc{i}.weight"], state[f"fc{i}.bias"])
         x = torch.relu(x) if i < 3 else x

@@ -12,7 +12,7 @@ from compress_core.methods.low_rank import Form, energy_curve, parameter_count
 from compress_core.methods.quantization import Quantized
 from compress_core.recipe import parse_step
 from compress_core.steps import AnyStep
-from compress_core.views.summaries import Cut, pruning_cut
+from compress_core.views.summaries import PrunedLayer, pruned_layer
 from tests.browser.conftest import metric, settle, visit
 from ui import words
 
@@ -71,9 +71,9 @@ def drag(page: Page) -> Callable[[Locator, float], int]:
     return move
 
 
-def cuts(found: Prune) -> dict[str, Cut]:
+def cuts(found: Prune) -> dict[str, PrunedLayer]:
     layers = compress(load_model(MODEL), (found,)).layers
-    return {name: pruning_cut(stored) for name, stored in layers.items()}
+    return {name: pruned_layer(stored) for name, stored in layers.items()}
 
 
 def test_dragging_the_threshold_prunes_as_the_core_does(

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from compress_core import compress, load_model
 from compress_core.methods.pruning import PruneTaylor, PruneWanda
-from compress_core.views.summaries import pruning_cut
+from compress_core.views.summaries import pruned_layer
 from tests.browser.test_live import live, number, open_live, recipe_text, step
 
 pytestmark = pytest.mark.browser
@@ -45,7 +45,7 @@ def test_dragging_the_share_foretells_every_layer(
     found = step(page, before)
     assert isinstance(found, PruneTaylor | PruneWanda)
     done = compress(load_model("digits-cnn"), (found,)).layers.values()
-    exact = [round(100 * pruning_cut(stored).sparsity, 1) for stored in done]
+    exact = [round(100 * pruned_layer(stored).sparsity, 1) for stored in done]
     expect(live(page).locator("dd").last).not_to_have_text(re.compile("≈"))
     assert shares(page) == pytest.approx(exact, abs=0.051)
     assert during == pytest.approx(exact, abs=0.5)

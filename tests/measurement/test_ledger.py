@@ -13,9 +13,9 @@ from compress_core.graph import to_onnx
 from compress_core.measurement.ledger import (
     LAYOUT_ROWS,
     LedgerRow,
+    finding,
     gzipped,
     ledger,
-    verdict,
     weight_bound,
     zstd,
 )
@@ -28,6 +28,7 @@ from compress_core.recipe import Recipe
 from compress_core.storage.layouts import encode_file
 from compress_core.storage.streams import StoredWeight
 from compress_core.weights import Profile
+from compress_core.wording.ledger import ledger_in_words
 
 RECIPES: dict[str, Recipe] = {
     "untouched": (),
@@ -152,7 +153,7 @@ def test_pruning_alone_does_not_shrink_the_onnx_file(digits_cnn: Original) -> No
     made = compress(digits_cnn, RECIPES["pruned"])
     onnx = to_onnx(made)
     rows = ledger(made, onnx)
-    sentence = verdict(rows, 0.9)
+    sentence = ledger_in_words(finding(rows, 0.9))
     assert len(onnx) >= digits_cnn.stored_bytes
     assert sentence.startswith("90 % zeros, and the .onnx did not shrink by a byte")
     assert "it stores zeros" in sentence
@@ -201,5 +202,5 @@ def some_rows(**sizes: int | None) -> tuple[LedgerRow, ...]:
         ),
     ],
 )
-def test_the_verdict(sizes: dict[str, int | None], sparsity: float, sentence: str) -> None:
-    assert verdict(some_rows(**sizes), sparsity) == sentence
+def test_the_one_sentence(sizes: dict[str, int | None], sparsity: float, sentence: str) -> None:
+    assert ledger_in_words(finding(some_rows(**sizes), sparsity)) == sentence

@@ -8,11 +8,12 @@ from compress_core.compressed import compress
 from compress_core.graph import to_onnx
 from compress_core.measurement.cost import Latency
 from compress_core.measurement.report import measure_size
-from compress_core.measurement.speed import Speed, measure_speed, reasons, speed_of, verdict
+from compress_core.measurement.speed import Speed, measure_speed, reasons, speed_of
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize, QuantizeActivations
 from compress_core.original import Original
+from compress_core.wording.speed import reason_in_words, speed_in_words
 
 
 def ms(p50: float) -> Latency:
@@ -92,14 +93,16 @@ REASONS = {
 @pytest.mark.parametrize("name", REASONS)
 def test_the_reason_is_the_one_that_applies(name: str) -> None:
     changes, expected = REASONS[name]
-    found = reasons(replace(SAME, **changes))
+    speed = replace(SAME, **changes)
+    found = [reason_in_words(reason, speed) for reason in reasons(speed)]
     assert len(found) == len(expected)
     assert all(part in text for text, part in zip(found, expected, strict=True))
 
 
 def test_only_8_bits_have_a_kernel_to_hope_for() -> None:
     slow = replace(SAME, after=ms(2.0))
-    hints = {bits: "inputs are quantized" in verdict(replace(slow, bits=bits)) for bits in (4, 8)}
+    texts = {bits: speed_in_words(replace(slow, bits=bits)) for bits in (4, 8)}
+    hints = {bits: "inputs are quantized" in text for bits, text in texts.items()}
     assert hints == {4: False, 8: True}
 
 
@@ -119,7 +122,7 @@ def test_only_8_bits_have_a_kernel_to_hope_for() -> None:
     ],
 )
 def test_the_first_sentence_says_how_much(changes: dict[str, object], start: str) -> None:
-    assert verdict(replace(SAME, **changes)).startswith(start)  # type: ignore[arg-type]
+    assert speed_in_words(replace(SAME, **changes)).startswith(start)  # type: ignore[arg-type]
 
 
 def test_the_facts_come_from_the_size(digits_cnn: Original) -> None:
@@ -142,4 +145,4 @@ def test_pruning_alone_does_not_save_time(digits_cnn: Original) -> None:
     speed = measure_speed(measure_size(pruned), graphs, digits_cnn.example)
     assert speed.promise == 1
     assert speed.before.runs == speed.after.runs == 200
-    assert {"latency_ms_p50", "original_latency_ms_p50", "speedup", "why"} <= speed.as_dict().keys()
+    assert {"latency_ms_p50", "original_latency_ms_p50", "speedup"} <= speed.as_dict().keys()

@@ -71,7 +71,7 @@ def test_norms_without_statistics_have_nothing_to_measure() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"samples": 1}, ["samples=1", "at least 2", "1024"]),
+        ({"samples": 1}, ["samples=1", "at least 2", "256"]),
         ({"samples": 2.5}, ["samples=2.5", "whole number"]),
         ({"seed": -1}, ["seed=-1", "at least 0"]),
         ({"layers": ("conv1",)}, ["layers=('conv1',)", "all norms", "leave layers out"]),

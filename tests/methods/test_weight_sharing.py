@@ -435,7 +435,7 @@ def test_no_weights_at_all_are_refused() -> None:
         ({"clusters": 1}, ["clusters=1", "at least 2", "16 make"]),
         ({"clusters": 4097}, ["clusters=4097", "below 4097", "16 make"]),
         ({"clusters": 16.0}, ["clusters=16.0", "whole number", "16 make"]),
-        ({"init": "kmeans++"}, ["init='kmeans++'", "linear, density, random, optimal", "choose"]),
+        ({"init": "kmeans++"}, ["init='kmeans++'", "optimal, linear, density, random", "choose"]),
         ({"keep_zeros": 1}, ["keep_zeros=1", "True, False", "choose"]),
         ({"scope": "global"}, ["scope='global'", "layer, all", "choose"]),
         ({"seed": -1}, ["seed=-1", "at least 0", "such as 0"]),

@@ -205,7 +205,7 @@ def decode_half(header: Header, tensors: Tensors, _shape: Shape) -> Halves:
 
 
 def test_another_type_of_codes_takes_a_row_in_each_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(streams_module.FORMS, Halves, half_form)
+    monkeypatch.setitem(streams_module.CODED_FORMS, Halves, half_form)
     monkeypatch.setitem(streams_module.DECODERS, "half_packed", decode_half)
     weight = weight_of(Halves(normal(40, 50).half()))
     assert torch.equal(weight.values, normal(40, 50).half().float())

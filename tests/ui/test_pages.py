@@ -20,6 +20,7 @@ from compress_core import (
 from compress_core.measurement.harm import answers, flips, harm_by_class
 from compress_core.measurement.report import Report, measure
 from compress_core.methods.low_rank import energy_rank
+from compress_core.recipe import format_recipe
 from tests.whole_app import WholeApp, open_app, turn_to
 from ui import words
 from ui.figures import change_by_class
@@ -322,7 +323,7 @@ def test_a_model_without_its_data_says_how_to_get_it(
 @pytest.mark.parametrize("page", ["prune", "quantize", "factorize", "combine"])
 def test_who_got_hurt_shows_the_cores_classes_and_flips(page: str) -> None:
     recipe = (Prune(sparsity=0.95),)
-    app = open_app(page, recipe=words.recipe_text(recipe))
+    app = open_app(page, recipe=format_recipe(recipe))
     app.session_state["harm_classes_table"] = True
     app.run()
     test_images = load_dataset("digits")

@@ -1,49 +1,10 @@
-"""Steps in words: short, each another, for every step there is."""
+"""Numbers in words: each metric by its name, shares in percent."""
 
 import pytest
 
 from compress_core.measurement.scores import Score
-from compress_core.recipe import parse_step
-from compress_core.steps import BY_NAME
 from compress_core.tasks import METRICS
 from ui import words
-from ui.words import describe
-
-WORDS = {
-    "fold": "fold batch norms",
-    "prune_structured:pruning_ratio=0.3": "remove 30.0 % of the channels by L2 norm",
-    "factorize:rank=8": "factorize to rank 8",
-    "factorize:energy=0.9,form=tucker": "factorize (tucker), 90.0 % energy",
-    "factorize:budget=0.5,whiten=True": "factorize to 50.0 % of the weights by what the data need",
-    "prune:sparsity=0.9": "prune 90.0 % globally",
-    "random_prune:sparsity=0.5,seed=1": "prune 50.0 % at random",
-    "prune_nm:layers=fc1": "prune to 2:4 in fc1",
-    "prune_taylor:sparsity=0.5": "prune 50.0 % globally by effect on the loss (Taylor)",
-    "prune_wanda:sparsity=0.5": "prune 50.0 % of each row by weight and input (Wanda)",
-    "prune_wanda:sparsity=0.5,layers=fc1": "prune 50.0 % by weight and input (Wanda) in fc1",
-    "quantize:bits=4": "quantize to 4 bit, symmetric, per channel",
-    "quantize_gptq:clipping=mse": (
-        "quantize to 4 bit with error feedback (GPTQ), symmetric, per channel, clipped at least "
-        "error"
-    ),
-    "quantize_float:format=bf16": "round to bf16",
-    "quantize_float:format=nf4,granularity=group": "round to nf4, per group of 32",
-    "binarize": "binarize to ±α",
-    "ternarize": "ternarize, zeros up to 0.7 · mean |w|",
-    "share:clusters=8,scope=all": "share 8 values, one codebook",
-    "correct_bias": "correct the biases",
-    "recalibrate_norms": "recalibrate the norms on 1024 images",
-    "quantize_activations:mode=dynamic": "inputs in 8 bit, dynamic",
-}
-
-
-@pytest.mark.parametrize("text", WORDS)
-def test_a_step_in_words(text: str) -> None:
-    assert describe(parse_step(text)) == WORDS[text]
-
-
-def test_every_step_has_words() -> None:
-    assert {text.partition(":")[0] for text in WORDS} == BY_NAME.keys()
 
 
 def test_every_metric_is_called_what_it_is() -> None:

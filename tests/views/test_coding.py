@@ -13,14 +13,18 @@ from compress_core.storage.entropy_coding import encode_all
 from compress_core.views.coding import (
     Coding,
     best_gap_bits,
-    code_table,
     coding_of,
     coding_rows,
     context_densities,
-    first_code_words,
     gap_piece,
     symbol_bars,
     total_bytes,
+)
+from compress_core.views.huffman_codes import (
+    MOST_LEAVES,
+    code_table,
+    first_code_words,
+    huffman_code,
 )
 
 
@@ -145,3 +149,11 @@ def test_context_classes_differ_where_the_rows_do() -> None:
     assert densities.shape[0] > 1
     assert densities.min() == 0
     assert densities.max() == pytest.approx(7 / 8, abs=0.05)
+
+
+def test_a_code_of_many_symbols_has_a_table_and_no_tree() -> None:
+    many, few = (coded([list(range(n))], n) for n in (MOST_LEAVES + 1, MOST_LEAVES))
+    assert huffman_code(many, 3).tree is None
+    tree = huffman_code(few, 3).tree
+    assert tree is not None
+    assert tree.count == MOST_LEAVES

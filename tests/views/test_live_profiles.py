@@ -32,7 +32,7 @@ from compress_core.views.live_pruning import (
     measured_bytes,
     pruning_profile,
 )
-from compress_core.views.summaries import pruning_cut
+from compress_core.views.summaries import pruned_layer
 from compress_core.weights import Profile, sqnr_db
 
 NORMAL = "normal"
@@ -80,7 +80,7 @@ def bytes_at(profile: PruningProfile, sparsity: float) -> float:
 def estimated_bytes(name: str, prune: Prune, step: Quantize | None) -> float:
     pruned = compress(model(name), (prune,)).layers
     found = profiles(name, step)
-    return sum(bytes_at(found[key], pruning_cut(pruned[key]).sparsity) for key in pruned)
+    return sum(bytes_at(found[key], pruned_layer(pruned[key]).sparsity) for key in pruned)
 
 
 def exact_bytes(name: str, recipe: Recipe) -> int:
@@ -136,7 +136,7 @@ def test_energy_in_between_is_the_cores_to_half_a_percent(name: str) -> None:
     for sparsity in (0.123, 0.618, 0.9012, 0.977):
         pruned = compress(model(name), (Prune(sparsity=sparsity),)).layers
         for key, profile in profiles(name).items():
-            cut = pruning_cut(pruned[key])
+            cut = pruned_layer(pruned[key])
             kept = 1 - np.interp(cut.sparsity, profile.sparsities, profile.energies)
             assert kept == pytest.approx(cut.energy_kept, abs=0.005)
 
@@ -203,7 +203,7 @@ def test_a_factor_pair_has_one_curve_over_both_factors(
     profile = pruning_profile(pair, measured=measured.get("fc1"))
     assert profile.weights == 8 * (512 + 64)
     recipe = (factors, Prune(threshold=float(profile.magnitudes[160]), layers=("fc1",)))
-    cut = pruning_cut(compress(digits_cnn, recipe).layers["fc1"])
+    cut = pruned_layer(compress(digits_cnn, recipe).layers["fc1"])
     assert cut.sparsity == pytest.approx(profile.sparsities[160])  # 80 % of both together
     assert cut.energy_kept == pytest.approx(1 - profile.energies[160], abs=1e-6)
     rows = measure_size(compress(digits_cnn, (*recipe, *((step,) if step else ())))).layers

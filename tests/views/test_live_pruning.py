@@ -28,7 +28,7 @@ from compress_core.views.live_pruning import (
     pruning_profile,
     score_profile,
 )
-from compress_core.views.summaries import pruning_cut
+from compress_core.views.summaries import pruned_layer
 
 MODEL = load_model("digits-cnn")
 LAYERS = ("conv2", "fc1")
@@ -53,7 +53,7 @@ def test_a_curve_says_at_its_knots_what_the_core_does(
 ) -> None:
     found = profile(step, layer)
     done = compress(MODEL, (type(step)(sparsity, scope=step.scope),)).layers[layer]
-    cut = pruning_cut(done)
+    cut = pruned_layer(done)
     energy = np.interp(cut.sparsity, found.sparsities, found.energies)
     assert 1 - energy == pytest.approx(cut.energy_kept, abs=2e-3)
     at = cut.sparsity * (FALLEN_KNOTS - 1)
@@ -68,7 +68,7 @@ def test_a_curve_says_at_its_knots_what_the_core_does(
 def real_and_estimated(step: PruneWanda, codes: Quantize | None) -> tuple[int, float]:
     """Bytes of fc1 in the file, and by its curve."""
     found = profile(step, "fc1", codes)
-    pruned = pruning_cut(compress(MODEL, (step,)).layers["fc1"]).sparsity
+    pruned = pruned_layer(compress(MODEL, (step,)).layers["fc1"]).sparsity
     recipe: tuple[AnyStep, ...] = (step, codes) if codes else (step,)
     (row,) = (r for r in measure_size(compress(MODEL, recipe)).layers if r.name == "fc1")
     return row.bytes, float(np.interp(pruned, SPARSITY_KNOTS[::5], found.byte_counts))
@@ -90,7 +90,7 @@ def test_the_scores_part_layers_at_one_threshold() -> None:
     step = PruneTaylor(0.8)
     profiles = [profile(step, layer) for layer in MODEL.layers]
     done = compress(MODEL, (step,)).layers
-    fallen = {name: pruning_cut(stored).sparsity for name, stored in done.items()}
+    fallen = {name: pruned_layer(stored).sparsity for name, stored in done.items()}
     finest = next(found for found in profiles if found.name == "fc1")
     threshold = np.interp(fallen["fc1"], finest.sparsities, finest.magnitudes)
     for found in profiles:

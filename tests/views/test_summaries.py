@@ -23,7 +23,7 @@ from compress_core.views.summaries import (
     input_view,
     kept_thumbnail,
     low_rank_view,
-    pruning_cut,
+    pruned_layer,
     scale_view,
     thumbnail,
     unpruned,
@@ -105,14 +105,14 @@ def test_the_error_histogram_of_an_exact_layer_is_one_spike(
 
 
 def test_the_cut_by_hand(stored: Callable[..., StoredLayer]) -> None:
-    cut = pruning_cut(stored(Prune(sparsity=0.5)))
+    cut = pruned_layer(stored(Prune(sparsity=0.5)))
     assert cut.threshold == 1.0  # of 0.25, 0.5, 0.75 and one of the two of size 1
     assert cut.sparsity == 0.5
     assert cut.energy_kept == pytest.approx((16 + 4 + 9 + 1) / (16 + 4 + 9 + 2 + 0.875))
 
 
 def test_an_unpruned_layer_has_no_cut(stored: Callable[..., StoredLayer]) -> None:
-    cut = pruning_cut(stored())
+    cut = pruned_layer(stored())
     assert (cut.threshold, cut.sparsity, cut.energy_kept) == (0, 0, 1)
 
 

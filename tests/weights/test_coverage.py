@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from compress_core.command_line.console import coverage_rows
 from compress_core.compressed import compress
-from compress_core.console import coverage_rows
 from compress_core.measurement.report import measure_size
 from compress_core.original import Original
 from compress_core.weights import Coverage

@@ -45,7 +45,7 @@ def test_layers_come_in_the_order_of_their_modules(digits_cnn: Original) -> None
         ),
         ("cell", {"cell.weight_ih": "recurrent", "cell.weight_hh": "recurrent"}),
         (
-            "attention",
+            "packed",
             {
                 "attention.in_proj": "attention",
                 "attention.out_proj": "linear",
@@ -53,7 +53,7 @@ def test_layers_come_in_the_order_of_their_modules(digits_cnn: Original) -> None
             },
         ),
         (
-            "cross_attention",
+            "packed_cross",
             {
                 "attention.q_proj": "attention",
                 "attention.k_proj": "attention",
@@ -87,8 +87,8 @@ def test_norms_and_biases_are_no_layers(animal: Callable[[str], Original]) -> No
         ("tied", "a", "tied"),
         ("repeated", "a", "tied"),
         ("words", "embedding", "embedding"),
-        ("attention", "attention.in_proj", "attention"),
-        ("attention", "attention.out_proj", "attention"),
+        ("packed", "attention.in_proj", "attention"),
+        ("packed", "attention.out_proj", "attention"),
         ("grouped", "conv", "2 groups"),
         ("transposed", "up", "a transposed convolution has no form as factors"),
         ("volume", "conv", "three dimensions"),

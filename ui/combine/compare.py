@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from compress_core.measurement.report import Size
-from compress_core.recipe import Recipe
+from compress_core.recipe import Recipe, parse_recipe
 from ui import words
 from ui.session import caches, measuring, snapshots, state, values
 from ui.session.snapshot_store import Snapshot
@@ -56,7 +56,7 @@ def _choose(label: str, by_id: dict[str, Snapshot], key: str, default: str) -> s
 
 
 def side(snapshot: Snapshot) -> Side:
-    recipe, _ = state.split_fitting(snapshot.model, words.read_recipe(snapshot.recipe))
+    recipe, _ = state.split_fitting(snapshot.model, parse_recipe(snapshot.recipe))
     return Side(snapshot, recipe, caches.size(snapshot.model, recipe))
 
 

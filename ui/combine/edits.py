@@ -8,23 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from compress_core import Factorize, Prune, Quantize, Recipe
-from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.low_rank import full_rank
-from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda, RandomPrune
 from compress_core.methods.quantization import (
     FORMAT_BITS,
     Binarize,
-    CorrectBias,
-    QuantizeActivations,
     QuantizeFloat,
     QuantizeGPTQ,
     Ternarize,
 )
-from compress_core.methods.recalibration import RecalibrateNorms
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe_edit import step_for, with_layer_step
-from compress_core.steps import AnyStep
+from compress_core.steps import AnyStep, row_of
 from ui.quantize.methods import FLOAT
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -65,9 +60,10 @@ def _pruned(like: AnyStep | None, percent: Any, _: tuple[int, ...]) -> AnyStep |
     sparsity = round((percent or 0.0) / 100, 6)
     if not sparsity:
         return None
-    if isinstance(like, RandomPrune | PruneTaylor | PruneWanda):
-        return replace(like, sparsity=sparsity)
-    return Prune(sparsity, scope="layer")
+    if like is None or isinstance(like, Prune) or not row_of(like).has("sparsity"):
+        return Prune(sparsity, scope="layer")
+    changed: dict[str, Any] = {"sparsity": sparsity}
+    return replace(like, **changed)
 
 
 def _factorized(like: AnyStep | None, rank: Any, shape: tuple[int, ...]) -> AnyStep | None:
@@ -114,30 +110,3 @@ EDITS: dict[str, tuple[str, Make]] = {
     CLUSTERS: ("share", _shared),
 }
 EXCLUDE = {"quantize": "share", "share": "quantize"}
-
-
-METHODS: dict[type[AnyStep], str] = {
-    FoldBatchNorm: "norms folded",
-    PruneStructured: "channels by {0.importance}",
-    Factorize: "{0.form}",
-    Prune: "magnitude",
-    RandomPrune: "random",
-    PruneNM: "{0.n}:{0.m}",
-    PruneTaylor: "Taylor",
-    PruneWanda: "Wanda",
-    Quantize: "affine",
-    QuantizeGPTQ: "GPTQ",
-    QuantizeFloat: "{0.format}",
-    Binarize: "binary",
-    Ternarize: "ternary",
-    ShareWeights: "k-means, {0.init}",
-    CorrectBias: "bias corrected",
-    RecalibrateNorms: "norms recalibrated",
-    QuantizeActivations: "inputs {0.bits} bit",
-}
-
-
-def method(step: AnyStep) -> str:
-    """A step's method in a word or two, without its numbers: those stand in the table's cells."""
-    aware = ", data-aware" if isinstance(step, Factorize) and step.whiten else ""
-    return METHODS[type(step)].format(step) + aware

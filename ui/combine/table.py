@@ -15,6 +15,7 @@ from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell
 from ui.quantize.methods import FLOAT
 from ui.session import caches, recipe_field, state
 from ui.session.state import Current
+from ui.steps import said
 
 READ_ONLY = ("layer", "shape", "how", "bytes", "ratio", "SQNR, dB", "stored as")
 
@@ -67,7 +68,7 @@ def _clusters(current: Current, layer: str) -> int | None:
 def _how(current: Current, layer: str) -> str:
     """The methods at work in a layer, in the order they act."""
     acting = (act.step for act in current.compressed.acts if layer in act.names)
-    return " · ".join(map(edits.method, acting))
+    return " · ".join(said(step).method for step in acting)
 
 
 def _columns(bits: set[int]) -> dict[str, Any]:

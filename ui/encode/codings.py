@@ -1,18 +1,15 @@
 """What the page of entropy coding shows, cached by model and recipe, and its words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
 from compress_core import Recipe
-from compress_core.storage.entropy_coding import CODERS as CODER_TABLE
-from compress_core.storage.entropy_coding import HuffmanNode, huffman_tree
 from compress_core.views import coding as coding_view
-from compress_core.views.coding import CodeTable, CodeWord, Coding, CodingRow, GapPiece
+from compress_core.views.coding import Coding, CodingRow, GapPiece
+from compress_core.views.huffman_codes import HuffmanCode, huffman_code
 from ui import words
 from ui.session import caches
 
@@ -34,7 +31,6 @@ MEANINGS = {  # what a symbol stands for, as the title of an axis
     "sign": "sign, in units of its scale",
     "mask": "bit of the mask",
 }
-MOST_LEAVES = 32  # of a tree that is drawn
 FIRST_SYMBOLS = 16  # of the worked example
 
 
@@ -47,53 +43,38 @@ class Place(NamedTuple):
     factor: int
 
 
-@dataclass(frozen=True)
-class HuffmanCode:
-    """A layer's code as a table, as a tree if that is small enough to be drawn, and the first
-    symbols of its stream."""
-
-    tree: HuffmanNode | None
-    table: CodeTable
-    first: tuple[CodeWord, ...]
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
+@caches.keep(max_entries=64, show_spinner=False)
 def coding(place: Place) -> Coding:
     layers = caches.compressed(place.model, place.recipe).layers
     return coding_view.coding_of(layers[place.layer].weights[place.factor])
 
 
-@st.cache_data(max_entries=500, show_spinner="Coding every layer in every way…")
+@caches.keep_copies(max_entries=500, show_spinner="Coding every layer in every way…")
 def rows(model: str, recipe: Recipe) -> tuple[CodingRow, ...]:
     return coding_view.coding_rows(caches.compressed(model, recipe))
 
 
-@st.cache_data(max_entries=500, show_spinner="Coding the layer in every way…")
+@caches.keep_copies(max_entries=500, show_spinner="Coding the layer in every way…")
 def row(place: Place) -> CodingRow:
     return coding_view.coding_row(place.layer, coding(place))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@caches.keep(max_entries=64, show_spinner=False)
 def huffman(place: Place) -> HuffmanCode:
-    found = coding(place)
-    table = coding_view.code_table(found)
-    tree = huffman_tree(found.counts) if len(table.symbols) <= MOST_LEAVES else None
-    return HuffmanCode(tree, table, coding_view.first_code_words(found, FIRST_SYMBOLS))
+    return huffman_code(coding(place), FIRST_SYMBOLS)
 
 
-@st.cache_data(max_entries=200, show_spinner=False)
+@caches.keep_copies(max_entries=200, show_spinner=False)
 def best_gap_bits(place: Place) -> int:
     return coding_view.best_gap_bits(coding(place))
 
 
-@st.cache_data(max_entries=200, show_spinner="Finding the classes of rows and columns…")
+@caches.keep_copies(
+    max_entries=200,
+    show_spinner="Finding the classes of rows and columns…",
+)
 def contexts(place: Place) -> NDArray[np.float64]:
     return coding_view.context_densities(coding(place))
-
-
-def takes(coder: str, found: Coding) -> bool:
-    """Whether a coder takes symbols of so many kinds."""
-    return found.alphabet <= CODER_TABLE[coder].max_alphabet
 
 
 def names(found: Coding) -> list[str]:
@@ -195,11 +176,6 @@ def coder_table(rows: Sequence[CodingRow]) -> dict[str, list[Any]]:
         "in the file": [count == len(rows) for _, _, count in found],
         "layers": [count for _, _, count in found],
     }
-
-
-def bound(rows: Sequence[CodingRow]) -> float:
-    """The entropy bound of some weights together, in bits a symbol."""
-    return sum(row.symbols * row.entropy_bits for row in rows) / sum(row.symbols for row in rows)
 
 
 def coders_caption(rows: Sequence[CodingRow], floats: Sequence[str]) -> str:

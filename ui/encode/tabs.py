@@ -4,7 +4,8 @@ import numpy as np
 import streamlit as st
 
 from compress_core.views import coding
-from compress_core.views.coding import CodeWord, Coding
+from compress_core.views.coding import Coding, takes
+from compress_core.views.huffman_codes import CodeWord
 from ui import figures
 from ui.encode import codings
 from ui.encode.codings import Place
@@ -25,7 +26,7 @@ def show(place: Place, found: Coding) -> None:
         if not tab.open:
             continue
         with tab:
-            if codings.takes(coder, found):
+            if takes(coder, found):
                 draw(place, found)
             else:
                 st.caption(

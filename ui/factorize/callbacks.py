@@ -5,10 +5,10 @@ from typing import Any
 
 import streamlit as st
 
-from compress_core.methods.low_rank import FORMS, Factorize, Form, full_rank
+from compress_core import factor_steps
+from compress_core.methods.low_rank import FORMS, Factorize, Form, full_rank, largest_rank
 from compress_core.recipe_edit import with_layer_step
-from ui.factorize import factors
-from ui.factorize.factors import Settings
+from ui.factorize.factors import Choice
 from ui.panels.widgets import chosen_layer, moved
 from ui.session import recipe_field, state, values
 from ui.session.state import Current
@@ -17,12 +17,12 @@ SCOPES = ("one layer", "whole model")
 SAMPLES, PERCENT = (16, 4096), (0.1, 100.0)  # from … to
 
 
-def settings() -> Settings:
+def settings() -> Choice:
     """What the controls say now."""
     form, layers = chosen_form(), state.current().compressed.base.layers
     aware = form == "channel" and values.switched("factorize_whiten")
-    return Settings(
-        layer=chosen_layer("factorize_layer", factors.able(layers)),
+    return Choice(
+        layer=chosen_layer("factorize_layer", factor_steps.able(layers)),
         whole=values.chosen("factorize_scope", SCOPES) == "whole model",
         form=form,
         samples=chosen_samples() if aware else None,
@@ -37,7 +37,7 @@ def chosen_samples() -> int:
     return values.number("factorize_samples", Factorize().samples, *SAMPLES)
 
 
-def own_step(current: Current, layer: str) -> Factorize | None:
+def factorizing_step(current: Current, layer: str) -> Factorize | None:
     """The step that gave a layer its factors; None where it has none."""
     step = current.compressed.winners("factorize").get(layer)
     plain = current.compressed.layers[layer].form == "plain"
@@ -91,13 +91,13 @@ def set_form(form: Form) -> None:
     current, now = state.current(), settings()
     st.session_state.factorize_form = form
     if now.whole:
-        _set_whole(factors.whole_step(current.recipe, current.compressed.base.layers))
+        _set_whole(factor_steps.whole_step(current.recipe, current.compressed.base.layers))
         return
-    step = own_step(current, now.layer)
+    step = factorizing_step(current, now.layer)
     if step is not None and step.energy is None:
         weights = sum(w.values.numel() for w in current.compressed.layers[now.layer].weights)
         shape = current.compressed.base.layers[now.layer].shape
-        step = Factorize(rank=factors.rank_of_same_size(shape, form, weights))
+        step = Factorize(rank=largest_rank(shape, form, weights))
     if step is not None:
         _set_layer(step)
 
@@ -106,8 +106,8 @@ def rewrite() -> None:
     """The same rank, energy or budget with the present form and calibration."""
     current, now = state.current(), settings()
     if now.whole:
-        _set_whole(factors.whole_step(current.recipe, current.compressed.base.layers))
-    elif step := own_step(current, now.layer):
+        _set_whole(factor_steps.whole_step(current.recipe, current.compressed.base.layers))
+    elif step := factorizing_step(current, now.layer):
         _set_layer(step)
 
 
@@ -131,4 +131,4 @@ def _set_layer(step: Factorize | None) -> None:
 def _set_whole(step: Factorize | None) -> None:
     layers = state.current().compressed.base.layers
     made = None if step is None else _as_chosen(step)
-    recipe_field.set_recipe(factors.with_whole(recipe_field.session_recipe(), layers, made))
+    recipe_field.set_recipe(factor_steps.with_whole(recipe_field.session_recipe(), layers, made))

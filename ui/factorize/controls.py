@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from compress_core import factor_steps
 from compress_core.methods.low_rank import Factorize, full_rank
 from ui.factorize import factors
 from ui.factorize.callbacks import (
@@ -12,7 +13,7 @@ from ui.factorize.callbacks import (
     SCOPES,
     chosen_form,
     chosen_samples,
-    own_step,
+    factorizing_step,
     rewrite,
     set_budget,
     set_energy,
@@ -21,7 +22,7 @@ from ui.factorize.callbacks import (
     set_whole_energy,
     settings,
 )
-from ui.factorize.factors import Settings
+from ui.factorize.factors import Choice
 from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, number_field, put
 from ui.session import measuring, values
 from ui.session.state import Current
@@ -41,12 +42,12 @@ AWARE_HELP = (
 )
 
 
-def show_factorization(current: Current) -> Settings:
+def show_factorization(current: Current) -> Choice:
     """Scope, layer and form; calibration; then rank and energy, or budget and energy."""
     layers = current.compressed.base.layers
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scope = choose("Ranks of", SCOPES, "factorize_scope", SCOPE_HELP, on_change=_nothing)
-        layer = choose_layer("factorize_layer", layers=factors.able(layers))
+        layer = choose_layer("factorize_layer", layers=factor_steps.able(layers))
         whole = scope == "whole model"
         _take_over(current, layer, whole=whole)
         _form_buttons(current, layer, whole=whole)
@@ -68,11 +69,16 @@ def _take_over(current: Current, layer: str, *, whole: bool) -> None:
     layers = current.compressed.base.layers
     values.repair("factorize_whiten", values.switched("factorize_whiten"))
     values.repair("factorize_samples", chosen_samples())
-    step = factors.whole_step(current.recipe, layers) if whole else own_step(current, layer)
-    form = factors.form_in_use(current.recipe, layers) if whole else step and step.form
+    if whole:
+        step = factor_steps.whole_step(current.recipe, layers)
+        form = factor_steps.form_in_use(current.recipe, layers)
+    else:
+        step = factorizing_step(current, layer)
+        form = step.form if step else None
     form = form or chosen_form()
-    names = factors.able(layers) if whole else [layer]
-    st.session_state.factorize_form = "channel" if factors.forms(layers, names)[form] else form
+    names = factor_steps.able(layers) if whole else [layer]
+    is_possible = form in factor_steps.possible_forms(layers, names)
+    st.session_state.factorize_form = form if is_possible else "channel"
     if step is not None and step.form == "channel":
         put("factorize_whiten", step.whiten)
         if step.whiten:
@@ -81,11 +87,11 @@ def _take_over(current: Current, layer: str, *, whole: bool) -> None:
 
 def _form_buttons(current: Current, layer: str, *, whole: bool) -> None:
     layers = current.compressed.base.layers
-    names = factors.able(layers) if whole else [layer]
+    names = factor_steps.able(layers) if whole else [layer]
     with st.container(gap="xxsmall", width="content"):
         st.markdown(":small[Form]", help="How the parts share the work of a kernel.")
         with st.container(horizontal=True, gap=None, key="factorize_forms"):
-            for form, refusal in factors.forms(layers, names).items():
+            for form, refusal in factors.form_refusals(layers, names).items():
                 st.button(
                     form,
                     key=f"factorize_form_{form}",
@@ -100,7 +106,7 @@ def _form_buttons(current: Current, layer: str, *, whole: bool) -> None:
 
 def _refusals(current: Current, names: list[str]) -> None:
     """Why some forms cannot be chosen, for those who do not hover."""
-    found = factors.forms(current.compressed.base.layers, names)
+    found = factors.form_refusals(current.compressed.base.layers, names)
     refused = {form: why for form, why in found.items() if why}
     if refused:
         st.caption(f"Not {' or '.join(refused)}: {next(iter(refused.values()))}.", width="content")
@@ -109,7 +115,7 @@ def _refusals(current: Current, names: list[str]) -> None:
 def _layer_numbers(current: Current, layer: str) -> None:
     """Rank and energy of one layer; the full rank and all energy mean: not factorized."""
     form = chosen_form()
-    stored, step = current.compressed.layers[layer], own_step(current, layer)
+    stored, step = current.compressed.layers[layer], factorizing_step(current, layer)
     full = full_rank(stored.layer.shape, form)
     kept = factors.energy_kept(current, layer)
     asked = step.energy if step and step.energy else kept
@@ -132,7 +138,7 @@ def _layer_numbers(current: Current, layer: str) -> None:
 
 def _whole_numbers(current: Current) -> None:
     """Budget and energy of all layers."""
-    step = factors.whole_step(current.recipe, current.compressed.base.layers)
+    step = factor_steps.whole_step(current.recipe, current.compressed.base.layers)
     share, kept = factors.share_kept(current), factors.mean_energy(current)
     budget = step.budget if step and step.budget else share
     energy = step.energy if step and step.energy else kept

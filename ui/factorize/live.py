@@ -1,7 +1,8 @@
 """Factorize: the singular values of a layer, or what one budget leaves of all."""
 
+from compress_core import factor_steps
 from compress_core.measurement.report import LayerRow, Size
-from compress_core.methods.low_rank import full_rank
+from compress_core.methods.low_rank import full_rank, worthwhile_rank
 from ui import live_histogram
 from ui.factorize import factors
 from ui.factorize.callbacks import release_budget, release_rank
@@ -12,7 +13,7 @@ from ui.session.state import Current
 SNAPS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # budgets that a click sets
 
 
-def show(current: Current, settings: factors.Settings) -> None:
+def show(current: Current, settings: factors.Choice) -> None:
     """One layer's singular values with its rank; or the whole model's budget and every layer."""
     if settings.whole:
         _budget(current, settings)
@@ -38,7 +39,7 @@ def show(current: Current, settings: factors.Settings) -> None:
             "macs": after.macs,
             "dense_weights": before.parameters,
             "dense_macs": before.macs,
-            "break_even": factors.break_even(shape, found.form),
+            "break_even": worthwhile_rank(shape, found.form),
         },
         on_release=release_rank,
     )
@@ -48,9 +49,9 @@ def _row(size: Size, layer: str) -> LayerRow:
     return next(row for row in size.layers if row.name == layer)
 
 
-def _budget(current: Current, settings: factors.Settings) -> None:
+def _budget(current: Current, settings: factors.Choice) -> None:
     steps = factors.network(current.recipe)
-    names = factors.able(current.compressed.base.layers)
+    names = factor_steps.able(current.compressed.base.layers)
     live_histogram.show(
         "budget",
         {

@@ -4,8 +4,9 @@ from typing import Any
 
 import streamlit as st
 
+from compress_core import factor_steps
 from compress_core.measurement.report import LayerRow
-from compress_core.methods.low_rank import Form, matrix_shape
+from compress_core.methods.low_rank import Form, matrix_shape, worthwhile_rank
 from ui.factorize import factors
 from ui.session import caches
 from ui.session.state import Current
@@ -16,7 +17,7 @@ NUMBERS = ("weights before", "weights after", "MACs before", "MACs after", "byte
 def show(current: Current) -> None:
     """Every layer that can be factorized; those that its factors made larger are flagged."""
     layers, before = current.compressed.base.layers, _before(current)
-    rows = [row for row in current.size.layers if row.name in factors.able(layers)]
+    rows = [row for row in current.size.layers if row.name in factor_steps.able(layers)]
     st.markdown("**Weights and multiply-accumulates of each layer**")
     st.dataframe(
         [_line(current, row, before[row.name]) for row in rows],
@@ -44,7 +45,7 @@ def _line(current: Current, row: LayerRow, before: LayerRow) -> dict[str, Any]:
         "form": "one piece" if stored.form == "plain" else form,
         "as a matrix": f"{m} × {n}",
         "rank": ranks(stored.ranks) if stored.ranks else "full",
-        "break-even": factors.break_even(stored.layer.shape, form) or None,
+        "break-even": worthwhile_rank(stored.layer.shape, form) or None,
         "weights before": before.parameters,
         "weights after": row.parameters,
         "MACs before": before.macs,

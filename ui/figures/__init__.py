@@ -13,13 +13,11 @@ from ui.figures.codes import (
     huffman_tree,
     symbol_histogram,
 )
+from ui.figures.curve_styles import Style, curve_styles
 from ui.figures.plane import (
     AXES,
     NEAR,
     Axis,
-    Style,
-    cost_after,
-    curve_styles,
     look_closer,
     metric_of,
     trade_off_plane,
@@ -29,6 +27,7 @@ from ui.figures.results import (
     bytes_before_after,
     change_by_class,
     confusion,
+    cost_after,
     ledger_bars,
     shares,
     waterfall,

@@ -6,10 +6,9 @@ text form, which a click applies.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import cycle
 from typing import Any
 
 import plotly.graph_objects as go
@@ -17,6 +16,7 @@ import plotly.graph_objects as go
 from compress_core.tasks import METRICS, MetricName
 from ui import words
 from ui.figures.base import figure
+from ui.figures.curve_styles import Style
 from ui.palette import Palette
 
 Rows = Sequence[Mapping[str, Any]]
@@ -48,63 +48,6 @@ AXES = {
         high="latency_ms_p95",
     ),
 }
-
-
-@dataclass(frozen=True)
-class Style:
-    """How a curve looks: colour by what is done to the weights, dash and marker tell the rest."""
-
-    role: str
-    dash: str
-    symbol: str
-
-
-ROLES = {  # of families of one kind; several kinds together are "compressed"
-    "fold": "original",
-    "structured": "pruned",
-    "prune": "pruned",
-    "factorize": "kept",
-    "quantize": "quantized",
-    "share": "quantized",
-    "activations": "quantized",
-}
-SYMBOLS = (
-    "circle",
-    "square",
-    "diamond",
-    "triangle-up",
-    "triangle-down",
-    "hexagon",
-    "cross",
-    "star-square",
-    "hourglass",
-    "bowtie",
-    "triangle-left",
-    "triangle-right",
-    "star-diamond",
-    "hexagram",
-    "diamond-wide",
-    "circle-x",
-    "square-x",
-    "star-triangle-up",
-)
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "12px,3px,3px,3px")
-CONTROL = "random_prune"  # no method: what pruning is worth when it does not look at the weights
-
-
-def curve_styles(kinds: Mapping[str, Collection[str]]) -> dict[str, Style]:
-    """A style for each family, by the kinds of its steps and its place among all of them.
-
-    What is chosen to be shown changes no style. The first of each colour has a solid line.
-    """
-    dashes = {role: cycle(DASHES) for role in ("compressed", *ROLES.values())}
-    styles = {}
-    for (name, used), symbol in zip(kinds.items(), cycle(SYMBOLS), strict=False):
-        role = ROLES.get(next(iter(used)), "compressed") if len(used) == 1 else "compressed"
-        styles[name] = Style(role, next(dashes[role]), symbol)
-    if CONTROL in styles:
-        styles[CONTROL] = Style("original", "dot", "x")
-    return styles
 
 
 MARKS: dict[str, dict[str, Any]] = {
@@ -305,19 +248,3 @@ def _points(rows: Rows, axis: Axis) -> dict[str, Any]:
 
 def _digits(rows: Rows) -> str:
     return ".2%" if METRICS[metric_of([rows])].is_share else ".4g"
-
-
-def cost_after(shares: Mapping[str, float], colors: Palette) -> go.Figure:
-    """What is left of each cost, as a share of the original's; a line marks the original."""
-    shown = figure(colors, x="share of the original", y="", height=190)
-    shown.add_bar(
-        x=list(shares.values()),
-        y=[f"{cost}: {share:.0%}" for cost, share in shares.items()],
-        orientation="h",
-        marker={"color": colors.compressed},
-        hovertemplate="%{y} of the original<extra></extra>",
-    )
-    shown.add_vline(x=1, line={"color": colors.original, "width": 2, "dash": "dash"})
-    shown.update_xaxes(tickformat=".0%", range=[0, 1.05 * max(1, *shares.values())])
-    shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
-    return shown

@@ -175,3 +175,19 @@ def change_by_class(
     shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)", type="category")
     shown.update_xaxes(zeroline=True, zerolinecolor=colors.original, zerolinewidth=1)
     return shown
+
+
+def cost_after(shares: Mapping[str, float], colors: Palette) -> go.Figure:
+    """What is left of each cost, as a share of the original's; a line marks the original."""
+    shown = figure(colors, x="share of the original", y="", height=190)
+    shown.add_bar(
+        x=list(shares.values()),
+        y=[f"{cost}: {share:.0%}" for cost, share in shares.items()],
+        orientation="h",
+        marker={"color": colors.compressed},
+        hovertemplate="%{y} of the original<extra></extra>",
+    )
+    shown.add_vline(x=1, line={"color": colors.original, "width": 2, "dash": "dash"})
+    shown.update_xaxes(tickformat=".0%", range=[0, 1.05 * max(1, *shares.values())])
+    shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
+    return shown

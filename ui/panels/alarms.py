@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from compress_core.views.alarms import Alarm
+from compress_core.wording.alarms import alarm_in_words
 from ui import words
 from ui.session import fragments, measuring, state
 from ui.session.state import Current
@@ -50,8 +51,8 @@ def _alarms(found: Sequence[Alarm]) -> None:
         return
     gravest, *others = found
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.warning(gravest.text, icon=ALARM_ICONS[gravest.kind])
+        st.warning(alarm_in_words(gravest, words.describe), icon=ALARM_ICONS[gravest.kind])
         if others:
             with st.popover(f"{len(others)} more", key="more_alarms"):
                 for alarm in others:
-                    st.warning(alarm.text, icon=ALARM_ICONS[alarm.kind])
+                    st.warning(alarm_in_words(alarm, words.describe), icon=ALARM_ICONS[alarm.kind])

@@ -5,8 +5,9 @@ from collections.abc import Hashable
 import pandas as pd
 import streamlit as st
 
-from compress_core.measurement.ledger import LedgerRow, ledger, verdict
+from compress_core.measurement.ledger import LedgerRow, finding, ledger
 from compress_core.recipe import Recipe
+from compress_core.wording.ledger import ledger_in_words
 from ui import figures, presenter
 from ui.panels.chart import chart
 from ui.session import caches, state
@@ -20,7 +21,7 @@ def show(current: Current) -> None:
     with_onnx = st.session_state.get("ledger_onnx") == _structure(current)
     rows = weighed(current.model, current.recipe, with_onnx=with_onnx)
     st.markdown("**The byte ledger**: the same weights, stored in every way that people store them")
-    st.info(verdict(rows, current.size.sparsity), icon=":material/scale:")
+    st.info(ledger_in_words(finding(rows, current.size.sparsity)), icon=":material/scale:")
     left, right = st.columns(2, gap="medium")
     with left:
         _bars(rows)
@@ -31,7 +32,7 @@ def show(current: Current) -> None:
     _layers(rows)
 
 
-@st.cache_data(max_entries=200, show_spinner="Weighing the files…")
+@caches.keep_copies(max_entries=200, show_spinner="Weighing the files…")
 def weighed(model: str, recipe: Recipe, *, with_onnx: bool) -> tuple[LedgerRow, ...]:
     """Each row but the bound is the length of a real file."""
     onnx = caches.onnx_file(model, recipe) if with_onnx else None

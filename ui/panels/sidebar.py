@@ -4,6 +4,7 @@ import streamlit as st
 
 from compress_core import MODELS, Recipe
 from ui import presenter, words
+from ui.panels import skipped
 from ui.session import fragments, history, recipe_field, snapshots, state, values
 
 
@@ -48,6 +49,7 @@ def _recipe_list(recipe: Recipe) -> None:
     st.markdown("**Recipe**")
     if not recipe:
         st.caption("Nothing yet: the model as it was trained. Each method's page adds a step.")
+    left_out = state.current().compressed.skipped
     for i, step in enumerate(recipe, start=1):
         text, button = st.columns([7, 1], vertical_alignment="center", gap="small")
         text.markdown(f"{i}. {words.describe(step)}")
@@ -59,6 +61,7 @@ def _recipe_list(recipe: Recipe) -> None:
             on_click=_drop_step,
             args=(i - 1,),
         )
+        skipped.show(step, left_out, key=f"left_out_{i}")
     with st.container(horizontal=True, gap="xsmall", key="recipe_row"):
         history.buttons()
         st.button(

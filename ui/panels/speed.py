@@ -3,7 +3,8 @@
 import streamlit as st
 
 from compress_core.measurement.cost import Latency
-from compress_core.measurement.speed import Speed, verdict
+from compress_core.measurement.speed import Speed
+from compress_core.wording.speed import speed_in_words
 from ui import figures
 from ui.panels.chart import chart
 from ui.panels.latency import latencies
@@ -78,7 +79,7 @@ def _comparison(current: Current, speed: Speed) -> None:
             },
         )
     with text:
-        st.info(verdict(speed), icon=":material/speed:")
+        st.info(speed_in_words(speed), icon=":material/speed:")
         st.caption(f"Original {_times(before)}; present recipe {_times(after)}.")
 
 

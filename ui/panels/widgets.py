@@ -1,4 +1,4 @@
-"""What the controls of all pages share: linked values, the step a page edits, rows of choices."""
+"""What the controls of all pages share: linked values, rows of choices."""
 
 import math
 import time
@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from compress_core import Recipe
-from compress_core.recipe_edit import step_for
+from compress_core.methods.step import ALL_LAYERS
+from compress_core.recipe_edit import with_layer_step, with_step, without_step
 from compress_core.steps import AnyStep
-from ui.session import address, caches, state, values
+from ui.session import address, caches, recipe_field, state, values
 from ui.session.values import Number
 
 LAYER_WIDTH, NUMBER_WIDTH = 180, 140  # pixels
@@ -47,15 +47,17 @@ def echoes(key: str) -> list[tuple[float, float]]:
     return found
 
 
-def own_step(recipe: Recipe, kind: str, layers: tuple[str, ...]) -> AnyStep | None:
-    """The last step of `kind` that names exactly these layers: the one that a page edits."""
-    named = (s for s in reversed(recipe) if s.kind == kind and s.layers == layers)
-    return next(named, None)
-
-
-def session_step(recipe: Recipe, kind: str, layer: str) -> AnyStep | None:
-    """The last step of `kind` that names a layer of the session's model."""
-    return step_for(recipe, kind, layer, caches.original(state.chosen_model()).layers)
+def write_step(kind: str, step: AnyStep | None, layer: str | None) -> None:
+    """Write a page's step of `kind` into the recipe, for one layer or, without one, for all; no
+    step takes it out."""
+    recipe = recipe_field.session_recipe()
+    if layer is not None:
+        names = caches.original(state.chosen_model()).layers
+        recipe_field.set_recipe(with_layer_step(recipe, kind, layer, step, names))
+    elif step is None:
+        recipe_field.set_recipe(without_step(recipe, kind, ALL_LAYERS))
+    else:
+        recipe_field.set_recipe(with_step(recipe, step))
 
 
 def choose(

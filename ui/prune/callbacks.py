@@ -7,9 +7,9 @@ import streamlit as st
 from compress_core import Prune, Recipe
 from compress_core.methods.pruning import PruneNM
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe_edit import with_layer_step, with_step, without_step
+from compress_core.recipe_edit import own_step, with_layer_step
 from compress_core.steps import AnyStep
-from ui.panels.widgets import SAMPLES, chosen_layer, moved, own_step
+from ui.panels.widgets import SAMPLES, chosen_layer, moved, write_step
 from ui.prune.methods import METHODS, make_step, method_of, scope_of
 from ui.session import caches, recipe_field, state, values
 
@@ -57,7 +57,7 @@ def set_threshold() -> None:
 
 def set_scope() -> None:
     """The callback of the scope: "one" only turns the controls to the layer's own step."""
-    step = own_step(recipe_field.session_recipe(), "prune", ALL_LAYERS)
+    step = own_step(recipe_field.session_recipe(), "prune")
     if step and scope_of(step) and chosen_scope() != "one":
         _prune(_asked())
 
@@ -128,7 +128,7 @@ def _step(sparsity: float, *, scope: str) -> AnyStep | None:
         sparsity,
         scope=scope,
         samples=chosen_samples(),
-        seed=getattr(before, "seed", 0),
+        seed=vars(before).get("seed", 0) if before else 0,
     )
 
 
@@ -138,15 +138,7 @@ def _prune_at(threshold: float) -> None:
 
 
 def _set_prune_step(step: AnyStep | None) -> None:
-    recipe = recipe_field.session_recipe()
-    if chosen_scope() == "one":
-        names = caches.original(state.chosen_model()).layers
-        layer = chosen_layer("prune_layer")
-        recipe_field.set_recipe(with_layer_step(recipe, "prune", layer, step, names))
-    elif step is None:
-        recipe_field.set_recipe(without_step(recipe, "prune", ALL_LAYERS))
-    else:
-        recipe_field.set_recipe(with_step(recipe, step))
+    write_step("prune", step, chosen_layer("prune_layer") if chosen_scope() == "one" else None)
 
 
 def chosen_samples() -> int:

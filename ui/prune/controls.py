@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from compress_core import Prune
-from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda
+from compress_core.methods.pruning import PruneNM
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.steps import AnyStep
-from compress_core.views.summaries import Cut
+from compress_core.steps import AnyStep, row_of
+from compress_core.views.summaries import PrunedLayer
 from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, choose_samples, number_field, put
 from ui.prune.callbacks import (
     MOST,
@@ -52,7 +52,7 @@ class Choice:
         return isinstance(self.step, Prune) and self.step.threshold is not None
 
 
-def show_pruning(current: Current, cuts: dict[str, Cut]) -> Choice:
+def show_pruning(current: Current, cuts: dict[str, PrunedLayer]) -> Choice:
     """Method, scope, layer, and the numbers of the method."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         choices, chosen, numbers = (
@@ -115,8 +115,8 @@ def _follow(current: Current, layer: str) -> AnyStep | None:
         put("prune_method", method_of(shown))
         if not alone and scope_of(shown):
             put("prune_scope", scope_of(shown))
-    if isinstance(shown, PruneTaylor | PruneWanda):
-        put("prune_samples", shown.samples)
+    if shown and row_of(shown).has("samples"):
+        put("prune_samples", vars(shown)["samples"])
     put("prune_pattern", f"{shown.n}:{shown.m}" if isinstance(shown, PruneNM) else "none")
     return step
 
@@ -150,7 +150,7 @@ def _show_numbers(choice: Choice, share: float) -> None:
             on_change=set_threshold,
             help="Weights of at most this magnitude become zero. Set it, and the sparsity follows.",
         )
-    elif choice.method != "random":
+    elif METHODS[choice.method].has("samples"):
         choose_samples("prune_samples", on_change=set_samples)
 
 
@@ -168,9 +168,9 @@ def _choose_pattern() -> None:
     )
 
 
-def _share(step: AnyStep | None, current: Current, cuts: dict[str, Cut]) -> float:
+def _share(step: AnyStep | None, current: Current, cuts: dict[str, PrunedLayer]) -> float:
     """What the step asks for; where it asks for no fraction, what came of it."""
-    asked = getattr(step, "sparsity", None)
+    asked = vars(step).get("sparsity") if step else None
     if asked is not None:
         return float(asked)
     weights = {row.name: row.parameters for row in current.size.layers}
@@ -178,7 +178,7 @@ def _share(step: AnyStep | None, current: Current, cuts: dict[str, Cut]) -> floa
     return zeros / sum(weights[name] for name in cuts)
 
 
-def _threshold(step: AnyStep | None, layer: str, cuts: dict[str, Cut]) -> float:
+def _threshold(step: AnyStep | None, layer: str, cuts: dict[str, PrunedLayer]) -> float:
     match step:
         case Prune(threshold=float() as threshold):
             return threshold

@@ -1,10 +1,7 @@
 """Prune: the histogram of a layer with its threshold, and the sparsity of every layer."""
 
-import streamlit as st
-
 from compress_core import DataError, Prune, Recipe
-from compress_core.applying.prune import refuse_scores, scores_of
-from compress_core.methods.pruning import PruneTaylor, PruneWanda
+from compress_core.applying.prune import ScoreStep, is_scored, refuse_scores, scores_of
 from compress_core.recipe import up_to, without_kinds
 from compress_core.views.live_pruning import (
     BYTES_EVERY,
@@ -14,17 +11,17 @@ from compress_core.views.live_pruning import (
     pruning_profile,
     score_profile,
 )
-from compress_core.views.summaries import Cut
+from compress_core.views.summaries import PrunedLayer
 from ui import live_histogram
 from ui.live_histogram.routes import pack, publish
 from ui.prune.callbacks import MOST, chosen_samples, release_pruning
 from ui.prune.controls import SNAPS, Choice, moved_layers
-from ui.prune.methods import make_step, scope_of
+from ui.prune.methods import METHODS, make_step, scope_of
 from ui.session import caches
 from ui.session.state import Current
 
 
-def show(current: Current, choice: Choice, cuts: dict[str, Cut]) -> None:
+def show(current: Current, choice: Choice, cuts: dict[str, PrunedLayer]) -> None:
     """The histogram of a layer with its threshold, and the sparsity of every layer."""
     rows, own = {row.name: row for row in current.size.layers}, cuts[choice.layer]
     moves = moved_layers(current, choice.layer, choice.scope)
@@ -80,19 +77,20 @@ def _kept(current: Current, choice: Choice) -> list[int] | None:
 
 def _prune_blob(current: Current, choice: Choice) -> bytes:
     others = without_kinds(current.recipe, ("prune",))
-    if choice.method not in {"Taylor", "Wanda"}:
+    if not METHODS[choice.method].is_scored:
         return pruning_blob(current.model, others)
-    samples, seed = chosen_samples(), getattr(choice.step, "seed", 0)
+    samples = chosen_samples()
+    seed = vars(choice.step).get("seed", 0) if choice.step else 0
     scope = "row" if _ranked_scope(choice) == "row" else "layer"
     ranked = make_step(choice.method, 0.0, scope=scope, samples=samples, seed=seed)
-    assert isinstance(ranked, PruneTaylor | PruneWanda)
+    assert is_scored(ranked)
     try:
         return score_blob(current.model, others, ranked)
     except DataError:  # the step will be refused with the remedy
         return pruning_blob(current.model, others)
 
 
-@st.cache_resource(max_entries=64, show_spinner="Encoding at some sparsities…")
+@caches.keep(max_entries=64, show_spinner="Encoding at some sparsities…")
 def pruning_blob(model: str, others: Recipe) -> bytes:
     """Profiles of all layers under the steps that are not pruning, by magnitude."""
     layers = caches.compressed(model, up_to(others, "prune")).layers
@@ -106,8 +104,11 @@ def pruning_blob(model: str, others: Recipe) -> bytes:
     )
 
 
-@st.cache_resource(max_entries=64, show_spinner="Measuring the scores on training images…")
-def score_blob(model: str, others: Recipe, ranked: PruneTaylor | PruneWanda) -> bytes:
+@caches.keep(
+    max_entries=64,
+    show_spinner="Measuring the scores on training images…",
+)
+def score_blob(model: str, others: Recipe, ranked: ScoreStep) -> bytes:
     """The same by a score; of layers without one by magnitude: the step leaves them out.
 
     Raises DataError where the training images cannot be read.

@@ -1,61 +1,79 @@
 """The methods of the prune page: what each knows, where it ranks, and the step it makes."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any
 
-from compress_core.methods.pruning import (
-    Prune,
-    PruneNM,
-    PruneTaylor,
-    PruneWanda,
-    RandomPrune,
-    Scope,
-    ScoreScope,
-)
-from compress_core.steps import AnyStep
+from compress_core.applying.prune import SCORES
+from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
+from compress_core.steps import BY_TYPE, ROWS, AnyStep
 
 
 @dataclass(frozen=True)
 class Method:
-    """Its mask as a formula, what it knows of the network, and its scopes, the usual one first.
+    """The type of its step, its mask as a formula, what it knows of the network, and its scopes,
+    the usual one first; `advice` on choosing one.
 
     "one" is an exception for the layer that is drawn.
     """
 
+    step: type[AnyStep]
     mask: str
     knows: str
     scopes: tuple[str, ...]
+    advice: str = ""
+
+    def has(self, field: str) -> bool:
+        """Whether its step has a field of this name, such as "samples"."""
+        return BY_TYPE[self.step].has(field)
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether it ranks weights by scores, not by their magnitude or by chance."""
+        return self.step in SCORES
 
 
 METHODS = {
     "magnitude": Method(
+        Prune,
         r"|w| > t",
         "**magnitude** knows the weights alone: the smallest go.",
         ("global", "layer", "one"),
     ),
     "random": Method(
+        RandomPrune,
         r"\text{drawn by a seed}",
         "**random** knows nothing. It is the control: what does not beat it has learned nothing.",
         ("layer", "one"),
     ),
     "N:M": Method(
+        PruneNM,
         r"\text{the } n \text{ largest } |w| \text{ of each } m",
         "**N:M** knows the weights alone: of every m neighbours in a row the n largest stay, a "
         "pattern that hardware can skip.",
         ("group", "one"),
     ),
     "Taylor": Method(
+        PruneTaylor,
         r"\left| w \cdot \tfrac{\partial L}{\partial w} \right| > t",
         "**Taylor** knows weights and gradients: what would move the loss least goes, if each "
         "weight went alone.",
         ("global", "layer", "row", "one"),
     ),
     "Wanda": Method(
+        PruneWanda,
         r"|w_{ij}| \cdot \lVert x_j \rVert_2 > t",
         "**Wanda** knows weights and inputs: small weights on quiet inputs go.",
         ("layer", "row", "global", "one"),
+        "The paper ranks by row, in large language models. Here layer is preset: a first layer has "
+        "rows of 9 weights, and digits-cnn at 70 % is right on 93 % of its images by layer, on "
+        "66 % by row (LeNet-5 is the exception). Inputs of different layers hardly compare: global "
+        "may fail.",
     ),
 }
+NAMES = {method.step: name for name, method in METHODS.items()}
+assert NAMES.keys() == {row.type for row in ROWS if row.kind == "prune"}, (
+    "a step that prunes has no method on the page, or the reverse"
+)
 SCOPE_HELP = {
     "global": "global: all layers are ranked together.",
     "layer": "layer: each layer loses the same fraction.",
@@ -63,52 +81,44 @@ SCOPE_HELP = {
     "group": "group: n of every m neighbours stay, in every layer.",
     "one": "one: an exception for the layer on the right, which wins over the others.",
 }
-WANDA_HELP = (
-    "The paper ranks by row, in large language models. Here layer is preset: a first layer has "
-    "rows of 9 weights, and digits-cnn at 70 % is right on 93 % of its images by layer, on 66 % by "
-    "row (LeNet-5 is the exception). Inputs of different layers hardly compare: global may fail."
-)
 
 
 def method_of(step: AnyStep) -> str:
-    """The page's word for a step that prunes."""
-    match step:
-        case RandomPrune():
-            return "random"
-        case PruneNM():
-            return "N:M"
-        case PruneTaylor():
-            return "Taylor"
-        case PruneWanda():
-            return "Wanda"
-    return "magnitude"
+    """The page's word for a step that prunes. Raises ValueError for another step."""
+    if type(step) not in NAMES:
+        raise ValueError(f"{step} is no step of the prune page; it has {', '.join(METHODS)}")
+    return NAMES[type(step)]
 
 
 def scope_of(step: AnyStep) -> str | None:
     """The scope of a step that prunes; None of one with a threshold, which has none."""
-    match step:
-        case Prune(sparsity=None):
-            return None
-        case Prune() | PruneTaylor() | PruneWanda():
-            return step.scope
-    return METHODS[method_of(step)].scopes[0]
+    usual = METHODS[method_of(step)].scopes[0]
+    if isinstance(step, Prune) and step.sparsity is None:
+        return None
+    return str(vars(step).get("scope", usual))
 
 
 def scope_help(method: str) -> str:
     """What the scopes of a method mean, a line each."""
-    lines = [SCOPE_HELP[scope] for scope in METHODS[method].scopes]
-    return "  \n".join([*lines, *([WANDA_HELP] if method == "Wanda" else [])])
+    chosen = METHODS[method]
+    lines = [SCOPE_HELP[scope] for scope in chosen.scopes]
+    return "  \n".join([*lines, *([chosen.advice] if chosen.advice else [])])
 
 
 def make_step(
     method: str, sparsity: float, *, scope: str, samples: int = 256, seed: int = 0
 ) -> AnyStep:
-    """The step of a method that prunes a share (N:M has a pattern instead)."""
-    match method:
-        case "random":
-            return RandomPrune(sparsity, seed)
-        case "Taylor":
-            return PruneTaylor(sparsity, cast(ScoreScope, scope), samples, seed)
-        case "Wanda":
-            return PruneWanda(sparsity, cast(ScoreScope, scope), samples, seed)
-    return Prune(sparsity, scope=cast(Scope, scope))
+    """The step of a method that prunes a share; it gets of these settings those that it has.
+
+    Raises ValueError for a method without a share, such as N:M.
+    """
+    chosen = METHODS[method]
+    if not chosen.has("sparsity"):
+        raise ValueError(f"{method} has a pattern and no sparsity; choose another method")
+    wanted: dict[str, Any] = {
+        "sparsity": sparsity,
+        "scope": scope,
+        "samples": samples,
+        "seed": seed,
+    }
+    return chosen.step(**{field: v for field, v in wanted.items() if chosen.has(field)})

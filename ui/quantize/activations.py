@@ -13,9 +13,9 @@ from compress_core.methods.quantization import (
 )
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import Recipe
-from compress_core.recipe_edit import with_step, without_step
+from compress_core.recipe_edit import own_step, with_step, without_step
 from compress_core.steps import AnyStep
-from ui.panels.widgets import NUMBER_WIDTH, choose, number_field, own_step, put
+from ui.panels.widgets import NUMBER_WIDTH, choose, number_field, put
 from ui.session import recipe_field, values
 from ui.session.state import Current
 
@@ -47,7 +47,7 @@ def set_activations() -> None:
     if mode == "off":
         recipe_field.set_recipe(without_step(recipe, "activations", ALL_LAYERS))
         return
-    before = own_step(recipe, "activations", ALL_LAYERS)
+    before = own_step(recipe, "activations")
     step = before if isinstance(before, QuantizeActivations) else QuantizeActivations()
     recipe_field.set_recipe(with_step(recipe, replace(step, **_shown(mode))))
 
@@ -96,7 +96,7 @@ def _with_samples(step: AnyStep, samples: int) -> AnyStep:
 
 def show_activations(current: Current) -> QuantizeActivations | None:
     """Mode, bits and range of the inputs; returns the step of all layers."""
-    step = own_step(current.recipe, "activations", ALL_LAYERS)
+    step = own_step(current.recipe, "activations")
     step = step if isinstance(step, QuantizeActivations) else None
     put("quantize_activations", step.mode if step else "off")
     if step:
@@ -148,7 +148,7 @@ def _show_input_settings(step: QuantizeActivations) -> None:
 
 
 def show_correction(current: Current) -> None:
-    put("quantize_correct", own_step(current.recipe, "correct", ALL_LAYERS) is not None)
+    put("quantize_correct", own_step(current.recipe, "correct") is not None)
     st.toggle(
         "Correct the biases", key="quantize_correct", on_change=set_correction, help=BIAS_HELP
     )

@@ -9,9 +9,9 @@ import streamlit as st
 from compress_core import Recipe
 from compress_core.methods.quantization import BITS
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe_edit import with_layer_step, with_step, without_step
+from compress_core.recipe_edit import own_step, step_for
 from compress_core.steps import AnyStep
-from ui.panels.widgets import chosen_layer, own_step, session_step
+from ui.panels.widgets import chosen_layer, write_step
 from ui.quantize.methods import (
     CLIPPINGS,
     FEWEST,
@@ -21,11 +21,10 @@ from ui.quantize.methods import (
     FP32,
     GRANULARITIES,
     LEAST_PERCENTILE,
-    METHODS,
     MOST_DELTA,
+    QUANTIZERS,
     SCHEMES,
     SCOPES,
-    STEPS,
     bits_of,
 )
 from ui.session import caches, recipe_field, state, values
@@ -44,8 +43,8 @@ SETTINGS: dict[str, Callable[[Any], bool]] = {  # fields of the steps that have 
 
 
 def chosen_method() -> str:
-    """A name of METHODS."""
-    return values.chosen("quantize_method", METHODS)
+    """A name of QUANTIZERS."""
+    return values.chosen("quantize_method", QUANTIZERS)
 
 
 def chosen_scope() -> str:
@@ -85,7 +84,7 @@ def shown() -> dict[str, Any]:
 
 def step_by(method: str, wanted: dict[str, Any], before: AnyStep | None) -> AnyStep:
     """A step of the method; what has no widget stays as it was."""
-    kind = STEPS[method]
+    kind = QUANTIZERS[method].step
     off = {("format", FP32), ("bits", FLOAT)}  # no settings of a step
     known = {field.name for field in fields(kind)}
     settings = {k: v for k, v in wanted.items() if k in known and (k, v) not in off}
@@ -93,19 +92,13 @@ def step_by(method: str, wanted: dict[str, Any], before: AnyStep | None) -> AnyS
 
 
 def _set_step(step: AnyStep | None) -> None:
-    recipe = recipe_field.session_recipe()
-    if chosen_scope() == "one":
-        names = caches.original(state.chosen_model()).layers
-        layer = chosen_layer("quantize_layer")
-        recipe_field.set_recipe(with_layer_step(recipe, "quantize", layer, step, names))
-    elif step is None:
-        recipe_field.set_recipe(without_step(recipe, "quantize", ALL_LAYERS))
-    else:
-        recipe_field.set_recipe(with_step(recipe, step))
+    layer = chosen_layer("quantize_layer") if chosen_scope() == "one" else None
+    write_step("quantize", step, layer)
 
 
 def edited(recipe: Recipe, layer: str) -> AnyStep | None:
     """The step that the controls show: the one of all layers, or the one that wins for `layer`."""
     if chosen_scope() == "one":
-        return session_step(recipe, "quantize", layer)
-    return own_step(recipe, "quantize", ALL_LAYERS)
+        names = caches.original(state.chosen_model()).layers
+        return step_for(recipe, "quantize", layer, names)
+    return own_step(recipe, "quantize")

@@ -44,7 +44,7 @@ def inputs(current: Current, layer: str) -> None:
     st.caption(f"{zeros}; {fate}; {noise}.")
 
 
-@st.cache_resource(max_entries=64, show_spinner="Looking at calibration images…")
+@caches.keep(max_entries=64, show_spinner="Looking at calibration images…")
 def input_view(model: str, recipe: Recipe, layer: str, step: QuantizeActivations) -> InputView:
     compressed = caches.compressed(model, recipe)
     quantizer = compressed.layers[layer].inputs

@@ -4,10 +4,10 @@ from dataclasses import dataclass, fields, replace
 
 import streamlit as st
 
-from compress_core import Quantize, Recipe
+from compress_core import Quantize
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.steps import AnyStep
-from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, number_field, put, session_step
+from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, number_field, put
 from ui.quantize.callbacks import SETTINGS, edited, set_method, set_quantization, shown, step_by
 from ui.quantize.methods import (
     CLIPPINGS,
@@ -15,11 +15,10 @@ from ui.quantize.methods import (
     FP32,
     GRANULARITIES,
     LEAST_PERCENTILE,
-    METHODS,
     MOST_DELTA,
+    QUANTIZERS,
     SCHEMES,
     SCOPES,
-    STEPS,
     UNSCALED,
     bit_choices,
     bits_of,
@@ -68,9 +67,9 @@ class Choice:
         """What shares a scale, and the range: of the step, or what it would have."""
         return sharing_of(self.step or step_by(self.method, shown(), None))
 
-    def stands_aside(self, recipe: Recipe) -> bool:
+    def stands_aside(self, current: Current) -> bool:
         """Whether the drawn layer has a step of its own that the controls do not edit."""
-        drawn = session_step(recipe, "quantize", self.layer)
+        drawn = current.compressed.winners("quantize").get(self.layer)
         return not self.alone and drawn is not None and drawn.layers != ALL_LAYERS
 
 
@@ -85,7 +84,7 @@ def show_quantization(current: Current) -> Choice:
         with methods:
             method = choose(
                 "Method",
-                METHODS,
+                tuple(QUANTIZERS),
                 "quantize_method",
                 METHOD_HELP,
                 in_address=step is None,
@@ -103,10 +102,10 @@ def _fill(step: AnyStep | None) -> None:
     """What the step says, into the widgets; what it does not say stays."""
     put("quantize_bits", bits_of(step))
     put("quantize_format", FP32)
-    for method, kind in STEPS.items():
-        if type(step) is kind:
-            put("quantize_method", method)
-            for field in fields(kind):
+    for name, method in QUANTIZERS.items():
+        if type(step) is method.step:
+            put("quantize_method", name)
+            for field in fields(method.step):
                 if field.name in SETTINGS:
                     put(f"quantize_{field.name}", getattr(step, field.name))
 

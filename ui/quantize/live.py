@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import streamlit as st
-
 from compress_core import Quantize, Recipe
 from compress_core.methods.quantization import QuantizeFloat, Ternarize
 from compress_core.methods.quantization.ranges import CLIP_GRID
@@ -94,7 +92,7 @@ def _moved_by_quantize(current: Current, choice: Choice) -> set[str]:
 
 def _drawing(current: Current, choice: Choice, view: ScaleView) -> str:
     """How the component comes to the levels: by the affine formula, or the core names them."""
-    if choice.method in {"affine", "GPTQ"} and not choice.stands_aside(current.recipe):
+    if choice.method in {"affine", "GPTQ"} and not choice.stands_aside(current):
         return "affine"
     return "levels" if view.level_count else "nothing"
 
@@ -126,11 +124,11 @@ def _title(current: Current, choice: Choice, drawn: AnyStep | None) -> str:
     sharing = (sharing_of(drawn) if drawn else choice.settings).granularity
     part = "" if sharing == "tensor" else f", output channel {choice.channel}"
     group = ", first group" if sharing == "group" else ""
-    own = " (a step of its own)" if choice.stands_aside(current.recipe) else ""
+    own = " (a step of its own)" if choice.stands_aside(current) else ""
     return f"Weights of {factor}{choice.layer}{part}{group}{own}"
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@caches.keep(max_entries=64, show_spinner=False)
 def range_blob(model: str, others: Recipe, scales: Quantize) -> bytes:
     """Samples of all layers, with the ranges of the weights that share a scale."""
     layers = caches.compressed(model, others).layers.values()

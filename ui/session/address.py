@@ -12,25 +12,26 @@ from typing import Any
 import streamlit as st
 
 from compress_core import MODELS, Factorize, Prune, Quantize, Recipe
-from compress_core.methods.quantization import BITS, QuantizeGPTQ
+from compress_core.methods.quantization import BITS
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import IMPORTANCES
 from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.steps import AnyStep
-from ui.prune.methods import METHODS, make_step
+from compress_core.recipe import format_recipe, parse_recipe
+from compress_core.steps import BY_TYPE, AnyStep
+from ui.prune.methods import METHODS, SCOPE_HELP, make_step
+from ui.quantize.methods import QUANTIZERS
 from ui.session import values
-from ui.words import read_recipe, recipe_text
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "factorize_scope": ("one layer", "whole model"),
     "encode_extent": ("layer", "total"),
     "combine_files": ("plain until encoded", "coded after each stage"),
-    "quantize_method": ("affine", "GPTQ", "float", "ternary", "binary"),
+    "quantize_method": tuple(QUANTIZERS),
     "quantize_scope": ("all", "one"),
-    "share_init": ("linear", "density", "random", "optimal"),
+    "share_init": ("optimal", "linear", "density", "random"),
     "share_scope": ("layer", "all", "one"),
-    "prune_method": ("magnitude", "random", "N:M", "Taylor", "Wanda"),
-    "prune_scope": ("global", "layer", "row", "group", "one"),
+    "prune_method": tuple(METHODS),
+    "prune_scope": tuple(SCOPE_HELP),
     "structured_importance": tuple(IMPORTANCES),
     "structured_scope": ("layer", "global"),
     "quantize_granularity": ("tensor", "channel", "group"),
@@ -70,7 +71,7 @@ def read(
     else:
         wrong = {key for key in (*CHOICES, *LAYERS) if key not in seeds}
         recipe = _from_controls({k: v for k, v in query.items() if k not in wrong}, notices)
-    return seeds | {"recipe": recipe_text(recipe)}, notices
+    return seeds | {"recipe": format_recipe(recipe)}, notices
 
 
 def follow_history(page: str) -> None:
@@ -100,7 +101,7 @@ def tell(key: str, value: str, *, usual: str) -> None:
 
 def _recipe(text: str, notices: list[str]) -> Recipe:
     try:
-        return read_recipe(text)
+        return parse_recipe(text)
     except ValueError as error:
         notices.append(f"The recipe in the address cannot be used: {error}. It starts empty.")
         return ()
@@ -135,8 +136,6 @@ def _sparsity(percent: float, query: Mapping[str, str]) -> AnyStep | None:
         return None
     method, scope = query.get("prune_method", "magnitude"), query.get("prune_scope")
     scopes = METHODS[method].scopes
-    if method == "N:M":
-        raise ValueError("it has a pattern and no sparsity")
     usual = scope is None or scope == "one" or scope not in scopes
     step = make_step(method, sparsity, scope=scopes[0] if usual else str(scope))
     return replace(step, layers=layers)
@@ -163,12 +162,14 @@ def _quantize(bits: float, query: Mapping[str, str]) -> AnyStep | None:
         for field in ("scheme", "granularity", "clipping")
         if query.get(f"quantize_{field}") in CHOICES[f"quantize_{field}"]
     }
-    method = QuantizeGPTQ if query.get("quantize_method") == "GPTQ" else Quantize
-    return method(
-        bits=int(bits) if bits.is_integer() else -1,
-        layers=_named_layers("quantize", query),
-        **chosen,  # type: ignore[arg-type]
-    )
+    asked = QUANTIZERS[query.get("quantize_method", "affine")].step
+    settings: dict[str, Any] = {
+        "bits": int(bits) if bits.is_integer() else -1,
+        "layers": _named_layers("quantize", query),
+        **chosen,
+    }
+    method = asked if all(map(BY_TYPE[asked].has, settings)) else Quantize
+    return method(**settings)
 
 
 def _share(clusters: float, query: Mapping[str, str]) -> AnyStep | None:

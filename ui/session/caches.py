@@ -1,7 +1,11 @@
-"""What all sessions share, kept by (model name, recipe), a plain tuple of flat dataclasses.
+"""What all sessions share, kept by (digest of the model, recipe), a tuple of flat dataclasses.
 
 What one page alone shows is kept in that page's folder, by the same keys.
 """
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -16,7 +20,7 @@ from compress_core.measurement.report import Size, measure_size
 from compress_core.measurement.scores import Judge
 from compress_core.measurement.scores import judge as judge_of
 from compress_core.measurement.waterfall import Stage, waterfall
-from compress_core.views.summaries import Cut, pruning_cut
+from compress_core.views.summaries import PrunedLayer, pruned_layer
 from ui.session.background import ExactAnswers
 from ui.session.snapshot_store import SnapshotStore
 
@@ -29,21 +33,40 @@ def dataset_name(model: str) -> str:
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the model…")
 def original(model: str) -> Original:
-    return load_model(model)
+    found = load_model(model)
+    DIGESTS[model] = found.digest
+    return found
 
 
-@st.cache_resource(max_entries=8, show_spinner="Loading the test images…")
+DIGESTS: dict[str, str] = {}  # of the networks that were loaded last, by the models' names
+
+
+def _key_of(text: str) -> bytes:
+    """Of a model's name the digest of the network that bears it; other texts are their own key.
+
+    It asks no cache: Streamlit's hashing would take the name for a cycle.
+    """
+    return DIGESTS.get(text, text).encode()
+
+
+BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {str: _key_of}
+# How everything that depends on a model is kept: under its digest, two networks may have one name.
+keep = partial(st.cache_resource, hash_funcs=BY_DIGEST)  # shared by all sessions: never written to
+keep_copies = partial(st.cache_data, hash_funcs=BY_DIGEST)  # each session gets a copy
+
+
+@keep(max_entries=8, show_spinner="Loading the test images…")
 def test_images(model: str, n: int) -> Dataset:
     return load_dataset(dataset_name(model)).subset(n)
 
 
-@st.cache_resource(max_entries=64, show_spinner="Compressing…")  # seen after half a second
+@keep(max_entries=64, show_spinner="Compressing…")  # seen after half a second
 def compressed(model: str, recipe: Recipe) -> Compressed:
     """Shared by all sessions: never written to."""
     return compress(original(model), recipe)
 
 
-@st.cache_resource(max_entries=2000, show_spinner=False)  # frozen: nothing to copy
+@keep(max_entries=2000, show_spinner=False)  # frozen: nothing to copy
 def size(model: str, recipe: Recipe) -> Size:
     return measure_size(compressed(model, recipe))
 
@@ -54,13 +77,13 @@ def exact_answers() -> ExactAnswers:
     return ExactAnswers()
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@keep(max_entries=16, show_spinner=False)
 def judge(model: str, n: int) -> Judge:
     """By which metric a model is judged on n test images: that of its task."""
     return judge_of(original(model), test_images(model, n))
 
 
-@st.cache_data(max_entries=1000, show_spinner=False)
+@keep_copies(max_entries=1000, show_spinner=False)
 def subset_answers(
     model: str, recipe: Recipe, n: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -69,14 +92,14 @@ def subset_answers(
     return found.classes.numpy().astype(np.uint8), found.confidences.numpy()
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def cuts(model: str, recipe: Recipe) -> dict[str, Cut]:
+@keep(max_entries=64, show_spinner=False)
+def cuts(model: str, recipe: Recipe) -> dict[str, PrunedLayer]:
     """Threshold, sparsity and kept energy of each layer of a recipe that ends with pruning."""
     layers = compressed(model, recipe).layers
-    return {name: pruning_cut(stored) for name, stored in layers.items()}
+    return {name: pruned_layer(stored) for name, stored in layers.items()}
 
 
-@st.cache_data(max_entries=500, show_spinner=False)
+@keep_copies(max_entries=500, show_spinner=False)
 def stages_of(model: str, recipe: Recipe) -> tuple[Stage, ...]:
     """The file after each stage at fixed width, and last the coded one."""
     return waterfall(compressed(model, recipe))
@@ -87,7 +110,7 @@ def snapshot_store() -> SnapshotStore:
     return SnapshotStore()
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@keep_copies(max_entries=32, show_spinner=False)
 def graph(model: str, recipe: Recipe) -> bytes:
     """The ONNX graph as the viewer gets it: annotated, big tensors left out."""
     from compress_core.graph import strip_weights, to_onnx  # seconds of import, only for the graph
@@ -95,7 +118,7 @@ def graph(model: str, recipe: Recipe) -> bytes:
     return strip_weights(to_onnx(compressed(model, recipe)))
 
 
-@st.cache_resource(max_entries=8, show_spinner="Exporting the ONNX graph…")
+@keep(max_entries=8, show_spinner="Exporting the ONNX graph…")
 def onnx_file(model: str, recipe: Recipe) -> bytes:
     """The compressed model as an ONNX file; seconds for the first recipe of each structure."""
     from compress_core.graph import to_onnx  # seconds of import, only for the graph

@@ -20,7 +20,6 @@ from compress_core.tasks import WITH_LABELS, MetricName
 from compress_core.views.alarms import Alarm, alarms
 from ui.session import caches
 from ui.session.state import Current
-from ui.words import describe
 
 SUBSET = 2000  # images measured at once; the whole test set follows in the background
 
@@ -139,7 +138,6 @@ def current_alarms(current: Current) -> tuple[Alarm, ...]:
         found,
         class_count=classes,
         stage_bytes=stage_bytes(current) if by_stage else (),
-        describe=describe,
     )
 
 

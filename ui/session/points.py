@@ -12,7 +12,8 @@ MAX_POINTS = 4000  # all models together
 
 
 class Points:
-    """Measured points of the trade-off plane, by model and recipe; shared by all sessions."""
+    """Measured points of the trade-off plane, by the network's digest and recipe; shared by all
+    sessions."""
 
     def __init__(self) -> None:
         self._reports: dict[tuple[str, Recipe], Report] = {}
@@ -20,7 +21,7 @@ class Points:
 
     def known(self, model: str, recipe: Recipe) -> Report | None:
         with self._lock:
-            return self._reports.get((model, recipe))
+            return self._reports.get((caches.original(model).digest, recipe))
 
     def measure(self, model: str, recipe: Recipe) -> Report:
         """Size and accuracy on the whole test set; measured at most once."""
@@ -31,7 +32,7 @@ class Points:
             made = compress(caches.original(model), recipe)
             report = measure(made, caches.test_images(model, n), baseline=baseline)
             with self._lock:
-                self._reports[model, recipe] = report
+                self._reports[made.original.digest, recipe] = report
                 while len(self._reports) > MAX_POINTS:
                     del self._reports[next(iter(self._reports))]
         return report

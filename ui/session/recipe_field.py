@@ -9,8 +9,8 @@ import time
 import streamlit as st
 
 from compress_core import Recipe
+from compress_core.recipe import format_recipe, parse_recipe
 from ui.session import fragments, values
-from ui.words import read_recipe, recipe_text
 
 ECHO_S = 5.0  # how long a busy browser may send back a recipe that is replaced already
 
@@ -19,9 +19,9 @@ def session_recipe() -> Recipe:
     """The recipe of the text field, or the last one that could be read."""
     settle_recipe_text()
     try:
-        recipe = read_recipe(values.text("recipe"))
+        recipe = parse_recipe(values.text("recipe"))
     except ValueError:
-        return read_recipe(st.session_state.last_recipe)
+        return parse_recipe(st.session_state.last_recipe)
     st.session_state.last_recipe = values.text("recipe")
     return recipe
 
@@ -29,7 +29,7 @@ def session_recipe() -> Recipe:
 def recipe_error() -> str | None:
     """Why the text field holds no recipe, or None."""
     try:
-        read_recipe(values.text("recipe"))
+        parse_recipe(values.text("recipe"))
     except ValueError as error:
         return str(error)
     return None
@@ -37,7 +37,7 @@ def recipe_error() -> str | None:
 
 def set_recipe(recipe: Recipe) -> None:
     """The last act of a callback: what shows the recipe runs anew."""
-    set_recipe_text(recipe_text(recipe))
+    set_recipe_text(format_recipe(recipe))
 
 
 def set_recipe_text(text: str) -> None:

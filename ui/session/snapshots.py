@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from compress_core.recipe import parse_recipe
 from compress_core.views.summaries import kept_histogram
 from ui import words
 from ui.session import caches, fragments, measuring, recipe_field, state, values
@@ -178,7 +179,7 @@ def rows(model: str) -> list[dict[str, Any]]:
 
 def _row(snapshot: Snapshot) -> dict[str, Any]:
     assert snapshot.score is not None
-    recipe, _ = state.split_fitting(snapshot.model, words.read_recipe(snapshot.recipe))
+    recipe, _ = state.split_fitting(snapshot.model, parse_recipe(snapshot.recipe))
     size, n = caches.size(snapshot.model, recipe), snapshot.score.n
     return {
         **snapshot.score.as_dict(),

@@ -4,22 +4,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import streamlit as st
-
 from compress_core import Recipe
 from compress_core.measurement.report import Size
 from compress_core.methods.weight_sharing import ShareWeights
+from compress_core.recipe import kinds_before, of_kinds
 from compress_core.views import codebooks as codebook_view
 from compress_core.views.codebooks import CodebookView, SharedRow, Sharing
 from ui import words
 from ui.session import caches, state
 
-LATER = (
-    "quantize",
-    "share",
-    "correct",
-    "activations",
-)  # kinds that act on what is shared, or after
 OWNERS = {
     "layer": "each layer",
     "model": "each model",
@@ -27,13 +20,13 @@ OWNERS = {
 }
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
+@caches.keep(max_entries=128, show_spinner=False)
 def view(model: str, recipe: Recipe, layer: str) -> CodebookView:
     before = caches.compressed(model, codebook_view.before_sharing(recipe)).layers[layer]
     return codebook_view.codebook_view(before, caches.compressed(model, recipe).layers[layer])
 
 
-@st.cache_data(max_entries=500, show_spinner="Searching for the optimum…")
+@caches.keep_copies(max_entries=500, show_spinner="Searching for the optimum…")
 def rows(model: str, recipe: Recipe) -> tuple[SharedRow, ...]:
     """Each shared layer against the best codebook of its own."""
     before, after, best = (
@@ -47,7 +40,7 @@ def rows(model: str, recipe: Recipe) -> tuple[SharedRow, ...]:
     return codebook_view.shared_rows(before, after, best)
 
 
-@st.cache_data(max_entries=500, show_spinner="Searching for the optimum…")
+@caches.keep_copies(max_entries=500, show_spinner="Searching for the optimum…")
 def above_common(model: str, recipe: Recipe, together: tuple[str, ...]) -> float | None:
     """How far the error of layers with one codebook lies above that of their best one."""
     before, after, best = (
@@ -61,7 +54,10 @@ def above_common(model: str, recipe: Recipe, together: tuple[str, ...]) -> float
     return codebook_view.above_together(together, before, after, best)
 
 
-@st.cache_data(max_entries=100, show_spinner="Clustering the weights of both models…")
+@caches.keep_copies(
+    max_entries=100,
+    show_spinner="Clustering the weights of both models…",
+)
 def owners(first: str, second: str, recipe: Recipe, step: ShareWeights) -> tuple[Sharing, ...]:
     """Codebooks for layers, for models, for both; each model as far as `recipe` fits it."""
     models = {
@@ -73,7 +69,7 @@ def owners(first: str, second: str, recipe: Recipe, step: ShareWeights) -> tuple
 
 def unshared(recipe: Recipe) -> Recipe:
     """The steps that act before weights are shared."""
-    return tuple(step for step in recipe if step.kind not in LATER)
+    return of_kinds(recipe, kinds_before("quantize"))  # a weight is either quantized or shared
 
 
 def sentences(model: str, recipe: Recipe, layer: str) -> tuple[str, str]:
@@ -150,7 +146,7 @@ def numbers(way: Sharing) -> list[str]:
     return [*codebooks, *by_model, f"{way.total_bytes:,}"]
 
 
-def verdict(found: tuple[Sharing, ...]) -> str:
+def saving(found: tuple[Sharing, ...]) -> str:
     """What one codebook for both models saves against one for each, and what it costs."""
     own, both = (next(way for way in found if way.owner == owner) for owner in ("model", "both"))
     less = own.total_bytes - both.total_bytes

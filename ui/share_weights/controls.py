@@ -7,16 +7,15 @@ import streamlit as st
 from compress_core import Recipe
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.weight_sharing import INITS, MAX_CLUSTERS, ShareWeights
-from compress_core.recipe_edit import with_layer_step, with_step, without_step
+from compress_core.recipe_edit import own_step, step_for, with_layer_step
 from ui.panels.widgets import (
     choose,
     choose_layer,
     chosen_layer,
     moved,
     number_field,
-    own_step,
     put,
-    session_step,
+    write_step,
 )
 from ui.session import caches, recipe_field, state, values
 from ui.session.state import Current
@@ -29,10 +28,10 @@ CLUSTERS_HELP = (
     "How many values a weight may have. 2ᵏ of them make indices of k bits; 16 is a usual choice."
 )
 INIT_HELP = (
-    "Where k-means starts. linear: equally spaced, so that large weights keep entries of their "
-    "own. density: where most weights are. random: weights drawn by a seed. optimal: the least "
-    "squared error of all codebooks, searched by dynamic programming (proven close up to 256 "
-    "clusters)."
+    "Where k-means starts. optimal: the least squared error of all codebooks, searched by dynamic "
+    "programming (proven close up to 256 clusters, slow beyond). linear: equally spaced, so that "
+    "large weights keep entries of their own. density: where most weights are. random: weights "
+    "drawn by a seed."
 )
 ZEROS_HELP = (
     "Pruned weights stay exactly zero: one of the entries is theirs alone. Without it, zeros move "
@@ -81,17 +80,10 @@ def set_scope() -> None:
 
 def _share(clusters: int) -> None:
     """This many clusters, with the settings that are chosen, where the scope says."""
-    recipe, step = recipe_field.session_recipe(), None
+    step = None
     if clusters != OFF:
-        step = replace(chosen_sharing(recipe), clusters=clusters)
-    if chosen_scope() == "one":
-        names = caches.original(state.chosen_model()).layers
-        layer = chosen_layer("share_layer")
-        recipe_field.set_recipe(with_layer_step(recipe, "share", layer, step, names))
-    elif step is None:
-        recipe_field.set_recipe(without_step(recipe, "share", ALL_LAYERS))
-    else:
-        recipe_field.set_recipe(with_step(recipe, step))
+        step = replace(chosen_sharing(recipe_field.session_recipe()), clusters=clusters)
+    write_step("share", step, chosen_layer("share_layer") if chosen_scope() == "one" else None)
 
 
 def chosen_sharing(recipe: Recipe) -> ShareWeights:
@@ -109,22 +101,21 @@ def chosen_sharing(recipe: Recipe) -> ShareWeights:
 
 def _edited_step(recipe: Recipe) -> ShareWeights | None:
     """The step that the controls show: of all layers, or, in the scope "one", the layer's."""
-    alone = chosen_scope() == "one"
-    step = (
-        session_step(recipe, "share", chosen_layer("share_layer"))
-        if alone
-        else own_step(recipe, "share", ALL_LAYERS)
-    )
+    if chosen_scope() == "one":
+        names = caches.original(state.chosen_model()).layers
+        step = step_for(recipe, "share", chosen_layer("share_layer"), names)
+    else:
+        step = own_step(recipe, "share")
     return step if isinstance(step, ShareWeights) else None
 
 
 def quantized_too(current: Current) -> list[str]:
     """The layers that the recipe quantizes and shares, which no layer can be."""
-    recipe = recipe_field.session_recipe()
+    recipe, names = recipe_field.session_recipe(), current.original.layers
     return [
         name
-        for name in current.original.layers
-        if session_step(recipe, "quantize", name) and session_step(recipe, "share", name)
+        for name in names
+        if step_for(recipe, "quantize", name, names) and step_for(recipe, "share", name, names)
     ]
 
 
@@ -156,7 +147,7 @@ def show_refusal(layers: list[str]) -> None:
 def show_sharing() -> str:
     """Clusters, start, zeros and scope; returns the layer that is drawn."""
     recipe = recipe_field.session_recipe()  # a step that is refused keeps its place in the controls
-    common = own_step(recipe, "share", ALL_LAYERS)
+    common = own_step(recipe, "share")
     said = isinstance(common, ShareWeights) and chosen_scope() != "one"
     if isinstance(common, ShareWeights) and said:
         put("share_scope", common.scope)

@@ -55,7 +55,7 @@ def two_models(current: Current) -> None:
         hide_index=True,
         alt="Bytes and error with own codebooks, and with a common one",
     )
-    st.markdown(codebooks.verdict(found))
+    st.markdown(codebooks.saving(found))
     st.caption(
         f"{step.clusters:,} clusters a codebook, {step.init} start. Bytes of a model are its "
         "indices in their smallest encoding; each codebook is counted once, however many layers "

@@ -1,18 +1,17 @@
-"""Channels: widgets → the step that removes some, and the one that folds batch norms first."""
+"""Channels: widgets → the step that removes some."""
 
 from dataclasses import replace
 
 import streamlit as st
 
-from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import IMPORTANCES, Importance, PruneStructured
 from compress_core.methods.structured.planning import Scope
-from compress_core.recipe_edit import with_step, without_step
-from ui.panels.widgets import SAMPLES, choose, choose_samples, number_field, own_step, put
+from compress_core.recipe_edit import own_step, with_step, without_step
+from ui.panels.norms import show_folding
+from ui.panels.widgets import SAMPLES, choose, choose_samples, number_field, put
 from ui.session import recipe_field, values
 from ui.session.state import Current
-from ui.structured import tables
 
 SCOPES: tuple[Scope, ...] = ("layer", "global")
 SLIDER_WIDTH = 420  # pixels
@@ -40,11 +39,6 @@ FLOOR_HELP = (
     "The least number of channels that every layer keeps, whatever the ratio: a layer of few "
     "channels passes on little, and without any the network is cut in two."
 )
-FOLD_HELP = (
-    "In use, a batch norm is a scale and a shift, which the layer before it can take over: the "
-    "network computes the same with fewer tensors, and the weights that are ranked are those that "
-    "run."
-)
 
 
 def set_structured() -> None:
@@ -54,13 +48,6 @@ def set_structured() -> None:
         recipe_field.set_recipe(with_step(recipe, step))
     else:
         recipe_field.set_recipe(without_step(recipe, "structured", ALL_LAYERS))
-
-
-def set_folding() -> None:
-    """The callback of the switch."""
-    recipe = without_step(recipe_field.session_recipe(), "fold", ALL_LAYERS)
-    fold = values.switched("structured_fold")
-    recipe_field.set_recipe(with_step(recipe, FoldBatchNorm()) if fold else recipe)
 
 
 def chosen_step() -> PruneStructured:
@@ -112,19 +99,13 @@ def show_structured(current: Current) -> PruneStructured:
             on_change=set_structured,
             help="The share of filters, neurons and heads that leaves the network for good.",
         )
-        if tables.has_norms(current.model):
-            st.toggle(
-                "Fold batch norms first",
-                key="structured_fold",
-                on_change=set_folding,
-                help=FOLD_HELP,
-            )
+        show_folding(current, "structured")
     return replace(chosen_step(), pruning_ratio=0.0)
 
 
 def _follow(current: Current) -> PruneStructured | None:
     """Put what the recipe says into the widgets; returns its step of all layers."""
-    step = own_step(current.recipe, "structured", ALL_LAYERS)
+    step = own_step(current.recipe, "structured")
     shown = step if isinstance(step, PruneStructured) else None
     if shown:
         put("structured_importance", shown.importance)
@@ -133,7 +114,6 @@ def _follow(current: Current) -> PruneStructured | None:
         put("structured_samples", shown.samples)
         put("structured_seed", shown.seed)
     put("structured_ratio", min(MOST, round(100 * shown.pruning_ratio, 1)) if shown else 0.0)
-    put("structured_fold", own_step(current.recipe, "fold", ALL_LAYERS) is not None)
     return shown
 
 

@@ -3,11 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-import streamlit as st
-
 from compress_core import Recipe
 from compress_core.applying.structured import locked_layers
-from compress_core.methods.folding import foldable
 from compress_core.methods.structured import PruneStructured
 from compress_core.views.channels import ChannelGroup, channel_groups
 from ui import words
@@ -16,26 +13,19 @@ from ui.session import caches
 FOLLOWING = "Following the channels through the network…"
 
 
-@st.cache_resource(max_entries=64, show_spinner=FOLLOWING)
+@caches.keep(max_entries=64, show_spinner=FOLLOWING)
 def groups(model: str, recipe: Recipe, usual: PruneStructured) -> tuple[ChannelGroup, ...]:
     """Raises ValueError where the importance that `usual` asks for cannot be measured."""
     return channel_groups(caches.original(model), recipe, usual)
 
 
-@st.cache_resource(max_entries=16, show_spinner=FOLLOWING)
+@caches.keep(max_entries=16, show_spinner=FOLLOWING)
 def reasons(model: str) -> dict[str, list[str]]:
     """Why layers keep all of their output channels, and which do."""
     found: dict[str, list[str]] = {}
     for name, reason in locked_layers(caches.original(model)).items():
         found.setdefault(reason, []).append(name)
     return found
-
-
-@st.cache_resource(max_entries=16, show_spinner=FOLLOWING)
-def has_norms(model: str) -> bool:
-    """Whether there is a batch norm that can be folded into the layer before it."""
-    original = caches.original(model)
-    return bool(foldable(original.module, original.examples))
 
 
 def importance_table(groups: Sequence[ChannelGroup]) -> dict[str, list[Any]]:

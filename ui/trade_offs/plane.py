@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from compress_core import Recipe
+from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.search.pareto import pareto_front
 from compress_core.search.published import published
 from compress_core.search.sweep import Family
@@ -47,7 +48,7 @@ def rows(model: str, recipes: Sequence[Recipe]) -> Rows:
         report = measured_points().known(model, recipe)
         if report:
             numbers = {key: v for key, v in report.as_dict().items() if key != "layers"}
-            about = {"id": words.recipe_text(recipe), "words": words.describe_recipe(recipe)}
+            about = {"id": format_recipe(recipe), "words": words.describe_recipe(recipe)}
             found.append(numbers | about | latency_columns(model, recipe))
     return found
 
@@ -62,9 +63,7 @@ def latency_columns(model: str, recipe: Recipe) -> dict[str, float]:
 
 def snapshot_rows(model: str) -> Rows:
     """The model's snapshots, with their latency where it was measured."""
-    return [
-        row | latency_columns(model, words.read_recipe(row["id"])) for row in snapshots.rows(model)
-    ]
+    return [row | latency_columns(model, parse_recipe(row["id"])) for row in snapshots.rows(model)]
 
 
 def published_rows(model: str) -> Rows:
@@ -94,7 +93,7 @@ def _worth(row: dict[str, Any]) -> float:
 
 
 @dataclass(frozen=True)
-class Points:
+class PlaneRows:
     """Everything on the plane, as rows. The curves, original and present recipe are measured on the
     whole test set; a snapshot as it was pinned, a published mark as its paper says."""
 
@@ -109,10 +108,10 @@ class Points:
         return [row for rows in (*self.curves.values(), *self.singles.values()) for row in rows]
 
 
-def collect(current: Current, chosen: Sequence[Family]) -> Points:
+def collect(current: Current, chosen: Sequence[Family]) -> PlaneRows:
     """What is known by now of the chosen families and the rest."""
     model = current.model
-    return Points(
+    return PlaneRows(
         curves={family.name: rows(model, family.recipes) for family in chosen},
         singles={
             "original": rows(model, [()]),
@@ -124,7 +123,7 @@ def collect(current: Current, chosen: Sequence[Family]) -> Points:
 
 
 def draw(
-    model: str, points: Points, styles: Mapping[str, Style], axis_name: str, *, closer: bool
+    model: str, points: PlaneRows, styles: Mapping[str, Style], axis_name: str, *, closer: bool
 ) -> None:
     """The plane, its legend in words, and its table."""
     axis = AXES[axis_name]
@@ -152,7 +151,7 @@ def draw(
     st.caption(_legend(points, axis_name, words.metric(measuring.metric(model))))
 
 
-def _legend(points: Points, axis_name: str, metric: str) -> str:
+def _legend(points: PlaneRows, axis_name: str, metric: str) -> str:
     """What the marks mean, of those that are there."""
     if not points.measured:
         return "No point of this model is measured yet."
@@ -172,7 +171,7 @@ def _legend(points: Points, axis_name: str, metric: str) -> str:
     return " ".join(parts)
 
 
-def _table(points: Points) -> dict[str, list[Any]]:
+def _table(points: PlaneRows) -> dict[str, list[Any]]:
     everything = [*points.measured, *points.snapshots, *points.published]
     metric = figures.metric_of([everything])
     return {
@@ -198,4 +197,4 @@ def apply_clicked() -> None:
     found = st.session_state.get("trade_offs_plane")  # gone where the page was left meanwhile
     clicked = found["selection"]["points"] if found else []
     if clicked and clicked[0]["customdata"][0] is not None:
-        recipe_field.set_recipe(words.read_recipe(clicked[0]["customdata"][0]))
+        recipe_field.set_recipe(parse_recipe(clicked[0]["customdata"][0]))

@@ -13,9 +13,11 @@ from compress_core.methods.low_rank.counting import (
     forms_of,
     full_rank,
     is_larger,
+    largest_rank,
     matrix_shape,
     parameter_count,
     ranks_at,
+    worthwhile_rank,
 )
 from compress_core.methods.low_rank.energy import Options, energy_curve, energy_rank
 from compress_core.methods.low_rank.factorize import FORMS, Factorize, Form
@@ -45,6 +47,7 @@ __all__ = [
     "join",
     "join_spatial",
     "join_tucker",
+    "largest_rank",
     "matrix_shape",
     "parameter_count",
     "plan_ranks",
@@ -55,4 +58,5 @@ __all__ = [
     "split_tucker",
     "tucker_triple",
     "whitened_factors",
+    "worthwhile_rank",
 ]

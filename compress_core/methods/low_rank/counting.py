@@ -68,6 +68,17 @@ def is_larger(shape: tuple[int, ...], rank: int | Ranks, form: Form = "channel")
     return parameter_count(shape, rank, form) > math.prod(shape)
 
 
+def worthwhile_rank(shape: tuple[int, ...], form: Form = "channel") -> int:
+    """The largest rank whose parts are not larger than the weight; 0 where those of each are."""
+    return 0 if is_larger(shape, 1, form) else break_even_rank(shape, form)
+
+
+def largest_rank(shape: tuple[int, ...], form: Form, weights: int) -> int:
+    """The largest rank whose parts have at most so many weights, at least 1."""
+    ranks = range(1, full_rank(shape, form) + 1)
+    return max((r for r in ranks if parameter_count(shape, r, form) <= weights), default=1)
+
+
 def break_even_rank(shape: tuple[int, ...], form: Form = "channel") -> int:
     """The largest rank at which the parts are not larger than the weight, at least 1.
 

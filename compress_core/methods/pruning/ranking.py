@@ -6,13 +6,20 @@ magnitudes: those of the weights, or any other score >= 0 of the same shape.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from compress_core.methods.step import check_choice, check_number, check_whole
+from compress_core.methods.step import (
+    ALL_LAYERS,
+    check_choice,
+    check_layers,
+    check_number,
+    check_whole,
+)
 from compress_core.weights import Profile, as_matrix, counts_below
 
 Counts = dict[str, tuple[int, ...]]  # how many weights to prune, for each tensor of each layer
@@ -33,6 +40,25 @@ def check_draw(samples: int, seed: int) -> None:
     """Raise ValueError unless `samples` calibration images can be drawn by `seed`."""
     check_whole("samples", samples, low=1, high=2**31, remedy="256 calibration images are usual")
     check_whole("seed", seed, low=0, high=2**63, remedy="use one such as 0")
+
+
+@dataclass(frozen=True)
+class PruneMeasured:
+    """What steps have that rank weights by scores of `samples` training images, drawn by `seed`."""
+
+    kind: ClassVar[str] = "prune"
+
+    sparsity: float
+    scope: ScoreScope = "global"
+    samples: int = 256
+    seed: int = 0
+    layers: tuple[str, ...] = ALL_LAYERS
+
+    def __post_init__(self) -> None:
+        check_sparsity(self.sparsity)
+        check_scope(self.scope)
+        check_draw(self.samples, self.seed)
+        check_layers(self.layers)
 
 
 def check_measured(name: str, values: Tensor) -> None:

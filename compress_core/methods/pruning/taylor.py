@@ -1,22 +1,14 @@
 """Pruning by first-order Taylor importance: what the loss would change if a weight were zero."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
-from compress_core.methods.pruning.ranking import (
-    ScoreScope,
-    check_draw,
-    check_measured,
-    check_scope,
-    check_sparsity,
-)
-from compress_core.methods.step import ALL_LAYERS, check_layers
+from compress_core.methods.pruning.ranking import PruneMeasured, check_measured
 
 
 @dataclass(frozen=True)
-class PruneTaylor:
+class PruneTaylor(PruneMeasured):
     """Prune the fraction `sparsity` of weights with the lowest |w·∂L/∂w|.
 
     L is the mean cross-entropy over `samples` calibration images, drawn by `seed`. scope: "global"
@@ -25,20 +17,6 @@ class PruneTaylor:
     Raises ValueError for anything else. Source: Molchanov et al. 2017, 1611.06440, eq. 7, for a
     single weight instead of a feature map.
     """
-
-    kind: ClassVar[str] = "prune"
-
-    sparsity: float
-    scope: ScoreScope = "global"
-    samples: int = 256
-    seed: int = 0
-    layers: tuple[str, ...] = ALL_LAYERS
-
-    def __post_init__(self) -> None:
-        check_sparsity(self.sparsity)
-        check_scope(self.scope)
-        check_draw(self.samples, self.seed)
-        check_layers(self.layers)
 
 
 def taylor_scores(weight: Tensor, gradient: Tensor) -> Tensor:

@@ -1,23 +1,15 @@
 """Activation-aware pruning (Wanda): a small weight on a loud input matters more than it seems."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
-from compress_core.methods.pruning.ranking import (
-    ScoreScope,
-    check_draw,
-    check_measured,
-    check_scope,
-    check_sparsity,
-)
-from compress_core.methods.step import ALL_LAYERS, check_layers
+from compress_core.methods.pruning.ranking import PruneMeasured, ScoreScope, check_measured
 from compress_core.weights import as_matrix
 
 
 @dataclass(frozen=True)
-class PruneWanda:
+class PruneWanda(PruneMeasured):
     """Prune the fraction `sparsity` of weights with the lowest |w_ij|·‖x_j‖₂.
 
     x_j is input j of the layer over `samples` calibration images, drawn by `seed`. scope: "row",
@@ -26,19 +18,7 @@ class PruneWanda:
     Raises ValueError for anything else. Source: Sun et al. 2023, 2306.11695, eq. 1 and section 3.
     """
 
-    kind: ClassVar[str] = "prune"
-
-    sparsity: float
     scope: ScoreScope = "row"
-    samples: int = 256
-    seed: int = 0
-    layers: tuple[str, ...] = ALL_LAYERS
-
-    def __post_init__(self) -> None:
-        check_sparsity(self.sparsity)
-        check_scope(self.scope)
-        check_draw(self.samples, self.seed)
-        check_layers(self.layers)
 
 
 def input_norms(mean_squares: Tensor) -> Tensor:

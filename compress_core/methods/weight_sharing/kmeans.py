@@ -17,7 +17,7 @@ from compress_core.methods.weight_sharing.optimum import (
     optimal_cuts,
 )
 
-Init = Literal["linear", "density", "random", "optimal"]
+Init = Literal["optimal", "linear", "density", "random"]
 
 MAX_ITERATIONS = 300  # scikit-learn's, too
 
@@ -52,10 +52,10 @@ def optimal_centroids(ordered: Floats, clusters: int, _seed: int) -> Floats:
 
 
 INITS: dict[Init, Callable[[Floats, int, int], Floats]] = {
+    "optimal": optimal_centroids,
     "linear": linear_centroids,
     "density": density_centroids,
     "random": random_centroids,
-    "optimal": optimal_centroids,
 }
 
 

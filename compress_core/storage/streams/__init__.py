@@ -7,7 +7,7 @@ float_…      codes: the bit patterns of a low-bit float by each coder; scale (
 shared_…     codes: indices by each coder; codebook (F32), of one weight or of several
 sign_…       codes: 1 for +1 and 0 for -1 by each coder; scale (F32)
 
-Two tables say what there is: FORMS, what is coded of each type of codes, and DECODERS.
+Two tables say what there is: CODED_FORMS, what is coded of each type of codes, and DECODERS.
 """
 
 from collections.abc import Callable
@@ -69,7 +69,7 @@ class StoredWeight:
     @property
     def coded(self) -> CodedForm | None:
         """What is coded of its codes; None for a weight of floats."""
-        return None if self.codes is None else FORMS[type(self.codes)](self.codes)
+        return None if self.codes is None else CODED_FORMS[type(self.codes)](self.codes)
 
     @property
     def candidates(self) -> list[Streams]:
@@ -120,7 +120,7 @@ def _groups(header: Header) -> int | None:
     return groups
 
 
-FORMS: dict[type[Codes], Callable[[Any], CodedForm]] = {
+CODED_FORMS: dict[type[Codes], Callable[[Any], CodedForm]] = {
     Quantized: affine.affine_form,
     FloatCoded: low_bit.float_form,
     SignCoded: low_bit.sign_form,

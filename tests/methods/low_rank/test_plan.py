@@ -23,11 +23,13 @@ from compress_core.methods.low_rank import (
     join,
     join_spatial,
     join_tucker,
+    largest_rank,
     parameter_count,
     plan_ranks,
     ranks_at,
     spatial_pair,
     tucker_triple,
+    worthwhile_rank,
 )
 from compress_core.original import Original
 from compress_core.weights import Layer, walk_layers
@@ -212,3 +214,13 @@ def test_zeros_have_no_energy_to_keep() -> None:
 def test_a_bad_setting_is_refused(settings: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(ValueError, match=".*".join(map(re.escape, words))):
         Factorize(**settings)
+
+
+def test_no_rank_of_a_thin_weight_is_worth_it() -> None:
+    assert worthwhile_rank((1, 5)) == 0
+    assert worthwhile_rank((64, 512)) == 56
+
+
+def test_a_rank_of_another_form_takes_at_most_as_many_weights() -> None:
+    # a pair of (64, 512) has 576 weights a rank
+    assert [largest_rank((64, 512), "channel", n) for n in (10, 576, 1727, 1728)] == [1, 1, 2, 3]

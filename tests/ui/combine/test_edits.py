@@ -7,8 +7,7 @@ from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda, Rand
 from compress_core.methods.quantization import Binarize, QuantizeFloat, QuantizeGPTQ, Ternarize
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.steps import BY_TYPE, AnyStep
-from ui.combine import edits
+from compress_core.steps import AnyStep
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell, edited
 
 SHAPES = {"conv1": (16, 1, 3, 3), "conv2": (32, 16, 3, 3), "fc1": (64, 512), "fc2": (10, 64)}
@@ -96,9 +95,3 @@ def test_clusters_end_a_layers_quantization_and_bits_its_sharing() -> None:
         Quantize(6, layers=OWN),
     )
     assert edit((ShareWeights(16),), CLUSTERS, None) == (ShareWeights(16, layers=OTHERS),)
-
-
-def test_every_step_has_a_word_for_its_method() -> None:
-    assert set(edits.METHODS) == BY_TYPE.keys()
-    assert edits.method(QuantizeFloat("nf4")) == "nf4"
-    assert edits.method(Factorize(whiten=True)) == "channel, data-aware"

@@ -6,11 +6,13 @@ import pytest
 
 from compress_core import Recipe, compress, load_model
 from compress_core.graph import to_onnx
-from compress_core.measurement.ledger import ledger, verdict
+from compress_core.measurement.ledger import finding, ledger
 from compress_core.measurement.report import measure_size
 from compress_core.measurement.waterfall import waterfall
+from compress_core.recipe import parse_recipe
+from compress_core.wording.ledger import ledger_in_words
 from tests.whole_app import WholeApp, open_app
-from ui import figures, words
+from ui import figures
 from ui.combine import table as combine_table
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK
 from ui.palette import LIGHT
@@ -23,7 +25,7 @@ CHAIN += "quantize_gptq:bits=4,layers=conv*;share:clusters=8,layers=fc*"
 
 
 def current(text: str, model: str = "digits-cnn") -> Current:
-    recipe, original = words.read_recipe(text), load_model(model)
+    recipe, original = parse_recipe(text), load_model(model)
     made = compress(original, recipe)
     return Current(model, original, recipe, (), made, measure_size(made))
 
@@ -55,7 +57,7 @@ def test_the_table_tells_what_is_stored() -> None:
     assert table.loc["conv1", CHANNELS] == 25
     assert table.loc["fc2", CHANNELS] == 0  # the classes stay
     assert table.loc["conv1", "shape"] == "12 × 1 × 3 × 3"
-    assert table.loc["fc1", "how"] == "channels by l2 · channel · magnitude · k-means, linear"
+    assert table.loc["fc1", "how"] == "channels by l2 · channel · magnitude · k-means, optimal"
     assert table.loc["conv2", "how"].endswith("GPTQ")
 
 
@@ -65,14 +67,14 @@ def test_the_sparsity_in_the_table_is_that_of_pruning_alone() -> None:
 
 
 def test_the_waterfall_of_the_page_is_the_cores() -> None:
-    recipe = words.read_recipe(CHAIN)
+    recipe = parse_recipe(CHAIN)
     made = compress(load_model("digits-cnn"), recipe)
     assert caches.stages_of("digits-cnn", recipe) == waterfall(made)
     assert caches.stages_of("digits-cnn", recipe)[-1].file_bytes == len(made.container)
 
 
 def test_the_bars_of_the_waterfall_end_at_the_stored_file() -> None:
-    stages = caches.stages_of("digits-cnn", words.read_recipe(CHAIN))
+    stages = caches.stages_of("digits-cnn", parse_recipe(CHAIN))
     shown = figures.waterfall([s.name for s in stages], [s.file_bytes for s in stages], LIGHT)
     (trace,) = shown.data
     assert sum(trace.y[:-1]) == trace.y[-1] == stages[-1].file_bytes
@@ -84,7 +86,7 @@ def test_the_files_in_between_can_be_coded_ones() -> None:
     app.session_state["combine_waterfall_table"] = True
     app.run()
     table = frame(app, "after")
-    recipe: Recipe = words.read_recipe("prune:sparsity=0.9")
+    recipe: Recipe = parse_recipe("prune:sparsity=0.9")
     pruned = compress(load_model("digits-cnn"), recipe).stored_bytes
     assert list(table["after"]) == ["original", "prune", "quantize"]
     assert table["bytes"][1] == pruned
@@ -97,7 +99,7 @@ def test_the_ledger_shows_the_cores_rows_and_its_sentence() -> None:
     table = frame(app, "× smaller")
     assert list(table["bytes"].dropna()) == [row.total_bytes for row in rows if row.total_bytes]
     assert [name for name in table["stored as"] if "no file" in name] == ["entropy bound (no file)"]
-    assert verdict(rows, now.size.sparsity) in [box.value for box in app.info]
+    assert ledger_in_words(finding(rows, now.size.sparsity)) in [box.value for box in app.info]
 
 
 def test_the_onnx_file_joins_the_ledger_on_demand() -> None:
@@ -109,7 +111,8 @@ def test_the_onnx_file_joins_the_ledger_on_demand() -> None:
     graph = to_onnx(now.compressed)
     table = frame(app, "× smaller").set_index("stored as")
     assert table.loc["ONNX", "bytes"] == len(graph)
-    assert verdict(ledger(now.compressed, graph), now.size.sparsity) in [b.value for b in app.info]
+    found = finding(ledger(now.compressed, graph), now.size.sparsity)
+    assert ledger_in_words(found) in [box.value for box in app.info]
     assert not [button for button in app.button if button.key == "ledger_add_onnx"]
 
 
@@ -152,7 +155,7 @@ def test_the_bound_is_the_only_hollow_bar_and_ours_the_only_coloured_one() -> No
 
 
 def test_the_downloaded_onnx_file_is_the_cores() -> None:
-    recipe = words.read_recipe("prune:sparsity=0.9;quantize:bits=4")
+    recipe = parse_recipe("prune:sparsity=0.9;quantize:bits=4")
     raw = caches.onnx_file("digits-cnn", recipe)
     assert raw == to_onnx(compress(load_model("digits-cnn"), recipe))
     assert onnx.load_from_string(raw).graph.input[0].name == "images"

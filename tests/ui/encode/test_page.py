@@ -6,10 +6,11 @@ import pytest
 
 from compress_core import Quantize, Recipe, compress, load_model
 from compress_core.methods.pruning import Prune
-from compress_core.views.coding import coding_of, coding_rows, first_code_words, total_bytes
+from compress_core.recipe import format_recipe
+from compress_core.views.coding import coding_of, coding_rows, total_bytes
+from compress_core.views.huffman_codes import first_code_words
 from tests.whole_app import WholeApp, open_app
 from ui.encode import codings
-from ui.words import recipe_text
 
 SPARSE: Recipe = (Prune(sparsity=0.8), Quantize(bits=4))
 
@@ -70,7 +71,7 @@ def test_of_pruned_floats_the_mask_is_shown() -> None:
 
 
 def test_the_sentence_and_the_bars_are_the_coders_bytes() -> None:
-    app = open_app("encode", recipe=recipe_text(SPARSE), encode_layer="fc1")
+    app = open_app("encode", recipe=format_recipe(SPARSE), encode_layer="fc1")
     compressed = compress(load_model("digits-cnn"), SPARSE)
     row = next(row for row in coding_rows(compressed) if row.layer == "fc1")
     coding = coding_of(compressed.layers["fc1"].weights[0])
@@ -83,7 +84,7 @@ def test_the_sentence_and_the_bars_are_the_coders_bytes() -> None:
 
 
 def test_the_total_adds_the_layers_up() -> None:
-    app = open_app("encode", recipe=recipe_text(SPARSE))
+    app = open_app("encode", recipe=format_recipe(SPARSE))
     app.segmented_control(key="encode_extent").set_value("total").run()
     rows = coding_rows(compress(load_model("digits-cnn"), SPARSE))
     table = table_of(app, "encode_coders", "bits per weight")

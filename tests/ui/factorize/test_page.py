@@ -6,10 +6,10 @@ from compress_core import Factorize, Prune, Recipe, compress, load_model
 from compress_core.measurement.report import LayerRow, measure_size
 from compress_core.methods.low_rank import Form, decompose, parameter_count, ranks_at
 from compress_core.methods.structured import PruneStructured
+from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.steps import AnyStep
 from tests.whole_app import WholeApp, open_app, turn_to
 from ui import words
-from ui.factorize import factors
 
 WHOLE = "whole model"
 CONV2 = (32, 16, 3, 3)  # of digits-cnn
@@ -20,7 +20,7 @@ def rows(recipe: Recipe, model: str = "digits-cnn") -> dict[str, LayerRow]:
 
 
 def recipe_of(app: WholeApp) -> Recipe:
-    return words.read_recipe(app.session_state["recipe"])
+    return parse_recipe(app.session_state["recipe"])
 
 
 def size_of(app: WholeApp) -> str:
@@ -54,7 +54,7 @@ def test_a_form_and_its_rank_factorize_as_the_core_does(form: Form) -> None:
 @pytest.mark.parametrize("form", ["channel", "spatial", "tucker"])
 def test_the_energy_shown_is_the_cores(form: Form) -> None:
     step = Factorize(rank=7, form=form, layers=("conv2",))
-    app = open_app("factorize", factorize_layer="conv2", recipe=words.recipe_text((step,)))
+    app = open_app("factorize", factorize_layer="conv2", recipe=format_recipe((step,)))
     found = decompose(load_model("digits-cnn").layers["conv2"], form)
     kept = found.kept(ranks_at(CONV2, 7, form))
     assert app.number_input(key="factorize_energy").value == round(100 * kept, 1)
@@ -134,7 +134,7 @@ def test_the_whole_models_form_is_for_the_layers_that_can_take_it() -> None:
 
 def test_the_whole_models_step_leaves_the_exceptions_of_layers() -> None:
     own = Factorize(rank=3, layers=("fc2",))
-    app = open_app("factorize", factorize_scope=WHOLE, recipe=words.recipe_text((own,)))
+    app = open_app("factorize", factorize_scope=WHOLE, recipe=format_recipe((own,)))
     app.number_input(key="factorize_budget").set_value(40.0).run()
     assert recipe_of(app) == (Factorize(budget=0.4), own)
     assert any("factorize to rank 3 in fc2" in caption.value for caption in app.caption)
@@ -168,7 +168,7 @@ def test_a_budget_below_the_thinnest_factors_is_refused_in_words() -> None:
 
 def test_ranks_count_the_channels_that_structured_pruning_left() -> None:
     recipe: tuple[AnyStep, ...] = (PruneStructured(0.5), Prune(0.5))
-    app = open_app("factorize", recipe=words.recipe_text(recipe), factorize_layer="fc1")
+    app = open_app("factorize", recipe=format_recipe(recipe), factorize_layer="fc1")
     small = compress(load_model("digits-cnn"), recipe).base.layers["fc1"].shape
     assert app.number_input(key="factorize_rank").value == min(small)
     app.number_input(key="factorize_rank").set_value(4).run()
@@ -197,8 +197,3 @@ def test_the_form_outlasts_a_visit_to_another_page() -> None:
     turn_to(app, "prune")
     turn_to(app, "factorize")
     assert app.session_state["factorize_form"] == "spatial"
-
-
-def test_no_rank_of_a_thin_weight_is_smaller() -> None:
-    assert factors.break_even((1, 5), "channel") == 0
-    assert factors.break_even((64, 512), "channel") == 56

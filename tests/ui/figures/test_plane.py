@@ -6,7 +6,8 @@ import pytest
 
 from ui import figures
 from ui.figures import AXES
-from ui.figures.plane import CONTROL, log_ticks
+from ui.figures.curve_styles import CONTROL
+from ui.figures.plane import log_ticks
 from ui.palette import LIGHT
 from ui.trade_offs import plane
 

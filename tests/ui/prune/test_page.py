@@ -92,14 +92,24 @@ def test_one_layer_gets_an_exception_by_another_method() -> None:
     assert_strip_shows(app, measured(steps))
 
 
-def test_a_factorized_layer_is_left_out_of_scores() -> None:
+def test_a_factorized_layer_has_no_scores_and_is_left_out_with_the_reason() -> None:
     app = open_app("prune", recipe="factorize:rank=8,layers=fc1")
     choose(app, "Taylor")
     app.number_input(key="prune_sparsity").set_value(50.0).run()
     assert not app.exception
-    assert not app.error
-    recipe = (Factorize(rank=8, layers=("fc1",)), PruneTaylor(sparsity=0.5))
-    assert_strip_shows(app, measured(recipe))
+    (left_out,) = app.expander(key="left_out_2").markdown
+    assert app.expander(key="left_out_2").label == "1 layer left out"
+    assert left_out.value.startswith("- **fc1** is factorized to rank 8, and its factors have no")
+    steps = (Factorize(rank=8, layers=("fc1",)), PruneTaylor(0.5))
+    assert_strip_shows(app, measured(steps))
+
+
+def test_a_layer_that_is_named_is_refused_in_words() -> None:
+    app = open_app(
+        "prune", recipe="factorize:rank=8,layers=fc1;prune_taylor:sparsity=0.5,layers=fc1"
+    )
+    assert app.error[0].value.startswith("fc1 is factorized to rank 8")
+    assert "left_out" not in " ".join(str(box.key) for box in app.expander)
 
 
 @pytest.mark.parametrize("page", ["prune", "structured"])
@@ -138,3 +148,13 @@ def test_a_method_knows_its_own_steps(method: str) -> None:
     for scope in METHODS[method].scopes[:-1]:
         step = make_step(method, 0.5, scope=scope)
         assert (method_of(step), scope_of(step)) == (method, scope)
+
+
+def test_another_pages_step_is_no_method_of_pruning() -> None:
+    with pytest.raises(ValueError, match="no step of the prune page"):
+        method_of(Factorize(rank=8))
+
+
+def test_a_pattern_has_no_share_to_be_made_of() -> None:
+    with pytest.raises(ValueError, match="N:M has a pattern and no sparsity"):
+        make_step("N:M", 0.5, scope="group")

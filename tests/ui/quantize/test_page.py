@@ -150,7 +150,7 @@ def test_dynamic_ranges_are_never_clipped() -> None:
     app = open_app("quantize", recipe="quantize_activations:bits=4,clipping=mse")
     choose(app, "activations", "dynamic")
     assert_as_the_core(app, (QuantizeActivations(4, mode="dynamic"),))
-    assert any("each batch has its own" in caption.value for caption in app.caption)
+    assert any("each image or row has its own" in caption.value for caption in app.caption)
     choose(app, "activations", "off")
     assert_as_the_core(app, ())
 

@@ -1,10 +1,11 @@
 """The caches' keys and the address: what a person could otherwise see under the wrong name."""
 
+import pytest
 import streamlit as st
 
-from compress_core import Factorize, Prune
+from compress_core import Factorize, Prune, load_model
 from compress_core.methods.pruning import RandomPrune
-from ui.session import address, measuring
+from ui.session import address, caches, measuring
 
 NAMES = ("conv1", "conv2", "fc1", "fc2")
 
@@ -83,3 +84,24 @@ def test_the_app_judges_a_network_by_its_task() -> None:
     assert measuring.metric("digits-cnn") == "accuracy"
     score, change = measuring.score("digits-cnn", (Prune(0.9),), 600)
     assert (score.metric, score.n, change.n) == ("accuracy", 600, 600)
+
+
+def test_results_are_kept_under_the_digest_and_not_under_the_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    models = {name: load_model(name) for name in ("digits-cnn", "digits-mlp")}
+    caches.original("digits-cnn")
+    before = caches.size("digits-cnn", (Prune(0.5),))
+    assert caches.size("digits-cnn", (Prune(0.5),)) is before
+    monkeypatch.setattr(caches, "load_model", lambda _name: models["digits-mlp"])
+    caches.original.clear()
+    caches.original("digits-cnn")  # another network under the same name
+    try:
+        found = caches.compressed("digits-cnn", (Prune(0.5),))
+        assert found.original.digest == models["digits-mlp"].digest
+        assert caches.size("digits-cnn", (Prune(0.5),)).original_bytes != before.original_bytes
+    finally:
+        monkeypatch.undo()
+        caches.original.clear()
+        caches.original("digits-cnn")
+    assert caches.size("digits-cnn", (Prune(0.5),)) == before

@@ -2,15 +2,19 @@
 on with the usual one."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 import streamlit as st
 
+from compress_core.methods.folding import FoldBatchNorm
+from compress_core.methods.recalibration import RecalibrateNorms
 from tests.whole_app import WholeApp, open_app, turn_to
 from ui import presenter
 from ui.combine import table
 from ui.factorize import callbacks as factorize
+from ui.panels import norms
 from ui.prune import callbacks as prune
 from ui.quantize import activations
 from ui.quantize import callbacks as quantize
@@ -39,7 +43,8 @@ CALLBACKS: list[Callable[[], None]] = [
     prune.set_samples,
     prune.set_pattern,
     structured.set_structured,
-    structured.set_folding,
+    partial(norms.set_norms, "structured_fold", FoldBatchNorm()),
+    partial(norms.set_norms, "prune_recalibrate", RecalibrateNorms()),
     quantize.set_method,
     quantize.set_quantization,
     activations.set_activations,
@@ -60,7 +65,13 @@ CALLBACKS: list[Callable[[], None]] = [
 CONTROLS = (  # of all pages, by key, beside those of the address
     *("model", "prune_sparsity", "prune_threshold", "prune_samples", "prune_pattern"),
     *("prune_asked", "structured_ratio", "structured_floor", "structured_samples"),
-    *("structured_seed", "structured_fold", "quantize_bits", "quantize_format"),
+    *(
+        "structured_seed",
+        "structured_fold",
+        "prune_recalibrate",
+        "quantize_bits",
+        "quantize_format",
+    ),
     *("quantize_group_size", "quantize_percentile", "quantize_delta", "quantize_samples"),
     *("quantize_input_bits", "quantize_input_percentile", "quantize_correct"),
     *("share_choice", "share_clusters", "share_zeros", "share_seed", "factorize_rank"),
@@ -70,6 +81,8 @@ CONTROLS = (  # of all pages, by key, beside those of the address
 
 
 def name_of(callback: Callable[[], None]) -> str:
+    if isinstance(callback, partial):
+        return str(callback.args[0])
     return f"{callback.__module__.removeprefix('ui.')}.{callback.__name__}"
 
 

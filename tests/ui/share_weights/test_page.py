@@ -5,12 +5,11 @@ import pytest
 from compress_core import compress, load_model
 from compress_core.measurement.report import measure_size
 from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.recipe import Recipe
+from compress_core.recipe import Recipe, parse_recipe
 from compress_core.views.codebooks import before_sharing, best_sharing, compare_owners, shared_rows
 from tests.whole_app import WholeApp, open_app, turn_to
 from ui import words
-from ui.share_weights.codebooks import compare, numbers, verdict
-from ui.words import read_recipe
+from ui.share_weights.codebooks import compare, numbers, saving
 
 
 def texts(app: WholeApp) -> str:
@@ -18,7 +17,7 @@ def texts(app: WholeApp) -> str:
 
 
 def recipe_of(app: WholeApp) -> Recipe:
-    return read_recipe(app.session_state["recipe"])
+    return parse_recipe(app.session_state["recipe"])
 
 
 def size_shown(app: WholeApp) -> str:
@@ -42,14 +41,14 @@ def test_the_page_renders(model: str, recipe: str) -> None:
 def test_the_choices_share_as_the_core_does() -> None:
     app = open_app("share_weights")
     app.segmented_control(key="share_choice").set_value(16).run()
-    assert recipe_of(app) == read_recipe("share:clusters=16")
+    assert recipe_of(app) == parse_recipe("share:clusters=16")
     assert size_shown(app) == core_size((ShareWeights(clusters=16),))
 
 
 def test_the_number_field_takes_any_number_and_no_choice_is_marked() -> None:
     app = open_app("share_weights")
     app.number_input(key="share_clusters").set_value(10).run()
-    assert recipe_of(app) == read_recipe("share:clusters=10")
+    assert recipe_of(app) == parse_recipe("share:clusters=10")
     assert app.segmented_control(key="share_choice").value is None
     assert size_shown(app) == core_size((ShareWeights(clusters=10),))
 
@@ -69,7 +68,7 @@ def test_start_zeros_and_scope_become_fields_of_the_step() -> None:
     app.segmented_control(key="share_scope").set_value("all").run()
     step = ShareWeights(clusters=8, init="random", keep_zeros=False, scope="all", seed=3)
     expected = "share:clusters=8,init=random,keep_zeros=False,scope=all,seed=3"
-    assert recipe_of(app) == read_recipe(expected)
+    assert recipe_of(app) == parse_recipe(expected)
     assert size_shown(app) == core_size((step,))
 
 
@@ -78,13 +77,13 @@ def test_settings_wait_for_a_number_of_clusters() -> None:
     app.segmented_control(key="share_init").set_value("density").run()
     assert app.session_state["recipe"] == ""
     app.segmented_control(key="share_choice").set_value(4).run()
-    assert recipe_of(app) == read_recipe("share:clusters=4,init=density")
+    assert recipe_of(app) == parse_recipe("share:clusters=4,init=density")
 
 
 def test_one_layer_gets_an_exception() -> None:
     app = open_app("share_weights", recipe="share:clusters=16", share_scope="one")
     app.segmented_control(key="share_choice").set_value(64).run()
-    assert recipe_of(app) == read_recipe("share:clusters=16;share:clusters=64,layers=fc1")
+    assert recipe_of(app) == parse_recipe("share:clusters=16;share:clusters=64,layers=fc1")
     assert any("With a step of their own: fc1" in caption.value for caption in app.caption)
 
 
@@ -133,7 +132,7 @@ def test_quantize_and_share_are_refused_in_words_with_a_way_out() -> None:
     assert any("Quantized already: conv1, conv2" in warning.value for warning in app.warning)
     assert app.segmented_control(key="share_choice").value == 16
     app.button(key="share_unquantize").click().run()
-    assert recipe_of(app) == read_recipe("prune:sparsity=0.5;share:clusters=16")
+    assert recipe_of(app) == parse_recipe("prune:sparsity=0.5;share:clusters=16")
     assert not app.warning
     assert not app.error
 
@@ -142,7 +141,7 @@ def test_the_way_out_keeps_the_quantization_of_other_layers() -> None:
     app = open_app("share_weights", recipe="quantize:bits=4;share:clusters=16,layers=fc1")
     app.button(key="share_unquantize").click().run()
     expected = "quantize:bits=4,layers=conv1|conv2|fc2;share:clusters=16,layers=fc1"
-    assert recipe_of(app) == read_recipe(expected)
+    assert recipe_of(app) == parse_recipe(expected)
 
 
 def test_one_codebook_for_two_models_shows_the_cores_accounting() -> None:
@@ -153,7 +152,7 @@ def test_one_codebook_for_two_models_shows_the_cores_accounting() -> None:
     table = next(t.value for t in app.dataframe if "codebooks" in t.value)
     assert list(table["for each model"]) == numbers(found[1])
     assert list(table["for both models"]) == numbers(found[2])
-    assert verdict(found) in texts(app)
+    assert saving(found) in texts(app)
 
 
 def test_the_second_model_is_never_the_first() -> None:
@@ -166,7 +165,7 @@ def test_the_second_model_is_never_the_first() -> None:
 
 def test_a_control_in_the_address_makes_its_step() -> None:
     app = open_app(share_clusters="16", share_scope="all")
-    assert recipe_of(app) == read_recipe("share:clusters=16,scope=all")
+    assert recipe_of(app) == parse_recipe("share:clusters=16,scope=all")
 
 
 @pytest.mark.parametrize("value", ["1", "5000", "much", "2.5"])
@@ -180,7 +179,7 @@ def test_the_scope_one_shows_the_layers_own_number_and_off_takes_it_out() -> Non
     app = open_app("share_weights", recipe="share:clusters=16", share_scope="one")
     assert app.segmented_control(key="share_choice").value == 16
     app.segmented_control(key="share_choice").set_value(0).run()
-    assert recipe_of(app) == read_recipe("share:clusters=16,layers=conv1|conv2|fc2")
+    assert recipe_of(app) == parse_recipe("share:clusters=16,layers=conv1|conv2|fc2")
 
 
 def test_the_step_is_there_after_a_visit_elsewhere() -> None:

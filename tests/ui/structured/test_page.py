@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from compress_core import Prune, load_model
+from compress_core import Prune, compress, load_dataset, load_model
+from compress_core.data import is_available
+from compress_core.measurement.accuracy import predicted_classes
 from compress_core.methods.folding import FoldBatchNorm
+from compress_core.methods.recalibration import RecalibrateNorms
 from compress_core.methods.structured import PruneStructured
 from compress_core.views.channels import channel_groups
 from tests.ui.test_pages import assert_strip_shows, measured, shown
@@ -125,3 +128,21 @@ def test_bars_stand_in_order_in_the_colours_of_kept_and_pruned() -> None:
     assert (first.marker.color, second.marker.color) == (LIGHT.kept, LIGHT.pruned)
     assert figure.layout.xaxis.title.text == "filters, by importance"
     assert figure.layout.yaxis.title.text == "× mean"
+
+
+@pytest.mark.skipif(not is_available("fashion-mnist"), reason="Fashion-MNIST is not here")
+@pytest.mark.parametrize("page", ["prune", "structured"])
+def test_recalibrated_norms_show_what_they_give_beside_the_switch(page: str) -> None:
+    app = open_app(page, model="fashion-cnn", recipe="prune:sparsity=0.9")
+    app.toggle(key=f"{page}_recalibrate").set_value(True).run()
+    assert not app.exception
+    data = load_dataset("fashion-mnist").subset(2000)
+    module = compress(load_model("fashion-cnn"), (Prune(0.9), RecalibrateNorms())).module
+    right = float((predicted_classes(module, data) == data.class_labels).double().mean())
+    (said,) = (m.value for m in app.markdown if m.value.startswith("Recalibrated norms"))
+    assert f"**{100 * right:.1f} %" in said
+
+
+def test_a_network_without_norms_has_no_switch() -> None:
+    keys = {toggle.key for toggle in open_app("prune", model="digits-cnn").toggle}
+    assert "prune_recalibrate" not in keys

@@ -9,9 +9,10 @@ import pytest
 from compress_core import MODELS, Prune, Quantize, Recipe, compress, load_dataset, load_model
 from compress_core.measurement.cost import Latency
 from compress_core.measurement.report import measure
-from compress_core.measurement.speed import Speed, verdict
+from compress_core.measurement.speed import Speed
 from compress_core.search.pareto import pareto_front
 from compress_core.search.published import published
+from compress_core.wording.speed import speed_in_words
 from tests.whole_app import WholeApp, open_app
 from ui.figures import AXES
 from ui.panels import latency
@@ -107,7 +108,7 @@ def test_the_panel_says_why_it_is_not_faster(timed_at_once: list[Any]) -> None:
     app.button(key="trade_offs_latency").click().run()
     assert timed_at_once == [("digits-cnn", (Prune(sparsity=0.9),))]
     (info,) = app.info
-    assert info.value == verdict(MADE_UP)
+    assert info.value == speed_in_words(MADE_UP)
     assert "Zeros are still multiplied" in info.value
     app.button(key="trade_offs_latency").click().run()  # again
     assert len(timed_at_once) == 2

@@ -30,7 +30,7 @@ from compress_core.recipe import from_json, parse_step, to_json
 from compress_core.storage.container import decode
 from compress_core.training.loop import SETTINGS, Settings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 STEPS = ("factorize:rank=16,layers=fc1", "prune:sparsity=0.8", "quantize:bits=5")
 RECIPE = (Factorize(rank=16, layers=("fc1",)), Prune(sparsity=0.8), Quantize(bits=5))
 STEP_OPTIONS = [option for step in STEPS for option in ("--step", step)]

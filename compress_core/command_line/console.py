@@ -12,10 +12,12 @@ from rich.table import Table
 
 from compress_core.measurement.report import LayerRow, Report
 from compress_core.measurement.scores import Score
-from compress_core.measurement.speed import Speed, verdict
+from compress_core.measurement.speed import Speed
 from compress_core.recipe import format_step, from_json
 from compress_core.tasks import METRICS, MetricName
 from compress_core.weights import Coverage
+from compress_core.wording.numbers import percent
+from compress_core.wording.speed import speed_in_words
 
 LITTLE_MISSED = 0.95  # coverage from which on the table does not speak of it
 NAMED_KEYS = 3
@@ -171,7 +173,7 @@ def show_speed(speed: Speed) -> None:
         ],
         title="onnxruntime, one thread",
     )
-    _console().print(verdict(speed), highlight=False)
+    _console().print(speed_in_words(speed), highlight=False)
 
 
 def score_rows(report: Report) -> list[tuple[str, str, str]]:
@@ -262,7 +264,3 @@ def show_ledger(ledger: Mapping[str, Any]) -> None:
 
 def steps_of(recipe: dict[str, Any]) -> str:
     return " → ".join(format_step(step) for step in from_json(recipe)) or "untouched"
-
-
-def percent(fraction: float, digits: int = 1) -> str:
-    return f"{100 * fraction:.{digits}f} %"

@@ -1,0 +1,199 @@
+"""What each command does: options in, JSON or a table out."""
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from compress_core.command_line import console
+from compress_core.compressed import Compressed, compress
+from compress_core.data import Dataset, download, load_dataset
+from compress_core.measurement.report import Size, measure, measure_size
+from compress_core.measurement.speed import Speed, measure_speed
+from compress_core.models.catalog import MODELS, model_spec
+from compress_core.models.checkpoints import load_card
+from compress_core.original import load_model
+from compress_core.recipe import Recipe, from_json, parse_step, to_json
+from compress_core.restoring import read_stored
+from compress_core.wording.speed import speed_in_words
+from compress_core.writing import is_standard_output, write_file
+
+
+def recipe_of(options: argparse.Namespace) -> Recipe:
+    given: Recipe = ()
+    if options.recipe:
+        try:
+            given = from_json(options.recipe.read_text())
+        except ValueError as error:  # a UnicodeDecodeError too: no text, so no JSON
+            raise ValueError(f"{options.recipe}: {error}") from error
+    return (*given, *(parse_step(text) for text in options.step))
+
+
+def compressed_of(options: argparse.Namespace) -> Compressed:
+    return compress(load_model(options.model), recipe_of(options))
+
+
+def test_data(model: str, options: argparse.Namespace) -> Dataset:
+    data = load_dataset(model_spec(model).dataset)
+    if options.subset is None:
+        return data
+    if not 1 <= options.subset <= len(data):
+        raise ValueError(f"--subset {options.subset} must be from 1 to the {len(data)} test images")
+    return data.subset(options.subset)
+
+
+def emit(options: argparse.Namespace, data: Any, show: Callable[[], None]) -> None:
+    """Print `data` as JSON, or what `show` shows; where the file is the output, as errors."""
+    to_file = isinstance(getattr(options, "out", None), Path) and is_standard_output(options.out)
+    with contextlib.redirect_stdout(sys.stderr if to_file else sys.stdout):
+        if options.json:
+            print(json.dumps(data, indent=2))
+        else:
+            show()
+
+
+def run_models(options: argparse.Namespace) -> None:
+    cards = [load_card(name) for name in MODELS]
+    rows = [{**vars(card), "description": MODELS[card.model].description} for card in cards]
+    emit(options, rows, lambda: console.show_models(rows))
+
+
+def run_train(options: argparse.Namespace) -> None:
+    from compress_core.training.checkpoint import train_checkpoint
+
+    with console.progress() as bar:
+        report = bar.epoch_reporter(options.model)
+        card = train_checkpoint(
+            options.model, seed=options.seed, folder=options.out, progress=report
+        )
+    emit(options, vars(card), lambda: console.show_fields(vars(card)))
+
+
+def run_data(options: argparse.Namespace) -> None:
+    if options.dataset != "digits":  # they are embedded
+        with console.progress() as bar:
+            download(options.dataset, bar.fraction)
+    sizes = {split: len(load_dataset(options.dataset, split)) for split in ("train", "test")}
+    row = {"dataset": options.dataset, **sizes}
+    emit(options, row, lambda: console.show_fields(row))
+
+
+def run_measure(options: argparse.Namespace) -> None:
+    if options.model not in MODELS and options.model.endswith(".safetensors"):
+        run_measure_file(options)
+        return
+    compressed = compressed_of(options)
+    report = measure(compressed, test_data(options.model, options))
+    speed = speed_of(compressed, report.size) if options.latency else None
+
+    def show() -> None:
+        console.show_report(report)
+        if speed:
+            console.show_speed(speed)
+
+    timed = speed.as_dict() | {"why": speed_in_words(speed)} if speed else {}
+    emit(options, report.as_dict() | timed, show)
+
+
+def run_measure_file(options: argparse.Namespace) -> None:
+    from compress_core.measurement.stored_file import measure_file
+
+    file = Path(options.model)
+    if options.step or options.recipe or options.latency:
+        raise ValueError(
+            f"{file} is measured as it is stored, by its own recipe: leave out --step, --recipe "
+            "and --latency, or name the network in place of the file"
+        )
+    name = read_stored(file).model
+    if name not in MODELS:
+        raise ValueError(
+            f"{file} was made of {name!r}, which is none of {', '.join(MODELS)}; measure it in "
+            "Python: restore(file, network)"
+        )
+    report = measure_file(file.read_bytes(), load_model(name), test_data(name, options))
+    emit(options, report.as_dict(), lambda: console.show_report(report))
+
+
+def speed_of(compressed: Compressed, size: Size) -> Speed:
+    """Of the graphs as exported: k-bit weights are dequantized there on every run."""
+    from compress_core.graph import to_onnx
+
+    graphs = to_onnx(compress(compressed.original, ())), to_onnx(compressed)
+    return measure_speed(size, graphs, compressed.original.examples)
+
+
+def run_compress(options: argparse.Namespace) -> None:
+    compressed = compressed_of(options)
+    report = measure(compressed, test_data(options.model, options))
+    write_file(options.out, compressed.container)
+    row = {**report.as_dict(), "out": str(options.out)}
+    emit(options, row, lambda: console.show_report(report, written=options.out))
+
+
+def run_decode(options: argparse.Namespace) -> None:
+    from safetensors.torch import save
+
+    decoded = read_stored(options.file)
+    raw = save({key: tensor.contiguous() for key, tensor in decoded.dense_tensors.items()})
+    write_file(options.out, raw)
+    row = {
+        "model": decoded.model,
+        "recipe": decoded.recipe,
+        "stored_bytes": options.file.stat().st_size,
+        "dense_bytes": len(raw),
+        "tensors": len(decoded.dense_tensors),
+        "out": str(options.out),
+    }
+    emit(options, row, lambda: console.show_fields(row))
+
+
+def run_sweep(options: argparse.Namespace) -> None:
+    from compress_core.search.sweep import families, sweep
+
+    original = load_model(options.model)
+    known = families(original)
+    names = options.family or list(known)
+    for name in names:
+        if name not in known:
+            raise ValueError(f"unknown family {name!r}; choose one of {', '.join(known)}")
+    data = test_data(options.model, options)
+    points = [(name, recipe) for name in names for recipe in known[name].recipes]
+    with console.progress() as bar:
+        reports = list(
+            bar.track(
+                sweep(original, [recipe for _, recipe in points], data), len(points), "measuring"
+            )
+        )
+    rows = [
+        {"family": name, **report.as_dict()}
+        for (name, _), report in zip(points, reports, strict=True)
+    ]
+    emit(options, rows, lambda: console.show_sweep(rows))
+
+
+def run_ledger(options: argparse.Namespace) -> None:
+    from compress_core.graph import to_onnx
+    from compress_core.measurement.ledger import finding, ledger
+    from compress_core.wording.ledger import ledger_in_words
+
+    compressed = compressed_of(options)
+    rows = ledger(compressed, to_onnx(compressed))
+    row = {
+        "model": options.model,
+        "recipe": to_json(compressed.recipe),
+        "verdict": ledger_in_words(finding(rows, measure_size(compressed).sparsity)),
+        "rows": [row.as_dict() for row in rows],
+    }
+    emit(options, row, lambda: console.show_ledger(row))
+
+
+def run_export_onnx(options: argparse.Namespace) -> None:
+    from compress_core.graph import to_onnx
+
+    raw = to_onnx(compressed_of(options))
+    write_file(options.out, raw)
+    row = {"model": options.model, "onnx_bytes": len(raw), "out": str(options.out)}
+    emit(options, row, lambda: console.show_fields(row))

@@ -1,0 +1,131 @@
+"""What can be said on the command line: the commands and their options."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from compress_core.command_line import commands
+from compress_core.data import DATASETS
+from compress_core.models.catalog import MODELS
+from compress_core.models.checkpoints import CHECKPOINTS
+from compress_core.writing import STANDARD_OUTPUT, WriteError, check_writable
+
+BAD_INPUT = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line, as every other error here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"error: {message}; see {self.prog} --help\n")
+
+
+def build_parser() -> Parser:
+    parser = Parser(
+        prog="python -m compress_core",
+        description="Compress a network by a recipe, and measure what that did.",
+    )
+    added = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+
+    add = command_adder(added)
+    add("models", commands.run_models, "the reference networks and how well they classify")
+
+    train = add("train", commands.run_train, "train a reference network and write its checkpoint")
+    train.add_argument("model", metavar="NAME")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--out", type=Path, default=CHECKPOINTS, metavar="FOLDER")
+
+    data = add("data", commands.run_data, "download a dataset into the user's cache")
+    data.add_argument("dataset", metavar="NAME", choices=DATASETS)
+
+    measured = add(
+        "measure", commands.run_measure, "print every measurement of a recipe or a stored file"
+    )
+    add_recipe(measured, model_help="or a stored file, FILE.safetensors")
+    add_subset(measured)
+    measured.add_argument(
+        "--latency",
+        action="store_true",
+        help="time the ONNX graph in onnxruntime before and after, and say why it is not faster",
+    )
+
+    compressed = add(
+        "compress", commands.run_compress, "compress, measure, and write the stored file"
+    )
+    add_recipe(compressed)
+    add_subset(compressed)
+    add_out(compressed, "the container, a safetensors file")
+
+    decoded = add("decode", commands.run_decode, "decode a stored file into dense fp32 safetensors")
+    decoded.add_argument("file", type=Path, metavar="F")
+    add_out(decoded, "dense.safetensors")
+
+    swept = add(
+        "sweep", commands.run_sweep, "measure methods over their ranges, every point a real file"
+    )
+    swept.add_argument("model", metavar="MODEL")
+    swept.add_argument("--family", action="append", metavar="NAME", help="default: all of them")
+    add_subset(swept)
+
+    ledger = add("ledger", commands.run_ledger, "the same weights in every encoding, in real bytes")
+    add_recipe(ledger)
+
+    exported = add(
+        "export-onnx", commands.run_export_onnx, "write the ONNX graph of a compressed model"
+    )
+    add_recipe(exported)
+    add_out(exported, "model.onnx")
+    return parser
+
+
+def command_adder(added: Any) -> Callable[..., argparse.ArgumentParser]:
+    def add(
+        name: str, run: Callable[[argparse.Namespace], None], text: str
+    ) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = added.add_parser(name, help=text, description=text)
+        parser.set_defaults(run=run)
+        parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+        return parser
+
+    return add
+
+
+def add_recipe(parser: argparse.ArgumentParser, *, model_help: str = "") -> None:
+    names = ", ".join(MODELS)
+    help_text = f"{names}; {model_help}" if model_help else names
+    parser.add_argument("model", metavar="MODEL", help=help_text)
+    parser.add_argument(
+        "--step",
+        action="append",
+        default=[],
+        metavar="STEP",
+        help="such as prune:sparsity=0.9,scope=global or quantize:bits=4,layers=fc*; repeatable",
+    )
+    parser.add_argument(
+        "--recipe", type=Path, metavar="F", help="a recipe's JSON; --step adds to it"
+    )
+
+
+def add_subset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--subset", type=int, metavar="N", help="measure on N test images, class-balanced, not all"
+    )
+
+
+def add_out(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--out", type=output_file, required=True, metavar="F", help=what)
+
+
+def output_file(text: str) -> Path:
+    """Where to write a file, checked before anything is measured; `-` is standard output."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no file; name one, or - for standard output")
+    path = Path(text)
+    if path == STANDARD_OUTPUT and text != str(STANDARD_OUTPUT):
+        path = path.absolute()  # ./- is a file of that name
+    try:
+        check_writable(path)
+    except WriteError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return path

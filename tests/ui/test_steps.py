@@ -1,0 +1,63 @@
+"""Steps in words: short, each another, for every step there is."""
+
+import pytest
+
+from compress_core.methods.structured import IMPORTANCES
+from compress_core.recipe import parse_step
+from compress_core.steps import BY_NAME
+from ui.steps import IMPORTANCE_WORDS, describe, said
+
+WORDS = {
+    "fold": "fold batch norms",
+    "prune_structured:pruning_ratio=0.3": "remove 30.0 % of the channels by L2 norm",
+    "factorize:rank=8": "factorize to rank 8",
+    "factorize:energy=0.9,form=tucker": "factorize (tucker), 90.0 % energy",
+    "factorize:budget=0.5,whiten=True": "factorize to 50.0 % of the weights by what the data need",
+    "prune:sparsity=0.9": "prune 90.0 % globally",
+    "random_prune:sparsity=0.5,seed=1": "prune 50.0 % at random",
+    "prune_nm:layers=fc1": "prune to 2:4 in fc1",
+    "prune_taylor:sparsity=0.5": "prune 50.0 % globally by effect on the loss (Taylor)",
+    "prune_wanda:sparsity=0.5": "prune 50.0 % of each row by weight and input (Wanda)",
+    "prune_wanda:sparsity=0.5,layers=fc1": "prune 50.0 % by weight and input (Wanda) in fc1",
+    "quantize:bits=4": "quantize to 4 bit, symmetric, per channel",
+    "quantize_gptq:clipping=mse": (
+        "quantize to 4 bit with error feedback (GPTQ), symmetric, per channel, clipped at least "
+        "error"
+    ),
+    "quantize_float:format=bf16": "round to bf16",
+    "quantize_float:format=nf4,granularity=group": "round to nf4, per group of 32",
+    "binarize": "binarize to ±α",
+    "ternarize": "ternarize, zeros up to 0.7 · mean |w|",
+    "share:clusters=8,scope=all": "share 8 values, one codebook",
+    "correct_bias": "correct the biases",
+    "recalibrate_norms": "recalibrate the norms on 256 images",
+    "quantize_activations:mode=dynamic": "inputs in 8 bit, dynamic",
+}
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_a_step_in_words(text: str) -> None:
+    assert describe(parse_step(text)) == WORDS[text]
+
+
+def test_every_step_has_words() -> None:
+    assert {text.partition(":")[0] for text in WORDS} == BY_NAME.keys()
+
+
+def test_every_importance_of_channels_has_words() -> None:
+    assert IMPORTANCE_WORDS.keys() == IMPORTANCES.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "method"),
+    [
+        ("prune:sparsity=0.9", "magnitude"),
+        ("prune_nm", "2:4"),
+        ("quantize_float:format=nf4", "nf4"),
+        ("factorize:whiten=True", "channel, data-aware"),
+        ("share:init=density", "k-means, density"),
+        ("quantize_activations:bits=4", "inputs 4 bit"),
+    ],
+)
+def test_a_method_in_a_word_or_two(text: str, method: str) -> None:
+    assert said(parse_step(text)).method == method

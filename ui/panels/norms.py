@@ -1,0 +1,78 @@
+"""Batch norms: the switches that fold them and that recalibrate them, and what the latter gives.
+
+They stand on the pages whose methods they help.
+"""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from compress_core.applying.fold import norms_behind
+from compress_core.methods.folding import FoldBatchNorm
+from compress_core.methods.recalibration import RecalibrateNorms, norms_with_statistics
+from compress_core.methods.step import ALL_LAYERS
+from compress_core.recipe import without_kinds
+from compress_core.recipe_edit import own_step, with_step, without_step
+from compress_core.steps import AnyStep
+from ui import words
+from ui.panels.widgets import put
+from ui.session import measuring, recipe_field, values
+from ui.session.state import Current
+
+FOLD_HELP = (
+    "In use, a batch norm only scales and shifts what the layer before it makes: that layer can do "
+    "it itself. The network computes the same and has one layer less for each norm; what is "
+    "quantized or pruned afterwards are the weights that really run."
+)
+RECALIBRATE_HELP = (
+    "A batch norm subtracts the mean and divides by the spread that it saw in training. With other "
+    "weights it sees other outputs: here it measures both anew, on training images, without a "
+    "gradient. The test images stay unseen."
+)
+
+
+def show_folding(current: Current, page: str) -> None:
+    """The switch, where the network has batch norms that can be folded; `page` begins its key."""
+    if norms_behind(current.original):
+        _switch(current, f"{page}_fold", "Fold batch norms", FoldBatchNorm(), FOLD_HELP)
+
+
+def show_recalibration(current: Current, page: str) -> DeltaGenerator:
+    """The switch, where the network has batch norms; returns the place beside it for what it gives,
+    which takes a moment to measure. `page` begins its key."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if norms_with_statistics(current.compressed.base.module):
+            key, label = f"{page}_recalibrate", "Recalibrate norms"
+            _switch(current, key, label, RecalibrateNorms(), RECALIBRATE_HELP)
+        return st.container()
+
+
+def _switch(current: Current, key: str, label: str, step: AnyStep, text: str) -> None:
+    """On while the recipe has a step of this kind for all layers."""
+    put(key, own_step(current.recipe, step.kind) is not None)
+    st.toggle(label, key=key, on_change=set_norms, args=(key, step), help=text)
+
+
+def set_norms(key: str, step: AnyStep) -> None:
+    """The callback of a switch."""
+    recipe = recipe_field.session_recipe()
+    wanted = values.switched(key)
+    recipe_field.set_recipe(
+        with_step(recipe, step) if wanted else without_step(recipe, step.kind, ALL_LAYERS)
+    )
+
+
+def show_gain(current: Current) -> None:
+    """What recalibration gives: the score with it and without, on the same test images."""
+    without = without_kinds(current.recipe, ("recalibrate",))
+    if without == current.recipe or measuring.data_problem(current.model):
+        return
+    n = measuring.subset_size(current.model)
+    before, after = (
+        measuring.score(current.model, recipe, n)[0] for recipe in (without, current.recipe)
+    )
+    change = measuring.change(current.model, without, current.recipe, n)
+    st.markdown(
+        f"Recalibrated norms: {words.metric(after.metric)} **{words.score(after)}** with them, "
+        f"{words.score(before)} without "
+        f"({words.score_change(after.metric, change.difference)} on the same {n:,} images)."
+    )
