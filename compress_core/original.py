@@ -15,9 +15,9 @@ from compress_core.dataset import Dataset, check_fits
 from compress_core.digest import network_digest
 from compress_core.entering import enter
 from compress_core.entering.checks import check_runs
-from compress_core.entering.writes import refusing_writes
 from compress_core.entering.copying import copy_network
 from compress_core.entering.tensors import dense_file_bytes
+from compress_core.entering.writes import refusing_writes
 from compress_core.inputs import Inputs, Shape, call, make_examples
 from compress_core.methods.step import check_whole
 from compress_core.models.catalog import model_spec
