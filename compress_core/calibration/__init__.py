@@ -256,7 +256,7 @@ class Calibration:
         return training_loss(metric, output, labels, each(inputs)[0])
 
 
-def _gradient_of(layer: Layer, weight: nn.Parameter) -> Tensor | None:
+def _gradient_of(layer: Layer, weight: Tensor) -> Tensor | None:
     """In the shape of the layer's weight; that of a lookup with sparse=True is made dense."""
     return None if weight.grad is None else layer.outputs_first(weight.grad.to_dense())
 
