@@ -115,12 +115,23 @@ def export(module: nn.Module, examples: tuple[Tensor, ...], name: str) -> ir.Mod
             "for any batch size: no data-dependent branches, tensors in, tensors out"
         ) from error
     assert program is not None  # with dynamo=True
+    _check_batch(program.model.graph, name)
     _join_constants(program.model.graph, module)
     outputs = program.model.graph.outputs
     for value, found in zip(outputs, _names("logits", "output", len(outputs)), strict=True):
         if value.producer():  # a weight that is an output keeps the name by which it is found
             value.name = found
     return program.model
+
+
+def _check_batch(graph: ir.Graph, name: str) -> None:
+    """Raise GraphError where the exporter has made the batch of its example constant."""
+    for value in graph.inputs:
+        if value.shape is None or not value.shape or isinstance(value.shape[0], int):
+            raise GraphError(
+                f"{name} cannot be exported to ONNX (its batch size would be constant); read it "
+                "as x.shape[0] in the forward pass, not as len(x) or a number"
+            )
 
 
 def _join_constants(graph: ir.Graph, module: nn.Module) -> None:
@@ -139,8 +150,8 @@ def _join_constants(graph: ir.Graph, module: nn.Module) -> None:
         key = keys.get(_memory(raw))
         if key is None:
             raise GraphError(
-                f"the exported graph has a part of {storages[_memory(raw)[0]]} as a constant, which "
-                "would keep its old values; read the parameter itself in the forward pass"
+                f"the exported graph has a part of {storages[_memory(raw)[0]]} as a constant, "
+                "which would keep its old values; read the parameter itself in the forward pass"
             )
         if key in graph.initializers:
             replace_value(value, graph.initializers[key])

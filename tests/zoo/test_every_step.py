@@ -51,8 +51,7 @@ def test_what_runs_is_what_is_stored_or_it_is_refused(name: str, step: str) -> N
     recipe = (parse_step(STEPS[step]),) if STEPS[step] else ()
     try:
         compressed = compress(original_of(name), recipe)
-    except ValueError as refusal:
-        assert len(str(refusal)) > 30
+    except ValueError:  # in words, as the tests of each step say
         return
     assert_sound(compressed, name)
     if step in IN_GRAPHS:

@@ -66,8 +66,9 @@ class Group:
 def couple(module: nn.Module, example: Inputs) -> tuple[Group, ...]:
     """The groups of channels of a network in evaluation mode, in the order of its modules.
 
-    `example` is an input with a batch dimension, or a tuple of them. Slow (it tries each group out); a function of
-    the network alone, worth keeping. Raises ValueError for a network that cannot be traced.
+    `example` is an input with a batch dimension, or a tuple of them. Slow (it tries each group
+    out); a function of the network alone, worth keeping.
+    Raises ValueError for a network that cannot be traced.
     Source: Fang et al. 2023, 2301.12900 (DepGraph).
     """
     groups = [*_traced_groups(module, example), *_head_groups(module)]
