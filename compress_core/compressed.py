@@ -144,7 +144,15 @@ def compress(original: Original, recipe: Recipe) -> Compressed:
     Raises ValueError where a step does not fit the model (value, rule and remedy in the text): a
     layer that it names by its own name cannot take it, or none of its layers can.
     """
-    network = start(original)
+    acts, skipped = run_stage(start(original), recipe)
+    return Compressed(original, recipe, tuple(acts), tuple(skipped))
+
+
+def run_stage(network: Network, recipe: Recipe) -> tuple[list[Act], list[Skipped]]:
+    """The steps of one stage, kind after kind, on what the stages before have left.
+
+    Raises ValueError as `compress` does.
+    """
     acts: list[Act] = []
     skipped: list[Skipped] = []
     for kind in KINDS:
@@ -154,7 +162,7 @@ def compress(original: Original, recipe: Recipe) -> Compressed:
             names = tuple(name for name, winner in winners.items() if winner == step)
             acts.append(Act(step, names, network, row_of(step).apply(step, names, network)))
             network = acts[-1].after
-    return Compressed(original, recipe, tuple(acts), tuple(skipped))
+    return acts, skipped
 
 
 def _choose(steps: Recipe, network: Network) -> tuple[dict[str, AnyStep], list[Skipped]]:

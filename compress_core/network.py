@@ -60,8 +60,15 @@ class Network:
     def with_base(self, done: Hashable, make: Callable[[], nn.Module]) -> "Network":
         """The untouched layers of another network for the same task, kept under `done`.
 
-        It has the layers of this one, by name, some of them smaller.
+        It has the layers of this one, by name, some of them smaller. Raises ValueError where a
+        layer is stored in another way by now: another network would not know of it.
         """
+        changed = [name for name, stored in self.layers.items() if len(stored.key) > 1]
+        if changed or self.rest:
+            raise ValueError(
+                f"{', '.join(changed) or 'the norms'} changed in an earlier stage, which another "
+                "structure would undo; fold and remove channels in the first stage"
+            )
         base = self.base.bases.get(done, lambda: self.base.with_module(make()))
         assert base.layers.keys() == self.base.layers.keys(), "a base keeps the names of all layers"
         return start(base)

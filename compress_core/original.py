@@ -17,6 +17,7 @@ from compress_core.entering import enter
 from compress_core.entering.checks import check_runs
 from compress_core.entering.copying import copy_network
 from compress_core.entering.tensors import dense_file_bytes
+from compress_core.entering.writes import refusing_writes
 from compress_core.inputs import Inputs, Shape, call, make_examples
 from compress_core.methods.step import check_whole
 from compress_core.models.catalog import model_spec
@@ -155,9 +156,11 @@ class Original:
         return tuple(self.example.shape[1:])
 
     def _check_runs(self) -> None:
-        """Raise ValueError where the network does not run on its examples."""
-        with torch.inference_mode():  # on a private copy: modules may keep what they saw
-            call(copy_network(self.pristine), self.examples)
+        """Raise ValueError where the network does not run on its examples, or writes to its own
+        weights."""
+        private = copy_network(self.pristine)  # modules may keep what they saw
+        with torch.inference_mode(), refusing_writes(private):
+            call(private, self.examples)
 
     def with_module(self, module: nn.Module) -> "Original":
         """Another network for the same task: same inputs, name and calibration data. Tensors of

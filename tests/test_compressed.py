@@ -12,10 +12,11 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from compress_core.compressed import Compressed, compress
+from compress_core.compressed import Compressed, compress, run_stage
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, RandomPrune
 from compress_core.methods.quantization import Quantize
+from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.original import Original, load_model
 from compress_core.recipe import Recipe
@@ -312,3 +313,21 @@ def test_layers_apart_may_be_quantized_and_shared(digits_cnn: Original) -> None:
     recipe = (Quantize(layers=("conv*",)), ShareWeights(clusters=16, layers=("fc*",)))
     bits = [stored.bits for stored in compress(digits_cnn, recipe).layers.values()]
     assert bits == [8, 8, 4, 4]
+
+
+def test_a_stage_goes_on_from_what_the_one_before_has_left(digits_cnn: Original) -> None:
+    first = compress(digits_cnn, (Prune(sparsity=0.5), Quantize(bits=4, layers=("conv1",))))
+    acts, skipped = run_stage(first.network, (Prune(sparsity=0.9, layers=("fc1",)),))
+    after = acts[-1].after
+    assert not skipped
+    assert after.layers["conv1"] is first.layers["conv1"]
+    before, now = first.layers["fc1"].dense, after.layers["fc1"].dense
+    assert int((now == 0).sum()) == round(0.9 * now.numel())
+    assert torch.equal(now[now != 0], before[now != 0])
+    assert torch.equal(after.module.state_dict()["fc1.weight"], now)
+
+
+def test_a_later_stage_does_not_change_the_structure(digits_cnn: Original) -> None:
+    network = compress(digits_cnn, (Prune(sparsity=0.5),)).network
+    with pytest.raises(ValueError, match=r"changed in an earlier stage.*in the first stage"):
+        run_stage(network, (PruneStructured(0.5),))

@@ -21,7 +21,7 @@ FLOORS = {
     "entering": -1,  # knows torch alone
     "equality": -1,
     "writing": -1,
-    "plain": 0,
+    "plain": -1,
     "probing": 0,
     "weights": 0,
     "data": 0,
@@ -47,7 +47,7 @@ FLOORS = {
     "search": 10,
     "training": 10,
     "wording": 11,
-    "console": 12,
+    "command_line": 12,
     "__main__": 13,
 }
 

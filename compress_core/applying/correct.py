@@ -3,14 +3,17 @@
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from compress_core.methods import quantization
 from compress_core.methods.quantization import CorrectBias
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.network import Names, Network
 from compress_core.original import Original
+from compress_core.plain import why_not_plain
 from compress_core.stored import StoredLayer, untouched
+
+CORRECTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
 
 
 def correct_biases(step: CorrectBias, names: Names, network: Network) -> Network:
@@ -33,6 +36,10 @@ def refuse_correction(step: CorrectBias, name: str, network: Network) -> str | N
             "has no bias of its own that could be replaced (it is tied, an embedding, or no layer "
             "with a bias)"
         )
+    (owner, *_others) = network.base.layers[name].owners(network.base.module)
+    own = why_not_plain(owner, *CORRECTED) if isinstance(owner, CORRECTED) else None
+    if own:
+        return f"may add its bias to other products than those of its weight: {own}"
     unseen = network.base.calibrate(step.samples, step.seed).unseen_inputs(name)
     return unseen and f"has no inputs to calibrate on: {unseen}"
 

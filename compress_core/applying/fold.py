@@ -14,7 +14,7 @@ def fold_norms(step: FoldBatchNorm, names: Names, network: Network) -> Network:
     return network.with_base(
         ("fold", names),
         lambda: folding.fold_batch_norm(
-            step, base.pristine, base.example, layers=names, norms=norms
+            step, base.pristine, base.examples, layers=names, norms=norms
         ),
     )
 
@@ -31,4 +31,4 @@ def norms_behind(base: Original) -> Mapping[str, str]:
 
 def norms_of(base: Original) -> Norms:
     """The norms of a network that can be folded, and why the others cannot; found once."""
-    return base.memo.get("norms", lambda: folding.find_norms(base.module, base.example))
+    return base.memo.get("norms", lambda: folding.find_norms(base.module, base.examples))

@@ -14,7 +14,7 @@ from compress_core.network import Names, Network
 from compress_core.original import Original
 from compress_core.probing import draw_probes
 
-WITHOUT_CHANNELS = {"bilinear", "conv3d", "conv_transpose", "parameter", "recurrent"}
+WITHOUT_CHANNELS = {"bilinear", "conv_transpose", "parameter", "recurrent"}
 
 
 def remove_channels(step: PruneStructured, names: Names, network: Network) -> Network:
@@ -32,7 +32,7 @@ def _shrink(base: Original, cut: Cut) -> nn.Module:
 
     Each group was tried alone before; this tries all together. Raises ValueError otherwise.
     """
-    probes = base.memo.get("probes", lambda: draw_probes(base.module, (base.example,)))
+    probes = base.memo.get("probes", lambda: draw_probes(base.module, base.examples))
     try:
         reason = structured.why_unlike(copy.deepcopy(base.module), cut, probes)
     except Exception as error:  # whatever a network of other people raises
@@ -86,7 +86,7 @@ def rank_units(step: PruneStructured, names: Collection[str], base: Original) ->
 
 def coupled_groups(base: Original) -> tuple[Group, ...]:
     """The channels of a network that can only go together, found once."""
-    return base.memo.get("coupled", lambda: structured.couple(base.pristine, base.example))
+    return base.memo.get("coupled", lambda: structured.couple(base.pristine, base.examples))
 
 
 def _statistics(

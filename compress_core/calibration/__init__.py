@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from compress_core.calibration.rows import chunks, input_rows, pick_rows
 from compress_core.calibration.watching import BATCH, watch_inputs, watch_outputs
 from compress_core.dataset import Dataset
+from compress_core.equality import first_line
 from compress_core.inputs import Inputs, count_rows, each, pick_output, split_rows
 from compress_core.tasks import Task, choose_metric, training_loss
 from compress_core.weights import Layer, with_weights
@@ -222,17 +222,32 @@ class Calibration:
 
     @cached_property
     def _gradients(self) -> dict[str, Tensor | None]:
-        # a copy of our own: functional_call replaces its parameters for the time of the call
-        module = with_weights(self._module, {})
-        weights = {v.key: nn.Parameter(v.network_weight.clone()) for v in self._layers.values()}
-        with torch.enable_grad():
+        keys = [layer.key for layer in self._layers.values()]
+        module = with_weights(
+            self._module, {v.key: v.network_weight.clone() for v in self._layers.values()}
+        )
+        weights = {key: module.get_parameter(key).requires_grad_(True) for key in keys}
+        with torch.inference_mode(False), torch.enable_grad():
             start = 0
             for inputs in split_rows(self.data.inputs, BATCH):
                 rows = slice(start, start + count_rows(inputs))
-                given = _run_with_gradients(module, weights, inputs)
-                (self._loss(given, inputs, rows) / len(self.data)).backward()
+                self._add_gradients(module, inputs, rows)
                 start = rows.stop
         return {name: _gradient_of(la, weights[la.key]) for name, la in self._layers.items()}
+
+    def _add_gradients(self, module: nn.Module, inputs: Inputs, rows: slice) -> None:
+        """Raises ValueError where the network cannot be derived, as where it writes to what its
+        gradient needs."""
+        try:
+            given = module(*(tensor.clone() for tensor in each(inputs)))  # it may write to them
+            (self._loss(given, inputs, rows) / len(self.data)).backward()
+        except ValueError:
+            raise  # in words already
+        except Exception as error:  # of torch, or of the network's own code
+            raise ValueError(
+                f"this {type(module).__name__} does not run with gradients ({first_line(error)}); "
+                "choose an importance that needs none, such as l1"
+            ) from error
 
     def _loss(self, given: Any, inputs: Inputs, rows: slice) -> Tensor:
         """The sum of the loss of the network's task over some rows of the data."""
@@ -242,22 +257,9 @@ class Calibration:
         return training_loss(metric, output, labels, each(inputs)[0])
 
 
-def _gradient_of(layer: Layer, weight: nn.Parameter) -> Tensor | None:
+def _gradient_of(layer: Layer, weight: Tensor) -> Tensor | None:
     """In the shape of the layer's weight; that of a lookup with sparse=True is made dense."""
     return None if weight.grad is None else layer.outputs_first(weight.grad.to_dense())
-
-
-def _run_with_gradients(
-    module: nn.Module, weights: Mapping[str, nn.Parameter], inputs: Inputs
-) -> Any:
-    given = tuple(tensor.clone() for tensor in each(inputs))  # the model may write to them
-    try:
-        return functional_call(module, dict(weights), given)
-    except RuntimeError as error:  # as where it writes to one of several views
-        raise ValueError(
-            f"this {type(module).__name__} does not run with gradients ({error}); choose an "
-            "importance that needs none, such as l1"
-        ) from error
 
 
 def _sum_inputs(module: nn.Module, inputs: Tensor) -> _InputSums:

@@ -38,9 +38,13 @@ def copy_network(model: nn.Module, shared: Mapping[int, Tensor] | None = None) -
     return _copy(model, dict(shared or {}), _Detached())
 
 
-def share_parameters(model: nn.Module) -> nn.Module:
-    """A copy of `model` with its parameters, and with buffers of its own."""
-    return copy_network(model, {id(parameter): parameter for parameter in model.parameters()})
+def share_parameters(model: nn.Module, replaced: Mapping[int, Tensor] | None = None) -> nn.Module:
+    """A copy of `model` with its parameters, and with buffers of its own.
+
+    replaced: by the id of a parameter, the one that stands in its place in the copy.
+    """
+    own = {id(parameter): parameter for parameter in model.parameters()}
+    return copy_network(model, {**own, **(replaced or {})})
 
 
 def copy_as_float32(model: nn.Module, wide: frozenset[torch.dtype]) -> nn.Module:

@@ -36,11 +36,21 @@ def make_permanent(model: nn.Module) -> None:
     The outputs of `model` stay equal. Raises ValueError for a tied embedding with max_norm.
     """
     with torch.no_grad():
+        for part in model.modules():
+            _own_class(part)
         found = [computed for part in model.modules() for computed in _computed(part)]
         for computed in found:  # all values are known now: removing one writes to its source
             _strip(computed.part, computed.name)
         _install(found)
         _renormalize(model)
+
+
+def _own_class(part: nn.Module) -> None:
+    """Give a parametrized part a class of its own: a copy has that of the network that was copied,
+    from which taking a parametrization away would take it there, too."""
+    if parametrize.is_parametrized(part):
+        shared = type(part)
+        part.__class__ = type(shared.__name__, shared.__bases__, dict(vars(shared)))
 
 
 def _computed(part: nn.Module) -> Iterator[_Computed]:

@@ -1,12 +1,14 @@
 """The graph of a model's structure: exported once, without the weights that recipes change."""
 
 import ast
+import inspect
 import logging
 import threading
 import warnings
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import onnx_ir as ir
 import torch
@@ -100,7 +102,7 @@ def export(module: nn.Module, examples: tuple[Tensor, ...], name: str) -> ir.Mod
                 module,
                 inputs,
                 input_names=_names("images", "input", len(inputs)),
-                dynamic_shapes=tuple({0: BATCH} for _ in inputs),
+                dynamic_shapes=_dynamic_shapes(module, len(inputs)),
                 opset_version=OPSET,
                 dynamo=True,
                 optimize=False,
@@ -113,11 +115,66 @@ def export(module: nn.Module, examples: tuple[Tensor, ...], name: str) -> ir.Mod
             "for any batch size: no data-dependent branches, tensors in, tensors out"
         ) from error
     assert program is not None  # with dynamo=True
+    _check_batch(program.model.graph, name)
+    _join_constants(program.model.graph, module)
     outputs = program.model.graph.outputs
     for value, found in zip(outputs, _names("logits", "output", len(outputs)), strict=True):
         if value.producer():  # a weight that is an output keeps the name by which it is found
             value.name = found
     return program.model
+
+
+def _check_batch(graph: ir.Graph, name: str) -> None:
+    """Raise GraphError where the exporter has made the batch of its example constant."""
+    for value in graph.inputs:
+        if value.shape is None or not value.shape or isinstance(value.shape[0], int):
+            raise GraphError(
+                f"{name} cannot be exported to ONNX (its batch size would be constant); read it "
+                "as x.shape[0] in the forward pass, not as len(x) or a number"
+            )
+
+
+def _join_constants(graph: ir.Graph, module: nn.Module) -> None:
+    """Make constants that are a parameter one with it: a network may keep some in a plain list, of
+    which the exporter does not know what they are.
+
+    Raises GraphError for a constant that is a part of a parameter.
+    """
+    keys = {_memory(p): key for key, p in module.named_parameters()}
+    storages = {memory[0]: key for memory, key in keys.items()}
+    named = {*module.state_dict()}
+    for name, value in list(graph.initializers.items()):
+        raw = getattr(value.const_value, "raw", None)
+        if name in named or not isinstance(raw, Tensor) or _memory(raw)[0] not in storages:
+            continue
+        key = keys.get(_memory(raw))
+        if key is None:
+            raise GraphError(
+                f"the exported graph has a part of {storages[_memory(raw)[0]]} as a constant, "
+                "which would keep its old values; read the parameter itself in the forward pass"
+            )
+        if key in graph.initializers:
+            replace_value(value, graph.initializers[key])
+            graph.initializers.pop(name)
+        else:
+            value.name = key
+
+
+def _memory(tensor: Tensor) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:
+    """Equal for tensors that are the same memory throughout; the first number tells its block."""
+    block = tensor.untyped_storage().data_ptr()
+    return block, tensor.data_ptr(), tuple(tensor.shape), tensor.stride()
+
+
+def _dynamic_shapes(module: nn.Module, inputs: int) -> tuple[Any, ...]:
+    """The batch is free in every input; those that `forward` takes as *args are a tuple."""
+    shapes = ({0: BATCH},) * inputs
+    parameters = inspect.signature(module.forward).parameters.values()
+    kinds = [parameter.kind for parameter in parameters]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return shapes
+    named = kinds.index(inspect.Parameter.VAR_POSITIONAL)
+    return (*shapes[:named], shapes[named:])
 
 
 def _names(single: str, several: str, count: int) -> list[str]:

@@ -18,7 +18,7 @@ from compress_core.recipe import Recipe, of_kinds
 from compress_core.stored import BUILDERS, Form
 
 Shapes = Mapping[str, tuple[int, ...]]  # of the file's tensors, by state-dict key
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class RestoreError(ValueError):

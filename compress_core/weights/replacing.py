@@ -12,15 +12,18 @@ def with_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
 
     The other parameters are shared, buffers are not: running the copy changes none of `model`.
     Keys with the same tensor get the same parameter: tied weights stay tied. A parameter keeps the
-    memory layout of the one that it replaces, which the network's forward may rely on.
+    memory layout of the one that it replaces, which the network's forward may rely on, and stands
+    wherever the network keeps that one, also in a plain list.
     """
-    copied = share_parameters(model)
-    parameters: dict[int, nn.Parameter] = {}  # one for each tensor, so that tied ones stay tied
+    made: dict[int, nn.Parameter] = {}  # one for each tensor, so that tied ones stay tied
+    old = dict(model.named_parameters(remove_duplicate=False))
     for key, value in weights.items():
+        if id(value) not in made:
+            laid_out = laid_out_as(value, old.get(key))
+            made[id(value)] = nn.Parameter(laid_out, requires_grad=False)
+    new = {key: made[id(value)] for key, value in weights.items()}
+    copied = share_parameters(model, {id(old[key]): new[key] for key in new if key in old})
+    for key, parameter in new.items():
         owner, _, attribute = key.rpartition(".")
-        module = copied.get_submodule(owner)
-        if id(value) not in parameters:
-            laid_out = laid_out_as(value, getattr(module, attribute, None))
-            parameters[id(value)] = nn.Parameter(laid_out, requires_grad=False)
-        setattr(module, attribute, parameters[id(value)])
+        setattr(copied.get_submodule(owner), attribute, parameter)
     return copied

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from compress_core.plain import why_not_plain
 from compress_core.weights.layer import UNSEEN_INPUTS, Layer
 
 LARGEST = 1e37  # beyond it, sums of two weights come near the end of float32
@@ -34,6 +35,7 @@ LAYER_CLASSES: dict[type[nn.Module], str] = {
     nn.RNNBase: "recurrent",
     nn.RNNCellBase: "recurrent",
 }
+FACTORED = (nn.Linear, nn.Conv1d, nn.Conv2d)  # the classes in whose place factors can run
 # _NormBase: batch and instance norms of every dimension, also synchronized and lazy ones
 NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 ATTENTION_KEYS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
@@ -166,6 +168,10 @@ def _refusal(place: _Place, keys: tuple[str, ...], read_directly: bool) -> str |
         return f"its weight is tied ({', '.join(keys)})"
     if place.kind == "attention" or read_directly:
         return "the attention or encoder module around it reads the weight itself"
+    if isinstance(place.module, FACTORED):
+        own = why_not_plain(place.module, *FACTORED)
+        if own:
+            return f"{own}, which factors would not run"
     if isinstance(place.module, nn.Conv1d | nn.Conv2d) and place.module.groups != 1:
         return f"it is a convolution in {place.module.groups} groups"
     return REFUSALS.get(place.kind)

@@ -2,12 +2,15 @@
 
 import pytest
 import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
 from compress_core.compressed import compress
+from compress_core.dataset import Dataset
 from compress_core.measurement.report import measure_size
 from compress_core.methods.low_rank import Factorize, Form
 from compress_core.methods.pruning import Prune
+from compress_core.methods.quantization import CorrectBias, Quantize
 from compress_core.original import Original
 
 
@@ -67,3 +70,18 @@ def test_a_dense_layer_has_no_kernel_to_split(digits_mlp: Original, form: Form) 
         ValueError, match=rf"no layer.*fc1, for one, .* has no kernel to take form='{form}'"
     ):
         compress(digits_mlp, (Factorize(form=form),))
+
+
+class Doubling(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+@pytest.mark.parametrize("step", [Factorize(rank=3), CorrectBias(samples=8)])
+def test_a_layer_with_a_forward_of_its_own_is_left_out(step: Factorize | CorrectBias) -> None:
+    net = nn.Sequential(Doubling(6, 5), nn.ReLU(), nn.Linear(5, 3)).eval()
+    data = Dataset("noise", "train", torch.rand(8, 6), torch.arange(8) % 3, tuple("abc"))
+    made = compress(Original(net, (6,), calibration=data), (Quantize(bits=4), step))
+    assert [(out.layer, "Doubling with a forward" in out.reason) for out in made.skipped] == [
+        ("0", True)
+    ]

@@ -82,9 +82,11 @@ def test_the_network_that_came_computes_its_weight_as_before(how: str) -> None:
     came = network()
     COMPUTED[how](came[0])
     came.eval()
-    keys = list(came.state_dict())
+    keys, x = list(came.state_dict()), torch.rand(2, 6)
+    expected = came(x)
     Original(came, (6,))
     assert list(came.state_dict()) == keys
+    assert torch.equal(came(x), expected)
 
 
 def test_the_zeros_of_a_mask_are_stored_and_counted_as_zeros() -> None:

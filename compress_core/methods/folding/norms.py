@@ -4,9 +4,10 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import nn
 
 from compress_core.equality import Probe, differs, first_line
+from compress_core.inputs import Inputs, each
 from compress_core.methods.folding.fusing import AXES, LAYERS, NORMS, fold_pairs
 from compress_core.methods.folding.readers import Readings, watch_readers
 from compress_core.plain import is_plain, why_not_plain
@@ -22,17 +23,18 @@ class Norms:
     reasons: Mapping[str, str]
 
 
-def find_norms(module: nn.Module, example: Tensor) -> Norms:
+def find_norms(module: nn.Module, example: Inputs) -> Norms:
     """The norms of a network that can be folded: found by who reads whose output, then tried out.
 
     A layer takes a norm over where that norm alone reads its output, channel by channel, both run
     once, and the norm has running statistics; and the folded network must answer as before.
-    `example` is an input with a batch dimension. A function of the network alone, worth keeping.
+    `example` is an input with a batch dimension, or a tuple of them. A function of the network
+    alone, worth keeping.
     Raises ValueError for a network that does not run on random inputs.
     """
     if not any(isinstance(part, NORMS) for part in module.modules()):
         return Norms({}, dict.fromkeys(_layers(module), _no_norm(module)))
-    probes = draw_probes(module, (example,))
+    probes = draw_probes(module, each(example))
     layers = [name for name in _layers(module) if is_plain(module.get_submodule(name), *LAYERS)]
     norms = [name for name, part in module.named_modules() if name and isinstance(part, NORMS)]
     axes = {name: _axis(module, name) for name in layers}
@@ -50,7 +52,7 @@ def find_norms(module: nn.Module, example: Tensor) -> Norms:
     return Norms({k: norm for k, norm in pairs.items() if k not in refused}, reasons)
 
 
-def foldable(module: nn.Module, example: Tensor) -> dict[str, str]:
+def foldable(module: nn.Module, example: Inputs) -> dict[str, str]:
     """The batch norm behind each layer that can take it over, by name."""
     return dict(find_norms(module, example).pairs)
 

@@ -4,8 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
+from compress_core.inputs import Inputs
 from compress_core.methods.folding.fusing import fold_pairs
 from compress_core.methods.folding.norms import Norms, find_norms, unfoldable
 from compress_core.methods.step import ALL_LAYERS, check_layers, matching
@@ -31,7 +32,7 @@ class FoldBatchNorm:
 def fold_batch_norm(
     step: FoldBatchNorm,
     module: nn.Module,
-    example: Tensor,
+    example: Inputs,
     *,
     layers: Collection[str] | None = None,
     norms: Norms | None = None,

@@ -18,6 +18,7 @@ from torch_pruning.dependency import index_mapping, shape_infer
 from torch_pruning.dependency.index_mapping import _ConcatIndexMapping
 
 from compress_core.equality import first_line, named_tensors
+from compress_core.inputs import Inputs, each
 from compress_core.methods.structured.surgery import WEIGHTED, Convolution, is_depthwise
 
 # torch-pruning keeps the axis of a bare parameter in an object that all graphs share
@@ -34,7 +35,7 @@ class _Mark(NamedTuple):
     root_idx: int
 
 
-def follow(traced: nn.Module, example: Tensor) -> list[tuple[Chain, bool]]:
+def follow(traced: nn.Module, example: Inputs) -> list[tuple[Chain, bool]]:
     """Every output channel of every layer, with all that must go with it, and whether it is lost:
     then it reaches something that cannot be followed.
 
@@ -53,7 +54,7 @@ def follow(traced: nn.Module, example: Tensor) -> list[tuple[Chain, bool]]:
 
 
 def _chains(graph: Any, lost: set[Any]) -> list[tuple[Chain, bool]]:
-    labels = _Labels(lost)
+    labels = _Labels(lost, _most_channels(graph.model))
     for part, node in list(graph.module2node.items()):
         if isinstance(part, WEIGHTED):
             pruner = graph.get_pruner_of_module(part)
@@ -67,7 +68,14 @@ def _chains(graph: Any, lost: set[Any]) -> list[tuple[Chain, bool]]:
     return labels.chains()
 
 
-def _dependency_graph(traced: nn.Module, example: Tensor) -> Any:
+def _most_channels(network: nn.Module) -> int:
+    """More channels than any tensor between layers has: all of the outputs concatenated, or those
+    that a layer reads."""
+    outputs = sum(part.weight.shape[0] for part in network.modules() if isinstance(part, WEIGHTED))
+    return max([outputs, *(size for p in network.parameters() for size in p.shape)])
+
+
+def _dependency_graph(traced: nn.Module, example: Inputs) -> Any:
     """As `DependencyGraph.build_dependency` makes it, but for the numbering of indices."""
     graph = torch_pruning.DependencyGraph()
     graph.model, graph.verbose, graph.ignored_params = traced, False, []
@@ -79,8 +87,9 @@ def _dependency_graph(traced: nn.Module, example: Tensor) -> Any:
     return graph
 
 
-def _outputs(network: nn.Module, example: Tensor) -> list[Tensor]:
-    outputs = [tensor for _, tensor in named_tensors(network(example)) if tensor.grad_fn]
+def _outputs(network: nn.Module, example: Inputs) -> list[Tensor]:
+    found = named_tensors(network(*(x.clone() for x in each(example))))
+    outputs = [tensor for _, tensor in found if tensor.grad_fn]
     if not outputs:
         raise ValueError("no output depends on its weights by a gradient")
     # an output may be read inside of the network, too: so that each is an end of its own
@@ -133,10 +142,12 @@ def _shift(source: Any, target: Any, mapping: Any) -> None:
 class _Labels:
     """Labels that spread along the graph's dependencies; where two meet, they become one.
 
-    Where they reach a node of `lost`, or an index mapping fails, they are lost, too.
+    Where they reach a node of `lost`, or an index mapping fails, they are lost, too. So they are
+    from the index `most` on: in the loop of a GRU indices shift on and on.
     """
 
-    def __init__(self, lost: set[Any]) -> None:
+    def __init__(self, lost: set[Any], most: int) -> None:
+        self.most = most
         self.parents: list[int] = []
         self.lost_nodes = lost
         self.lost: set[int] = set()
@@ -172,7 +183,8 @@ class _Labels:
         try:
             mapped = _map(dependency, pairs)
             known = dependency.target not in self.lost_nodes
-            if known and all(pair.root_idx is not None and pair.idx >= 0 for pair in mapped):
+            inside = (0 <= pair.idx < self.most for pair in mapped if pair.root_idx is not None)
+            if known and len(mapped) == sum(inside):
                 return mapped
         except Exception:  # of torch-pruning's mappings: nobody knows which types
             pass

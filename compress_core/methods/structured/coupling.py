@@ -16,10 +16,11 @@ from types import MethodType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from compress_core.entering.attention import Attention
 from compress_core.equality import Probe
+from compress_core.inputs import Inputs, each
 from compress_core.methods.structured.attention import (
     head_columns,
     head_rows,
@@ -62,11 +63,12 @@ class Group:
     locked: str | None = None
 
 
-def couple(module: nn.Module, example: Tensor) -> tuple[Group, ...]:
+def couple(module: nn.Module, example: Inputs) -> tuple[Group, ...]:
     """The groups of channels of a network in evaluation mode, in the order of its modules.
 
-    `example` is an input with a batch dimension. Slow (it tries each group out); a function of
-    the network alone, worth keeping. Raises ValueError for a network that cannot be traced.
+    `example` is an input with a batch dimension, or a tuple of them. Slow (it tries each group
+    out); a function of the network alone, worth keeping.
+    Raises ValueError for a network that cannot be traced.
     Source: Fang et al. 2023, 2301.12900 (DepGraph).
     """
     groups = [*_traced_groups(module, example), *_head_groups(module)]
@@ -74,7 +76,7 @@ def couple(module: nn.Module, example: Tensor) -> tuple[Group, ...]:
     groups.sort(key=lambda group: min(order[name] for name in group.layers))
     if all(group.locked for group in groups):
         return tuple(groups)
-    probes = draw_probes(module, (example,))
+    probes = draw_probes(module, each(example))
     private = copy.deepcopy(module)  # modules may keep what they saw
     return tuple(_tried(group, private, probes) for group in groups)
 
@@ -125,10 +127,10 @@ def _head_groups(module: nn.Module) -> Iterator[Group]:
         yield Group((qkv,), tuple(units))
 
 
-def _traced_groups(module: nn.Module, example: Tensor) -> Iterator[Group]:
+def _traced_groups(module: nn.Module, example: Inputs) -> Iterator[Group]:
     with torch.inference_mode(False):  # inside of it nothing has gradients, whoever calls us
         traced = _traceable(module)
-        chains = follow(traced, example.clone())
+        chains = follow(traced, example)
     names = {part: name for name, part in traced.named_modules()}
     weighted = [name for name, part in module.named_modules() if isinstance(part, WEIGHTED)]
     members: defaultdict[tuple[tuple[str, ...], str | None], list[Cut]] = defaultdict(list)
@@ -149,7 +151,9 @@ def _traceable(module: nn.Module) -> nn.Module:
 
     The trace cannot see heads in a reshaped `qkv`; we can.
     """
-    traced = copy.deepcopy(module).requires_grad_(True)
+    traced = copy.deepcopy(module)
+    for parameter in traced.parameters():
+        parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
     for name, attention in list(packed_attentions(traced)):
         owner, _, attribute = name.rpartition(".")
         widths = attention.qkv.in_features, attention.proj.out_features
