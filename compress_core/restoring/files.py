@@ -22,9 +22,9 @@ def restore(file: str | Path | bytes, network: nn.Module | None = None) -> nn.Mo
     """The runnable network of a stored file, in evaluation mode: the one that was evaluated.
 
     file: its path, or its bytes. network: a module of the original architecture; its weights may be
-    any, and it is not written to. May be left out for a
-    reference network, which the file names. Buffers that are not persistent are in no state dict,
-    and so in no file: they are those of `network`.
+    any, and it is not written to. May be left out for a reference network, which the file names.
+    Buffers that are not persistent are in no state dict, and so in no file: they are those of
+    `network`.
     Raises ContainerError for a damaged file or one of another version, RestoreError for a network
     of another architecture (which tensors differ), OSError for a file that cannot be read.
     """

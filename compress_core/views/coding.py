@@ -61,7 +61,7 @@ class Coding:
 
     @cached_property
     def entropy_bits(self) -> float:
-        """Bits a symbol of the entropy bound: no code of single symbols is shorter."""
+        """The entropy bound in bits a symbol: the least for a code with one histogram."""
         return entropy_bits(self.symbols)
 
 

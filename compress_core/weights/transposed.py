@@ -1,6 +1,6 @@
 """The weight of a transposed convolution: (in, out / groups, …) in torch, outputs first for us.
 
-All methods call outputs rows or channels (scales, masks by row, profiles), so these come first.
+Rows and channels always mean outputs here (in scales, masks, profiles), so outputs come first.
 """
 
 from torch import Tensor

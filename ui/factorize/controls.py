@@ -37,8 +37,8 @@ FORM_HELP = {
     "tucker": "1 × 1, then k × k between fewer channels, then 1 × 1 (Tucker-2).",
 }
 AWARE_HELP = (
-    "Weighs each error by how often the layer's inputs make it matter, measured on images of the "
-    "training set: least error of the outputs, not of the weights. For the form channel."
+    "Minimizes the error of the layer's outputs instead of the error of its weights, measured on "
+    "images of the training set. For the form channel."
 )
 
 
@@ -153,8 +153,8 @@ def _whole_numbers(current: Current) -> None:
         format="%.1f",
         width=NUMBER_WIDTH + 30,
         on_change=set_budget,
-        help="All layers together may keep so many of their weights. They go where they keep most "
-        "energy; a layer that is worth its price stays in one piece. Drag it below.",
+        help="The share of weights that all layers together may keep. More go to layers where they "
+        "keep more energy; a layer that keeps all stays in one piece. Drag it below.",
     )
     _energy_input("factorize_whole_energy", set_whole_energy)
 

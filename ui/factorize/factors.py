@@ -90,7 +90,7 @@ def energy_kept(current: Current, layer: str) -> float:
 
 
 def mean_energy(current: Current) -> float:
-    """The mean over all layers that can be factorized, as they are now; a budget maximizes it."""
+    """The mean over all layers that can be factorized, as they are now; a budget makes it large."""
     names = factor_steps.able(current.compressed.base.layers)
     return sum(energy_kept(current, name) for name in names) / len(names)
 

@@ -42,7 +42,7 @@ METHODS = {
     "random": Method(
         RandomPrune,
         r"\text{drawn by a seed}",
-        "**random** knows nothing. It is the control: what does not beat it has learned nothing.",
+        "**random** knows nothing. It is the control: a useful method must be better than it.",
         ("layer", "one"),
     ),
     "N:M": Method(
@@ -62,7 +62,7 @@ METHODS = {
     "Wanda": Method(
         PruneWanda,
         r"|w_{ij}| \cdot \lVert x_j \rVert_2 > t",
-        "**Wanda** knows weights and inputs: small weights on quiet inputs go.",
+        "**Wanda** knows weights and inputs: small weights on small inputs go.",
         ("layer", "row", "global", "one"),
         "The paper ranks by row, in large language models. Here layer is preset: a first layer has "
         "rows of 9 weights, and digits-cnn at 70 % is right on 93 % of its images by layer, on "

@@ -47,9 +47,9 @@ QUANTIZERS = {
     "GPTQ": Quantizer(
         QuantizeGPTQ,
         AFFINE,
-        "While you drag, rounding to the nearest stands in (≈) for the error feedback, which moves "
-        "single weights further so that the layer's outputs move less, for the inputs of the "
-        "original network: judge it by the accuracy, not by the SQNR.",
+        "While you drag, rounding to the nearest is shown (≈) in place of the error feedback. "
+        "The feedback moves single weights further, so that the layer's outputs move less on the "
+        "inputs of the original network: judge it by the accuracy, not by the SQNR.",
     ),
     "float": Quantizer(
         QuantizeFloat,

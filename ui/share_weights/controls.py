@@ -66,7 +66,7 @@ def chosen_scope() -> str:
 
 
 def set_settings() -> None:
-    """The callback of start, seed and zeros: they wait where nothing is shared yet."""
+    """The callback of start, seed and zeros; they act once something is shared."""
     step = _edited_step(recipe_field.session_recipe())
     if step:
         _share(step.clusters)

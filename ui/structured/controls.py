@@ -22,13 +22,13 @@ KNOWS: dict[Importance, str] = {
     "l1": "**l1**, Σ|w| of a channel's weights: it knows the weights alone.",
     "taylor": "**taylor**, Σ|w · ∂L/∂w|: it knows weights and gradients, and removes what would "
     "move the loss least.",
-    "mean": "**mean**, |mean| of what the channel puts out: it knows outputs.",
-    "std": "**std**, the spread of what the channel puts out: it knows outputs. A channel that "
-    "hardly changes is no more than a bias.",
-    "apoz": "**apoz**, how often the channel is not zero (1 − APoZ): it knows outputs, and says "
-    "something only behind a ReLU.",
-    "random": "**random** knows nothing. It is the control: what does not beat it has learned "
-    "nothing. One draw is luck: try other seeds.",
+    "mean": "**mean**, |mean| of the channel's outputs: it knows outputs.",
+    "std": "**std**, the spread of the channel's outputs: it knows outputs. A channel that "
+    "hardly changes could be replaced by a bias.",
+    "apoz": "**apoz**, how often the channel is not zero (1 − APoZ): it knows outputs, and is "
+    "meaningful only behind a ReLU.",
+    "random": "**random** knows nothing. It is the control: a useful method must be better than "
+    "it. One draw is luck: try other seeds.",
 }
 IMPORTANCE_HELP = "What ranks the channels: the line below says what each choice knows."
 SCOPE_HELP = (

@@ -65,7 +65,7 @@ class Prune:
 class RandomPrune:
     """Random pruning, the control arm: the fraction `sparsity` of each layer's weights, by seed.
 
-    A method that is no better than it has no use of what it knows about the weights.
+    A useful method must be better than it.
     """
 
     kind: ClassVar[str] = "prune"

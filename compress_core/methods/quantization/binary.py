@@ -49,7 +49,7 @@ class Ternarize:
 @dataclass(frozen=True, eq=False)
 class SignCoded:
     """Signs and their scale: `codes` (uint8, 1 is +1 and 0 is -1) has the weight's shape, `scale`
-    (float32, (out,)) is 0 for a channel of zeros only, which so stays zero."""
+    (float32, (out,)) is 0 for a channel of zeros, which thus stays zero."""
 
     codes: Tensor
     scale: Tensor

@@ -64,7 +64,7 @@ class QuantizeGPTQ:
 
 @dataclass(frozen=True)
 class CorrectBias:
-    """Bias correction: b' = b + (W - W')·E[x], so that each channel's mean output stays.
+    """Bias correction: b' = b + (W - W')·E[x], so that each channel's mean output is kept.
 
     W' is the weight after all other steps, whatever they are; E[x] is over `samples` calibration
     inputs of the original network. Raises ValueError for other values.
