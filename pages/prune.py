@@ -8,7 +8,7 @@ from compress_core.views import summaries
 from compress_core.views.summaries import PrunedLayer
 from ui import figures, words
 from ui.panels.chart import chart, twin
-from ui.panels.norms import show_gain, show_recalibration
+from ui.panels.norms import place_for_gain, show_gain
 from ui.panels.page import exceptions, heading
 from ui.prune import live
 from ui.prune.controls import Choice, show_pruning
@@ -26,7 +26,7 @@ def prune() -> None:
     layers = caches.compressed(current.model, pruned).layers
     cuts = caches.cuts(current.model, pruned)
     choice = show_pruning(current, cuts)
-    beside = show_recalibration(current, "prune")
+    gain = place_for_gain(current)
     method = METHODS[choice.method]
     with place:
         heading(
@@ -50,8 +50,7 @@ def prune() -> None:
         },
     )
     pictures(layers, choice.layer)
-    with beside:
-        show_gain(current)
+    show_gain(current, gain)
 
 
 def sentence(current: Current, choice: Choice, cut: PrunedLayer) -> None:

@@ -7,7 +7,7 @@ from compress_core.recipe import up_to
 from compress_core.views.channels import ChannelGroup
 from ui import figures, words
 from ui.panels.chart import chart, twin
-from ui.panels.norms import show_gain, show_recalibration
+from ui.panels.norms import place_for_gain, show_gain
 from ui.panels.page import exceptions, heading
 from ui.session import caches, fragments, state
 from ui.session.state import Current
@@ -32,7 +32,7 @@ def structured() -> None:
         r"W \in \mathbb{R}^{m \times n} \;\to\; W' \in \mathbb{R}^{m' \times n'}",
     )
     usual = show_structured(current)
-    beside = show_recalibration(current, "structured")
+    gain = place_for_gain(current)
     st.caption(KNOWS[usual.importance])
     recipe = up_to(current.recipe, "structured")
     try:
@@ -45,8 +45,7 @@ def structured() -> None:
         bars(groups)
         table(current, recipe)
     locked(current)
-    with beside:
-        show_gain(current)
+    show_gain(current, gain)
 
 
 def sentence(current: Current, recipe: Recipe, groups: tuple[ChannelGroup, ...]) -> None:

@@ -10,7 +10,7 @@ from compress_core.applying.fold import norms_behind
 from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.recalibration import RecalibrateNorms, norms_with_statistics
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe import without_kinds
+from compress_core.recipe import of_kinds, without_kinds
 from compress_core.recipe_edit import own_step, with_step, without_step
 from compress_core.steps import AnyStep
 from ui import words
@@ -36,14 +36,11 @@ def show_folding(current: Current, page: str) -> None:
         _switch(current, f"{page}_fold", "Fold batch norms", FoldBatchNorm(), FOLD_HELP)
 
 
-def show_recalibration(current: Current, page: str) -> DeltaGenerator:
-    """The switch, where the network has batch norms; returns the place beside it for what it gives,
-    which takes a moment to measure. `page` begins its key."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if norms_with_statistics(current.compressed.base.module):
-            key, label = f"{page}_recalibrate", "Recalibrate norms"
-            _switch(current, key, label, RecalibrateNorms(), RECALIBRATE_HELP)
-        return st.container()
+def show_recalibration(current: Current, page: str) -> None:
+    """The switch, where the network has batch norms; `page` begins its key."""
+    if norms_with_statistics(current.compressed.base.module):
+        key, label = f"{page}_recalibrate", "Recalibrate norms"
+        _switch(current, key, label, RecalibrateNorms(), RECALIBRATE_HELP)
 
 
 def _switch(current: Current, key: str, label: str, step: AnyStep, text: str) -> None:
@@ -61,17 +58,26 @@ def set_norms(key: str, step: AnyStep) -> None:
     )
 
 
-def show_gain(current: Current) -> None:
-    """What recalibration gives: the score with it and without, on the same test images."""
-    without = without_kinds(current.recipe, ("recalibrate",))
-    if without == current.recipe or measuring.data_problem(current.model):
+def place_for_gain(current: Current) -> DeltaGenerator | None:
+    """The place for `show_gain`, where the norms are recalibrated and there are test images."""
+    recalibrates = bool(of_kinds(current.recipe, ("recalibrate",)))
+    return st.empty() if recalibrates and not measuring.data_problem(current.model) else None
+
+
+def show_gain(current: Current, place: DeltaGenerator | None) -> None:
+    """What recalibration gives: the score with it and without, on the same test images.
+
+    Last on a page, since it is measured twice.
+    """
+    if place is None:
         return
+    without = without_kinds(current.recipe, ("recalibrate",))
     n = measuring.subset_size(current.model)
     before, after = (
         measuring.score(current.model, recipe, n)[0] for recipe in (without, current.recipe)
     )
     change = measuring.change(current.model, without, current.recipe, n)
-    st.markdown(
+    place.markdown(
         f"Recalibrated norms: {words.metric(after.metric)} **{words.score(after)}** with them, "
         f"{words.score(before)} without "
         f"({words.score_change(after.metric, change.difference)} on the same {n:,} images)."

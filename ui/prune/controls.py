@@ -9,6 +9,7 @@ from compress_core.methods.pruning import PruneNM
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.steps import AnyStep, row_of
 from compress_core.views.summaries import PrunedLayer
+from ui.panels.norms import show_recalibration
 from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, choose_samples, number_field, put
 from ui.prune.callbacks import (
     MOST,
@@ -70,6 +71,7 @@ def show_pruning(current: Current, cuts: dict[str, PrunedLayer]) -> Choice:
     choice = Choice(layer, method, scope, step, _threshold(step, layer, shown))
     with numbers:
         _show_numbers(choice, share)
+        show_recalibration(current, "prune")
     return choice
 
 

@@ -8,7 +8,7 @@ from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import IMPORTANCES, Importance, PruneStructured
 from compress_core.methods.structured.planning import Scope
 from compress_core.recipe_edit import own_step, with_step, without_step
-from ui.panels.norms import show_folding
+from ui.panels.norms import show_folding, show_recalibration
 from ui.panels.widgets import SAMPLES, choose, choose_samples, number_field, put
 from ui.session import recipe_field, values
 from ui.session.state import Current
@@ -100,6 +100,7 @@ def show_structured(current: Current) -> PruneStructured:
             help="The share of filters, neurons and heads that leaves the network for good.",
         )
         show_folding(current, "structured")
+        show_recalibration(current, "structured")
     return replace(chosen_step(), pruning_ratio=0.0)
 
 
