@@ -193,6 +193,13 @@ def _check_skipped(winners: Mapping[str, AnyStep], skipped: list[Skipped]) -> No
         if name in step.layers:
             raise ValueError(f"{name} {left_out.reason}; or name other layers (layers=…)")
         if step not in acting:
-            raise ValueError(
-                f"{row_of(step).name}: no layer can take it; {name}, for one, {left_out.reason}"
-            )
+            raise ValueError(f"{row_of(step).name}: no layer can take it; {_told(step, skipped)}")
+
+
+def _told(step: AnyStep, skipped: list[Skipped]) -> str:
+    """Why the layers cannot take a step: the first of them, and the first with another reason."""
+    own = [out for out in skipped if out.step == step]
+    others = [out for out in own if out.reason != own[0].reason]
+    told = [own[0], *others[:1]]
+    more = [f"{len(own) - len(told)} more"] if len(own) > len(told) else []
+    return "; ".join([*(f"{out.layer} {out.reason}" for out in told), *more])

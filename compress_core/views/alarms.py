@@ -180,10 +180,13 @@ def _changes_nothing(compressed: Compressed, index: int, won: tuple[str, ...]) -
     if any(instead):
         return all(_same_settings(step, other) for other in instead)
     before, after = (
-        compress(compressed.original, of_kinds(recipe, kinds)).layers
+        compress(compressed.original, of_kinds(recipe, kinds)).network
         for kinds in (kinds_before(step.kind), (*kinds_before(step.kind), step.kind))
     )
-    return all(_same(before[name], after[name]) for name in won)
+    same_rest = before.rest.keys() == after.rest.keys() and all(
+        torch.equal(before.rest[key], after.rest[key]) for key in after.rest
+    )
+    return same_rest and all(_same(before.layers[name], after.layers[name]) for name in won)
 
 
 def _same_settings(step: AnyStep, other: AnyStep | None) -> bool:

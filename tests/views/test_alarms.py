@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from compress_core import Factorize, Prune, Quantize, Recipe, compress, parse_step
+from compress_core.dataset import Dataset
 from compress_core.measurement.accuracy import Accuracy, wilson_interval
 from compress_core.measurement.report import measure_size
 from compress_core.methods.pruning import RandomPrune
+from compress_core.methods.recalibration import RecalibrateNorms
 from compress_core.original import Original
 from compress_core.steps import KINDS
 from compress_core.views.alarms import Alarm, StageBytes, alarms
@@ -258,3 +260,14 @@ def test_every_kind_of_step_has_a_remedy_for_a_larger_file(digits_mlp: Original,
     (alarm,) = raised(digits_mlp, "prune:sparsity=0.5", stage_bytes=[("original", 1), (kind, 2)])
     assert f"{kind} step made the file 1 bytes larger: " in alarm_in_words(alarm)
     assert "remove the step" in alarm_in_words(alarm)
+
+
+def test_recalibrated_norms_have_an_effect() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(64, 3))
+        images = torch.rand(40, 1, 6, 6)
+    data = Dataset("noise", "train", images, torch.arange(40) % 3, tuple("abc"))
+    original = Original(net.eval(), (1, 6, 6), calibration=data)
+    made = compress(original, (Prune(sparsity=0.5), RecalibrateNorms(samples=40)))
+    assert [alarm for alarm in alarms(made, measure_size(made)) if alarm.kind == "no_effect"] == []
