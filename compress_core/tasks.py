@@ -231,7 +231,7 @@ def token_losses(output: Tensor, labels: Tensor) -> Tensor:
     flat = functional.cross_entropy(
         output.flatten(0, -2), labels.flatten(), ignore_index=PADDING, reduction="none"
     )
-    return flat.view(labels.shape)
+    return flat.reshape(labels.shape)
 
 
 def training_loss(

@@ -113,7 +113,7 @@ class Judge:
         losses = token_losses(logits, wanted).double()
         check_finite(losses)
         sums = (losses, counted.double())
-        return torch.stack([each_row.view(len(wanted), -1).sum(1) for each_row in sums], 1)
+        return torch.stack([each_row.reshape(len(wanted), -1).sum(1) for each_row in sums], 1)
 
     def score(self, answers: Tensor, original: Tensor) -> Score:
         """The value of the metric for `answers`, beside those of the original."""
@@ -164,7 +164,7 @@ class Judge:
 
     def _numbers(self) -> Tensor:
         assert self.data.labels is not None
-        return self.data.labels.view(len(self.data), -1)
+        return self.data.labels.reshape(len(self.data), -1)
 
 
 def squared_errors(answers: Tensor, expected: Tensor) -> tuple[Tensor, Tensor]:

@@ -310,3 +310,11 @@ def test_an_output_without_a_batch_is_refused() -> None:
     made = compress(Original(seeded(lambda: Mean(4, 3)), (4,)), ())
     with pytest.raises(DataError, match=r"output for 2 rows is \(\); its first dimension must"):
         measure(made, Dataset.of(noise(5, 4)))
+
+
+def test_labels_of_any_memory_layout_are_judged() -> None:
+    net = nn.Sequential(nn.Linear(4, 6)).eval()
+    labels = torch.rand(6, 10).T  # not contiguous
+    data = Dataset.of(torch.rand(10, 4), labels)
+    report = measure(compress(Original(net, (4,), task="regression"), ()), data)
+    assert report.score.n == 10
