@@ -18,7 +18,7 @@ from compress_core.methods.step import matching
 from compress_core.network import Names, Network, start
 from compress_core.original import Original
 from compress_core.recipe import Recipe, of_kinds, to_json
-from compress_core.steps import KINDS, AnyStep, row_of
+from compress_core.steps import BY_TYPE, KINDS, AnyStep, row_of
 from compress_core.storage.container import encode
 from compress_core.storage.streams import StoredWeight
 from compress_core.stored import StoredLayers
@@ -144,8 +144,25 @@ def compress(original: Original, recipe: Recipe) -> Compressed:
     Raises ValueError where a step does not fit the model (value, rule and remedy in the text): a
     layer that it names by its own name cannot take it, or none of its layers can.
     """
+    if not isinstance(original, Original):
+        raise ValueError(
+            f"a {type(original).__name__} is no Original; pass Original(network, input_shape=…) or "
+            "load_model(name)"
+        )
+    recipe = _as_recipe(recipe)
     acts, skipped = run_stage(start(original), recipe)
     return Compressed(original, recipe, tuple(acts), tuple(skipped))
+
+
+def _as_recipe(recipe: object) -> Recipe:
+    """A tuple or list of steps as a recipe; everything else is refused."""
+    steps = tuple(recipe) if isinstance(recipe, tuple | list) else (None,)
+    if all(type(step) in BY_TYPE for step in steps):
+        return steps
+    raise ValueError(
+        f"{recipe!r} is no recipe, which is a tuple of steps: (Prune(sparsity=0.5),), whose comma "
+        "makes one step a tuple, or (parse_step('prune:sparsity=0.5'),)"
+    )
 
 
 def run_stage(network: Network, recipe: Recipe) -> tuple[list[Act], list[Skipped]]:

@@ -86,7 +86,9 @@ class Original:
     ) -> None:
         self.task = as_task(task)
         self.examples = make_examples(input_shape, input_dtype, example)  # one for each input
+        _check_named(name)
         self.name = name
+        _check_calibration(calibration)
         self.calibration = calibration
         entered = enter(module)
         self.pristine = entered.module
@@ -120,7 +122,7 @@ class Original:
     @cached_property
     def digest(self) -> str:
         """The key of this network's results: equal networks have the same digest."""
-        return network_digest(self.module, self.examples)
+        return network_digest(self.pristine, self.examples)
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -200,6 +202,19 @@ class Original:
             )
         check_fits(data, self.examples)
         return Calibration(self.pristine, self.layers, data.subset(samples, seed=seed), self.task)
+
+
+def _check_named(name: object) -> None:
+    if not isinstance(name, str) or not name.isprintable():
+        raise ValueError(f"name={name!r} is no name that a file can hold; pass a short text")
+
+
+def _check_calibration(data: object) -> None:
+    if data is not None and not isinstance(data, Dataset) and not callable(data):
+        raise ValueError(
+            f"calibration is a {type(data).__name__}; pass Dataset.of(inputs, labels, "
+            "split='train'), or a function that loads one"
+        )
 
 
 def load_model(name: str) -> Original:

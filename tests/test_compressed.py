@@ -331,3 +331,14 @@ def test_a_later_stage_does_not_change_the_structure(digits_cnn: Original) -> No
     network = compress(digits_cnn, (Prune(sparsity=0.5),)).network
     with pytest.raises(ValueError, match=r"changed in an earlier stage.*in the first stage"):
         run_stage(network, (PruneStructured(0.5),))
+
+
+@pytest.mark.parametrize("recipe", [Prune(sparsity=0.5), "prune:sparsity=0.5", ("prune",), None])
+def test_what_is_no_recipe_is_refused_with_an_example(digits_cnn: Original, recipe: Any) -> None:
+    with pytest.raises(ValueError, match=r"is no recipe, .*comma makes one step a tuple"):
+        compress(digits_cnn, recipe)
+
+
+def test_a_bare_network_is_told_to_become_an_original(digits_cnn: Original) -> None:
+    with pytest.raises(ValueError, match=r"is no Original; pass Original\(network, input_shape"):
+        compress(digits_cnn.module, ())  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 import torch
@@ -269,3 +270,16 @@ def test_training_data_without_labels_have_no_gradients_but_inputs() -> None:
     assert original.calibrate(9).means("0").shape == (4,)
     with pytest.raises(ValueError, match="without labels there is no loss"):
         original.calibrate(9).gradients("0")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"name": None}, "name=None is no name"),
+        ({"name": "\ud800"}, "is no name that a file can hold"),
+        ({"calibration": torch.rand(4, 4)}, r"calibration is a Tensor; pass Dataset\.of"),
+    ],
+)
+def test_a_wrong_name_or_data_set_is_refused_on_entry(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Original(nn.Sequential(nn.Linear(4, 2)).eval(), (4,), **wrong)

@@ -82,7 +82,7 @@ def run_data(options: argparse.Namespace) -> None:
 
 
 def run_measure(options: argparse.Namespace) -> None:
-    if options.model not in MODELS and options.model.endswith(".safetensors"):
+    if options.model not in MODELS and _is_file(options.model):
         run_measure_file(options)
         return
     compressed = compressed_of(options)
@@ -96,6 +96,10 @@ def run_measure(options: argparse.Namespace) -> None:
 
     timed = speed.as_dict() | {"why": speed_in_words(speed)} if speed else {}
     emit(options, report.as_dict() | timed, show)
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".safetensors") or Path(name).exists()
 
 
 def run_measure_file(options: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from compress_core.dataset import Dataset
+from compress_core.entering.copying import share_parameters
 from compress_core.inputs import Inputs, Which, call, count_rows, pick_output, take_rows
 from compress_core.measurement.faster import faster_copy
 
@@ -78,12 +79,14 @@ def run_batches(
     if model.training:
         raise ValueError("the model is in training mode; pass model.eval() to measure it")
     fast = faster_copy(model, inputs) if isinstance(inputs, Tensor) else None
+    # running may change buffers, which must not reach the next measurement
+    private = fast or share_parameters(model)
     for start in range(0, count_rows(inputs), batch):
         if stop():
             raise Stopped
         rows = slice(start, start + batch)
         with torch.inference_mode():
-            given = call(fast or model, take_rows(inputs, rows))
+            given = call(private, take_rows(inputs, rows))
         yield rows, given
 
 

@@ -197,8 +197,15 @@ def measure(compressed: Compressed, data: Dataset, *, baseline: Tensor | None = 
     classes), if they are at hand already.
     Raises ValueError where data, task and outputs do not fit, and for answers that are NaN.
     """
+    if not isinstance(compressed, Compressed):
+        raise ValueError(
+            f"a {type(compressed).__name__} is not compressed; pass compress(original, recipe), "
+            "with the recipe () for the network as it came"
+        )
+    if not isinstance(data, Dataset):
+        raise ValueError(f"data is a {type(data).__name__}; pass Dataset.of(inputs, labels)")
     return report_of(
-        compressed.module,
+        compressed.as_stored,
         measure_size(compressed),
         compressed.original,
         data,
@@ -221,7 +228,7 @@ def report_of(
     """What `module` answers to `data`, judged beside the original."""
     judged = judge(original, data)
     if baseline is None:
-        baseline = judged.answers(original.module)
+        baseline = judged.answers(original.pristine)
     answers = judged.answers(module)
     return Report(
         recipe=recipe,

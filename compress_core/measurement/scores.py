@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from compress_core.dataset import DataError, Dataset, check_fits
+from compress_core.entering.copying import share_parameters
 from compress_core.inputs import Which, call, count_rows, each, pick_output, take_rows
 from compress_core.measurement.accuracy import (
     BATCH,
@@ -202,7 +203,8 @@ def _first_output(original: Original, data: Dataset) -> Tensor:
     """What the original gives out for the first rows, (1 or 2, …)."""
     few = take_rows(data.inputs, slice(0, 2))
     with torch.inference_mode():
-        output = pick_output(call(original.module, few), original.task.output)
+        private = share_parameters(original.pristine)
+        output = pick_output(call(private, few), original.task.output)
     if output.dim() == 0 or len(output) != count_rows(few):
         raise DataError(
             f"the output for {count_rows(few)} rows is {tuple(output.shape)}; its first dimension "

@@ -26,7 +26,7 @@ def measure_file(
     weights, after folding if norms are folded in the file. Raises what `restore` raises.
     """
     decoded = read_stored(raw)
-    module = restore_decoded(decoded, original.module)
+    module = restore_decoded(decoded, original.pristine)
     size = size_of(original, stored_layers(decoded, original), module, decoded.rest, len(raw))
     recipe = to_json(from_json(decoded.recipe))
     return report_of(module, size, original, data, recipe=recipe, baseline=baseline)

@@ -21,7 +21,7 @@ def check_layers(patterns: tuple[str, ...]) -> None:
     named = isinstance(patterns, tuple) and all(isinstance(p, str) and p for p in patterns)
     if not patterns or not named:
         raise ValueError(
-            f"layers={patterns!r}: name at least one layer or pattern, such as ('fc*',)"
+            f"layers={patterns!r}: name at least one layer or pattern in a tuple, such as ('fc*',)"
         )
 
 
@@ -31,7 +31,7 @@ def check_number(
     """Raise ValueError unless low <= value < high, or <= high where the range is `closed`."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or (isinstance(value, float) and math.isnan(value)):
-        raise ValueError(f"{name}={value!r} is no number; {remedy}")
+        raise ValueError(f"{name}={value!r} is no number{_plain(value)}; {remedy}")
     if not (low <= value < high or (closed and value == high)):
         rule = f"at least {low:g} and {'at most' if closed else 'below'} {high:g}"
         shown = f"{value:g}" if isinstance(value, float) else value  # :g overflows on huge integers
@@ -50,7 +50,15 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     # of the same type too: True and 4.0 are no bit-widths, though 1 == True and 4 == 4.0
     if not any(type(value) is type(choice) and value == choice for choice in choices):
         listed = ", ".join(str(choice) for choice in choices)
-        raise ValueError(f"{name}={value!r} is not one of {listed}; choose one of them")
+        raise ValueError(
+            f"{name}={value!r} is not one of {listed}{_plain(value)}; choose one of them"
+        )
+
+
+def _plain(value: object) -> str:
+    """What to write in place of a number of NumPy or torch, which no recipe's text holds."""
+    plain = value.item() if hasattr(value, "item") else value
+    return "" if plain is value else f" of Python (write {plain!r})"
 
 
 def matching(patterns: tuple[str, ...], names: Collection[str]) -> set[str]:

@@ -156,6 +156,6 @@ def sweep(original: Original, recipes: Sequence[Recipe], data: Dataset) -> Itera
 
     Every point starts from the original model: none inherits the one before.
     """
-    baseline = judge(original, data).answers(original.module)
+    baseline = judge(original, data).answers(original.pristine)
     for recipe in recipes:
         yield measure(compress(original, recipe), data, baseline=baseline)

@@ -151,6 +151,10 @@ def _save(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
 
 def decode(raw: bytes) -> Decoded:
     """The content of a container. Raises ContainerError, never returns damaged weights."""
+    if not isinstance(raw, bytes):
+        raise ContainerError(
+            f"a {type(raw).__name__} is no bytes of a file; pass Path(name).read_bytes()"
+        )
     metadata = _metadata(raw)
     try:
         tensors = load(raw)

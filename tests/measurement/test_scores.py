@@ -318,3 +318,36 @@ def test_labels_of_any_memory_layout_are_judged() -> None:
     data = Dataset.of(torch.rand(10, 4), labels)
     report = measure(compress(Original(net, (4,), task="regression"), ()), data)
     assert report.score.n == 10
+
+
+class Counting(nn.Module):
+    """Its forward changes a buffer, and the buffer its answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 3)
+        self.register_buffer("runs", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.runs += 1
+        out: Tensor = self.fc(x) * (1 + self.runs)
+        return out
+
+
+def test_each_measurement_starts_from_the_network_as_it_came() -> None:
+    original = Original(Counting().eval(), (4,), task="regression")
+    data, digest = Dataset.of(torch.rand(50, 4), torch.rand(50, 3)), original.digest
+    made = compress(original, (Quantize(bits=8),))
+    first, again = measure(made, data), measure(made, data)
+    assert first.score == again.score
+    assert measure(compress(original, ()), data).change.difference == 0
+    assert made.module.runs == original.module.runs == 0
+    assert Original(original.pristine, (4,)).digest == digest
+
+
+def test_what_cannot_be_measured_is_told_what_to_pass(digits_cnn: Original) -> None:
+    data = Dataset.of(torch.rand(4, 1, 8, 8))
+    with pytest.raises(ValueError, match="is not compressed; pass compress"):
+        measure(digits_cnn, data)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"data is a tuple; pass Dataset\.of"):
+        measure(compress(digits_cnn, ()), (1, 2))  # type: ignore[arg-type]
