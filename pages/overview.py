@@ -5,14 +5,12 @@ import streamlit as st
 
 from compress_core.measurement.accuracy import confusion_matrix
 from ui import figures, words
+from ui.overview.coverage import show_coverage
 from ui.panels.chart import chart
 from ui.panels.images import image_grid
 from ui.panels.missing_data import needs_data
 from ui.panels.page import heading
 from ui.session import caches, fragments, measuring, state
-from ui.session.state import Current
-
-LITTLE_MISSED = 0.95  # coverage below which a sentence warns
 
 
 @fragments.body
@@ -35,7 +33,7 @@ def overview() -> None:
                     f"**{row.name}**  \n{words.shape(row.shape)}  \n{row.parameters:,} weights"
                 )
 
-    coverage(current)
+    show_coverage(current)
     left, right = st.columns([3, 2])
     with left:
         st.markdown("**Layers**")
@@ -95,20 +93,6 @@ def overview() -> None:
         with right:
             st.markdown("**Test images, mistakes first**")
             image_grid(data, classes)
-
-
-def coverage(current: Current) -> None:
-    """The share of parameters that the methods can reach, and the largest that they cannot."""
-    found = current.size.coverage
-    left = sorted(found.unreached, key=lambda pair: -pair[1])
-    named = ", ".join(f"{key} ({count:,})" for key, count in left[:3])
-    more = f" and {len(left) - 3} more" if len(left) > 3 else ""
-    rest = f"; the others are biases and norms such as {named}{more}" if left else ""
-    text = f"The methods reach {words.percent(found.fraction)} of the parameters{rest}."
-    if found.fraction < LITTLE_MISSED:
-        st.warning(text)
-    else:
-        st.caption(text)
 
 
 overview()

@@ -411,3 +411,9 @@ def test_the_plane_measures_the_same_numbers_as_the_core() -> None:
         report.size.stored_bytes,
         report.accuracy.accuracy,
     )
+
+
+def test_the_overview_says_what_the_methods_reach() -> None:
+    coverage = load_model("digits-cnn").coverage
+    said = [caption.value for caption in open_app("overview").caption]
+    assert any(f"reach {100 * coverage.fraction:.1f} % of the parameters" in text for text in said)
