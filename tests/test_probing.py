@@ -7,20 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from compress_core.probing import SEEDS, draw_probes
-
-
-class Net(nn.Module):
-    """A forward function over named modules."""
-
-    def __init__(self, forward: Callable[..., Tensor], **modules: nn.Module) -> None:
-        super().__init__()
-        self.run = forward
-        for name, module in modules.items():
-            self.add_module(name, module)
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        return self.run(self, *inputs)
-
+from tests.networks import Net
 
 TOKENS = torch.zeros(1, 40, dtype=torch.int64)
 

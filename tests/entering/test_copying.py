@@ -93,8 +93,12 @@ def test_what_enters_inside_of_inference_mode_can_be_written_to() -> None:
         network(torch.ones(2, 4))
         made = compress(Original(network, (4,)), (Prune(sparsity=0.5),))
         module = made.module
-    module(torch.ones(2, 4)).sum()
-    module.get_buffer("calls").add_(1)
+    calls = module.get_buffer("calls")
+    module(torch.ones(2, 4))
+    before = calls.clone()
+    calls.add_(1)
+    assert torch.equal(calls, before + 1)
+    assert not calls.is_inference()
 
 
 def test_the_network_that_came_is_not_written_to() -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-Forward = Callable[..., Any]
+from tests.networks import Net
 
 
 @dataclass(frozen=True)
@@ -255,22 +255,6 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.fc(self.encoder(self.embedding(x)).mean(1))
         return out
-
-
-class Net(nn.Module):
-    """A forward function over named parts."""
-
-    def __init__(self, forward: Forward, **parts: nn.Module | nn.Parameter | Tensor) -> None:
-        super().__init__()
-        self.run = forward
-        for name, part in parts.items():
-            if isinstance(part, Tensor) and not isinstance(part, nn.Parameter):
-                self.register_buffer(name, part)
-            else:
-                setattr(self, name, part)
-
-    def forward(self, *inputs: Tensor) -> Any:
-        return self.run(self, *inputs)
 
 
 def shared_forward(net: Any, x: Tensor) -> Tensor:

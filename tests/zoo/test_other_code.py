@@ -14,8 +14,9 @@ from compress_core.graph import to_onnx
 from compress_core.graph.structure import GraphError
 from compress_core.original import Original
 from compress_core.recipe import parse_step
+from tests.networks import Forward, Net
 from tests.zoo.checking import answers, assert_graph_agrees, assert_restored, build
-from tests.zoo.networks import NETWORKS, Animal, Forward, Net
+from tests.zoo.networks import NETWORKS, Animal
 
 NUMBERS = ((5,),)
 

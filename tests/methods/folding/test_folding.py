@@ -11,31 +11,7 @@ from torch import Tensor, nn
 from compress_core.methods.folding import FoldBatchNorm, fold_batch_norm, foldable
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import load_network
-
-
-class Net(nn.Module):
-    """A forward function over named modules, with norms as after a training."""
-
-    def __init__(self, forward: Callable[["Net", Tensor], Tensor], **modules: nn.Module) -> None:
-        super().__init__()
-        self.run = forward
-        for name, module in modules.items():
-            self.add_module(name, module)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.run(self, x)
-
-
-def trained(module: nn.Module) -> nn.Module:
-    generator = torch.Generator().manual_seed(0)
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d) and part.running_mean is not None:
-            part.running_mean.normal_(generator=generator)
-            part.running_var.uniform_(0.5, 2, generator=generator)
-            if part.affine:
-                nn.init.normal_(part.weight, generator=generator)
-                nn.init.normal_(part.bias, generator=generator)
-    return module.eval()
+from tests.networks import Net, trained
 
 
 def noise(*shape: int) -> Tensor:

@@ -18,36 +18,7 @@ from compress_core.methods.folding import (
     fold_pairs,
     unfoldable,
 )
-
-Forward = Callable[[Any, Tensor], Any]
-
-
-class Net(nn.Module):
-    """A forward function over named modules."""
-
-    def __init__(self, forward: Forward, **modules: nn.Module) -> None:
-        super().__init__()
-        self.run = forward
-        for name, module in modules.items():
-            self.add_module(name, module)
-
-    def forward(self, x: Tensor) -> Any:
-        return self.run(self, x)
-
-
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-
-
-def trained(module: nn.Module) -> nn.Module:
-    """With norms as after a training, the same each time."""
-    generator = torch.Generator().manual_seed(0)
-    for part in module.modules():
-        if isinstance(part, NORMS) and part.running_mean is not None:
-            part.running_mean.normal_(generator=generator)
-            part.running_var.uniform_(0.5, 2, generator=generator)
-            nn.init.normal_(part.weight, generator=generator)
-            nn.init.normal_(part.bias, generator=generator)
-    return module.eval()
+from tests.networks import NORMS, Forward, Net, trained
 
 
 def conv(before: int, width: int, kernel: int = 3, groups: int = 1) -> nn.Conv2d:

@@ -18,21 +18,7 @@ from compress_core.methods.structured import (
     refusals,
     shrink,
 )
-
-Forward = Callable[[Any, Tensor], Any]
-
-
-class Net(nn.Module):
-    """A forward function over named modules."""
-
-    def __init__(self, forward: Forward, **modules: nn.Module) -> None:
-        super().__init__()
-        self.run = forward
-        for name, module in modules.items():
-            self.add_module(name, module)
-
-    def forward(self, x: Tensor) -> Any:
-        return self.run(self, x)
+from tests.networks import Net
 
 
 class RMSNorm(nn.Module):

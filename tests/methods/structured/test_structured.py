@@ -26,19 +26,7 @@ from compress_core.methods.structured import (
 from compress_core.models.catalog import MODELS
 from compress_core.models.networks import Attention, SmallVGG
 from compress_core.original import Original, load_model
-
-
-class Net(nn.Module):
-    """A forward function over named modules."""
-
-    def __init__(self, forward: Callable[["Net", Tensor], Tensor], **modules: nn.Module) -> None:
-        super().__init__()
-        self.run = forward
-        for name, module in modules.items():
-            self.add_module(name, module)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.run(self, x)
+from tests.networks import Net
 
 
 def residual(net: Net, x: Tensor) -> Tensor:
