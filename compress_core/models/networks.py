@@ -40,6 +40,11 @@ def fashion_cnn() -> nn.Module:
     return SmallVGG()
 
 
+def cifar_resnet_20() -> nn.Module:
+    """ResNet-20 (1512.03385, section 4.2) with projection shortcuts, 272,474 parameters."""
+    return ResNet(blocks=3)
+
+
 class MLP(nn.Module):
     """Linear layers fc1 … fcN with ReLU between them; the image is flattened first."""
 
@@ -108,6 +113,48 @@ class SmallVGG(nn.Module):
                 x = functional.max_pool2d(x, 2)  # 28 -> 14 -> 7 -> 3
         x = functional.relu(self.fc1(x.flatten(1)))
         logits: Tensor = self.fc2(x)
+        return logits
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions with batch norm; where the size changes, 1 x 1 on the shortcut."""
+
+    def __init__(self, fan_in: int, fan_out: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(fan_in, fan_out, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(fan_out)
+        self.conv2 = nn.Conv2d(fan_out, fan_out, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(fan_out)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride > 1:
+            projection = nn.Conv2d(fan_in, fan_out, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(projection, nn.BatchNorm2d(fan_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = functional.relu(self.bn1(self.conv1(x)))
+        out: Tensor = functional.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+        return out
+
+
+class ResNet(nn.Module):
+    """The CIFAR-10 networks of that paper: 6 · blocks + 2 layers, widths 16, 32, 64."""
+
+    def __init__(self, blocks: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        widths = (16, 16, 32, 64)
+        for stage, (fan_in, fan_out) in enumerate(pairwise(widths), start=1):
+            shrinking = ResidualBlock(fan_in, fan_out, stride=fan_out // fan_in)
+            rest = [ResidualBlock(fan_out, fan_out, stride=1) for _ in range(blocks - 1)]
+            self.add_module(f"stage{stage}", nn.Sequential(shrinking, *rest))
+        self.fc = nn.Linear(64, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.bn1(self.conv1(x)))  # (B, 16, 32, 32)
+        for stage in (1, 2, 3):
+            x = self.get_submodule(f"stage{stage}")(x)  # last: (B, 64, 8, 8)
+        logits: Tensor = self.fc(x.mean((2, 3)))
         return logits
 
 

@@ -32,6 +32,7 @@ class Settings:
     batch_size: int = 128
     shift: int = 0
     flip: bool = False
+    bfloat16: bool = False
 
 
 SETTINGS = {
@@ -48,6 +49,9 @@ SETTINGS = {
     "mnist-lenet-300-100": Settings(epochs=40, learning_rate=0.1, weight_decay=5e-4, shift=1),
     "mnist-lenet-5": Settings(epochs=20, learning_rate=0.05, shift=2),
     "fashion-cnn": Settings(epochs=12, learning_rate=0.1, shift=2, flip=True),
+    "cifar-resnet-20": Settings(
+        epochs=45, learning_rate=0.2, weight_decay=5e-4, shift=4, flip=True, bfloat16=True
+    ),
 }
 
 
@@ -76,7 +80,8 @@ def train(
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     for epoch in range(settings.epochs):
         for done, (images, labels) in enumerate(_batches(data, settings, generator), start=1):
-            loss = functional.cross_entropy(model(images), labels)
+            with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
+                loss = functional.cross_entropy(model(images).float(), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
