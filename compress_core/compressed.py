@@ -1,14 +1,15 @@
 """compress(): a model and a recipe make a Compressed, runnable and as stored.
 
-If several steps of one kind name a layer, the last of them wins. Kinds act in the order of KINDS.
-A step skips a layer that cannot take it, and the layer is listed with the reason. Each layer has a
-key that says all that was done to it. The memo of its base keeps results by this key, so a moved
+A step that trains ends a stage, and the next stage goes on from its result. Inside a stage the last
+of several steps of one kind that name a layer wins, and kinds act in the order of KINDS. A step
+skips a layer that cannot take it, and the layer is listed with the reason. Each layer has a key
+that says all that was done to it. The memo of its base keeps results by this key, so a moved
 slider recompresses only the layers that it changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from torch import Tensor, nn
 
@@ -17,11 +18,12 @@ from compress_core.entering.tensors import in_own_type, named_tensors
 from compress_core.methods.step import matching
 from compress_core.network import Names, Network, start
 from compress_core.original import Original
-from compress_core.recipe import Recipe, of_kinds, to_json
-from compress_core.steps import BY_TYPE, KINDS, AnyStep, row_of
+from compress_core.recipe import Recipe, of_kinds, split_stages, stage_of, to_json
+from compress_core.steps import BY_TYPE, KINDS, TRAINING, AnyStep, row_of
 from compress_core.storage.container import encode
 from compress_core.storage.streams import StoredWeight
 from compress_core.stored import StoredLayers
+from compress_core.trained import load_trained
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,11 @@ class Skipped:
 
 @dataclass(frozen=True, eq=False)
 class Act:
-    """A step as it acts: on the layers called `names`, of the network `before` it."""
+    """A step as it acts: on the layers called `names`, of the network `before` it, in the
+    `stage`-th stage of the recipe, counted from 0."""
 
     step: AnyStep
+    stage: int
     names: Names
     before: Network
     after: Network
@@ -65,6 +69,14 @@ class Compressed:
     def winners(self, kind: str) -> dict[str, AnyStep]:
         """The step of `kind` that acts on each layer; layers without one are left out."""
         return {name: act.step for act in self.acts if act.step.kind == kind for name in act.names}
+
+    def act_of(self, index: int) -> Act | None:
+        """How the `index`-th step of the recipe acts; None where other steps of its stage win all
+        of its layers, or an equal one comes later."""
+        step, stage = self.recipe[index], stage_of(self.recipe, index)
+        rest = split_stages(self.recipe[index + 1 :])[0]
+        found = (act for act in self.acts if act.stage == stage and act.step == step)
+        return None if step in rest and step.kind != TRAINING else next(found, None)
 
     @property
     def base(self) -> Original:
@@ -142,7 +154,8 @@ def compress(original: Original, recipe: Recipe) -> Compressed:
     """Apply a recipe to a model; the model is untouched.
 
     Raises ValueError where a step does not fit the model (value, rule and remedy in the text): a
-    layer that it names by its own name cannot take it, or none of its layers can.
+    layer that it names by its own name cannot take it, or none of its layers can. Raises NotTrained
+    for a step that trains and has no result yet: nothing is trained here (see `train_steps`).
     """
     if not isinstance(original, Original):
         raise ValueError(
@@ -150,7 +163,15 @@ def compress(original: Original, recipe: Recipe) -> Compressed:
             "load_model(name)"
         )
     recipe = _as_recipe(recipe)
-    acts, skipped = run_stage(start(original), recipe)
+    network, done = start(original), ()
+    acts: list[Act] = []
+    skipped: list[Skipped] = []
+    for number, stage in enumerate(split_stages(recipe)):
+        done = (*done, *stage)
+        trained = partial(load_trained, original, done)
+        found, left_out = run_stage(network, stage, trained, number=number)
+        acts, skipped = [*acts, *found], [*skipped, *left_out]
+        network = acts[-1].after if acts else network
     return Compressed(original, recipe, tuple(acts), tuple(skipped))
 
 
@@ -165,10 +186,16 @@ def _as_recipe(recipe: object) -> Recipe:
     )
 
 
-def run_stage(network: Network, recipe: Recipe) -> tuple[list[Act], list[Skipped]]:
-    """The steps of one stage, kind after kind, on what the stages before have left.
+def run_stage(
+    network: Network,
+    recipe: Recipe,
+    trained: Callable[[Network], Network],
+    *,
+    number: int = 0,
+) -> tuple[list[Act], list[Skipped]]:
+    """The steps of the `number`-th stage, kind after kind, on what the stages before have left.
 
-    Raises ValueError as `compress` does.
+    `trained` is what the step that ends the stage makes of the network. Raises as `compress` does.
     """
     acts: list[Act] = []
     skipped: list[Skipped] = []
@@ -177,8 +204,10 @@ def run_stage(network: Network, recipe: Recipe) -> tuple[list[Act], list[Skipped
         skipped += left_out
         for step in dict.fromkeys(winners.values()):
             names = tuple(name for name, winner in winners.items() if winner == step)
-            acts.append(Act(step, names, network, row_of(step).apply(step, names, network)))
-            network = acts[-1].after
+            apply = row_of(step).apply
+            after = trained(network) if apply is None else apply(step, names, network)
+            acts.append(Act(step, number, names, network, after))
+            network = after
     return acts, skipped
 
 

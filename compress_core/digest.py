@@ -1,7 +1,7 @@
 """A network's digest: the key of its results, since two networks may have the same name."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,15 @@ def network_digest(module: nn.Module, examples: Sequence[Tensor]) -> str:
         found.update(_bytes_of(tensor))
     for example in examples:
         found.update(repr((str(example.dtype), tuple(example.shape))).encode())
+    return found.hexdigest()
+
+
+def tensors_digest(tensors: Iterable[Tensor]) -> str:
+    """sha256, as hexadecimal digits, of the types, shapes and bytes of tensors."""
+    found = hashlib.sha256()
+    for tensor in tensors:
+        found.update(repr((str(tensor.dtype), tuple(tensor.shape))).encode())
+        found.update(_bytes_of(tensor))
     return found.hexdigest()
 
 

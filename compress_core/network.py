@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from compress_core.original import Original
 from compress_core.stored import BUILDERS, StoredLayer, StoredLayers, untouched
-from compress_core.weights import with_weights
+from compress_core.weights import with_tensors, with_weights
 
 Names = tuple[str, ...]
 
@@ -96,11 +96,7 @@ class Network:
             if stored.form != "plain":
                 _replace_by_factors(module, stored)
             tensors |= _tensors_of(stored)
-        changed = with_weights(module, tensors)
-        for key, tensor in self.rest.items():
-            owner, _, attribute = key.rpartition(".")
-            setattr(changed.get_submodule(owner), attribute, tensor)
-        return changed
+        return with_tensors(with_weights(module, tensors), self.rest)
 
 
 def start(base: Original) -> Network:

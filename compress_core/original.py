@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from compress_core.calibration import Calibration
 from compress_core.data import load_dataset
 from compress_core.dataset import Dataset, check_fits
-from compress_core.digest import network_digest
+from compress_core.digest import network_digest, tensors_digest
 from compress_core.entering import enter
 from compress_core.entering.checks import check_runs
 from compress_core.entering.copying import copy_network
 from compress_core.entering.tensors import dense_file_bytes
 from compress_core.entering.writes import refusing_writes
-from compress_core.inputs import Inputs, Shape, call, make_examples
+from compress_core.inputs import Inputs, Shape, call, each, make_examples
 from compress_core.methods.step import check_whole
 from compress_core.models.catalog import model_spec
-from compress_core.models.checkpoints import load_network
+from compress_core.models.checkpoints import fresh_network, load_network
 from compress_core.tasks import Kind, Task, as_task
 from compress_core.weights import Coverage, Reads, find_coverage, reads_outside, walk_layers
 
@@ -68,7 +68,8 @@ class Original:
     its layers, `bases` the networks made from it. The network is copied and never written to
     (see `entering`). `module` is for running; `pristine` is the same network, never run, so that
     its buffers stay as they came: results are made from this one. `own_types` are
-    the types that its float32 tensors came in.
+    the types that its float32 tensors came in. `fresh` builds it untrained, where that is known,
+    from a seed (None: the one that it was trained from).
     Raises ValueError for what cannot be compressed: no nn.Module, in training mode, without
     compressible layers, with weights that are empty or not finite, and more; with the remedy.
     """
@@ -90,6 +91,7 @@ class Original:
         self.name = name
         _check_calibration(calibration)
         self.calibration = calibration
+        self.fresh: Callable[[int | None], nn.Module] | None = None
         entered = enter(module)
         self.pristine = entered.module
         self.module = copy_network(self.pristine)
@@ -189,6 +191,11 @@ class Original:
         return self.memo.get(key, lambda: self._calibrate(samples, seed))
 
     def _calibrate(self, samples: int, seed: int) -> Calibration:
+        data = self.training_data().subset(samples, seed=seed)
+        return Calibration(self.pristine, self.layers, data, self.task)
+
+    def training_data(self) -> Dataset:
+        """What steps may calibrate and train on. Raises as `calibrate` does."""
         if self.calibration is None:
             raise ValueError(
                 f"{self.name} came without training data, and this step looks at some; pass them "
@@ -201,7 +208,17 @@ class Original:
                 "measured on it; pass the training split, of your own data as split='train'"
             )
         check_fits(data, self.examples)
-        return Calibration(self.pristine, self.layers, data.subset(samples, seed=seed), self.task)
+        return data
+
+    @cached_property
+    def data_key(self) -> str:
+        """What tells the training data from others: the name of a dataset whose files are checked,
+        else the digest of the values."""
+        loader = self.calibration
+        if isinstance(loader, partial) and loader.func is load_dataset:
+            return "/".join(map(str, loader.args))
+        data = self.training_data()
+        return tensors_digest((*each(data.inputs), *([] if data.labels is None else [data.labels])))
 
 
 def _check_named(name: object) -> None:
@@ -225,10 +242,12 @@ def load_model(name: str) -> Original:
     """
     spec = model_spec(name)
     training_data = partial(load_dataset, spec.dataset, "train")
-    return Original(
+    original = Original(
         load_network(name),
         spec.input_shape,
         name=name,
         calibration=training_data,
         task="classification",
     )
+    original.fresh = partial(fresh_network, name)
+    return original

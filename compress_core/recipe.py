@@ -1,7 +1,8 @@
 """A recipe is a plain tuple of steps. Here stand its text form and its JSON form.
 
-If several steps of one kind name a layer, the last of them wins. Kinds act in the order of KINDS.
-So an exception for a layer is just a later step, and repeating a recipe's steps changes nothing.
+A step that trains ends a stage. Inside a stage the last of several steps of one kind that name a
+layer wins, and kinds act in the order of KINDS. So an exception for a layer is just a later step,
+and repeating the steps of a stage that does not train changes nothing.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import urllib.parse
 from collections.abc import Collection
 from typing import Any
 
-from compress_core.steps import BY_NAME, KINDS, AnyStep, row_of
+from compress_core.steps import BY_NAME, KINDS, TRAINING, AnyStep, row_of
 
 Recipe = tuple[AnyStep, ...]
 
@@ -30,25 +31,77 @@ def of_kinds(recipe: Recipe, kinds: Collection[str]) -> Recipe:
     return tuple(step for step in recipe if step.kind in kinds)
 
 
+def split_stages(recipe: Recipe) -> list[Recipe]:
+    """The stages of a recipe: all but the last end with a step that trains, the last may be empty.
+
+    Inside a stage the kinds act in the order of KINDS.
+    """
+    found: list[Recipe] = []
+    stage: Recipe = ()
+    for step in recipe:
+        stage = (*stage, step)
+        if step.kind == TRAINING:
+            found.append(stage)
+            stage = ()
+    return [*found, stage]
+
+
+def stage_of(recipe: Recipe, index: int) -> int:
+    """In which stage the `index`-th step stands, counted from 0."""
+    return len(of_kinds(recipe[:index], (TRAINING,)))
+
+
 def without_kinds(recipe: Recipe, kinds: Collection[str]) -> Recipe:
-    """The steps of a recipe that are of none of the kinds."""
-    return tuple(step for step in recipe if step.kind not in kinds)
+    """The recipe up to the last stage that has steps of the kinds, without these steps.
+
+    What is trained after them depends on them, so it is left out. A recipe without such steps is
+    given back whole.
+    """
+    done, stage = _last_stage(recipe, kinds)
+    if not of_kinds(stage, kinds):
+        return recipe
+    left_out = (*kinds, TRAINING)
+    return (*done, *(step for step in stage if step.kind not in left_out))
 
 
 def up_to(recipe: Recipe, kind: str) -> Recipe:
     """The steps that act before those of `kind`, and these."""
-    return of_kinds(recipe, (*kinds_before(kind), kind))
+    return _until(recipe, kind, (*kinds_before(kind), kind))
+
+
+def before(recipe: Recipe, kind: str) -> Recipe:
+    """The steps that act before those of `kind`."""
+    return _until(recipe, kind, kinds_before(kind))
+
+
+def _until(recipe: Recipe, kind: str, kinds: Collection[str]) -> Recipe:
+    done, stage = _last_stage(recipe, (kind,))
+    return (*done, *of_kinds(stage, kinds))
+
+
+def _last_stage(recipe: Recipe, kinds: Collection[str]) -> tuple[Recipe, Recipe]:
+    """The last stage with steps of the kinds, or the last of all, and what comes before it."""
+    found = split_stages(recipe)
+    having = [i for i, stage in enumerate(found) if of_kinds(stage, kinds)]
+    place = having[-1] if having else len(found) - 1
+    return tuple(step for stage in found[:place] for step in stage), found[place]
 
 
 def kinds_before(kind: str) -> tuple[str, ...]:
-    """The kinds that act before `kind`."""
+    """The kinds that act before `kind` in a stage."""
     return KINDS[: KINDS.index(kind)]
 
 
 def stages(recipe: Recipe) -> list[tuple[str, Recipe]]:
-    """The kinds that a recipe uses, in the order they act, each with the steps so far."""
-    used = [kind for kind in KINDS if of_kinds(recipe, (kind,))]
-    return [(kind, of_kinds(recipe, used[: i + 1])) for i, kind in enumerate(used)]
+    """The kinds that a recipe uses, in the order they act, each with the steps so far; after a
+    step that trains they may come again."""
+    found: list[tuple[str, Recipe]] = []
+    done: Recipe = ()
+    for stage in split_stages(recipe):
+        used = [kind for kind in KINDS if of_kinds(stage, (kind,))]
+        found += [(k, (*done, *of_kinds(stage, used[: i + 1]))) for i, k in enumerate(used)]
+        done = (*done, *stage)
+    return found
 
 
 def settings(step: AnyStep) -> dict[str, Any]:

@@ -28,6 +28,12 @@ from compress_core.applying.quantize import (
     refuse_signs,
 )
 from compress_core.applying.recalibrate import recalibrate_norms, refuse_norms
+from compress_core.applying.retraining import (
+    refuse_codes,
+    refuse_floats,
+    refuse_other_codes,
+    refuse_rewinding,
+)
 from compress_core.applying.share import refuse_sharing, share_layers
 from compress_core.applying.structured import refuse_removal, remove_channels
 from compress_core.methods.folding import FoldBatchNorm
@@ -43,6 +49,15 @@ from compress_core.methods.quantization import (
     Ternarize,
 )
 from compress_core.methods.recalibration import RecalibrateNorms
+from compress_core.methods.retraining import (
+    Distil,
+    FineTune,
+    GradualPrune,
+    L1Prune,
+    QuantizeAware,
+    RateTrain,
+    Rewind,
+)
 from compress_core.methods.structured import IMPORTANCES, PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.network import Names, Network
@@ -54,11 +69,16 @@ __all__ = [
     "LAYER_KINDS",
     "NETWORK_KINDS",
     "ROWS",
+    "TRAINING",
     "AnyStep",
     "Binarize",
     "CorrectBias",
+    "Distil",
     "Factorize",
+    "FineTune",
     "FoldBatchNorm",
+    "GradualPrune",
+    "L1Prune",
     "Prune",
     "PruneNM",
     "PruneStructured",
@@ -66,10 +86,13 @@ __all__ = [
     "PruneWanda",
     "Quantize",
     "QuantizeActivations",
+    "QuantizeAware",
     "QuantizeFloat",
     "QuantizeGPTQ",
     "RandomPrune",
+    "RateTrain",
     "RecalibrateNorms",
+    "Rewind",
     "Row",
     "ShareWeights",
     "Ternarize",
@@ -77,10 +100,12 @@ __all__ = [
 ]
 
 # The order in which kinds act. Steps of NETWORK_KINDS make another network, whose layers have the
-# names they had before. Steps of LAYER_KINDS change how layers are stored.
+# names they had before. Steps of LAYER_KINDS change how layers are stored. A training step ends a
+# stage: in the next one the kinds act again, on what training gave.
 NETWORK_KINDS = ("fold", "structured")
 LAYER_KINDS = ("factorize", "prune", "quantize", "share", "correct", "recalibrate", "activations")
-KINDS = (*NETWORK_KINDS, *LAYER_KINDS)
+TRAINING = "train"
+KINDS = (*NETWORK_KINDS, *LAYER_KINDS, TRAINING)
 
 # As a union, so that mypy finds a place that forgets a step (`assert_never`); ROWS has the same.
 AnyStep = (
@@ -101,6 +126,13 @@ AnyStep = (
     | CorrectBias
     | RecalibrateNorms
     | QuantizeActivations
+    | FineTune
+    | GradualPrune
+    | L1Prune
+    | Rewind
+    | QuantizeAware
+    | Distil
+    | RateTrain
 )
 
 
@@ -121,14 +153,15 @@ class Row:
     """One type of step; its functions are given such a step.
 
     name: its name in texts and JSON. apply: what it does to the layers called `names`, all of them
-    able, of the network so far. refusal: why a layer cannot take it, None where it can. sees_data:
+    able, of the network so far; None for steps that train, whose results are kept (see `trained`).
+    refusal: why a layer cannot take it, None where it can. sees_data:
     whether it looks at training images, and so takes longer. couples: whether what it does to a
     layer depends on the other layers that it wins.
     """
 
     name: str
     type: type[AnyStep]
-    apply: Callable[[Any, Names, Network], Network]
+    apply: Callable[[Any, Names, Network], Network] | None
     refusal: Callable[[Any, str, Network], str | None] = _takes_all
     sees_data: Callable[[Any], bool] = _no
     couples: Callable[[Any], bool] = _no
@@ -164,6 +197,14 @@ def _has_one_codebook(step: ShareWeights) -> bool:
 
 def _is_static(step: QuantizeActivations) -> bool:
     return step.mode == "static"
+
+
+def _training(
+    name: str,
+    step_type: type[AnyStep],
+    refusal: Callable[[Any, str, Network], str | None] = _takes_all,
+) -> Row:
+    return Row(name, step_type, None, refusal, sees_data=_yes, couples=_yes)
 
 
 ROWS = (
@@ -218,6 +259,13 @@ ROWS = (
         refuse_inputs,
         sees_data=_is_static,
     ),
+    _training("finetune", FineTune),
+    _training("gradual_prune", GradualPrune, refuse_codes),
+    _training("l1_prune", L1Prune, refuse_codes),
+    _training("rewind", Rewind, refuse_rewinding),
+    _training("qat", QuantizeAware, refuse_floats),
+    _training("distil", Distil),
+    _training("rate_train", RateTrain, refuse_other_codes),
 )
 BY_NAME = {row.name: row for row in ROWS}
 BY_TYPE = {row.type: row for row in ROWS}

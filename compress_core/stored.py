@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from torch import Tensor, nn
 
 from compress_core.methods import low_rank
-from compress_core.storage.streams import StoredWeight
+from compress_core.storage.streams import Codes, StoredWeight
 from compress_core.weights import Layer, Profile, sqnr_db
 
 Form = Literal["plain"] | low_rank.Form
@@ -47,7 +47,8 @@ class StoredLayer:
     """A layer as it is stored: one weight, or the two or three of a `form` (first applied first).
 
     `key` names all that was done to it; `parts` are the weights before anything was pruned or
-    coded; `bias` replaces the layer's own; `inputs` acts on what it multiplies.
+    coded; `kept` are the masks (True = kept) of what pruning left of each, () where nothing was
+    pruned; `bias` replaces the layer's own; `inputs` acts on what it multiplies.
     """
 
     layer: Layer
@@ -55,6 +56,7 @@ class StoredLayer:
     weights: tuple[StoredWeight, ...]
     parts: tuple[Profile, ...]
     form: Form = "plain"
+    kept: tuple[Tensor, ...] = ()
     bias: Tensor | None = None
     inputs: Inputs | None = None
 
@@ -69,16 +71,19 @@ class StoredLayer:
         return self.ranks[0] if self.ranks else None
 
     @property
+    def codes(self) -> Codes | None:
+        """The codes of its (first) weight; None for floats."""
+        return self.weights[0].codes
+
+    @property
     def bits(self) -> int:
         """Nominal bits of a weight: 32 unless coded."""
-        codes = self.weights[0].codes
-        return codes.bits if codes else 32
+        return self.codes.bits if self.codes else 32
 
     @property
     def is_pruned(self) -> bool:
-        """Whether weights have become zero that were not; asked before anything is coded."""
-        pairs = zip(self.weights, self.parts, strict=True)
-        return any(weight.profile is not part for weight, part in pairs)
+        """Whether a step has pruned weights of it."""
+        return bool(self.kept)
 
     @property
     def weight_keys(self) -> tuple[str, ...]:

@@ -186,5 +186,7 @@ def _with_zeros(network: Network, plan: Mapping[str, tuple[Hashable, Pruned]]) -
 
 
 def _pruned(done: Hashable, prune: Pruned, stored: StoredLayer) -> StoredLayer:
-    weights = tuple(StoredWeight(Profile(values)) for values in prune(stored))
-    return stored.with_weights(done, weights)
+    pruned = prune(stored)
+    weights = tuple(StoredWeight(Profile(values)) for values in pruned)
+    kept = tuple(values != 0 for values in pruned)
+    return replace(stored.with_weights(done, weights), kept=kept)

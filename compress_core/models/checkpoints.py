@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
@@ -75,6 +76,14 @@ def load_network(name: str, folder: Path = CHECKPOINTS) -> nn.Module:
     except (SafetensorError, RuntimeError) as error:
         raise CheckpointError(f"{path.name} does not hold {name}: {error}") from error
     return model.eval().requires_grad_(False)
+
+
+def fresh_network(name: str, seed: int | None = None) -> nn.Module:
+    """A reference network with untrained weights; without a seed those that its checkpoint was
+    trained from."""
+    with torch.random.fork_rng():  # the layers draw from the global generator
+        torch.manual_seed(load_card(name).seed if seed is None else seed)
+        return model_spec(name).build()
 
 
 def _missing(name: str, path: Path) -> str:

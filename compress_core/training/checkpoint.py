@@ -4,12 +4,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from compress_core.data import load_dataset
+from compress_core.data import Dataset, load_dataset
 from compress_core.measurement.accuracy import accuracy_of, predicted_classes
 from compress_core.models.catalog import model_spec
-from compress_core.models.checkpoints import CHECKPOINTS, Card, save_card, save_checkpoint
-from compress_core.training.loop import SETTINGS, train
+from compress_core.models.checkpoints import (
+    CHECKPOINTS,
+    Card,
+    fresh_network,
+    save_card,
+    save_checkpoint,
+)
+from compress_core.training.batches import Batches
+from compress_core.training.loop import Hooks, train
+from compress_core.training.losses import metric_loss
+from compress_core.training.settings import SETTINGS, Settings
+from compress_core.training.student import Student
 
 
 def train_checkpoint(
@@ -21,15 +32,14 @@ def train_checkpoint(
 ) -> Card:
     """Train `name` from random weights; writes NAME.safetensors and NAME.json to `folder`.
 
-    The test accuracy of the card is measured once, after the last epoch: no checkpoint is chosen
-    by the test set.
+    `progress(epoch, fraction of the epoch, loss)` is called after each batch. The test accuracy of
+    the card is measured once, after the last epoch: no checkpoint is chosen by the test set.
     """
     spec = model_spec(name)
     train_data, test_data = load_dataset(spec.dataset, "train"), load_dataset(spec.dataset, "test")
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)  # the layers' own initialisation draws from the global generator
-        model = spec.build()
-    train(model, train_data, SETTINGS[name], seed=seed, progress=progress)
+    model = fresh_network(name, seed)
+    hooks = Hooks(after_batch=progress) if progress else None
+    train_classifier(model, train_data, SETTINGS[name], seed=seed, hooks=hooks)
     accuracy = accuracy_of(predicted_classes(model, test_data), test_data)
     card = Card(
         model=name,
@@ -44,3 +54,17 @@ def train_checkpoint(
     )
     save_card(card, folder / f"{name}.json")
     return card
+
+
+def train_classifier(
+    model: nn.Module,
+    data: Dataset,
+    settings: Settings,
+    *,
+    seed: int = 0,
+    hooks: Hooks | None = None,
+) -> nn.Module:
+    """Train a network of your own in place, all of its weights; returns it in evaluation mode."""
+    loss = lambda output, batch: metric_loss("accuracy", output, batch)  # noqa: E731
+    train(Student(model), Batches(data, settings, seed=seed), settings, loss, hooks=hooks)
+    return model

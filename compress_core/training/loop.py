@@ -1,125 +1,192 @@
-"""Train a reference network from scratch: one-cycle learning rate, L2 penalty, shifted images.
+"""The one training loop: an optimizer, a schedule, a loss, and hooks for what methods add.
 
 The checkpoints in assets/ come from here and from nowhere else: the same seed gives the same
 network on the same machine and torch version.
 """
 
+import json
 import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from compress_core.data import Dataset
+from compress_core.events import Epoch, Silent, Watcher, event_from_json, event_to_json
+from compress_core.measurement.accuracy import Stopped
+from compress_core.training.batches import Batch, Batches
+from compress_core.training.losses import Loss
+from compress_core.training.settings import Settings
+from compress_core.training.student import Student
+
+STATE_FILE = "epoch.pt"
+
+
+class Diverged(ValueError):  # noqa: N818  # as torch's users call it
+    """The loss is not finite any more; nothing of the training is kept."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How one network is trained; `shift` in pixels, `flip` mirrors left and right at random.
+class Moment:
+    """A moment of the training: `done` in [0, 1] of all steps, and the rate of the last one."""
 
-    SGD with an L2 penalty leaves many weights near zero, so that pruning has something to find:
-    80 % one-shot sparsity costs digits-cnn 0.0 points, and 35 points in a trial with AdamW.
-    Transformers need AdamW.
-    """
-
-    epochs: int
+    done: float
     learning_rate: float
-    weight_decay: float = 1e-3
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    batch_size: int = 128
-    shift: int = 0
-    flip: bool = False
-    bfloat16: bool = False
 
 
-SETTINGS = {
-    "digits-mlp": Settings(epochs=150, learning_rate=0.1, batch_size=64, shift=1),
-    "digits-cnn": Settings(epochs=120, learning_rate=0.1, batch_size=64, shift=1),
-    "digits-transformer": Settings(
-        epochs=250,
-        learning_rate=2e-3,
-        weight_decay=0.05,
-        optimizer="adamw",
-        batch_size=64,
-        shift=1,
-    ),
-    "mnist-lenet-300-100": Settings(epochs=40, learning_rate=0.1, weight_decay=5e-4, shift=1),
-    "mnist-lenet-5": Settings(epochs=20, learning_rate=0.05, shift=2),
-    "fashion-cnn": Settings(epochs=12, learning_rate=0.1, shift=2, flip=True),
-    "cifar-resnet-20": Settings(
-        epochs=45, learning_rate=0.2, weight_decay=5e-4, shift=4, flip=True, bfloat16=True
-    ),
-}
+@dataclass(frozen=True)
+class Done:
+    """An epoch that is over, counted from 1: the mean loss of its batches, and its seconds."""
+
+    epoch: int
+    loss: float
+    seconds: float
+
+
+def nothing(_student: Student, _moment: Moment) -> None:
+    """The hook of a method that adds nothing."""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a method adds to the loop: `penalty` to the loss of each batch; `after_step` acts on
+    the student after each step; `after_epoch` makes the event of an epoch; `after_batch` is told of
+    the epoch (from 0), its fraction done, and the loss."""
+
+    penalty: Callable[[Student], Tensor] | None = None
+    after_step: Callable[[Student, Moment], None] = nothing
+    after_epoch: Callable[[Done], Epoch] | None = None
+    after_batch: Callable[[int, float, float], None] = lambda _epoch, _fraction, _loss: None
 
 
 def train(
-    model: nn.Module,
-    data: Dataset,
+    student: Student,
+    batches: Batches,
     settings: Settings,
+    loss: Loss,
     *,
-    seed: int = 0,
-    progress: Callable[[int, float, float], None] | None = None,
-) -> nn.Module:
-    """Train `model` in place on `data` and return it in evaluation mode.
+    epochs: int | None = None,
+    hooks: Hooks | None = None,
+    watcher: Watcher | None = None,
+) -> tuple[Epoch, ...]:
+    """Train a student in place; its module ends in evaluation mode.
 
-    The caller has built the model with freshly seeded weights: it is ours to write to.
-    `progress(epoch, fraction of the epoch, loss)` is called after each batch.
+    `epochs` ends before those of the settings are over. Returns the events of `after_epoch`.
+    If the watcher has a folder, each epoch's state is kept there, and a training that broke off
+    goes on from it to the same weights. Raises Stopped when the watcher asks for it, Diverged
+    (ValueError) for a loss that is not finite.
     """
-    generator = torch.Generator().manual_seed(seed)
-    batches = math.ceil(len(data) / settings.batch_size)
-    optimizer = _optimizer(model, settings)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=settings.epochs * batches, pct_start=0.2
-    )
-    model.train()
-    for weight in model.parameters():
-        if weight.dim() == 4:  # convolutions run twice as fast
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-    for epoch in range(settings.epochs):
-        for done, (images, labels) in enumerate(_batches(data, settings, generator), start=1):
-            with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
-                loss = functional.cross_entropy(model(images).float(), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            if progress:
-                progress(epoch, done / batches, loss.item())
-    return model.eval()
+    run = _Run(student, batches, settings, watcher or Silent())
+    run.go_on()
+    hooks = hooks or Hooks()
+    while run.epoch < (settings.epochs if epochs is None else epochs):
+        done = run.one_epoch(loss, hooks)
+        if hooks.after_epoch is not None:
+            run.told.append(hooks.after_epoch(done))
+        run.keep()
+    student.module.eval()
+    return tuple(run.told)
 
 
-def _optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+class _Run:
+    """A training on its way: optimizer, schedule, generators, and the epochs done so far."""
+
+    def __init__(
+        self, student: Student, batches: Batches, settings: Settings, watcher: Watcher
+    ) -> None:
+        self.student, self.batches = student, batches
+        self.settings, self.watcher = settings, watcher
+        self.epoch, self.told = 0, list[Epoch]()
+        self.total = settings.epochs * len(batches)
+        self.optimizer = make_optimizer(student.parameters(), settings)
+        self.schedule = make_schedule(self.optimizer, settings, self.total)
+
+    def one_epoch(self, loss: Loss, hooks: Hooks) -> Done:
+        start, losses = time.perf_counter(), []
+        with torch.random.fork_rng():  # dropout draws from the global generator
+            torch.manual_seed(self.batches.seed + self.epoch)
+            for i, batch in enumerate(self.batches, start=1):
+                losses.append(self._step(batch, loss, hooks, i))
+                hooks.after_batch(self.epoch, i / len(self.batches), losses[-1])
+                if self.watcher.stopped():
+                    raise Stopped
+        self.epoch += 1
+        return Done(self.epoch, sum(losses) / len(losses), time.perf_counter() - start)
+
+    def _step(self, batch: Batch, loss: Loss, hooks: Hooks, i: int) -> float:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bfloat16):
+            value = loss(self.student(batch.inputs).float(), batch)
+        if hooks.penalty is not None:
+            value = value + hooks.penalty(self.student)
+        self.optimizer.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        rate = self.optimizer.param_groups[0]["lr"]
+        self.optimizer.step()
+        self.schedule.step()
+        self.student.settle()
+        hooks.after_step(
+            self.student, Moment((self.epoch * len(self.batches) + i) / self.total, rate)
+        )
+        found = value.item()
+        if not math.isfinite(found):
+            raise Diverged(
+                f"the loss is {found} in epoch {self.epoch + 1}: training with learning_rate="
+                f"{self.settings.learning_rate:g} diverged, and nothing of it is kept; take a "
+                f"smaller one, such as {self.settings.learning_rate / 10:g}"
+            )
+        return found
+
+    @property
+    def _file(self) -> Path | None:
+        return self.watcher.folder / STATE_FILE if self.watcher.folder else None
+
+    def keep(self) -> None:
+        """Keep the state after an epoch, completely or not at all."""
+        if self._file is None:
+            return
+        partial = self._file.with_suffix(".partial")
+        torch.save(self._state(), partial)
+        partial.replace(self._file)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "epoch": self.epoch,
+            "told": [json.dumps(event_to_json(event)) for event in self.told],
+            "student": self.student.state(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "generator": self.batches.generator.get_state(),
+        }
+
+    def go_on(self) -> None:
+        """Take up the state of an earlier run in the same folder, if there is one."""
+        if self._file is None or not self._file.is_file():
+            return
+        state = torch.load(self._file, weights_only=True)
+        self.student.set_state(state["student"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.batches.generator.set_state(state["generator"])
+        self.epoch = state["epoch"]
+        told = (event_from_json(json.loads(text)) for text in state["told"])
+        self.told = [event for event in told if isinstance(event, Epoch)]
+
+
+def make_optimizer(parameters: list[nn.Parameter], settings: Settings) -> torch.optim.Optimizer:
     lr, decay = settings.learning_rate, settings.weight_decay
     if settings.optimizer == "adamw":
-        return torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=decay)
-    return torch.optim.SGD(
-        model.parameters(), lr=lr, weight_decay=decay, momentum=0.9, nesterov=True
+        return torch.optim.AdamW(parameters, lr=lr, weight_decay=decay)
+    return torch.optim.SGD(parameters, lr=lr, weight_decay=decay, momentum=0.9, nesterov=True)
+
+
+def make_schedule(
+    optimizer: torch.optim.Optimizer, settings: Settings, steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    if settings.schedule == "cosine":
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.learning_rate, total_steps=steps, pct_start=0.2
     )
-
-
-def _batches(
-    data: Dataset, settings: Settings, generator: torch.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    order = torch.randperm(len(data), generator=generator)
-    for picked in order.split(settings.batch_size):
-        images = shift_images(data.images[picked], settings.shift, generator)
-        if settings.flip:
-            mirror = torch.rand(len(picked), generator=generator) < 0.5
-            images = torch.where(mirror[:, None, None, None], images.flip(3), images)
-        yield images, data.class_labels[picked]
-
-
-def shift_images(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
-    """Each image (B, C, H, W) moved by up to `pixels` in each direction, zeros moving in."""
-    if not pixels:
-        return images
-    batch, channels, height, width = images.shape
-    padded = functional.pad(images, (pixels,) * 4)
-    dy, dx = torch.randint(0, 2 * pixels + 1, (2, batch), generator=generator)
-    rows = (dy[:, None] + torch.arange(height))[:, None, :, None]  # (B, 1, H, 1)
-    columns = (dx[:, None] + torch.arange(width))[:, None, None, :]  # (B, 1, 1, W)
-    image = torch.arange(batch)[:, None, None, None]
-    return padded[image, torch.arange(channels)[:, None, None], rows, columns]

@@ -12,15 +12,15 @@ from typing import Literal
 
 import torch
 
-from compress_core.compressed import Compressed, compress
+from compress_core.compressed import Act, Compressed
 from compress_core.measurement.accuracy import Accuracy
 from compress_core.measurement.report import LayerRow, Size
 from compress_core.methods.low_rank import worthwhile_rank
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import PruneStructured
-from compress_core.recipe import kinds_before, of_kinds
+from compress_core.recipe import split_stages
 from compress_core.recipe_edit import step_for
-from compress_core.steps import AnyStep, row_of
+from compress_core.steps import TRAINING, AnyStep, row_of
 from compress_core.stored import StoredLayer
 
 FLOOR = 0.01  # the density under which a layer counts as collapsed
@@ -159,34 +159,24 @@ def _was_alive(stored: StoredLayer) -> bool:
 
 def _without_effect(compressed: Compressed) -> Iterator[Alarm]:
     for i, step in enumerate(compressed.recipe):
-        won = _layers_won(compressed, i)
-        if not won or _changes_nothing(compressed, i, won):
-            yield Alarm("no_effect", None, NoEffect(step, i, is_replaced=not won))
+        act = compressed.act_of(i)
+        if act is None or (step.kind != TRAINING and _changes_nothing(compressed, i, act)):
+            yield Alarm("no_effect", None, NoEffect(step, i, is_replaced=act is None))
 
 
-def _layers_won(compressed: Compressed, index: int) -> tuple[str, ...]:
-    """The layers on which the step acts; of equal steps the last one does."""
-    step = compressed.recipe[index]
-    if step in compressed.recipe[index + 1 :]:
-        return ()
-    return tuple(n for n, winner in compressed.winners(step.kind).items() if winner == step)
-
-
-def _changes_nothing(compressed: Compressed, index: int, won: tuple[str, ...]) -> bool:
+def _changes_nothing(compressed: Compressed, index: int, act: Act) -> bool:
     """Whether the layers that a step wins are the same without it."""
-    recipe, step = compressed.recipe, compressed.recipe[index]
-    others = (*recipe[:index], *recipe[index + 1 :])
-    instead = [step_for(others, step.kind, name, compressed.layers) for name in won]
+    recipe, step = compressed.recipe, act.step
+    start = index - len(split_stages(recipe[:index])[-1])
+    others = (*recipe[start:index], *split_stages(recipe[index + 1 :])[0])
+    instead = [step_for(others, step.kind, name, compressed.layers) for name in act.names]
     if any(instead):
         return all(_same_settings(step, other) for other in instead)
-    before, after = (
-        compress(compressed.original, of_kinds(recipe, kinds)).network
-        for kinds in (kinds_before(step.kind), (*kinds_before(step.kind), step.kind))
-    )
+    before, after = act.before, act.after
     same_rest = before.rest.keys() == after.rest.keys() and all(
         torch.equal(before.rest[key], after.rest[key]) for key in after.rest
     )
-    return same_rest and all(_same(before.layers[name], after.layers[name]) for name in won)
+    return same_rest and all(_same(before.layers[name], after.layers[name]) for name in act.names)
 
 
 def _same_settings(step: AnyStep, other: AnyStep | None) -> bool:

@@ -19,7 +19,7 @@ from compress_core.weights.profile import (
     sqnr_db,
 )
 from compress_core.weights.reading import Reads, reads_outside
-from compress_core.weights.replacing import with_weights
+from compress_core.weights.replacing import with_tensors, with_weights
 from compress_core.weights.transposed import inputs_first, outputs_first
 from compress_core.weights.walking import LARGEST, walk_layers
 
@@ -39,5 +39,6 @@ __all__ = [
     "reads_outside",
     "sqnr_db",
     "walk_layers",
+    "with_tensors",
     "with_weights",
 ]

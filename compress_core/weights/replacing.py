@@ -27,3 +27,14 @@ def with_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
         owner, _, attribute = key.rpartition(".")
         setattr(copied.get_submodule(owner), attribute, parameter)
     return copied
+
+
+def with_tensors(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """The same for parameters and buffers, by state-dict key; buffers get clones."""
+    names = dict(model.named_parameters(remove_duplicate=False))
+    changed = with_weights(model, {key: t for key, t in tensors.items() if key in names})
+    for key, tensor in tensors.items():
+        if key not in names:
+            owner, _, attribute = key.rpartition(".")
+            setattr(changed.get_submodule(owner), attribute, tensor.detach().clone())
+    return changed

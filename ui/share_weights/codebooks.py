@@ -7,7 +7,7 @@ from typing import Any
 from compress_core import Recipe
 from compress_core.measurement.report import Size
 from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.recipe import kinds_before, of_kinds
+from compress_core.recipe import before
 from compress_core.views import codebooks as codebook_view
 from compress_core.views.codebooks import CodebookView, SharedRow, Sharing
 from ui import words
@@ -69,7 +69,7 @@ def owners(first: str, second: str, recipe: Recipe, step: ShareWeights) -> tuple
 
 def unshared(recipe: Recipe) -> Recipe:
     """The steps that act before weights are shared."""
-    return of_kinds(recipe, kinds_before("quantize"))  # a weight is either quantized or shared
+    return before(recipe, "quantize")  # a weight is either quantized or shared
 
 
 def sentences(model: str, recipe: Recipe, layer: str) -> tuple[str, str]:
