@@ -18,7 +18,7 @@ asked: WeakKeyDictionary[AppSession, str] = WeakKeyDictionary()  # the page's ha
 
 def install() -> None:
     """Put `request_rerun` in the place of Streamlit's own, for all sessions of this server."""
-    AppSession.request_rerun = request_rerun  # type: ignore[method-assign]
+    AppSession.request_rerun = request_rerun  # type: ignore[method-assign, assignment]
 
 
 def request_rerun(session: AppSession, client_state: ClientState | None) -> None:
