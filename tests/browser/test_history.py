@@ -1,5 +1,6 @@
 """Back, forward, reload, a second tab, a restarted server: no error box, and the same controls."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +105,27 @@ def test_pressing_back_again_and_again_without_waiting_ends_in_peace(app: str, p
     page.evaluate("for (let i = 1; i <= 6; i++) setTimeout(() => history.back(), 150 * i)")
     page.wait_for_timeout(2000)
     assert state(page)[2] == "prune:sparsity=0.5"
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        "addEventListener('popstate', () => setTimeout(click), {once: true}); history.back()",
+        "document.querySelector('[data-testid=stSidebarNav] a[href$=combine]').click();"
+        "setTimeout(click)",
+    ],
+    ids=["back", "link"],
+)
+def test_a_click_in_a_page_that_was_just_left_does_not_blank_the_next_one(
+    app: str, page: Page, leave: str
+) -> None:
+    visit(page, f"{app}/combine?recipe=prune%3Asparsity%3D0.5", "Combine")
+    open_page(page, "Trade-offs")
+    macs = page.get_by_role("radio", name="MACs", exact=True).element_handle()
+    page.evaluate(f"macs => {{ const click = () => macs.click(); {leave} }}", macs)
+    expect(page.get_by_role("heading", name="Combine")).to_be_visible()
+    assert state(page)[0] == "Combine"
+    expect(page).to_have_url(re.compile("/combine"))
 
 
 def test_back_leaves_a_page_although_something_is_pinned(app: str, page: Page) -> None:
