@@ -20,6 +20,7 @@ FLOORS = {
     "dataset": -1,
     "entering": -1,  # knows torch alone
     "equality": -1,
+    "events": -1,
     "writing": -1,
     "plain": -1,
     "probing": 0,
@@ -46,6 +47,7 @@ FLOORS = {
     "views": 10,
     "search": 10,
     "training": 10,
+    "jobs": 11,
     "wording": 11,
     "command_line": 12,
     "__main__": 13,

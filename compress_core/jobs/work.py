@@ -1,0 +1,209 @@
+"""What a job does: one flat dataclass and one function for each kind of work.
+
+A work holds names and texts, never tensors, so that it can be written to a file, and sent to
+another process or machine. Its `work_key` is the same for everybody who asks for the same.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+
+from compress_core.compressed import Compressed, compress
+from compress_core.data import Dataset, load_dataset
+from compress_core.events import Progress, Watcher
+from compress_core.jobs.log import append_line, read_lines
+from compress_core.measurement.accuracy import Stopped
+from compress_core.measurement.harm import Answers, answers
+from compress_core.measurement.report import measure_size
+from compress_core.measurement.speed import measure_speed
+from compress_core.models.catalog import model_spec
+from compress_core.models.checkpoints import load_card
+from compress_core.original import Original, load_model
+from compress_core.recipe import format_recipe, parse_recipe
+from compress_core.search.sweep import sweep
+
+VERSION = 1  # of the functions below: a higher one makes every result anew
+ANSWERS = "answers.npz"
+
+Lane = Literal["quick", "long"]  # seconds or minutes; hours, which must not keep the others waiting
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Measure each recipe (its text) on all test images. Result: a list of `Report.as_dict()`."""
+
+    model: str
+    recipes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.recipes:
+            raise ValueError("a sweep of no recipes measures nothing; give at least one")
+        _check(self.model, self.recipes)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Time a recipe's graph beside the original's. Result: the fields of `Speed`, nested."""
+
+    model: str
+    recipe: str
+
+    def __post_init__(self) -> None:
+        _check(self.model, (self.recipe,))
+
+
+@dataclass(frozen=True)
+class Answering:
+    """What the compressed network answers to all test images.
+
+    Result: {"file": name, "n": images}; `load_answers` reads the file in the folder of what the job
+    kept.
+    """
+
+    model: str
+    recipe: str
+
+    def __post_init__(self) -> None:
+        _check(self.model, (self.recipe,))
+
+
+Work = Sweep | Timing | Answering
+
+
+def _check(model: str, recipes: Sequence[str]) -> None:
+    """Raise ValueError for an unknown model, and for a text that is no recipe."""
+    model_spec(model)
+    for text in recipes:
+        parse_recipe(text)
+
+
+def run_sweep(work: Sweep, watcher: Watcher) -> list[dict[str, Any]]:
+    """Points that an earlier run of the job has measured are not measured again."""
+    rows = read_lines(_kept(watcher) / "points.jsonl")
+    recipes = [parse_recipe(text) for text in work.recipes]
+    points = sweep(_original(work.model), recipes[len(rows) :], _test_images(work.model))
+    total = len(recipes)
+    while len(rows) < total:
+        _go_on(watcher, len(rows) / total, f"point {len(rows) + 1} of {total}")
+        rows.append(next(points).as_dict())
+        append_line(_kept(watcher) / "points.jsonl", rows[-1])
+    return rows
+
+
+def run_timing(work: Timing, watcher: Watcher) -> dict[str, Any]:
+    """The graphs as exported: they dequantize k-bit weights on every run."""
+    from compress_core.graph import to_onnx  # half a second of import, only for this kind
+
+    original = _original(work.model)
+    _go_on(watcher, 0, "exporting the graph before")
+    before = to_onnx(compress(original, ()))
+    _go_on(watcher, 1 / 3, "exporting the graph after")
+    compressed = _compressed(work.model, work.recipe)
+    after = to_onnx(compressed)
+    _go_on(watcher, 2 / 3, "timing")
+    size = measure_size(compressed)
+    return asdict(measure_speed(size, (before, after), original.examples))
+
+
+def run_answering(work: Answering, watcher: Watcher) -> dict[str, Any]:
+    _go_on(watcher, 0, "compressing")
+    module, data = _compressed(work.model, work.recipe).module, _test_images(work.model)
+    output = _original(work.model).task.output
+    watcher.report(Progress(0.1, f"answering {len(data):,} images"))
+    found = answers(module, data, output=output, stop=watcher.stopped)
+    classes = found.classes.numpy().astype(np.uint8)
+    with (_kept(watcher) / ANSWERS).open("wb") as file:
+        np.savez(file, classes=classes, confidences=found.confidences.numpy())
+    return {"file": ANSWERS, "n": len(data)}
+
+
+def load_answers(kept: Path) -> Answers:
+    """What an `Answering` left: classes (n,) uint8, and confidences (n,) float32. Raises OSError or
+    ValueError where its file is gone or damaged."""
+    with np.load(kept / ANSWERS) as arrays:
+        classes, confidences = arrays["classes"], arrays["confidences"]
+    return Answers(torch.from_numpy(classes), torch.from_numpy(confidences))
+
+
+def _go_on(watcher: Watcher, fraction: float, text: str) -> None:
+    """Tell what comes now, unless it is to end here."""
+    if watcher.stopped():
+        raise Stopped
+    watcher.report(Progress(fraction, text))
+
+
+def _kept(watcher: Watcher) -> Path:
+    assert watcher.folder is not None, "a job has a folder"
+    return watcher.folder
+
+
+@lru_cache(maxsize=2)
+def _original(model: str) -> Original:
+    """A process does several jobs, often on the same network: its exported graphs stay, too."""
+    return load_model(model)
+
+
+def _compressed(model: str, recipe: str) -> Compressed:
+    return compress(_original(model), parse_recipe(recipe))
+
+
+def _test_images(model: str) -> Dataset:
+    return load_dataset(model_spec(model).dataset)
+
+
+class Kind(NamedTuple):
+    """A kind of work: its type, the function that does it, and in which lane it waits."""
+
+    type: type[Work]
+    run: Callable[[Any, Watcher], Any]
+    lane: Lane
+
+
+# A row for each kind of work; the function's result is JSON-ready.
+KINDS = {
+    "sweep": Kind(Sweep, run_sweep, "quick"),
+    "latency": Kind(Timing, run_timing, "quick"),
+    "accuracy": Kind(Answering, run_answering, "quick"),
+}
+
+
+def kind_of(work: Work) -> str:
+    """The name of a work's kind."""
+    return next(name for name, kind in KINDS.items() if type(work) is kind.type)
+
+
+def do(work: Work, watcher: Watcher) -> Any:
+    """Do the work. Raises Stopped where the watcher asks for it, else what the work raises."""
+    return KINDS[kind_of(work)].run(work, watcher)
+
+
+def work_key(work: Work) -> str:
+    """16 hexadecimal digits: equal for equal work on an equal checkpoint."""
+    fields = work_to_json(work)
+    for name in fields.keys() & {"recipe", "recipes"}:
+        texts = [fields[name]] if name == "recipe" else fields[name]
+        fields[name] = [format_recipe(parse_recipe(text)) for text in texts]
+    about = [VERSION, load_card(work.model).sha256, fields]
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def work_to_json(work: Work) -> dict[str, Any]:
+    """A work as JSON-ready data: {"kind": "sweep", "model": "digits-cnn", "recipes": […]}."""
+    return {"kind": kind_of(work), **asdict(work)}
+
+
+def work_from_json(data: dict[str, Any]) -> Work:
+    """The work in such data. Raises KeyError, TypeError or ValueError for anything else."""
+    fields = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in data.items()
+        if name != "kind"
+    }
+    return KINDS[data["kind"]].type(**fields)
