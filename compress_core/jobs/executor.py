@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from compress_core.jobs.store import Job, Store
+from compress_core.jobs.job import Job
+from compress_core.jobs.store import Store
 from compress_core.jobs.work import Work
 
 

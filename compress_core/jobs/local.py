@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from compress_core.jobs.executor import Limits
 from compress_core.jobs.job import Job
 from compress_core.jobs.process import SERVER_STOPPED, Attendant
-from compress_core.jobs.store import CANCELLED_EARLY, JobError, Store
+from compress_core.jobs.store import CANCELLED_EARLY, KEPT_JOBS, JobError, Store
 from compress_core.jobs.turns import Turns
 from compress_core.jobs.work import KINDS, Lane, Work, kind_of
 
 WORKERS: Mapping[Lane, int] = {"quick": 1, "long": 1}
 IDLE_S = 600.0  # a process that waits holds 260 MB, and after this long goes
-KEPT_JOBS = 500  # finished ones, with what came out
 
 
 class LocalExecutor:
@@ -57,7 +56,7 @@ class LocalExecutor:
         self.store.forget(KEPT_JOBS)
         with self.store.locked():
             job, new = self.store.find_or_create(work, user, self._owner.name)
-            if not new and not self._is_looked_after(job):
+            if not new and not self.store.is_looked_after(job):
                 job = self.store.requeue(job.id, self._owner.name)
             self._queue(job)
         return job
@@ -91,10 +90,6 @@ class LocalExecutor:
         for thread in self._threads:
             thread.join()
         self._owner.close()
-
-    def _is_looked_after(self, job: Job) -> bool:
-        """Whether the job is done, or will be."""
-        return job.state == "done" or (job.unfinished and self.store.is_alive(job.owner))
 
     def _take_over(self) -> None:
         for job in reversed(self.store.jobs()):  # the oldest first

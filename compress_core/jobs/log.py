@@ -63,7 +63,7 @@ def _events(lines: Iterable[bytes]) -> Iterator[Event]:
     for data in _parsed(lines):
         try:
             yield event_from_json(data)
-        except (KeyError, TypeError):  # of another version
+        except (KeyError, TypeError, AttributeError):  # of another version
             continue
 
 

@@ -5,6 +5,7 @@ space instead, of which torch, onnxruntime and CUDA reserve many times what they
 takes gigabytes between two looks is not caught by this; the system then ends it before the server.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -15,6 +16,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from compress_core.jobs.executor import Limits
 from compress_core.jobs.job import Job, Outcome
@@ -41,8 +43,12 @@ class WorkerProcess:
             [sys.executable, "-m", "compress_core.jobs.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in a terminal is for the server, which ends this
             env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(paths)},
         )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._folders, self._answers = self._process.stdin, self._process.stdout
         if not self._answers_within(START_S) or not self._answer():
             self.close()
             raise RuntimeError(
@@ -66,10 +72,9 @@ class WorkerProcess:
     def do(self, folder: Path, limits: Limits, closing: threading.Event) -> Outcome:
         """Have the job in this folder done. After an outcome that ended the process, `alive` is
         False."""
-        assert self._process.stdin is not None
         try:
-            self._process.stdin.write(f"{folder}\n".encode())
-            self._process.stdin.flush()
+            self._folders.write(f"{folder}\n".encode())
+            self._folders.flush()
         except BrokenPipeError:
             return self._death()
         watch = _Watch(self, folder, limits, closing)
@@ -89,18 +94,17 @@ class WorkerProcess:
         """End the process, whatever it does."""
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            pipe.close()
+        self._answers.close()
+        with contextlib.suppress(BrokenPipeError):  # what it did not read any more
+            self._folders.close()
 
     def _answers_within(self, seconds: float) -> bool:
         """Whether there is an answer by then, or the process is gone."""
-        return bool(select.select([self._process.stdout], [], [], seconds)[0])
+        return bool(select.select([self._answers], [], [], seconds)[0])
 
-    def _answer(self) -> dict[str, str]:
+    def _answer(self) -> dict[str, Any]:
         """The next answer; {} where the process is gone."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line = self._answers.readline()
         return dict(json.loads(line)) if line.endswith(b"\n") else {}
 
     def _death(self) -> Outcome:

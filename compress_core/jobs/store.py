@@ -12,13 +12,13 @@ FOLDER/ID/log.txt      what its process printed: the traceback of a failure
 FOLDER/ID/cancel       is there when the work shall end
 """
 
+import contextlib
 import json
 import logging
 import os
 import re
 import shutil
 import time
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
@@ -32,6 +32,7 @@ from compress_core.jobs.log import last_event, read_events
 from compress_core.jobs.work import Work, work_key
 from compress_core.writing import write_file
 
+KEPT_JOBS = 500  # finished ones, with what came out
 CANCELLED_EARLY = "it was cancelled before it began"
 
 
@@ -156,11 +157,12 @@ class Store:
         return (self.folder(job_id) / "cancel").exists()
 
     def delete(self, job_id: str) -> None:
-        """Remove a job, damaged or not. Raises JobError for one that waits or runs."""
+        """Remove a job, damaged or not. Raises JobError for one that waits or runs; on a cluster it
+        may be cancelled first and then removed, should there be no cluster any more."""
         folder = self.folder(job_id)
         with self.locked():
             job = self._read(job_id)
-            if job is not None and job.unfinished and self.is_alive(job.owner):
+            if job is not None and self._is_in_hands(job):
                 raise JobError(f"job {job_id} is {job.state}; cancel it first")
             if not folder.is_dir():
                 raise JobError(f"there is no job {job_id} to delete")
@@ -171,7 +173,8 @@ class Store:
     def forget(self, keep: int) -> None:
         """Delete the oldest jobs that neither wait nor run: all but `keep`."""
         for job in [job for job in self.jobs() if not job.unfinished][keep:]:
-            self.delete(job.id)
+            with contextlib.suppress(JobError):  # somebody else deleted or resumed it
+                self.delete(job.id)
 
     def register(self) -> Owner:
         """A name for an executor, which is alive until its process ends or closes it."""
@@ -180,11 +183,26 @@ class Store:
     def is_alive(self, owner: str) -> bool:
         """Whether an executor still looks after its jobs. The address of a cluster's scheduler
         counts as alive: only its own executor can ask it."""
-        return "://" in owner or is_locked(self.root / "owners" / Path(owner).name)
+        return _is_cluster(owner) or is_locked(self.root / "owners" / Path(owner).name)
 
-    def locked(self) -> AbstractContextManager[None]:
+    def is_looked_after(self, job: Job) -> bool:
+        """Whether the job will be done, or is, with a result that can be read."""
+        if job.unfinished:
+            return self.is_alive(job.owner)
+        try:
+            self.result(job.id)
+        except JobError:
+            return False
+        return True
+
+    def locked(self) -> contextlib.AbstractContextManager[None]:
         """Nobody else changes a job meanwhile, in no process. May be nested."""
         return self._lock.held()
+
+    def _is_in_hands(self, job: Job) -> bool:
+        """Whether an executor would be surprised if the job went."""
+        gone = _is_cluster(job.owner) and self.cancel_asked(job.id)
+        return job.unfinished and self.is_alive(job.owner) and not gone
 
     def _create(self, job: Job) -> Job:
         folder = self.folder(job.id)
@@ -257,6 +275,10 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return job if job.id == job_id else None
+
+
+def _is_cluster(owner: str) -> bool:
+    return "://" in owner
 
 
 def _is_name(text: str) -> bool:

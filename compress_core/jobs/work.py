@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from compress_core.compressed import Compressed, compress
 from compress_core.data import Dataset, load_dataset
@@ -21,23 +22,26 @@ from compress_core.events import Progress, Watcher
 from compress_core.jobs.log import append_line, read_lines
 from compress_core.measurement.accuracy import Stopped
 from compress_core.measurement.harm import Answers, answers
-from compress_core.measurement.report import measure_size
+from compress_core.measurement.report import measure, measure_size
+from compress_core.measurement.scores import judge
 from compress_core.measurement.speed import measure_speed
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import load_card
 from compress_core.original import Original, load_model
-from compress_core.recipe import format_recipe, parse_recipe
-from compress_core.search.sweep import sweep
+from compress_core.recipe import Recipe, format_recipe, parse_recipe, to_json
 
 VERSION = 1  # of the functions below: a higher one makes every result anew
-ANSWERS = "answers.npz"
+POINTS, ANSWERS = "points.jsonl", "answers.npz"
 
 Lane = Literal["quick", "long"]  # seconds or minutes; hours, which must not keep the others waiting
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Measure each recipe (its text) on all test images. Result: a list of `Report.as_dict()`."""
+    """Measure each recipe (its text) on all test images.
+
+    Result: `Report.as_dict()` of each; {"recipe": …, "refused": why} where one cannot be measured.
+    """
 
     model: str
     recipes: tuple[str, ...]
@@ -86,15 +90,29 @@ def _check(model: str, recipes: Sequence[str]) -> None:
 
 def run_sweep(work: Sweep, watcher: Watcher) -> list[dict[str, Any]]:
     """Points that an earlier run of the job has measured are not measured again."""
-    rows = read_lines(_kept(watcher) / "points.jsonl")
+    original, data = _original(work.model), _test_images(work.model)
     recipes = [parse_recipe(text) for text in work.recipes]
-    points = sweep(_original(work.model), recipes[len(rows) :], _test_images(work.model))
-    total = len(recipes)
-    while len(rows) < total:
-        _go_on(watcher, len(rows) / total, f"point {len(rows) + 1} of {total}")
-        rows.append(next(points).as_dict())
-        append_line(_kept(watcher) / "points.jsonl", rows[-1])
-    return rows
+    known = {json.dumps(row["recipe"]): row for row in load_points(_kept(watcher))}
+    baseline = judge(original, data).answers(original.pristine)
+    for i, recipe in enumerate(recipes):
+        name = json.dumps(to_json(recipe))
+        if name not in known:
+            _go_on(watcher, i / len(recipes), f"point {i + 1} of {len(recipes)}")
+            known[name] = _point(original, recipe, data, baseline)
+            append_line(_kept(watcher) / POINTS, known[name])
+    return [known[json.dumps(to_json(recipe))] for recipe in recipes]
+
+
+def _point(original: Original, recipe: Recipe, data: Dataset, baseline: Tensor) -> dict[str, Any]:
+    try:
+        return measure(compress(original, recipe), data, baseline=baseline).as_dict()
+    except ValueError as error:  # the other points can still be measured
+        return {"recipe": to_json(recipe), "refused": str(error)}
+
+
+def load_points(kept: Path) -> list[dict[str, Any]]:
+    """The points that a `Sweep` has measured so far, also while it runs, and after it failed."""
+    return read_lines(kept / POINTS)
 
 
 def run_timing(work: Timing, watcher: Watcher) -> dict[str, Any]:
@@ -201,7 +219,7 @@ def work_to_json(work: Work) -> dict[str, Any]:
 
 def work_from_json(data: dict[str, Any]) -> Work:
     """The work in such data. Raises KeyError, TypeError or ValueError for anything else."""
-    fields = {
+    fields: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in data.items()
         if name != "kind"
