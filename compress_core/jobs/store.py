@@ -34,6 +34,7 @@ from compress_core.writing import write_file
 
 KEPT_JOBS = 500  # finished ones, with what came out
 CANCELLED_EARLY = "it was cancelled before it began"
+CANCELLED_LATE = "it was cancelled after its server had stopped; what it kept is there"
 
 
 class JobError(ValueError):
@@ -151,7 +152,9 @@ class Store:
             (self.folder(job_id) / "cancel").touch()
             if self.is_alive(job.owner):
                 return job
-            return self.end(job_id, "cancelled", CANCELLED_EARLY)
+            return self.end(
+                job_id, "cancelled", CANCELLED_EARLY if job.state == "queued" else CANCELLED_LATE
+            )
 
     def cancel_asked(self, job_id: str) -> bool:
         return (self.folder(job_id) / "cancel").exists()
