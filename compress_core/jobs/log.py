@@ -35,9 +35,32 @@ def read_lines(path: Path) -> list[Any]:
     return list(_parsed(_whole_lines(path.read_bytes()))) if path.exists() else []
 
 
-def read_events(path: Path) -> tuple[Event, ...]:
-    """All events in a file of events; none where there is no such file."""
-    return tuple(_events(_whole_lines(path.read_bytes()))) if path.exists() else ()
+class EventReader:
+    """All events in a file that grows, each read once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file_id, self._offset = 0, 0
+        self._events: list[Event] = []
+
+    def read(self) -> tuple[Event, ...]:
+        """All events by now; none where there is no such file."""
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            return ()
+        if status.st_ino != self._file_id or status.st_size < self._offset:  # made anew
+            self._file_id, self._offset, self._events = status.st_ino, 0, []
+        if status.st_size > self._offset:
+            self._read_on()
+        return tuple(self._events)
+
+    def _read_on(self) -> None:
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            lines = _whole_lines(file.read())
+        self._offset += sum(len(line) + 1 for line in lines)
+        self._events += _events(lines)
 
 
 def last_event(path: Path) -> Event | None:

@@ -28,11 +28,12 @@ from compress_core.data import user_cache
 from compress_core.events import Event
 from compress_core.jobs.job import Job, State, job_from_json, job_to_json
 from compress_core.jobs.locks import FileLock, Owner, is_locked
-from compress_core.jobs.log import last_event, read_events
+from compress_core.jobs.log import EventReader, last_event
 from compress_core.jobs.work import Work, work_key
 from compress_core.writing import write_file
 
 KEPT_JOBS = 500  # finished ones, with what came out
+READERS = 32  # jobs whose events stay in memory
 CANCELLED_EARLY = "it was cancelled before it began"
 CANCELLED_LATE = "it was cancelled after its server had stopped; what it kept is there"
 
@@ -57,6 +58,7 @@ class Store:
         self._read_to: int | None = None  # bytes of `changes`
         self._jobs: dict[str, Job] = {}  # the newest first
         self._damaged: set[str] = set()
+        self._readers: dict[str, EventReader] = {}
         self._unwritten: dict[str, Job] = {}  # newer than on the disk, which was full
 
     def folder(self, job_id: str) -> Path:
@@ -93,8 +95,14 @@ class Store:
         raise JobError(f"there is no job {job_id}; `python -m compress_core jobs` lists them")
 
     def events(self, job_id: str) -> tuple[Event, ...]:
-        """All that a job has told so far."""
-        return read_events(self.folder(job_id) / "events.jsonl")
+        """All that a job has told so far; what was read before is not read again."""
+        path = self.folder(job_id) / "events.jsonl"
+        with self._memory:
+            reader = self._readers.pop(job_id, None) or EventReader(path)
+            self._readers[job_id] = reader  # the last one looked at stays longest
+            if len(self._readers) > READERS:
+                del self._readers[next(iter(self._readers))]
+            return reader.read()
 
     def result(self, job_id: str) -> Any:
         """What came out of a job. Raises JobError for one that is not done."""

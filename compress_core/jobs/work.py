@@ -85,13 +85,19 @@ def _check(model: str, recipes: Sequence[str]) -> None:
     """Raise ValueError for an unknown model, and for a text that is no recipe."""
     model_spec(model)
     for text in recipes:
-        parse_recipe(text)
+        _parsed(text)
+
+
+@lru_cache(maxsize=10_000)
+def _parsed(text: str) -> Recipe:
+    """A text is read often: with every change of its job."""
+    return parse_recipe(text)
 
 
 def run_sweep(work: Sweep, watcher: Watcher) -> list[dict[str, Any]]:
     """Points that an earlier run of the job has measured are not measured again."""
     original, data = _original(work.model), _test_images(work.model)
-    recipes = [parse_recipe(text) for text in work.recipes]
+    recipes = [_parsed(text) for text in work.recipes]
     known = {json.dumps(row["recipe"]): row for row in load_points(_kept(watcher))}
     baseline = judge(original, data).answers(original.pristine)
     for i, recipe in enumerate(recipes):
@@ -169,7 +175,7 @@ def _original(model: str) -> Original:
 
 
 def _compressed(model: str, recipe: str) -> Compressed:
-    return compress(_original(model), parse_recipe(recipe))
+    return compress(_original(model), _parsed(recipe))
 
 
 def _test_images(model: str) -> Dataset:
@@ -207,7 +213,7 @@ def work_key(work: Work) -> str:
     fields = work_to_json(work)
     for name in fields.keys() & {"recipe", "recipes"}:
         texts = [fields[name]] if name == "recipe" else fields[name]
-        fields[name] = [format_recipe(parse_recipe(text)) for text in texts]
+        fields[name] = [format_recipe(_parsed(text)) for text in texts]
     about = [VERSION, load_card(work.model).sha256, fields]
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
