@@ -48,6 +48,7 @@ FLOORS = {
     "views": 11,
     "search": 11,
     "training": 11,
+    "jobs": 12,
     "wording": 12,
     "command_line": 13,
     "__main__": 14,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from compress_core.command_line import commands
+from compress_core.command_line import commands, jobs
 from compress_core.data import DATASETS
 from compress_core.models.catalog import MODELS
 from compress_core.models.checkpoints import CHECKPOINTS
@@ -76,6 +76,9 @@ def build_parser() -> Parser:
     )
     add_recipe(exported)
     add_out(exported, "model.onnx")
+
+    listed = add("jobs", jobs.run_jobs, "list the jobs of the app and the command line, or end one")
+    jobs.add_arguments(listed)
     return parser
 
 

@@ -1,0 +1,256 @@
+"""What a job does: one flat dataclass and one function for each kind of work.
+
+A work holds names and texts, never tensors, so that it can be written to a file, and sent to
+another process or machine. Its `work_key` is the same for everybody who asks for the same.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compress_core.compressed import Compressed, compress
+from compress_core.data import Dataset, load_dataset
+from compress_core.events import Progress, Watcher
+from compress_core.jobs.log import append_line, read_lines
+from compress_core.measurement.accuracy import Stopped
+from compress_core.measurement.harm import Answers, answers
+from compress_core.measurement.report import measure, measure_size
+from compress_core.measurement.scores import judge
+from compress_core.measurement.speed import measure_speed
+from compress_core.models.catalog import model_spec
+from compress_core.models.checkpoints import load_card
+from compress_core.original import Original, load_model
+from compress_core.recipe import Recipe, format_recipe, parse_recipe, to_json
+
+VERSION = 1  # of the functions below: a higher one makes every result anew
+POINTS, ANSWERS = "points.jsonl", "answers.npz"
+
+Lane = Literal["quick", "long"]  # seconds or minutes; hours, which must not keep the others waiting
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Measure each recipe (its text) on all test images.
+
+    Result: `Report.as_dict()` of each; {"recipe": …, "refused": why} where one cannot be measured.
+    """
+
+    model: str
+    recipes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.recipes:
+            raise ValueError("a sweep of no recipes measures nothing; give at least one")
+        _check(self.model, self.recipes)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Time a recipe's graph beside the original's. Result: the fields of `Speed`, nested."""
+
+    model: str
+    recipe: str
+
+    def __post_init__(self) -> None:
+        _check(self.model, (self.recipe,))
+
+
+@dataclass(frozen=True)
+class Answering:
+    """What the compressed network answers to all test images.
+
+    Result: {"file": name, "n": images}; `load_answers` reads the file in the folder of what the job
+    kept.
+    """
+
+    model: str
+    recipe: str
+
+    def __post_init__(self) -> None:
+        _check(self.model, (self.recipe,))
+
+
+@dataclass(frozen=True)
+class Training:
+    """Train every step of a recipe that trains and has no result yet, and keep the results.
+
+    Result: the fields of `Report.as_dict()` on all test images.
+    """
+
+    model: str
+    recipe: str
+
+    def __post_init__(self) -> None:
+        _check(self.model, (self.recipe,))
+
+
+Work = Sweep | Timing | Answering | Training
+
+
+def _check(model: str, recipes: Sequence[str]) -> None:
+    """Raise ValueError for an unknown model, and for a text that is no recipe."""
+    model_spec(model)
+    for text in recipes:
+        _parsed(text)
+
+
+@lru_cache(maxsize=10_000)
+def _parsed(text: str) -> Recipe:
+    """A text is read often: with every change of its job."""
+    return parse_recipe(text)
+
+
+def run_sweep(work: Sweep, watcher: Watcher) -> list[dict[str, Any]]:
+    """Points that an earlier run of the job has measured are not measured again."""
+    original, data = _original(work.model), _test_images(work.model)
+    recipes = [_parsed(text) for text in work.recipes]
+    known = {json.dumps(row["recipe"]): row for row in load_points(_kept(watcher))}
+    baseline = judge(original, data).answers(original.pristine)
+    for i, recipe in enumerate(recipes):
+        name = json.dumps(to_json(recipe))
+        if name not in known:
+            _go_on(watcher, i / len(recipes), f"point {i + 1} of {len(recipes)}")
+            known[name] = _point(original, recipe, data, baseline)
+            append_line(_kept(watcher) / POINTS, known[name])
+    return [known[json.dumps(to_json(recipe))] for recipe in recipes]
+
+
+def _point(original: Original, recipe: Recipe, data: Dataset, baseline: Tensor) -> dict[str, Any]:
+    try:
+        return measure(compress(original, recipe), data, baseline=baseline).as_dict()
+    except ValueError as error:  # the other points can still be measured
+        return {"recipe": to_json(recipe), "refused": str(error)}
+
+
+def load_points(kept: Path) -> list[dict[str, Any]]:
+    """The points that a `Sweep` has measured so far, also while it runs, and after it failed."""
+    return read_lines(kept / POINTS)
+
+
+def run_timing(work: Timing, watcher: Watcher) -> dict[str, Any]:
+    """The graphs as exported: they dequantize k-bit weights on every run."""
+    from compress_core.graph import to_onnx  # half a second of import, only for this kind
+
+    original = _original(work.model)
+    _go_on(watcher, 0, "exporting the graph before")
+    before = to_onnx(compress(original, ()))
+    _go_on(watcher, 1 / 3, "exporting the graph after")
+    compressed = _compressed(work.model, work.recipe)
+    after = to_onnx(compressed)
+    _go_on(watcher, 2 / 3, "timing")
+    size = measure_size(compressed)
+    return asdict(measure_speed(size, (before, after), original.examples))
+
+
+def run_answering(work: Answering, watcher: Watcher) -> dict[str, Any]:
+    _go_on(watcher, 0, "compressing")
+    module, data = _compressed(work.model, work.recipe).module, _test_images(work.model)
+    output = _original(work.model).task.output
+    watcher.report(Progress(0.1, f"answering {len(data):,} images"))
+    found = answers(module, data, output=output, stop=watcher.stopped)
+    classes = found.classes.numpy().astype(np.uint8)
+    with (_kept(watcher) / ANSWERS).open("wb") as file:
+        np.savez(file, classes=classes, confidences=found.confidences.numpy())
+    return {"file": ANSWERS, "n": len(data)}
+
+
+def run_training(work: Training, watcher: Watcher) -> dict[str, Any]:
+    from compress_core.training.recovering import train_steps  # only for this kind
+
+    original = _original(work.model)
+    compressed = train_steps(original, _parsed(work.recipe), watcher=watcher)
+    return measure(compressed, _test_images(work.model)).as_dict()
+
+
+def load_answers(kept: Path) -> Answers:
+    """What an `Answering` left: classes (n,) uint8, and confidences (n,) float32. Raises OSError or
+    ValueError where its file is gone or damaged."""
+    with np.load(kept / ANSWERS) as arrays:
+        classes, confidences = arrays["classes"], arrays["confidences"]
+    return Answers(torch.from_numpy(classes), torch.from_numpy(confidences))
+
+
+def _go_on(watcher: Watcher, fraction: float, text: str) -> None:
+    """Tell what comes now, unless it is to end here."""
+    if watcher.stopped():
+        raise Stopped
+    watcher.report(Progress(fraction, text))
+
+
+def _kept(watcher: Watcher) -> Path:
+    assert watcher.folder is not None, "a job has a folder"
+    return watcher.folder
+
+
+@lru_cache(maxsize=2)
+def _original(model: str) -> Original:
+    """A process does several jobs, often on the same network: its exported graphs stay, too."""
+    return load_model(model)
+
+
+def _compressed(model: str, recipe: str) -> Compressed:
+    return compress(_original(model), _parsed(recipe))
+
+
+def _test_images(model: str) -> Dataset:
+    return load_dataset(model_spec(model).dataset)
+
+
+class Kind(NamedTuple):
+    """A kind of work: its type, the function that does it, and in which lane it waits."""
+
+    type: type[Work]
+    run: Callable[[Any, Watcher], Any]
+    lane: Lane
+
+
+# A row for each kind of work; the function's result is JSON-ready.
+KINDS = {
+    "sweep": Kind(Sweep, run_sweep, "quick"),
+    "latency": Kind(Timing, run_timing, "quick"),
+    "accuracy": Kind(Answering, run_answering, "quick"),
+    "train": Kind(Training, run_training, "long"),
+}
+
+
+def kind_of(work: Work) -> str:
+    """The name of a work's kind."""
+    return next(name for name, kind in KINDS.items() if type(work) is kind.type)
+
+
+def do(work: Work, watcher: Watcher) -> Any:
+    """Do the work. Raises Stopped where the watcher asks for it, else what the work raises."""
+    return KINDS[kind_of(work)].run(work, watcher)
+
+
+def work_key(work: Work) -> str:
+    """16 hexadecimal digits: equal for equal work on an equal checkpoint."""
+    fields = work_to_json(work)
+    for name in fields.keys() & {"recipe", "recipes"}:
+        texts = [fields[name]] if name == "recipe" else fields[name]
+        fields[name] = [format_recipe(_parsed(text)) for text in texts]
+    about = [VERSION, load_card(work.model).sha256, fields]
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def work_to_json(work: Work) -> dict[str, Any]:
+    """A work as JSON-ready data: {"kind": "sweep", "model": "digits-cnn", "recipes": […]}."""
+    return {"kind": kind_of(work), **asdict(work)}
+
+
+def work_from_json(data: dict[str, Any]) -> Work:
+    """The work in such data. Raises KeyError, TypeError or ValueError for anything else."""
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in data.items()
+        if name != "kind"
+    }
+    return KINDS[data["kind"]].type(**fields)

@@ -1,0 +1,126 @@
+"""Works: what they refuse, their keys, and that they do what the library does."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from compress_core.compressed import compress
+from compress_core.data import Dataset
+from compress_core.events import Event
+from compress_core.jobs.log import append_line
+from compress_core.jobs.work import (
+    KINDS,
+    Answering,
+    Sweep,
+    Timing,
+    Work,
+    do,
+    load_answers,
+    load_points,
+    work_from_json,
+    work_key,
+    work_to_json,
+)
+from compress_core.measurement.accuracy import Stopped
+from compress_core.measurement.harm import answers
+from compress_core.measurement.report import measure
+from compress_core.original import Original
+from compress_core.recipe import parse_recipe, to_json
+
+TEXT = "prune:sparsity=0.9"
+WORKS = (
+    Sweep("digits-mlp", (TEXT, "")),
+    Timing("digits-mlp", TEXT),
+    Answering("digits-mlp", TEXT),
+)
+
+
+@dataclass
+class Notes:
+    """A watcher that remembers what it is told, and stops after so many events."""
+
+    folder: Path
+    patience: int = 1000
+
+    def __post_init__(self) -> None:
+        self.events: list[Event] = []
+
+    def report(self, event: Event) -> None:
+        self.events.append(event)
+
+    def stopped(self) -> bool:
+        return len(self.events) >= self.patience
+
+
+def test_every_kind_of_work_is_tested_here() -> None:
+    assert [type(work) for work in WORKS] == [kind.type for kind in KINDS.values()]
+
+
+@pytest.mark.parametrize("work", WORKS)
+def test_a_work_comes_back_from_json(work: Work) -> None:
+    assert work_from_json(work_to_json(work)) == work
+
+
+def test_the_same_recipe_written_otherwise_is_the_same_work() -> None:
+    assert work_key(Timing("digits-mlp", "prune: sparsity=.90")) == work_key(WORKS[1])
+
+
+def test_other_work_has_another_key() -> None:
+    others = (*WORKS, Timing("digits-cnn", TEXT), Timing("digits-mlp", "prune:sparsity=0.8"))
+    assert len({work_key(work) for work in others}) == len(others)
+
+
+@pytest.mark.parametrize(
+    ("model", "recipes", "said"),
+    [
+        ("nothing", (TEXT,), "unknown model 'nothing'"),
+        ("digits-mlp", ("cut:half",), "unknown step 'cut'"),
+        ("digits-mlp", (), "at least one"),
+    ],
+)
+def test_bad_work_is_refused_before_it_waits(
+    model: str, recipes: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        Sweep(model, recipes)
+
+
+def test_a_sweep_measures_as_measure_does(
+    tmp_path: Path, digits_mlp: Original, digits: Dataset
+) -> None:
+    rows = do(WORKS[0], Notes(tmp_path))
+    expected = [measure(compress(digits_mlp, parse_recipe(text)), digits) for text in (TEXT, "")]
+    assert [row["accuracy"] for row in rows] == [report.accuracy.accuracy for report in expected]
+    assert [row["stored_bytes"] for row in rows] == [r.size.stored_bytes for r in expected]
+
+
+def test_a_sweep_goes_on_after_the_points_that_it_kept(tmp_path: Path) -> None:
+    kept = {"recipe": to_json(parse_recipe(TEXT)), "accuracy": "kept"}
+    append_line(tmp_path / "points.jsonl", kept)
+    notes = Notes(tmp_path)
+    rows = do(WORKS[0], notes)
+    assert [rows[0], len(rows), len(notes.events)] == [kept, 2, 1]
+
+
+def test_a_sweep_that_is_stopped_keeps_its_points(tmp_path: Path) -> None:
+    with pytest.raises(Stopped):
+        do(WORKS[0], Notes(tmp_path, patience=1))
+    assert len(load_points(tmp_path)) == 1
+
+
+def test_a_sweep_says_what_it_cannot_measure_and_measures_the_others(tmp_path: Path) -> None:
+    rows = do(Sweep("digits-mlp", ("prune:sparsity=0.5,layers=nothing", TEXT)), Notes(tmp_path))
+    assert "nothing" in rows[0]["refused"]
+    assert rows[1]["accuracy"] > 0.5
+
+
+def test_answers_are_those_of_the_library(
+    tmp_path: Path, digits_mlp: Original, digits: Dataset
+) -> None:
+    do(WORKS[2], Notes(tmp_path))
+    found = load_answers(tmp_path)
+    expected = answers(compress(digits_mlp, parse_recipe(TEXT)).module, digits)
+    assert torch.equal(found.classes.long(), expected.classes)
+    assert torch.equal(found.confidences, expected.confidences)
