@@ -53,8 +53,8 @@ class NotTrained(ValueError):  # noqa: N818  # no fault: it says what is to be d
     def __str__(self) -> str:
         return (
             f"{format_step(self.recipe[-1])} is not trained yet, which takes about "
-            f"{self.seconds:.0f} s on this machine: start it on the page Recover, with --train on "
-            "the command line, or with train_steps(original, recipe) in Python"
+            f"{max(self.seconds, 1):.0f} s on this machine: start it on the page Recover, with "
+            "--train on the command line, or with train_steps(original, recipe) in Python"
         )
 
     @cached_property

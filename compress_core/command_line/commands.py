@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from compress_core.command_line import console
+from compress_core.command_line import console, training
 from compress_core.compressed import Compressed, compress
 from compress_core.data import Dataset, download, load_dataset
 from compress_core.measurement.report import Size, measure, measure_size
@@ -33,7 +33,7 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
 
 
 def compressed_of(options: argparse.Namespace) -> Compressed:
-    return compress(load_model(options.model), recipe_of(options))
+    return training.compressed_of(options, recipe_of(options))
 
 
 def test_data(model: str, options: argparse.Namespace) -> Dataset:

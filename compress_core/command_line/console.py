@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from compress_core.measurement.report import LayerRow, Report
@@ -29,6 +29,7 @@ class Bars:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
 
     def epoch_reporter(self, title: str) -> Callable[[int, float, float], None]:
         """A callback (epoch, fraction, loss) that moves one bar an epoch."""
@@ -40,11 +41,16 @@ class Bars:
 
         return report
 
-    def fraction(self, title: str, fraction: float) -> None:
-        """Move the bar called `title`, or make it."""
-        known = {task.description: task.id for task in self._progress.tasks}
-        task = known[title] if title in known else self._progress.add_task(title, total=1.0)
-        self._progress.update(task, completed=fraction)
+    def fraction(self, title: str, fraction: float, text: str = "") -> None:
+        """Move the bar called `title`, or make it; `text` stands on it in place of the title."""
+        if title not in self._tasks:
+            self._tasks[title] = self._progress.add_task(title, total=1.0)
+        self._progress.update(self._tasks[title], completed=fraction, description=text or title)
+
+    def say(self, line: str) -> None:
+        """A line above the bars; a pipe or a log gets none."""
+        if not self._progress.disable:
+            self._progress.console.print(line, highlight=False)
 
     def track(self, items: Iterable[T], total: int, title: str) -> Iterator[T]:
         return iter(self._progress.track(items, total=total, description=title))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from compress_core.command_line import commands, jobs
+from compress_core.command_line import commands, jobs, training
 from compress_core.data import DATASETS
 from compress_core.models.catalog import MODELS
 from compress_core.models.checkpoints import CHECKPOINTS
@@ -108,6 +108,7 @@ def add_recipe(parser: argparse.ArgumentParser, *, model_help: str = "") -> None
     parser.add_argument(
         "--recipe", type=Path, metavar="F", help="a recipe's JSON; --step adds to it"
     )
+    training.add_arguments(parser)
 
 
 def add_subset(parser: argparse.ArgumentParser) -> None:

@@ -113,6 +113,8 @@ class _Run:
                 hooks.after_batch(self.epoch, i / len(self.batches), losses[-1])
                 if self.watcher.stopped():
                     raise Stopped
+        if not all(bool(p.isfinite().all()) for p in self.student.parameters()):
+            raise self._diverged("weights are not finite")
         self.epoch += 1
         return Done(self.epoch, sum(losses) / len(losses), time.perf_counter() - start)
 
@@ -132,12 +134,15 @@ class _Run:
         )
         found = value.item()
         if not math.isfinite(found):
-            raise Diverged(
-                f"the loss is {found} in epoch {self.epoch + 1}: training with learning_rate="
-                f"{self.settings.learning_rate:g} diverged, and nothing of it is kept; take a "
-                f"smaller one, such as {self.settings.learning_rate / 10:g}"
-            )
+            raise self._diverged(f"the loss is {found}")
         return found
+
+    def _diverged(self, what: str) -> Diverged:
+        rate = self.settings.learning_rate
+        return Diverged(
+            f"{what} in epoch {self.epoch + 1}: training with learning_rate={rate:g} diverged, and "
+            f"nothing of it is kept; take a smaller one, such as {rate / 10:g}"
+        )
 
     @property
     def _file(self) -> Path | None:

@@ -1,6 +1,7 @@
 """The network that is trained: a private copy, whose weights are made of its constraints."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -84,8 +85,7 @@ class Student:
     @torch.no_grad()
     def snapshot(self) -> nn.Module:
         """The network as it is by now, in evaluation mode."""
-        found = with_weights(self.module, {k: w.detach() for k, w in self.weights().items()})
-        return found.eval().requires_grad_(False)
+        return with_weights(self.module, {k: w.detach() for k, w in self.weights().items()}).eval()
 
     def parameters(self) -> list[nn.Parameter]:
         """All that moves, each once."""
@@ -125,7 +125,10 @@ class Student:
 
     def stored(self) -> dict[str, StoredWeight]:
         """The weights as they are to be stored, by state-dict key."""
-        return {key: constraint.stored() for key, constraint in self.constraints.items()}
+        return {
+            key: replace(constraint.stored(), transposed=self._transposed.get(key))
+            for key, constraint in self.constraints.items()
+        }
 
 
 def _parts(

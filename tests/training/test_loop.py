@@ -9,8 +9,11 @@ from torch import Tensor, nn
 from compress_core.data import Dataset
 from compress_core.models.catalog import MODELS
 from compress_core.models.checkpoints import load_card, load_network
-from compress_core.training import checkpoint, loop
-from compress_core.training.loop import SETTINGS, Settings, shift_images, train
+from compress_core.training import checkpoint
+from compress_core.training.batches import Batches, shift_images
+from compress_core.training.checkpoint import train_classifier
+from compress_core.training.loop import Hooks
+from compress_core.training.settings import SETTINGS, Settings
 
 SHORT = Settings(epochs=8, learning_rate=0.1, batch_size=20, shift=1, flip=True)
 
@@ -38,42 +41,46 @@ def test_the_loss_falls(bars: Dataset, optimizer: str) -> None:
     losses: list[float] = []
     rate = 0.1 if optimizer == "sgd" else 0.01
     settings = Settings(epochs=8, learning_rate=rate, optimizer=optimizer, batch_size=20)
-    train(fresh(), bars, settings, progress=lambda *step: losses.append(step[2]))
+    hooks = Hooks(after_batch=lambda *step: losses.append(step[2]))
+    train_classifier(fresh(), bars, settings, hooks=hooks)
     assert sum(losses[-5:]) < 0.2 * sum(losses[:5])
 
 
 def test_the_same_seed_gives_the_same_network(bars: Dataset) -> None:
-    first, again = (parameters(train(fresh(), bars, SHORT, seed=1)) for _ in range(2))
+    first, again = (parameters(train_classifier(fresh(), bars, SHORT, seed=1)) for _ in range(2))
     assert torch.equal(first, again)
 
 
 def test_another_seed_gives_another_network(bars: Dataset) -> None:
-    first, other = (parameters(train(fresh(), bars, SHORT, seed=seed)) for seed in (0, 1))
+    first, other = (
+        parameters(train_classifier(fresh(), bars, SHORT, seed=seed)) for seed in (0, 1)
+    )
     assert not torch.equal(first, other)
 
 
 def test_a_trained_model_is_in_evaluation_mode(bars: Dataset) -> None:
-    assert not train(fresh(), bars, SHORT).training
+    assert not train_classifier(fresh(), bars, SHORT).training
 
 
 def test_the_data_is_not_written_to(bars: Dataset) -> None:
     before = bars.images.clone()
-    train(fresh(), bars, SHORT)
+    train_classifier(fresh(), bars, SHORT)
     assert torch.equal(bars.images, before)
 
 
 def test_progress_tells_every_batch_of_every_epoch(bars: Dataset) -> None:
     steps: list[tuple[int, float]] = []
     settings = Settings(epochs=2, learning_rate=0.01, batch_size=40)
-    train(fresh(), bars, settings, progress=lambda *step: steps.append(step[:2]))
+    hooks = Hooks(after_batch=lambda *step: steps.append(step[:2]))
+    train_classifier(fresh(), bars, settings, hooks=hooks)
     fractions = [pytest.approx(1 / 3), pytest.approx(2 / 3), 1.0]
     assert steps == [(epoch, fraction) for epoch in (0, 1) for fraction in fractions]
 
 
 def test_an_epoch_sees_every_image_once(bars: Dataset) -> None:
-    generator = torch.Generator().manual_seed(0)
-    settings = Settings(epochs=1, learning_rate=0.1, batch_size=30)
-    labels = [labels for _, labels in loop._batches(bars, settings, generator)]
+    batches = Batches(bars, Settings(epochs=1, learning_rate=0.1, batch_size=30))
+    labels = [batch.labels for batch in batches]
+    assert len(batches) == 4
     assert [len(batch) for batch in labels] == [30, 30, 30, 10]
     assert torch.equal(torch.cat(labels).sort().values, bars.labels.sort().values)
 
