@@ -23,6 +23,10 @@ class Settings:
     SGD with an L2 penalty leaves many weights near zero, so that pruning has something to find:
     80 % one-shot sparsity costs digits-cnn 0.0 points, and 35 points in a trial with AdamW.
     Transformers need AdamW.
+
+    `bfloat16` computes the forward pass under torch's autocast: convolutions and linear layers in
+    bfloat16; the weights, their gradients and the loss stay float32. On one core with AVX-512 BF16
+    a batch of 128 takes cifar-resnet-20 241 ms, and 401 ms without it.
     """
 
     epochs: int
