@@ -28,7 +28,7 @@ def overview() -> None:
 
     with st.container(horizontal=True, gap="small"):
         for row in rows:
-            with st.container(border=True, width=126):
+            with st.container(border=True, width="content"):
                 st.markdown(
                     f"**{row.name}**  \n{words.shape(row.shape)}  \n{row.parameters:,} weights"
                 )

@@ -25,6 +25,7 @@ PARAMETERS = {
     "digits-cnn": 160 + 4_640 + 32_832 + 650,
     "mnist-lenet-300-100": 266_610,
     "mnist-lenet-5": 431_080,
+    "cifar-resnet-20": 272_474,
 }
 TEST_ERRORS = {
     "digits-mlp": 0.03,
@@ -33,6 +34,7 @@ TEST_ERRORS = {
     "mnist-lenet-300-100": 0.017,
     "mnist-lenet-5": 0.009,
     "fashion-cnn": 0.08,
+    "cifar-resnet-20": 0.085,
 }
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from compress_core import data
 from compress_core.compressed import compress
-from compress_core.data import DataError, Dataset, load_dataset
+from compress_core.data import DataError, Dataset, finding, load_dataset
 from compress_core.measurement.report import measure_size
 from compress_core.models.checkpoints import CHECKPOINTS, load_network
 from compress_core.original import Memo, Original, load_model
@@ -191,7 +191,7 @@ def test_absent_training_files_are_an_error_with_its_remedy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("COMPRESS_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(data, "user_cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(finding, "user_cache", lambda: tmp_path / "cache")
     data._load.cache_clear()
     lenet = load_model("mnist-lenet-5")
     with pytest.raises(DataError, match=r"train-images.* is not on this machine.*data mnist"):

@@ -64,6 +64,13 @@ MODELS = {
             (1, 28, 28),
             "A small VGG with batch norm, on Fashion-MNIST.",
         ),
+        ModelSpec(
+            "cifar-resnet-20",
+            networks.cifar_resnet_20,
+            "cifar-10",
+            (3, 32, 32),
+            "ResNet-20: nine blocks, each added to a shortcut, on CIFAR-10's colour images.",
+        ),
     )
 }
 

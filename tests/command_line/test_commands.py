@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from compress_core import data
 from compress_core.__main__ import main
 from compress_core.compressed import compress
-from compress_core.data import Dataset
+from compress_core.data import Dataset, finding
 from compress_core.graph import to_onnx
 from compress_core.measurement.accuracy import accuracy_of, predicted_classes
 from compress_core.measurement.ledger import ledger
@@ -445,10 +445,10 @@ def test_missing_data_is_told_in_one_line(
     refuse: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COMPRESS_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(data, "user_cache", lambda: tmp_path)
+    monkeypatch.setattr(finding, "user_cache", lambda: tmp_path)
     data._load.cache_clear()
     line = refuse("measure", "mnist-lenet-300-100")
-    assert "MNIST: t10k-images-idx3-ubyte.gz is not on this machine; download it (12 MB" in line
+    assert "MNIST: t10k-images-idx3-ubyte is not on this machine; download it (12 MB" in line
     data._load.cache_clear()
 
 
@@ -458,7 +458,7 @@ def test_a_failed_download_is_told_in_one_line(
     def retrieve(*_args: Any, **_rest: Any) -> None:
         raise OSError("no route to host")
 
-    monkeypatch.setattr(data, "user_cache", lambda: tmp_path)
+    monkeypatch.setattr(finding, "user_cache", lambda: tmp_path)
     monkeypatch.setattr(pooch, "retrieve", retrieve)
     assert "could not be downloaded (no route to host)" in refuse("data", "mnist")
 

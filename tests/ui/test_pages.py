@@ -308,7 +308,7 @@ def test_a_model_without_its_data_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("COMPRESS_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr("compress_core.data.user_cache", lambda: tmp_path)
+    monkeypatch.setattr("compress_core.data.finding.user_cache", lambda: tmp_path)
     monkeypatch.setattr(data, "_load", data._load.__wrapped__)  # past what is loaded already
     app = open_app(model="mnist-lenet-300-100", recipe="prune:sparsity=0.5")
     assert not app.exception

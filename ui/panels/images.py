@@ -39,10 +39,9 @@ def _address_of(pixels: NDArray[np.uint8]) -> str:
 
 
 def picture(image: Tensor) -> NDArray[np.uint8]:
-    """A grey image (1, H, W) in [0, 1], enlarged by whole pixels to about 72."""
-    pixels = (image[0] * 255).byte()
-    factor = max(1, 72 // pixels.shape[0])
-    enlarged: NDArray[np.uint8] = (
-        pixels.repeat_interleave(factor, 0).repeat_interleave(factor, 1).numpy()
-    )
-    return enlarged
+    """An image (1 or 3, H, W) in [0, 1], grey or red, green and blue, enlarged by whole pixels to
+    about 72: (height, width) or (height, width, 3)."""
+    pixels = (image * 255).byte()
+    factor = max(1, 72 // pixels.shape[1])
+    enlarged = pixels.repeat_interleave(factor, 1).repeat_interleave(factor, 2).numpy()
+    return enlarged[0] if len(enlarged) == 1 else enlarged.transpose(1, 2, 0)

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from compress_core import DataError
-from compress_core.data import IDX_DATASETS, download
+from compress_core.data import FILES, download
 from ui.session import caches, measuring
 
 
@@ -14,7 +14,7 @@ def needs_data(model: str) -> bool:
     problem = measuring.data_problem(model)
     if problem is None:
         return False
-    files = IDX_DATASETS[caches.dataset_name(model)]
+    files = FILES[caches.dataset_name(model)]
     st.warning(problem, title=f"{files.title} cannot be read on this machine")
     if st.button(
         f"Download {files.title} ({files.download_bytes / 1e6:.0f} MB)",
@@ -24,7 +24,7 @@ def needs_data(model: str) -> bool:
     ):
         bar = st.progress(0.0, text="Connecting…")
         try:
-            download(files.folder, lambda file, done: _move(bar, file, done))
+            download(files.name, lambda file, done: _move(bar, file, done))
         except DataError as error:
             bar.empty()
             st.error(str(error), title="The download failed")

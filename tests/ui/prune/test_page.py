@@ -117,7 +117,7 @@ def test_training_images_that_are_not_there_are_no_crash(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str
 ) -> None:
     monkeypatch.setenv("COMPRESS_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr("compress_core.data.user_cache", lambda: tmp_path)
+    monkeypatch.setattr("compress_core.data.finding.user_cache", lambda: tmp_path)
     monkeypatch.setattr(data, "_load", data._load.__wrapped__)  # past what is loaded already
     monkeypatch.setattr(caches, "original", load_model)  # past what is measured already
     recipe = "prune_taylor:sparsity=0.5;prune_structured:pruning_ratio=0.5,importance=taylor"
