@@ -1,5 +1,6 @@
 """Jobs on this machine: processes that are spawned when there is work, and users in turn."""
 
+import contextlib
 import logging
 import threading
 from collections.abc import Mapping
@@ -126,13 +127,18 @@ class LocalExecutor:
             if job_id is None:
                 attendant.rest()
                 continue
-            try:
-                attendant.attend(job_id)
-            except JobError as error:  # somebody deleted it
-                logging.getLogger(__name__).warning("%s", error)
-            except Exception:  # whatever it was, the other jobs must not wait for ever
-                logging.getLogger(__name__).exception("looking after job %s", job_id)
+            with contextlib.suppress(JobError):  # somebody deleted it
+                self._attend_to(job_id, attendant)
         attendant.rest()
+
+    def _attend_to(self, job_id: str, attendant: Attendant) -> None:
+        try:
+            attendant.attend(job_id)
+        except JobError:
+            raise
+        except Exception as error:  # whatever it was, the other jobs must not wait for ever
+            logging.getLogger(__name__).exception("looking after job %s", job_id)
+            self.store.end(job_id, "failed", f"nobody could look after it: {error}")
 
 
 def lane_of(job: Job) -> Lane:

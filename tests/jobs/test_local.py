@@ -135,6 +135,17 @@ def test_work_that_does_not_heed_cancelling_is_ended(
     assert "did not end by itself" in ended.reason
 
 
+@pytest.mark.parametrize("python", ["/bin/false", "/no/such/python"])
+def test_a_worker_that_does_not_start_fails_the_job(
+    start: Start, python: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", python)
+    executor = start()
+    job = finished(executor, executor.submit(sweep_of(1), "ann").id)
+    assert job.state == "failed"
+    assert python in job.reason
+
+
 SERVER = """
 import sys, time
 from pathlib import Path
