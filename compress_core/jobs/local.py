@@ -1,5 +1,6 @@
 """Jobs on this machine: processes that are spawned when there is work, and users in turn."""
 
+import contextlib
 import logging
 import threading
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ class LocalExecutor:
         self._limits = limits or Limits()
         self._owner = self.store.register()
         self._turns: dict[Lane, Turns] = {lane: Turns() for lane in workers}
+        self._taken: set[str] = set()
         self._changed = threading.Condition()
         self._closing = threading.Event()
         if take_over:
@@ -104,6 +106,8 @@ class LocalExecutor:
         if job.state != "queued" or job.owner != self._owner.name:
             return
         with self._changed:
+            if job.id in self._taken:  # its process starts just now
+                return
             for user in job.users:
                 self._turns[lane_of(job)].add(user, job.id)
             self._changed.notify_all()
@@ -117,7 +121,10 @@ class LocalExecutor:
         """The next job; None after a long time without one, and at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._turns[lane] or self._closing.is_set(), IDLE_S)
-            return None if self._closing.is_set() else self._turns[lane].take()
+            job_id = None if self._closing.is_set() else self._turns[lane].take()
+            if job_id is not None:
+                self._taken.add(job_id)
+            return job_id
 
     def _attend(self, lane: Lane) -> None:
         attendant = Attendant(self.store, self._limits, self._closing)
@@ -126,13 +133,22 @@ class LocalExecutor:
             if job_id is None:
                 attendant.rest()
                 continue
-            try:
-                attendant.attend(job_id)
-            except JobError as error:  # somebody deleted it
-                logging.getLogger(__name__).warning("%s", error)
-            except Exception:  # whatever it was, the other jobs must not wait for ever
-                logging.getLogger(__name__).exception("looking after job %s", job_id)
+            with contextlib.suppress(JobError):  # somebody deleted it
+                self._attend_to(job_id, attendant)
         attendant.rest()
+
+    def _attend_to(self, job_id: str, attendant: Attendant) -> None:
+        try:
+            attendant.attend(job_id)
+        except JobError:
+            raise
+        except Exception as error:  # whatever it was, the other jobs must not wait for ever
+            logging.getLogger(__name__).exception("looking after job %s", job_id)
+            self.store.end(job_id, "failed", f"nobody could look after it: {error}")
+        finally:
+            with self._changed:
+                self._taken.discard(job_id)
+        self._queue(self.store.job(job_id))  # if somebody resumed it in this very moment
 
 
 def lane_of(job: Job) -> Lane:

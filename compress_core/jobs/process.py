@@ -181,7 +181,7 @@ class Attendant:
             return self._store.end(job_id, "cancelled", CANCELLED_EARLY)
         try:
             worker = self._ready_worker()
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             return self._store.end(job_id, "failed", str(error))
         self._store.change(job_id, state="running", started=time.time(), pid=worker.pid)
         outcome = worker.do(self._store.folder(job_id), self._limits, self._closing)

@@ -16,7 +16,6 @@ import contextlib
 import json
 import logging
 import os
-import re
 import shutil
 import time
 from dataclasses import replace
@@ -26,9 +25,10 @@ from typing import Any
 
 from compress_core.data import user_cache
 from compress_core.events import Event
-from compress_core.jobs.job import Job, State, job_from_json, job_to_json
+from compress_core.jobs.job import Job, State, job_to_json
+from compress_core.jobs.listing import Listing, is_name, read_state
 from compress_core.jobs.locks import FileLock, Owner, is_locked
-from compress_core.jobs.log import EventReader, last_event
+from compress_core.jobs.log import EventReader
 from compress_core.jobs.work import Work, work_key
 from compress_core.writing import write_file
 
@@ -55,15 +55,13 @@ class Store:
         self.root = root or jobs_folder()
         self._memory = RLock()
         self._lock = FileLock(self.root / "lock")
-        self._read_to: int | None = None  # bytes of `changes`
-        self._jobs: dict[str, Job] = {}  # the newest first
-        self._damaged: set[str] = set()
+        self._listing = Listing(self.root)
         self._readers: dict[str, EventReader] = {}
         self._unwritten: dict[str, Job] = {}  # newer than on the disk, which was full
 
     def folder(self, job_id: str) -> Path:
         """A job's folder. Raises JobError for what cannot be a job's name."""
-        if not _is_name(job_id):
+        if not is_name(job_id):
             raise JobError(f"{job_id!r} is no job; its name has 16 hexadecimal digits")
         return self.root / job_id
 
@@ -74,23 +72,22 @@ class Store:
     def jobs(self) -> tuple[Job, ...]:
         """All jobs, the newest first; microseconds where nothing changed since the last call."""
         with self._memory:
-            self._refresh()
-            return tuple(self._with_last(job) for job in self._jobs.values())
+            found = self._listing.jobs()
+            return tuple(self._unwritten.get(job.id, job) for job in found)
 
     def damaged(self) -> tuple[str, ...]:
         """The jobs whose state cannot be read; they can be deleted, or submitted anew."""
         with self._memory:
-            self._refresh()
-            return tuple(sorted(self._damaged))
+            return self._listing.damaged()
 
     def job(self, job_id: str) -> Job:
         """One job. Raises JobError where there is none of this name, or its folder is damaged."""
         folder = self.folder(job_id)
         with self._memory:
-            self._refresh()
-            if job_id in self._jobs:
-                return self._with_last(self._jobs[job_id])
-        if job_id in self._damaged:
+            job = self._unwritten.get(job_id) or self._listing.job(job_id)
+        if job is not None:
+            return job
+        if folder.is_dir():
             raise JobError(f"{folder} is damaged, its state cannot be read; delete the job")
         raise JobError(f"there is no job {job_id}; `python -m compress_core jobs` lists them")
 
@@ -179,7 +176,7 @@ class Store:
                 raise JobError(f"there is no job {job_id} to delete")
             self._unwritten.pop(job_id, None)
             shutil.rmtree(folder)
-            self._tell(job_id)
+            self._listing.tell(job_id)
 
     def forget(self, keep: int) -> None:
         """Delete the oldest jobs that neither wait nor run: all but `keep`."""
@@ -220,7 +217,7 @@ class Store:
         try:
             self.kept(job.id).mkdir(parents=True)
             write_file(folder / "state.json", _text(job))
-            self._tell(job.id)
+            self._listing.tell(job.id)
         except (OSError, ValueError) as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise JobError(f"no job fits into {self.root} ({error}); delete old ones") from error
@@ -230,70 +227,17 @@ class Store:
         try:
             write_file(self.folder(job.id) / "state.json", _text(job))
             self._unwritten.pop(job.id, None)
-            self._tell(job.id)
+            self._listing.tell(job.id)
         except (OSError, ValueError):
             logging.getLogger(__name__).exception("job %s is %s: not written", job.id, job.state)
             self._unwritten[job.id] = job
-            self._read_to = None
-
-    def _tell(self, job_id: str) -> None:
-        with (self.root / "changes").open("ab") as file:
-            file.write(f"{job_id}\n".encode())
-
-    def _refresh(self) -> None:
-        """Read the jobs that have changed; at first all of them."""
-        changes = self.root / "changes"
-        size = changes.stat().st_size if changes.exists() else 0
-        if size == self._read_to:
-            return
-        known = self._read_to is not None and self._read_to < size
-        for name in self._changed_since(self._read_to or 0) if known else self._all_names():
-            self._take_in(name)
-        self._jobs = dict(sorted(self._jobs.items(), key=lambda item: -item[1].created))
-        self._read_to = size
-
-    def _changed_since(self, start: int) -> set[str]:
-        with (self.root / "changes").open("rb") as file:
-            file.seek(start)
-            return {name for name in file.read().decode().split() if _is_name(name)}
-
-    def _all_names(self) -> set[str]:
-        """Also those that are gone by now."""
-        found = self.root.iterdir() if self.root.is_dir() else ()
-        return {path.name for path in found if _is_name(path.name)} | {*self._jobs, *self._damaged}
-
-    def _take_in(self, name: str) -> None:
-        job = self._read(name)
-        self._damaged.discard(name)
-        self._jobs.pop(name, None)
-        if job is not None:
-            self._jobs[name] = replace(job, last=self._last(name))
-        elif self.folder(name).is_dir():
-            self._damaged.add(name)
-
-    def _with_last(self, job: Job) -> Job:
-        return replace(job, last=self._last(job.id)) if job.state == "running" else job
-
-    def _last(self, job_id: str) -> Event | None:
-        return last_event(self.folder(job_id) / "events.jsonl")
 
     def _read(self, job_id: str) -> Job | None:
-        """The job as its file says, if that can be read."""
-        if job_id in self._unwritten:
-            return self._unwritten[job_id]
-        try:
-            job = job_from_json(json.loads((self.folder(job_id) / "state.json").read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
-        return job if job.id == job_id else None
+        return self._unwritten.get(job_id) or read_state(self.folder(job_id))
 
 
 def _is_cluster(owner: str) -> bool:
     return "://" in owner
-
-
-def _is_name(text: str) -> bool:
-    return re.fullmatch(r"[0-9a-f]{16}", text) is not None
 
 
 def _text(job: Job) -> bytes:

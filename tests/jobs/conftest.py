@@ -22,7 +22,13 @@ def sweep_of(points: int, first: float = 0.1) -> Sweep:
     return Sweep("digits-mlp", tuple(f"prune:sparsity={value:.4f}" for value in sparsities))
 
 
-def wait_for(true: Callable[[], bool], seconds: float = 60) -> None:
+def is_gone(pid: int) -> bool:
+    """Whether a process ended; one that nobody has asked after yet has no command line left."""
+    path = Path(f"/proc/{pid}/cmdline")
+    return not path.exists() or path.read_bytes() == b""
+
+
+def wait_for(true: Callable[[], bool], seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "waited in vain"

@@ -15,7 +15,7 @@ from compress_core.jobs.executor import Limits
 from compress_core.jobs.local import LocalExecutor
 from compress_core.jobs.store import Store
 from compress_core.jobs.work import Answering, load_answers
-from tests.jobs.conftest import Start, finished, sweep_of, wait_for, wait_for_progress
+from tests.jobs.conftest import Start, finished, is_gone, sweep_of, wait_for, wait_for_progress
 
 ROOT = Path(__file__).parents[2]
 LONG = 2000  # points: more than any test waits for
@@ -107,6 +107,16 @@ def test_a_killed_worker_fails_the_job_and_resume_goes_on(start: Start) -> None:
     assert 0 not in resumed[1:]  # no point was measured twice
 
 
+def test_who_joins_while_the_worker_starts_does_not_start_the_job_again(start: Start) -> None:
+    executor = start()
+    job = executor.submit(sweep_of(2), "ann")
+    time.sleep(0.2)  # it is taken now, and queued until its process is there
+    assert executor.submit(sweep_of(2), "bob").users == ("ann", "bob")
+    finished(executor, job.id)
+    finished(executor, executor.submit(sweep_of(1), "eve").id)
+    assert executor.store.events(job.id).count(Progress(1.0, "done")) == 1
+
+
 def test_too_much_memory_fails_the_job(start: Start) -> None:
     executor = start(limits=Limits(memory_bytes=50_000_000))
     job = finished(executor, executor.submit(sweep_of(LONG), "ann").id)
@@ -135,6 +145,17 @@ def test_work_that_does_not_heed_cancelling_is_ended(
     assert "did not end by itself" in ended.reason
 
 
+@pytest.mark.parametrize("python", ["/bin/false", "/no/such/python"])
+def test_a_worker_that_does_not_start_fails_the_job(
+    start: Start, python: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", python)
+    executor = start()
+    job = finished(executor, executor.submit(sweep_of(1), "ann").id)
+    assert job.state == "failed"
+    assert python in job.reason
+
+
 SERVER = """
 import sys, time
 from pathlib import Path
@@ -159,7 +180,7 @@ def test_a_killed_server_leaves_no_process_and_its_jobs_can_go_on(
     pid = store.job(running.id).pid
     server.kill()
     server.wait()
-    wait_for(lambda: not Path(f"/proc/{pid}").exists(), seconds=5)
+    wait_for(lambda: is_gone(pid or 0))
     executor = start()
     failed = executor.job(running.id)
     assert (failed.state, failed.last is None) == ("failed", False)
