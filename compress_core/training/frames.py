@@ -26,7 +26,8 @@ def limits_of(weights: Mapping[str, StoredWeight]) -> dict[str, float]:
 
 def _frame(key: str, weight: StoredWeight, limit: float) -> Frame:
     values = weight.values.numpy().ravel()
-    counts, _ = np.histogram(values[values != 0], bins=BINS, range=(-limit, limit))
+    inside = values[values != 0].clip(-limit, limit)  # what grew beyond the axis counts at its end
+    counts, _ = np.histogram(inside, bins=BINS, range=(-limit, limit))
     codes = weight.codes
     book = codes.codebook.tolist() if isinstance(codes, Shared) else []
     return Frame(

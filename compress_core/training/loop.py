@@ -31,9 +31,11 @@ class Diverged(ValueError):  # noqa: N818  # as torch's users call it
 
 @dataclass(frozen=True)
 class Moment:
-    """A moment of the training: `done` in [0, 1] of all steps, and the rate of the last one."""
+    """A moment of the training: the share of all steps that is `done`, what it was `before` the
+    last step, and the learning rate of this step."""
 
     done: float
+    before: float
     learning_rate: float
 
 
@@ -46,8 +48,8 @@ class Done:
     seconds: float
 
 
-def nothing(_student: Student, _moment: Moment) -> None:
-    """The hook of a method that adds nothing."""
+def _nothing(_student: Student, _moment: Moment) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Hooks:
     the epoch (from 0), its fraction done, and the loss."""
 
     penalty: Callable[[Student], Tensor] | None = None
-    after_step: Callable[[Student, Moment], None] = nothing
+    after_step: Callable[[Student, Moment], None] = _nothing
     after_epoch: Callable[[Done], Epoch] | None = None
     after_batch: Callable[[int, float, float], None] = lambda _epoch, _fraction, _loss: None
 
@@ -129,9 +131,9 @@ class _Run:
         self.optimizer.step()
         self.schedule.step()
         self.student.settle()
-        hooks.after_step(
-            self.student, Moment((self.epoch * len(self.batches) + i) / self.total, rate)
-        )
+        steps = self.epoch * len(self.batches) + i
+        at = Moment(steps / self.total, (steps - 1) / self.total, rate)
+        hooks.after_step(self.student, at)
         found = value.item()
         if not math.isfinite(found):
             raise self._diverged(f"the loss is {found}")

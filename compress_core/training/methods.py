@@ -1,7 +1,6 @@
 """How each training step trains: its settings, its constraints, its hooks."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, assert_never
 
 import torch
@@ -18,7 +17,7 @@ from compress_core.methods.retraining import (
     sparsity_at,
 )
 from compress_core.training.constraints import Free, Make, Priced, held, moving, priced
-from compress_core.training.loop import Moment, nothing
+from compress_core.training.loop import Hooks, Moment
 from compress_core.training.settings import Settings, settings_of
 from compress_core.training.student import Student
 
@@ -35,28 +34,30 @@ CODED_RATE = 1e-3  # of AdamW, for scales, codebooks and weights behind codes
 PRUNINGS = 100  # in the course of a gradual pruning
 
 
-@dataclass(frozen=True)
-class Method:
-    """What a step adds to plain training: how weights are held, and hooks of the loop."""
-
-    make: Make = held
-    penalty: Callable[[Student], Tensor] | None = None
-    after_step: Callable[[Student, Moment], None] = nothing
-
-
-def method_of(step: TrainingStep) -> Method:
-    """The method of a step; a new one gets its case here, mypy names it until then."""
+def constraint_of(step: TrainingStep) -> Make:
+    """How a step holds the weights that it trains."""
     match step:
-        case FineTune() | Rewind() | Distil():
-            return Method()
-        case GradualPrune():
-            return Method(after_step=Gradual(step))
-        case L1Prune():
-            return Method(after_step=lambda student, at: shrink(student, step, at))
+        case FineTune() | Rewind() | Distil() | GradualPrune() | L1Prune():
+            return held
         case QuantizeAware():
-            return Method(make=moving)
+            return moving
         case RateTrain():
-            return Method(make=priced, penalty=lambda student: price(student, step))
+            return priced
+        case _:
+            assert_never(step)
+
+
+def hooks_of(step: TrainingStep, student: Student) -> Hooks:
+    """What a step adds to the loop."""
+    match step:
+        case GradualPrune():
+            return Hooks(after_step=Gradual(step, student))
+        case L1Prune():
+            return Hooks(after_step=lambda student, at: shrink(student, step, at))
+        case RateTrain():
+            return Hooks(penalty=lambda student: price(student, step))
+        case FineTune() | Rewind() | Distil() | QuantizeAware():
+            return Hooks()
         case _:
             assert_never(step)
 
@@ -94,21 +95,20 @@ def price(student: Student, step: RateTrain) -> Tensor:
 
 
 class Gradual:
-    """Prunes a little more after every hundredth of the training."""
+    """Prunes a little more after every hundredth of the training of a student."""
 
-    def __init__(self, step: GradualPrune) -> None:
-        self._step, self._start, self._next = step, -1.0, 0.0
+    def __init__(self, step: GradualPrune, student: Student) -> None:
+        weights = free_weights(student)
+        zeros = sum(int((free.values == 0).sum()) for free in weights)
+        self._start = zeros / sum(free.values.numel() for free in weights)
+        self._step = step
 
     @torch.no_grad()
     def __call__(self, student: Student, at: Moment) -> None:
-        if at.done < self._next and at.done < 1:
+        if int(at.done * PRUNINGS) == int(at.before * PRUNINGS):
             return
-        weights = free_weights(student)
-        if self._start < 0:
-            zeros = sum(int((free.values == 0).sum()) for free in weights)
-            self._start = zeros / sum(free.values.numel() for free in weights)
-        self._next = at.done + 1 / PRUNINGS
         sparsity = sparsity_at(at.done, self._start, self._step.sparsity, self._step.schedule)
+        weights = free_weights(student)
         groups = [weights] if self._step.scope == "global" else [[free] for free in weights]
         for group in groups:
             prune_smallest(group, sparsity)

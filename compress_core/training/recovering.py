@@ -14,9 +14,9 @@ from compress_core.recipe import Recipe, format_step, split_stages
 from compress_core.trained import NotTrained, Result, keep_result, result_key
 from compress_core.training.batches import Batches
 from compress_core.training.frames import limits_of, sparsity_of, take_frames
-from compress_core.training.loop import Done, Hooks, train
+from compress_core.training.loop import Done, train
 from compress_core.training.losses import Loss, distilled, task_loss
-from compress_core.training.methods import method_of, settings_for
+from compress_core.training.methods import constraint_of, hooks_of, settings_for
 from compress_core.training.rewinding import begin_again
 from compress_core.training.settings import Settings
 from compress_core.training.student import Student
@@ -90,12 +90,12 @@ class _Training:
         self.step: Any = self.act.step
         self.data = original.training_data()
         self.validation = Validation.of(original, self.data)
-        self.student = Student.of(self.network, self.act.names, method_of(self.step).make)
+        self.student = Student.of(self.network, self.act.names, constraint_of(self.step))
         self.limits = limits_of(self.student.stored())
         self.best: float | None = None
 
     def run(self) -> Result:
-        method, loss = method_of(self.step), self._loss()
+        loss = self._loss()
         if isinstance(self.step, Rewind):
             begin_again(self.student, self.network, self.act.names, self.step, self.data, loss)
         settings = self._settings()
@@ -105,7 +105,11 @@ class _Training:
             Batches(self.data, settings, seed=self.step.seed, rows=rows),
             settings,
             loss,
-            hooks=Hooks(method.penalty, method.after_step, self._after_epoch, self.told.batch),
+            hooks=replace(
+                hooks_of(self.step, self.student),
+                after_epoch=self._after_epoch,
+                after_batch=self.told.batch,
+            ),
             watcher=self.told,
         )
         return Result(self._container(), epochs)

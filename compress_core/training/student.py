@@ -103,7 +103,10 @@ class Student:
         return {
             "parameters": [p.detach().clone() for p in self.parameters()],
             "buffers": {key: buffer.clone() for key, buffer in self.module.named_buffers()},
-            "kept": {key: c.kept.clone() for key, c in self._masked()},
+            "memory": {
+                key: {name: _copied(getattr(c, name)) for name in c.remembered}
+                for key, c in self.constraints.items()
+            },
         }
 
     @torch.no_grad()
@@ -113,15 +116,9 @@ class Student:
         buffers = dict(self.module.named_buffers())
         for key, given in state["buffers"].items():
             buffers[key].copy_(given)
-        for key, kept in state["kept"].items():
-            getattr(self.constraints[key], "hold")(kept)  # noqa: B009
-
-    def _masked(self) -> Iterator[tuple[str, Any]]:
-        return (
-            (key, constraint)
-            for key, constraint in self.constraints.items()
-            if getattr(constraint, "kept", None) is not None
-        )
+        for key, memory in state["memory"].items():
+            for name, given in memory.items():
+                setattr(self.constraints[key], name, given)
 
     def stored(self) -> dict[str, StoredWeight]:
         """The weights as they are to be stored, by state-dict key."""
@@ -141,3 +138,7 @@ def _parts(
     ):
         values = part.weight if mask is None else part.weight * mask
         yield key, weight, values, mask
+
+
+def _copied(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value

@@ -1,5 +1,7 @@
 """Shared weights while they are trained: the indices stay, the values of the codebook move."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -43,6 +45,8 @@ class Book:
 
 class Indexed:
     """Indices that stay, into a codebook that moves."""
+
+    remembered: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, shared: Shared, book: Book) -> None:
         self._indices, self._book = shared.indices.long(), book

@@ -1,6 +1,6 @@
 """Float weights while they are trained, and what all constraints share."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +12,11 @@ from compress_core.weights import Profile
 
 class Constraint(Protocol):
     """One weight while it is trained. `weight()` is differentiable by `parameters`; `settle()`
-    follows every step of the optimizer; `stored()` is what the file will hold."""
+    follows every step of the optimizer; `stored()` is what the file will hold. `remembered` are
+    the attributes that, beside the parameters, change while it is trained."""
 
     parameters: list[nn.Parameter]
+    remembered: ClassVar[tuple[str, ...]]
 
     def weight(self) -> Tensor: ...
 
@@ -36,6 +38,8 @@ def settled(values: Tensor) -> Tensor:
 
 class Free:
     """Float weights; those that `kept` leaves out stay exactly zero."""
+
+    remembered: ClassVar[tuple[str, ...]] = ("kept",)
 
     def __init__(self, values: Tensor, kept: Tensor | None = None) -> None:
         self.values = parameter(values)
@@ -68,6 +72,8 @@ class Free:
 
 class Frozen:
     """A weight that is not trained."""
+
+    remembered: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, stored: StoredWeight) -> None:
         self.parameters: list[nn.Parameter] = []

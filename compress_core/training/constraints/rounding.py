@@ -1,6 +1,7 @@
 """Codes that move with the weights behind them: training through the rounding."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -24,19 +25,19 @@ from compress_core.weights import as_matrix
 COUNTED_EVERY = 50  # steps between two counts of the codes
 
 
-class Rounded:
+class Rounded(Free):
     """Affine codes that move with the weights behind them, and scales that move (LSQ)."""
 
     def __init__(self, codes: Quantized, values: Tensor, kept: Tensor | None = None) -> None:
-        self._codes, self._free = codes, Free(values, kept)
-        self.scale = parameter(codes.scale)
-        self.parameters = [self._free.values, self.scale]
+        self._codes, self.scale = codes, parameter(codes.scale)
+        super().__init__(values, kept)
+        self.parameters = [self.values, self.scale]
         q_min, q_max = code_range(codes.bits, codes.scheme)
         zero = spread(codes.zero_point, as_matrix(values).shape, codes.group_size)
         self._zero, self._low, self._high = zero, q_min - zero, q_max - zero
 
     def weight(self) -> Tensor:
-        matrix = as_matrix(self._free.weight())
+        matrix = as_matrix(self.values)
         rounded = learned_steps(matrix, self._scales(), self._low.float(), self._high.float())
         return rounded.view(self._codes.codes.shape)
 
@@ -45,13 +46,13 @@ class Rounded:
 
     @torch.no_grad()
     def settle(self) -> None:
-        self._free.settle()
+        super().settle()
         self.scale.clamp_(min=SMALLEST_SCALE)
 
     @torch.no_grad()
     def codes(self) -> Quantized:
         """The codes by now."""
-        matrix = as_matrix(self._free.values) / self._scales()
+        matrix = as_matrix(self.values) / self._scales()
         codes = matrix.clamp(self._low, self._high).round() + self._zero
         return replace(
             self._codes,
@@ -61,7 +62,7 @@ class Rounded:
 
     def symbols(self) -> Tensor:
         """The weights as real-valued symbols, counted from 0, differentiable; scales held."""
-        scaled = as_matrix(self._free.weight()) / self._scales().detach()
+        scaled = as_matrix(self.values) / self._scales().detach()
         q_min, _ = code_range(self._codes.bits, self._codes.scheme)
         return scaled.clamp(self._low, self._high) + (self._zero - q_min)
 
@@ -72,31 +73,34 @@ class Rounded:
 class Priced(Rounded):
     """The same, and it knows how many bits its codes take."""
 
+    remembered: ClassVar[tuple[str, ...]] = ("kept", "lengths", "age")
+
     def __init__(self, codes: Quantized, values: Tensor, kept: Tensor | None = None) -> None:
         super().__init__(codes, values, kept)
         self._q_min, q_max = code_range(codes.bits, codes.scheme)
         self._alphabet = q_max - self._q_min + 1
-        self._lengths = torch.zeros(self._alphabet)
+        self.lengths = torch.zeros(self._alphabet)
         self.count = values.numel()
-        self._age = 0
+        self.age = 0
 
     def bits(self) -> Tensor:
         """Bits of all weights, differentiable; the codes are counted every COUNTED_EVERY calls."""
-        if self._age % COUNTED_EVERY == 0:
-            self._lengths = code_lengths(self.codes().codes - self._q_min, self._alphabet)
-        self._age += 1
-        return relaxed_bits(self.symbols(), self._lengths)
+        if self.age % COUNTED_EVERY == 0:
+            self.lengths = code_lengths(self.codes().codes - self._q_min, self._alphabet)
+        self.age += 1
+        return relaxed_bits(self.symbols(), self.lengths)
 
 
-class Signed:
+class Signed(Free):
     """Signs that move with the weights behind them, and scales that move."""
 
     def __init__(self, codes: SignCoded, values: Tensor) -> None:
-        self._free, self.scale = Free(values), parameter(codes.scale)
-        self.parameters = [self._free.values, self.scale]
+        self.scale = parameter(codes.scale)
+        super().__init__(values)
+        self.parameters = [self.values, self.scale]
 
     def weight(self) -> Tensor:
-        values = self._free.weight()
+        values = self.values
         signs = torch.where(values >= 0, 1.0, -1.0)
         passed = values.clamp(-1, 1)  # the gradient passes where |w| <= 1
         scale = self.scale.view(-1, *[1] * (values.dim() - 1))
@@ -107,20 +111,20 @@ class Signed:
         self.scale.clamp_(min=0)
 
     def stored(self) -> StoredWeight:
-        codes = (settled(self._free.values) >= 0).to(torch.uint8)
+        codes = (settled(self.values) >= 0).to(torch.uint8)
         return weight_of(SignCoded(codes, settled(self.scale)))
 
 
-class RoundedFloat:
+class RoundedFloat(Free):
     """Low-bit floats that move with the weights behind them, and scales that move."""
 
     def __init__(self, codes: FloatCoded, values: Tensor, kept: Tensor | None = None) -> None:
-        self._codes, self._free = codes, Free(values, kept)
-        self.scale = parameter(codes.scale)
-        self.parameters = [self._free.values, *([self.scale] if codes.bits < 16 else [])]
+        self._codes, self.scale = codes, parameter(codes.scale)
+        super().__init__(values, kept)
+        self.parameters = [self.values, *([self.scale] if codes.bits < 16 else [])]
 
     def weight(self) -> Tensor:
-        scaled = as_matrix(self._free.weight()) / self._scales()
+        scaled = as_matrix(self.values) / self._scales()
         nearest = decode_float(
             encode_float(scaled.detach(), self._codes.format), self._codes.format
         )
@@ -131,11 +135,11 @@ class RoundedFloat:
 
     @torch.no_grad()
     def settle(self) -> None:
-        self._free.settle()
+        super().settle()
         self.scale.clamp_(min=SMALLEST_SCALE)
 
     @torch.no_grad()
     def stored(self) -> StoredWeight:
-        codes = encode_float(as_matrix(self._free.values) / self._scales(), self._codes.format)
+        codes = encode_float(as_matrix(self.values) / self._scales(), self._codes.format)
         codes = codes.view(self._codes.codes.shape).contiguous()
         return weight_of(replace(self._codes, codes=codes, scale=settled(self.scale)))

@@ -1,6 +1,7 @@
 """Codes that stay, while their scales are trained."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,6 +15,8 @@ SMALLEST_SCALE = 1e-8
 
 class Scaled:
     """Codes that stay, with scales that move."""
+
+    remembered: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, codes: Quantized | FloatCoded | SignCoded) -> None:
         self.scale = parameter(codes.scale)
