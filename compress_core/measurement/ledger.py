@@ -157,7 +157,7 @@ def weight_bound(weight: StoredWeight) -> int:
 
 def container_row(compressed: Compressed) -> LedgerRow:
     """Our own file: of each weight the smallest of its encodings."""
-    by_layer = layer_bytes(compressed.layers)
+    by_layer = layer_bytes(compressed.layers, compressed.file.parts)
     encodings = {weight.streams.header["encoding"] for _, _, weight in _stored(compressed)}
     total = compressed.stored_bytes
     return LedgerRow(
