@@ -89,7 +89,7 @@ class Compressed:
 
     @cached_property
     def rest(self) -> dict[str, Tensor]:
-        """The tensors that no method compresses (biases, norms, buffers), by state-dict key, in
+        """The tensors beside the layers' weights (biases, norms, buffers), by state-dict key, in
         the half precision that they came in where that holds them exactly."""
         layers = self.layers.values()
         skipped = {key for stored in layers for key in stored.weight_keys}
@@ -117,8 +117,8 @@ class Compressed:
     def file(self) -> File:
         """The stored form, compact, and the bytes of each tensor in it."""
         return encode_compact(
-            self._weights,
-            self.rest,
+            self.weights,
+            self.plain_rest,
             tied=self.tied,
             model=self.original.name,
             recipe=format_recipe(self.recipe),
@@ -134,8 +134,8 @@ class Compressed:
     def readable(self) -> bytes:
         """The same content as a safetensors file, which is larger: the readable form."""
         return encode_readable(
-            self._weights,
-            self.rest,
+            self.weights,
+            self.plain_rest,
             tied=self.tied,
             model=self.original.name,
             recipe=to_json(self.recipe),
@@ -143,12 +143,17 @@ class Compressed:
         ).raw
 
     @property
-    def _weights(self) -> dict[str, StoredWeight]:
-        """The coded tensors, by state-dict key."""
+    def weights(self) -> dict[str, StoredWeight]:
+        """The weights of all layers, and what else is stored as codes, by state-dict key."""
         weights: dict[str, StoredWeight] = {}
         for stored in self.layers.values():
             weights |= dict(zip(stored.weight_keys, stored.weights, strict=True))
-        return weights
+        return weights | dict(self.network.coded)
+
+    @property
+    def plain_rest(self) -> dict[str, Tensor]:
+        """The tensors of `rest` that are stored as they are."""
+        return {key: t for key, t in self.rest.items() if key not in self.network.coded}
 
     @property
     def _input_bits(self) -> dict[str, int]:

@@ -28,6 +28,7 @@ from compress_core.applying.quantize import (
     refuse_signs,
 )
 from compress_core.applying.recalibrate import recalibrate_norms, refuse_norms
+from compress_core.applying.rest import quantize_rest, refuse_rest
 from compress_core.applying.share import refuse_sharing, share_layers
 from compress_core.applying.structured import refuse_removal, remove_channels
 from compress_core.methods.folding import FoldBatchNorm
@@ -40,6 +41,7 @@ from compress_core.methods.quantization import (
     QuantizeActivations,
     QuantizeFloat,
     QuantizeGPTQ,
+    QuantizeRest,
     Ternarize,
 )
 from compress_core.methods.recalibration import RecalibrateNorms
@@ -68,6 +70,7 @@ __all__ = [
     "QuantizeActivations",
     "QuantizeFloat",
     "QuantizeGPTQ",
+    "QuantizeRest",
     "RandomPrune",
     "RecalibrateNorms",
     "Row",
@@ -79,7 +82,9 @@ __all__ = [
 # The order in which kinds act. Steps of NETWORK_KINDS make another network, whose layers have the
 # names they had before. Steps of LAYER_KINDS change how layers are stored.
 NETWORK_KINDS = ("fold", "structured")
-LAYER_KINDS = ("factorize", "prune", "quantize", "share", "correct", "recalibrate", "activations")
+LAYER_KINDS = (
+    *("factorize", "prune", "quantize", "share", "correct", "recalibrate", "rest", "activations"),
+)
 KINDS = (*NETWORK_KINDS, *LAYER_KINDS)
 
 # As a union, so that mypy finds a place that forgets a step (`assert_never`); ROWS has the same.
@@ -100,6 +105,7 @@ AnyStep = (
     | ShareWeights
     | CorrectBias
     | RecalibrateNorms
+    | QuantizeRest
     | QuantizeActivations
 )
 
@@ -211,6 +217,7 @@ ROWS = (
     Row("share", ShareWeights, share_layers, refuse_sharing, couples=_has_one_codebook),
     Row("correct_bias", CorrectBias, correct_biases, refuse_correction, sees_data=_yes),
     Row("recalibrate_norms", RecalibrateNorms, recalibrate_norms, refuse_norms, sees_data=_yes),
+    Row("quantize_rest", QuantizeRest, quantize_rest, refuse_rest),
     Row(
         "quantize_activations",
         QuantizeActivations,

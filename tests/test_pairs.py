@@ -48,6 +48,7 @@ OTHERS = {
     "channels": "prune_structured:pruning_ratio=0.3",
     "bias": "correct_bias",
     "norms": "recalibrate_norms:samples=40",
+    "rest": "quantize_rest",
     "inputs": "quantize_activations:bits=8",
     "dynamic inputs": "quantize_activations:bits=5,mode=dynamic",
 }

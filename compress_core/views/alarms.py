@@ -186,7 +186,8 @@ def _changes_nothing(compressed: Compressed, index: int, won: tuple[str, ...]) -
     same_rest = before.rest.keys() == after.rest.keys() and all(
         torch.equal(before.rest[key], after.rest[key]) for key in after.rest
     )
-    return same_rest and all(_same(before.layers[name], after.layers[name]) for name in won)
+    same_codes = before.coded.keys() == after.coded.keys()
+    return same_rest and same_codes and all(_same(before.layers[name], after.layers[name]) for name in won)
 
 
 def _same_settings(step: AnyStep, other: AnyStep | None) -> bool:
