@@ -131,7 +131,7 @@ class Compressed:
         return self.file.raw
 
     @cached_property
-    def readable(self) -> bytes:
+    def readable(self) -> File:
         """The same content as a safetensors file, which is larger: the readable form."""
         return encode_readable(
             self.weights,
@@ -140,7 +140,7 @@ class Compressed:
             model=self.original.name,
             recipe=to_json(self.recipe),
             inputs=self._input_bits,
-        ).raw
+        )
 
     @property
     def weights(self) -> dict[str, StoredWeight]:

@@ -106,13 +106,13 @@ class Report:
         }
 
 
-def measure_size(compressed: Compressed) -> Size:
-    """Bytes, sparsity and MACs of a compressed model."""
+def measure_size(compressed: Compressed, file: File | None = None) -> Size:
+    """Bytes, sparsity and MACs of a compressed model, stored in `file` (else the compact one)."""
     return size_of(
         compressed.original,
         compressed.layers,
         compressed.module,
-        compressed.file,
+        file or compressed.file,
     )
 
 
@@ -151,9 +151,7 @@ def size_of(original: Original, layers: StoredLayers, module: nn.Module, file: F
 
 def layer_bytes(layers: StoredLayers, parts: Mapping[str, int]) -> dict[str, int]:
     """Bytes of each layer out of those of a file's tensors, by key."""
-    return {
-        name: sum(parts[key] for key in stored.weight_keys) for name, stored in layers.items()
-    }
+    return {name: sum(parts[key] for key in stored.weight_keys) for name, stored in layers.items()}
 
 
 def layer_row(stored: StoredLayer, before: Layer, macs: int) -> LayerRow:

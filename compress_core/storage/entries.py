@@ -6,7 +6,6 @@ floats + 4 · granularity + 16 · value.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +13,12 @@ import torch
 from torch import Tensor
 
 from compress_core.entering.tensors import HALVES
-from compress_core.methods.quantization import BITS, FORMAT_BITS
+from compress_core.methods.quantization import FORMAT_BITS
 from compress_core.storage.bytewise import Reader, tensor_bytes, varint
-from compress_core.storage.entropy_coding import CODERS, StreamError
+from compress_core.storage.entropy_coding import CODERS
 from compress_core.storage.streams import StoredWeight
 from compress_core.storage.streams.floats import MASKS, exact_type
-from compress_core.storage.streams.stream import Shape, Streams
+from compress_core.storage.streams.stream import Shape, Streams, weight_shape
 
 # Their places are the numbers in the files: new ones come last.
 CODER_NUMBERS = (
@@ -95,9 +94,7 @@ def _value(header: dict[str, Any]) -> int:
     return FORMATS.index(header["format"]) if "format" in header else 0
 
 
-def _granularity(
-    family: int, streams: Streams, codebooks: list[Tensor]
-) -> tuple[int, bytes]:
+def _granularity(family: int, streams: Streams, codebooks: list[Tensor]) -> tuple[int, bytes]:
     """What shares a float, and the numbers that say more."""
     if family == SHARED:
         return _codebook(streams.tensors["codebook"], codebooks)
@@ -140,6 +137,7 @@ def read_entry(reader: Reader, shape: Shape, codebooks: list[Tensor]) -> Tensor 
     second = reader.byte()
     value, granularity, width = second // 16, second // 4 % 4, second % 4
     header: dict[str, Any] = {"shape": list(shape)}
+    weight_shape(header)
     header |= {"transposed": reader.number()} if transposed else {}
     if family == FLOATS:
         return _read_floats(reader, header, coder, FLOAT_TYPES[width])
@@ -159,9 +157,7 @@ def _settings(family: int, value: int) -> dict[str, Any]:
     return {"bits": value + 1, "scheme": schemes[family]} if family in schemes else {}
 
 
-def _read_floats(
-    reader: Reader, header: dict[str, Any], coder: int, dtype: torch.dtype
-) -> Streams:
+def _read_floats(reader: Reader, header: dict[str, Any], coder: int, dtype: torch.dtype) -> Streams:
     shape = tuple(header["shape"])
     if coder == DENSE:
         return Streams(header | {"encoding": "dense"}, {"weight": reader.tensor(dtype, shape)})

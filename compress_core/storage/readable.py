@@ -127,8 +127,7 @@ def decode_readable(raw: bytes) -> Decoded:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise ContainerError(f"header and streams contradict each other: {reason}") from error
     raise ContainerError(
-        f"container version {version!r} is not {VERSION}; "
-        "decode it with the release that wrote it"
+        f"container version {version!r} is not {VERSION}; decode it with the release that wrote it"
     )
 
 

@@ -187,7 +187,11 @@ def _changes_nothing(compressed: Compressed, index: int, won: tuple[str, ...]) -
         torch.equal(before.rest[key], after.rest[key]) for key in after.rest
     )
     same_codes = before.coded.keys() == after.coded.keys()
-    return same_rest and same_codes and all(_same(before.layers[name], after.layers[name]) for name in won)
+    return (
+        same_rest
+        and same_codes
+        and all(_same(before.layers[name], after.layers[name]) for name in won)
+    )
 
 
 def _same_settings(step: AnyStep, other: AnyStep | None) -> bool:
