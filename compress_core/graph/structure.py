@@ -71,9 +71,9 @@ def export_structure(compressed: Compressed) -> Structure:
     layers = compressed.layers.values()
     keys = {k: tied for stored in layers for k, tied in _keys(stored).items()}
     biases = {s.bias_key: (s.bias_key,) for s in layers if s.bias is not None and s.bias_key}
-    rest = {key: (key,) for key in compressed.network.rest}
-    rest |= {key: (key, *compressed.tied.get(key, ())) for key in compressed.network.coded}
-    for key, tied in (keys | biases | rest).items():
+    network, tied_keys = compressed.network, compressed.tied
+    rest = {key: (key, *tied_keys.get(key, ())) for key in (*network.rest, *network.coded)}
+    for key, tied in {**keys, **biases, **rest}.items():
         blank_weight(model.graph, key, tied)
     simplify(model)
     name_nodes(model.graph, keys)
