@@ -87,7 +87,9 @@ def said(step: AnyStep) -> Said:  # noqa: C901  # one case a type
             return Said(text, "norms recalibrated")
         case QuantizeRest():
             named = "" if step.tensors == ("*",) else f" ({', '.join(step.tensors)})"
-            return Said(f"biases and norms in {step.bits} bit{named}", f"rest {step.bits} bit")
+            scales = "" if step.scales == "fp32" else f", scales in {step.scales}"
+            text = f"biases and norms in {step.bits} bit{named}{scales}"
+            return Said(text, f"rest {step.bits} bit")
         case QuantizeActivations():
             return Said(f"inputs in {step.bits} bit, {step.mode}", f"inputs {step.bits} bit")
         case _:

@@ -1,28 +1,59 @@
-"""Rest: biases, and the parameters and statistics of norms, become codes."""
+"""Rest: biases, and the parameters and statistics of norms, become codes; scales become shorter."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import Tensor, nn
 
 from compress_core.entering.tensors import in_own_type, named_tensors
 from compress_core.methods import quantization
-from compress_core.methods.quantization import QuantizeRest
+from compress_core.methods.quantization import FloatCoded, QuantizeRest
 from compress_core.methods.recalibration import norms_with_statistics
 from compress_core.methods.step import matched_by
+from compress_core.methods.weight_sharing import Shared
 from compress_core.network import Names, Network
+from compress_core.original import Original
 from compress_core.storage.streams import StoredWeight, weight_of
+from compress_core.stored import StoredLayer
 
 MORE_BYTES = 4  # of what the file says of coded values, than of values as they are
 
 
-def quantize_rest(step: QuantizeRest, _names: Names, network: Network) -> Network:
-    coded = network.with_coded(step, lambda: coded_rest(step, network))
-    if coded.coded.keys() == network.coded.keys():
+def quantize_rest(step: QuantizeRest, names: Names, network: Network) -> Network:
+    changed = network.with_coded(step, lambda: coded_rest(step, network))
+    if step.scales != "fp32":
+        changed = changed.with_each(
+            names, step, lambda stored: with_rounded_scales(stored, step, network.base)
+        )
+    same_layers = all(changed.layers[name] is network.layers[name] for name in names)
+    if same_layers and changed.coded.keys() == network.coded.keys():
         raise ValueError(
             f"quantize_rest: no tensor is smaller in {step.bits} bits and still near its values; "
             "remove the step, or name others (tensors=…)"
         )
-    return coded
+    return changed
+
+
+def with_rounded_scales(stored: StoredLayer, step: QuantizeRest, base: Original) -> StoredLayer:
+    """The layer with scales and codebooks in half precision; the same where it has none."""
+    weights = tuple(_rounded(weight, step, base) for weight in stored.weights)
+    pairs = zip(weights, stored.weights, strict=True)
+    if all(weight is before for weight, before in pairs):
+        return stored
+    return stored.with_weights(step, weights)
+
+
+def _rounded(weight: StoredWeight, step: QuantizeRest, base: Original) -> StoredWeight:
+    codes = weight.codes
+    field = "codebook" if isinstance(codes, Shared) else "scale"
+    if codes is None or (codes.bits == 16 and isinstance(codes, FloatCoded)):
+        return weight
+    floats = getattr(codes, field)
+    # kept under the tensor itself, so that a common codebook stays a common one
+    rounded = base.memo.get(
+        ("half", floats, step.scales), lambda: quantization.round_scale(floats, step.scales)
+    )
+    return weight_of(replace(codes, **{field: rounded}))
 
 
 def refuse_rest(step: QuantizeRest, _name: str, network: Network) -> str | None:

@@ -7,11 +7,12 @@ from torch import Tensor, nn
 from compress_core.compressed import Compressed, compress
 from compress_core.data import Dataset
 from compress_core.measurement.report import measure_size
-from compress_core.methods.quantization import CorrectBias, Quantize, QuantizeRest
+from compress_core.methods.quantization import CorrectBias, Quantize, QuantizeRest, round_scale
 from compress_core.methods.recalibration import RecalibrateNorms
 from compress_core.original import Original, load_model
 from compress_core.recipe import parse_step
 from compress_core.storage.container import decode
+from compress_core.storage.streams.floats import exact_type
 
 WIDTH = 32
 
@@ -134,3 +135,40 @@ def test_a_network_whose_file_would_not_be_smaller_is_refused() -> None:
     small = Original(nn.Linear(3, 2).eval(), (3,))
     with pytest.raises(ValueError, match="no tensor is smaller in 8 bits"):
         compress(small, (QuantizeRest(),))
+
+
+HALVES = [
+    "quantize:bits=5",
+    "quantize:bits=4,scheme=asymmetric,granularity=group",
+    "quantize_float:format=nf4",
+    "quantize_float:format=fp16",
+    "binarize",
+    "share:clusters=7",
+    "share:clusters=7,scope=all",
+]
+
+
+@pytest.mark.parametrize("text", HALVES)
+@pytest.mark.parametrize("scales", ["fp16", "bf16"])
+def test_scales_and_codebooks_take_two_bytes_each(normed: Original, text: str, scales: str) -> None:
+    rest = parse_step(f"quantize_rest:scales={scales}")
+    plain, halved = (compress(normed, (parse_step(text), step)) for step in (QuantizeRest(), rest))
+    assert_stored_as_evaluated(halved)
+    floats = {
+        id(tensor): tensor
+        for weight in plain.weights.values()
+        for tensor in weight.streams.tensors.values()
+        if tensor.is_floating_point() and exact_type(tensor) == torch.float32
+    }
+    saved = sum(plain.file.parts.values()) - sum(halved.file.parts.values())
+    assert saved == 2 * sum(tensor.numel() for tensor in floats.values())
+    for key, weight in halved.weights.items():
+        torch.testing.assert_close(
+            weight.values, plain.weights[key].values, rtol=2**-8, atol=0, msg=key
+        )
+
+
+def test_a_scale_beyond_half_precision_stays_as_it_is() -> None:
+    huge = torch.tensor([1e10, 1.0])
+    assert round_scale(huge, "fp16") is huge
+    assert torch.equal(round_scale(huge[1:] / 3, "bf16"), torch.tensor([0.333984375]))

@@ -51,7 +51,12 @@ from compress_core.methods.quantization.ranges import (
     choose_qparams,
     code_range,
 )
-from compress_core.methods.quantization.rest import REST_BITS, QuantizeRest, quantize_tensor
+from compress_core.methods.quantization.rest import (
+    REST_BITS,
+    QuantizeRest,
+    quantize_tensor,
+    round_scale,
+)
 
 __all__ = [
     "ACTIVATION_BITS",
@@ -91,6 +96,7 @@ __all__ = [
     "quantize_float",
     "quantize_tensor",
     "round_input",
+    "round_scale",
     "ternarize",
     "textbook_min_max",
     "textbook_times_255",
