@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -44,7 +45,7 @@ def with_rounded_scales(stored: StoredLayer, step: QuantizeRest, base: Original)
 
 
 def _rounded(weight: StoredWeight, step: QuantizeRest, base: Original) -> StoredWeight:
-    codes = weight.codes
+    codes: Any = weight.codes
     field = "codebook" if isinstance(codes, Shared) else "scale"
     if codes is None or (codes.bits == 16 and isinstance(codes, FloatCoded)):
         return weight

@@ -38,7 +38,7 @@ CHAINS = {
         "share:clusters=5",
         "correct_bias",
         "recalibrate_norms",
-        "quantize_rest:bits=5",
+        "quantize_rest:bits=5,scales=bf16",
         "quantize_activations",
     ),
     "small": ("prune_structured:pruning_ratio=0.5", "prune_nm", "quantize:bits=4", "fold"),
