@@ -44,7 +44,7 @@ CALLBACKS: list[Callable[[], None]] = [
     prune.set_samples,
     prune.set_pattern,
     structured.set_structured,
-    partial(norms.set_norms, "structured_fold", "encode_rest", FoldBatchNorm()),
+    partial(norms.set_norms, "structured_fold", FoldBatchNorm()),
     partial(norms.set_norms, "prune_recalibrate", RecalibrateNorms()),
     partial(norms.set_norms, "encode_rest", QuantizeRest()),
     quantize.set_method,
