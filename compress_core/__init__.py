@@ -5,7 +5,7 @@ from compress_core import Prune, Quantize, compress, load_dataset, load_model, m
 model = load_model("mnist-lenet-5")
 compressed = compress(model, (Prune(sparsity=0.9), Quantize(bits=5)))
 print(measure(compressed, load_dataset("mnist")).accuracy)
-Path("lenet.safetensors").write_bytes(compressed.container)
+Path("lenet.cx").write_bytes(compressed.container)
 """
 
 from compress_core.compressed import Compressed, compress

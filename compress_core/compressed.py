@@ -18,9 +18,9 @@ from compress_core.entering.tensors import in_own_type, named_tensors
 from compress_core.methods.step import matching
 from compress_core.network import Names, Network, start
 from compress_core.original import Original
-from compress_core.recipe import Recipe, of_kinds, split_stages, stage_of, to_json
+from compress_core.recipe import Recipe, format_recipe, of_kinds, split_stages, stage_of, to_json
 from compress_core.steps import BY_TYPE, KINDS, TRAINING, AnyStep, row_of
-from compress_core.storage.container import encode
+from compress_core.storage.container import File, encode_compact, encode_readable
 from compress_core.storage.streams import StoredWeight
 from compress_core.stored import StoredLayers
 from compress_core.trained import load_trained
@@ -101,7 +101,7 @@ class Compressed:
 
     @cached_property
     def rest(self) -> dict[str, Tensor]:
-        """The tensors that no method compresses (biases, norms, buffers), by state-dict key, in
+        """The tensors beside the layers' weights (biases, norms, buffers), by state-dict key, in
         the half precision that they came in where that holds them exactly."""
         layers = self.layers.values()
         skipped = {key for stored in layers for key in stored.weight_keys}
@@ -126,23 +126,55 @@ class Compressed:
         return {first: tuple(twins) for first, *twins in groups if twins}
 
     @cached_property
+    def file(self) -> File:
+        """The stored form, compact, and the bytes of each tensor in it."""
+        return encode_compact(
+            self.weights,
+            self.plain_rest,
+            tied=self.tied,
+            model=self.original.name,
+            recipe=format_recipe(self.recipe),
+            inputs=self._input_bits,
+        )
+
+    @property
     def container(self) -> bytes:
-        """The stored form: the exact bytes of the file that holds this model."""
-        weights: dict[str, StoredWeight] = {}
-        for stored in self.layers.values():
-            weights |= dict(zip(stored.weight_keys, stored.weights, strict=True))
-        return encode(
-            weights,
-            self.rest,
+        """The exact bytes of the file that holds this model, in the compact form."""
+        return self.file.raw
+
+    @cached_property
+    def readable(self) -> File:
+        """The same content as a safetensors file, which is larger: the readable form."""
+        return encode_readable(
+            self.weights,
+            self.plain_rest,
             tied=self.tied,
             model=self.original.name,
             recipe=to_json(self.recipe),
-            inputs={
-                stored.layer.key.rpartition(".")[0]: stored.inputs.bits
-                for stored in self.layers.values()
-                if stored.inputs
-            },
+            inputs=self._input_bits,
         )
+
+    @property
+    def weights(self) -> dict[str, StoredWeight]:
+        """The weights of all layers, and what else is stored as codes, by state-dict key."""
+        weights: dict[str, StoredWeight] = {}
+        for stored in self.layers.values():
+            weights |= dict(zip(stored.weight_keys, stored.weights, strict=True))
+        return weights | dict(self.network.coded)
+
+    @property
+    def plain_rest(self) -> dict[str, Tensor]:
+        """The tensors of `rest` that are stored as they are."""
+        return {key: t for key, t in self.rest.items() if key not in self.network.coded}
+
+    @property
+    def _input_bits(self) -> dict[str, int]:
+        """The bits that inputs are rounded to, by the name of the layer's module."""
+        return {
+            stored.layer.key.rpartition(".")[0]: stored.inputs.bits
+            for stored in self.layers.values()
+            if stored.inputs
+        }
 
     @property
     def stored_bytes(self) -> int:

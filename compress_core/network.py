@@ -2,16 +2,17 @@
 
 `base` is the network whose layers are stored. `layers` are those layers in their stored form after
 the steps so far. `rest` are tensors outside of the layers that a step has replaced, such as the
-statistics of a norm.
+statistics of a norm; `coded` are such tensors, and biases, that are stored as codes.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from torch import Tensor, nn
 
 from compress_core.original import Original
+from compress_core.storage.streams import StoredWeight
 from compress_core.stored import BUILDERS, StoredLayer, StoredLayers, untouched
 from compress_core.weights import with_tensors, with_weights
 
@@ -25,10 +26,17 @@ class Network:
     base: Original
     layers: StoredLayers
     rest: Mapping[str, Tensor] = field(default_factory=dict)
+    coded: Mapping[str, StoredWeight] = field(default_factory=dict)
 
     def with_layers(self, layers: StoredLayers) -> "Network":
         """The same network with some of its layers stored in another way."""
-        return replace(self, layers=self.layers | layers)
+        changed = {
+            str(stored.bias_key): stored
+            for name, stored in layers.items()
+            if stored.bias is not self.layers[name].bias
+        }
+        coded = _without(self.coded, changed)
+        return replace(self, layers=self.layers | layers, coded=coded)
 
     def with_layer(
         self, name: str, done: Hashable, make: Callable[[StoredLayer], StoredLayer]
@@ -55,7 +63,16 @@ class Network:
         state-dict key; made of all layers as they are stored, and kept under their keys."""
         state = tuple(stored.key for stored in self.layers.values())
         found = self.base.memo.get(("rest", done, state), make)
-        return replace(self, rest={**self.rest, **found})
+        return replace(self, rest={**self.rest, **found}, coded=_without(self.coded, found))
+
+    def with_coded(
+        self, done: Hashable, make: Callable[[], Mapping[str, StoredWeight]]
+    ) -> "Network":
+        """Tensors outside of the layers as `make` codes them, by state-dict key; kept as those of
+        `with_rest`, whose tensors are a part of the key (they are equal if they are the same)."""
+        state = tuple(stored.key for stored in self.layers.values())
+        found = self.base.memo.get(("coded", done, state, *self.rest.items()), make)
+        return replace(self, coded={**self.coded, **found})
 
     def with_base(self, done: Hashable, make: Callable[[], nn.Module]) -> "Network":
         """The untouched layers of another network for the same task, kept under `done`.
@@ -64,7 +81,7 @@ class Network:
         layer is stored in another way by now: another network would not know of it.
         """
         changed = [name for name, stored in self.layers.items() if len(stored.key) > 1]
-        if changed or self.rest:
+        if changed or self.rest or self.coded:
             raise ValueError(
                 f"{', '.join(changed) or 'the norms'} changed in an earlier stage, which another "
                 "structure would undo; fold and remove channels in the first stage"
@@ -96,7 +113,13 @@ class Network:
             if stored.form != "plain":
                 _replace_by_factors(module, stored)
             tensors |= _tensors_of(stored)
-        return with_tensors(with_weights(module, tensors), self.rest)
+        coded = {key: weight.values for key, weight in self.coded.items()}
+        return with_tensors(with_weights(module, tensors), {**self.rest, **coded})
+
+
+def _without(coded: Mapping[str, StoredWeight], keys: Collection[str]) -> dict[str, StoredWeight]:
+    """The coded tensors that no step has replaced since."""
+    return {key: weight for key, weight in coded.items() if key not in keys}
 
 
 def start(base: Original) -> Network:

@@ -239,6 +239,14 @@ def from_json(data: str | dict[str, Any]) -> Recipe:
     return tuple(_step_from_json(entry) for entry in data["steps"])
 
 
+def from_file(data: str | dict[str, Any]) -> Recipe:
+    """The recipe of a stored file: its text form, or its JSON data in the readable form.
+
+    Raises what `parse_step` or `from_json` raises.
+    """
+    return parse_recipe(data) if isinstance(data, str) else from_json(data)
+
+
 def _step_from_json(entry: Any) -> AnyStep:
     if not isinstance(entry, dict) or "step" not in entry:
         raise RecipeError(f'{entry!r} is no step; a step is {{"step": "prune", …}}')

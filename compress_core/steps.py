@@ -28,6 +28,7 @@ from compress_core.applying.quantize import (
     refuse_signs,
 )
 from compress_core.applying.recalibrate import recalibrate_norms, refuse_norms
+from compress_core.applying.rest import quantize_rest, refuse_rest
 from compress_core.applying.retraining import (
     refuse_codes,
     refuse_floats,
@@ -46,6 +47,7 @@ from compress_core.methods.quantization import (
     QuantizeActivations,
     QuantizeFloat,
     QuantizeGPTQ,
+    QuantizeRest,
     Ternarize,
 )
 from compress_core.methods.recalibration import RecalibrateNorms
@@ -89,6 +91,7 @@ __all__ = [
     "QuantizeAware",
     "QuantizeFloat",
     "QuantizeGPTQ",
+    "QuantizeRest",
     "RandomPrune",
     "RateTrain",
     "RecalibrateNorms",
@@ -103,7 +106,9 @@ __all__ = [
 # names they had before. Steps of LAYER_KINDS change how layers are stored. A training step ends a
 # stage: in the next one the kinds act again, on what training gave.
 NETWORK_KINDS = ("fold", "structured")
-LAYER_KINDS = ("factorize", "prune", "quantize", "share", "correct", "recalibrate", "activations")
+LAYER_KINDS = (
+    *("factorize", "prune", "quantize", "share", "correct", "recalibrate", "rest", "activations"),
+)
 TRAINING = "train"
 KINDS = (*NETWORK_KINDS, *LAYER_KINDS, TRAINING)
 
@@ -125,6 +130,7 @@ AnyStep = (
     | ShareWeights
     | CorrectBias
     | RecalibrateNorms
+    | QuantizeRest
     | QuantizeActivations
     | FineTune
     | GradualPrune
@@ -252,6 +258,7 @@ ROWS = (
     Row("share", ShareWeights, share_layers, refuse_sharing, couples=_has_one_codebook),
     Row("correct_bias", CorrectBias, correct_biases, refuse_correction, sees_data=_yes),
     Row("recalibrate_norms", RecalibrateNorms, recalibrate_norms, refuse_norms, sees_data=_yes),
+    Row("quantize_rest", QuantizeRest, quantize_rest, refuse_rest),
     Row(
         "quantize_activations",
         QuantizeActivations,

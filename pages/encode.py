@@ -10,6 +10,7 @@ from ui.encode.codings import Place
 from ui.encode.controls import FIRST_BITS, quantize_first, show_choice
 from ui.panels import ledger as ledger_panel
 from ui.panels.chart import chart
+from ui.panels.norms import show_rest
 from ui.panels.page import heading
 from ui.session import fragments, state
 from ui.session.state import Current
@@ -25,6 +26,7 @@ def encode() -> None:
         r"H = -\sum_s p_s \log_2 p_s \ \text{bits a symbol}",
     )
     layer, part, total = show_choice(current)
+    show_rest(current, "encode")
     place = Place(current.model, current.recipe, layer, part)
     found = codings.coding(place)
     if found.meaning == "mask":

@@ -17,6 +17,7 @@ from compress_core.methods.quantization import (
     QuantizeActivations,
     QuantizeFloat,
     QuantizeGPTQ,
+    QuantizeRest,
     Ternarize,
 )
 from compress_core.methods.recalibration import RecalibrateNorms
@@ -84,6 +85,11 @@ def said(step: AnyStep) -> Said:  # noqa: C901  # one case a type
         case RecalibrateNorms():
             text = f"recalibrate the norms on {step.samples} images"
             return Said(text, "norms recalibrated")
+        case QuantizeRest():
+            named = "" if step.tensors == ("*",) else f" ({', '.join(step.tensors)})"
+            scales = "" if step.scales == "fp32" else f", scales in {step.scales}"
+            text = f"biases and norms in {step.bits} bit{named}{scales}"
+            return Said(text, f"rest {step.bits} bit")
         case QuantizeActivations():
             return Said(f"inputs in {step.bits} bit, {step.mode}", f"inputs {step.bits} bit")
         case _:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def run_measure(options: argparse.Namespace) -> None:
 
 
 def _is_file(name: str) -> bool:
-    return name.endswith(".safetensors") or Path(name).exists()
+    return name.endswith((".cx", ".safetensors")) or Path(name).exists()
 
 
 def run_measure_file(options: argparse.Namespace) -> None:
@@ -132,7 +133,11 @@ def speed_of(compressed: Compressed, size: Size) -> Speed:
 def run_compress(options: argparse.Namespace) -> None:
     compressed = compressed_of(options)
     report = measure(compressed, test_data(options.model, options))
-    write_file(options.out, compressed.container)
+    raw = compressed.container
+    if options.readable:
+        raw = compressed.readable.raw
+        report = replace(report, size=measure_size(compressed, compressed.readable))
+    write_file(options.out, raw)
     row = {**report.as_dict(), "out": str(options.out)}
     emit(options, row, lambda: console.show_report(report, written=options.out))
 

@@ -42,7 +42,7 @@ def build_parser() -> Parser:
     measured = add(
         "measure", commands.run_measure, "print every measurement of a recipe or a stored file"
     )
-    add_recipe(measured, model_help="or a stored file, FILE.safetensors")
+    add_recipe(measured, model_help="or a stored file, FILE.cx")
     add_subset(measured)
     measured.add_argument(
         "--latency",
@@ -55,7 +55,12 @@ def build_parser() -> Parser:
     )
     add_recipe(compressed)
     add_subset(compressed)
-    add_out(compressed, "the container, a safetensors file")
+    add_out(compressed, "the stored file, such as model.cx")
+    compressed.add_argument(
+        "--readable",
+        action="store_true",
+        help="write the larger form that readers of safetensors open",
+    )
 
     decoded = add("decode", commands.run_decode, "decode a stored file into dense fp32 safetensors")
     decoded.add_argument("file", type=Path, metavar="F")

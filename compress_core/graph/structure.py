@@ -48,9 +48,9 @@ class Structure:
 
 def find_structure(compressed: Compressed) -> Structure:
     """The structure of `compressed`, exported now if no recipe of this structure was before."""
-    memo = compressed.base.memo
+    memo, network = compressed.base.memo, compressed.network
     shapes = [(s.form, s.ranks, s.bias is not None) for s in compressed.layers.values()]
-    key: Hashable = ("onnx", tuple(shapes), tuple(compressed.network.rest))
+    key: Hashable = ("onnx", tuple(shapes), *map(tuple, (network.rest, network.coded)))
 
     def wait_and_export() -> Structure:
         with _EXPORTER:  # asked again, since another thread may have exported it meanwhile
@@ -71,8 +71,9 @@ def export_structure(compressed: Compressed) -> Structure:
     layers = compressed.layers.values()
     keys = {k: tied for stored in layers for k, tied in _keys(stored).items()}
     biases = {s.bias_key: (s.bias_key,) for s in layers if s.bias is not None and s.bias_key}
-    rest = {key: (key,) for key in compressed.network.rest}
-    for key, tied in (keys | biases | rest).items():
+    network, tied_keys = compressed.network, compressed.tied
+    rest = {key: (key, *tied_keys.get(key, ())) for key in (*network.rest, *network.coded)}
+    for key, tied in {**keys, **biases, **rest}.items():
         blank_weight(model.graph, key, tied)
     simplify(model)
     name_nodes(model.graph, keys)

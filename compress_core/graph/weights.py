@@ -30,7 +30,8 @@ def write_weights(model: ir.Model, compressed: Compressed) -> None:
         if stored.bias is not None:
             bias = ir.tensor(stored.bias.contiguous().numpy(), name=stored.bias_key)
             model.graph.initializers[str(stored.bias_key)].const_value = bias
-    for key, tensor in compressed.network.rest.items():
+    rest = {key: weight.values for key, weight in compressed.network.coded.items()}
+    for key, tensor in {**compressed.network.rest, **rest}.items():
         model.graph.initializers[key].const_value = ir.tensor(tensor.numpy(), name=key)
     blank = [name for name, v in model.graph.initializers.items() if v.const_value is None]
     assert not blank, f"{blank} have no data: every blank weight belongs to a layer"

@@ -71,9 +71,9 @@ def ledger(compressed: Compressed, onnx: bytes | None = None) -> tuple[LedgerRow
     `onnx` is its graph as `to_onnx` gives it, which takes seconds the first time; without it the
     rows of the ONNX file have no number.
     """
-    weights = {key: weight for _, key, weight in _stored(compressed)}
     files = {
-        name: encode_file(layout, weights, compressed.rest) for name, layout in LAYOUT_ROWS.items()
+        name: encode_file(layout, compressed.weights, compressed.plain_rest)
+        for name, layout in LAYOUT_ROWS.items()
     }
     plain = files["dense fp32"].raw
     return (
@@ -118,11 +118,12 @@ def layout_row(compressed: Compressed, name: str, file: LayoutFile) -> LedgerRow
     notes = [NOTES[name]] if name in NOTES else []
     if file.unfit:
         notes.append(f"stays dense, as it does not fit: {', '.join(file.unfit)}")
+    by_layer = _by_layer(compressed, file.weight_bytes)
     return LedgerRow(
         name,
         len(file.raw),
-        _by_layer(compressed, file.weight_bytes),
-        len(file.raw) - sum(file.weight_bytes.values()),
+        by_layer,
+        len(file.raw) - sum(size for _, size in by_layer),
         note="; ".join(notes),
     )
 
@@ -133,13 +134,14 @@ def bound_row(compressed: Compressed) -> LedgerRow:
     For a weight without codes: the entropy of its mask, and the kept floats as they are. Scales
     and the rest of the model are counted as they are; histograms and headers are not counted.
     """
-    bounds = {key: weight_bound(weight) for _, key, weight in _stored(compressed)}
-    rest = sum(tensor.nbytes for tensor in compressed.rest.values())
+    bounds = {key: weight_bound(weight) for key, weight in compressed.weights.items()}
+    by_layer = _by_layer(compressed, bounds)
+    total = sum(bounds.values()) + sum(t.nbytes for t in compressed.plain_rest.values())
     return LedgerRow(
         "entropy bound",
-        rest + sum(bounds.values()),
-        _by_layer(compressed, bounds),
-        rest,
+        total,
+        by_layer,
+        total - sum(size for _, size in by_layer),
         is_bound=True,
         note="a bound, no file: one histogram for each layer, not counted",
     )
@@ -157,7 +159,7 @@ def weight_bound(weight: StoredWeight) -> int:
 
 def container_row(compressed: Compressed) -> LedgerRow:
     """Our own file: of each weight the smallest of its encodings."""
-    by_layer = layer_bytes(compressed.layers)
+    by_layer = layer_bytes(compressed.layers, compressed.file.parts)
     encodings = {weight.streams.header["encoding"] for _, _, weight in _stored(compressed)}
     total = compressed.stored_bytes
     return LedgerRow(

@@ -13,6 +13,7 @@ from compress_core.measurement.cost import macs_by_layer
 from compress_core.measurement.scores import Score, judge
 from compress_core.original import Original
 from compress_core.recipe import format_step, to_json
+from compress_core.storage.content import File
 from compress_core.stored import Form, StoredLayer, StoredLayers
 from compress_core.weights import Coverage, Layer
 
@@ -105,37 +106,31 @@ class Report:
         }
 
 
-def measure_size(compressed: Compressed) -> Size:
-    """Bytes, sparsity and MACs of a compressed model."""
+def measure_size(compressed: Compressed, file: File | None = None) -> Size:
+    """Bytes, sparsity and MACs of a compressed model, stored in `file` (else the compact one)."""
     return size_of(
         compressed.original,
         compressed.layers,
         compressed.module,
-        compressed.rest,
-        compressed.stored_bytes,
+        file or compressed.file,
     )
 
 
-def size_of(
-    original: Original,
-    layers: StoredLayers,
-    module: nn.Module,
-    rest_tensors: Mapping[str, Tensor],
-    stored_bytes: int,
-) -> Size:
+def size_of(original: Original, layers: StoredLayers, module: nn.Module, file: File) -> Size:
     """`measure_size` from the parts of a compressed model: its layers as stored, the module to run,
-    its other tensors, the bytes of its file."""
+    and its file."""
     macs = macs_by_layer(module, original)
-    stored_once = layer_bytes(layers)
+    sizes = layer_bytes(layers, file.parts)
     rows = tuple(
         replace(
             layer_row(stored, original.layers[name], macs[name]),
-            bytes=stored_once[name],
+            bytes=sizes[name],
             original_bytes=original.weight_bytes(name),
         )
         for name, stored in layers.items()
     )
-    rest = sum(tensor.nbytes for tensor in rest_tensors.values())
+    stored_bytes, coded = len(file.raw), sum(sizes.values())
+    rest = sum(file.parts.values()) - coded
     weights = sum(row.parameters for row in rows)
     return Size(
         model=original.name,
@@ -149,20 +144,14 @@ def size_of(
             "macs", lambda: sum(macs_by_layer(original.module, original).values())
         ),
         rest_bytes=rest,
-        header_bytes=stored_bytes - rest - sum(row.bytes for row in rows),
+        header_bytes=stored_bytes - rest - coded,
         layers=rows,
     )
 
 
-def layer_bytes(layers: StoredLayers) -> dict[str, int]:
-    """Bytes of the streams of each layer; a shared codebook is counted in the first layer."""
-    seen: set[int] = set()
-    sizes = {}
-    for name, stored in layers.items():
-        streams = {id(t): t for w in stored.weights for t in w.streams.tensors.values()}
-        sizes[name] = sum(t.nbytes for identity, t in streams.items() if identity not in seen)
-        seen |= streams.keys()
-    return sizes
+def layer_bytes(layers: StoredLayers, parts: Mapping[str, int]) -> dict[str, int]:
+    """Bytes of each layer out of those of a file's tensors, by key."""
+    return {name: sum(parts[key] for key in stored.weight_keys) for name, stored in layers.items()}
 
 
 def layer_row(stored: StoredLayer, before: Layer, macs: int) -> LayerRow:

@@ -9,10 +9,10 @@ from compress_core.dataset import Dataset
 from compress_core.measurement.report import Report, report_of, size_of
 from compress_core.methods.quantization import InputQuantizer
 from compress_core.original import Original
-from compress_core.recipe import from_json, of_kinds, to_json
+from compress_core.recipe import from_file, of_kinds, to_json
 from compress_core.restoring import read_stored, restore_decoded
 from compress_core.restoring.fitting import factor_keys, named_forms
-from compress_core.storage.container import ContainerError, Decoded
+from compress_core.storage.container import ContainerError, Decoded, File
 from compress_core.stored import StoredLayer, StoredLayers
 from compress_core.weights import Layer
 
@@ -27,8 +27,9 @@ def measure_file(
     """
     decoded = read_stored(raw)
     module = restore_decoded(decoded, original.pristine)
-    size = size_of(original, stored_layers(decoded, original), module, decoded.rest, len(raw))
-    recipe = to_json(from_json(decoded.recipe))
+    layers = stored_layers(decoded, original)
+    size = size_of(original, layers, module, File(raw, decoded.parts))
+    recipe = to_json(from_file(decoded.recipe))
     return report_of(module, size, original, data, recipe=recipe, baseline=baseline)
 
 
@@ -37,7 +38,7 @@ def stored_layers(decoded: Decoded, original: Original) -> StoredLayers:
 
     Raises ContainerError where the file has none of the weights of a layer.
     """
-    folds = of_kinds(from_json(decoded.recipe), ("fold",))
+    folds = of_kinds(from_file(decoded.recipe), ("fold",))
     before = compress(original, folds).layers
     return {name: _stored(stored.layer, decoded) for name, stored in before.items()}
 
@@ -50,7 +51,7 @@ def _stored(layer: Layer, decoded: Decoded) -> StoredLayer:
     parts = tuple(weight.profile for weight in weights)
     stored = StoredLayer(layer, (layer.name,), weights, parts)
     if len(weights) > 1:
-        form, *_ = named_forms(layer.name, from_json(decoded.recipe))
+        form, *_ = named_forms(layer.name, from_file(decoded.recipe))
         stored = replace(stored, form=form)
     bits = decoded.inputs.get(layer.key.rpartition(".")[0])
     inputs = None if bits is None else InputQuantizer(bits)

@@ -36,9 +36,4 @@ def waterfall(compressed: Compressed) -> tuple[Stage, ...]:
 
 def fixed_width_file(compressed: Compressed) -> LayoutFile:
     """All weights at fixed width: k bits a code where they have codes, float32 else."""
-    weights = {
-        key: weight
-        for stored in compressed.layers.values()
-        for key, weight in zip(stored.weight_keys, stored.weights, strict=True)
-    }
-    return encode_file("packed", weights, compressed.rest)
+    return encode_file("packed", compressed.weights, compressed.plain_rest)

@@ -17,11 +17,11 @@ class Step(Protocol):
     def layers(self) -> tuple[str, ...]: ...
 
 
-def check_layers(patterns: tuple[str, ...]) -> None:
+def check_layers(patterns: tuple[str, ...], field: str = "layers", one: str = "layer") -> None:
     named = isinstance(patterns, tuple) and all(isinstance(p, str) and p for p in patterns)
     if not patterns or not named:
         raise ValueError(
-            f"layers={patterns!r}: name at least one layer or pattern in a tuple, such as ('fc*',)"
+            f"{field}={patterns!r}: name at least one {one} or pattern in a tuple, such as ('fc*',)"
         )
 
 

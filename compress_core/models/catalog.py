@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
+import torch
 from torch import nn
 
 from compress_core.models import networks
@@ -80,3 +82,11 @@ def model_spec(name: str) -> ModelSpec:
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}; choose one of {', '.join(MODELS)}")
     return MODELS[name]
+
+
+@cache
+def tensor_shapes(name: str) -> dict[str, tuple[int, ...]]:
+    """The keys of the network's state dict, sorted, and the shapes; nothing is computed."""
+    with torch.device("meta"):
+        state = model_spec(name).build().state_dict()
+    return {key: tuple(state[key].shape) for key in sorted(state)}

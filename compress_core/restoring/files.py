@@ -12,7 +12,7 @@ from compress_core.entering.copying import copy_network
 from compress_core.entering.tensors import named_tensors
 from compress_core.methods.quantization import InputQuantizer
 from compress_core.models.catalog import MODELS
-from compress_core.recipe import Recipe, from_json, of_kinds
+from compress_core.recipe import Recipe, from_file, of_kinds
 from compress_core.restoring.fitting import RestoreError, fit, has_module, key_of
 from compress_core.storage.container import ContainerError, Decoded, decode
 from compress_core.weights import with_weights
@@ -91,7 +91,7 @@ def _private_copy(network: nn.Module) -> nn.Module:
 
 def _recipe(decoded: Decoded) -> Recipe:
     try:
-        recipe = from_json(decoded.recipe)
+        recipe = from_file(decoded.recipe)
     except ValueError as error:
         raise ContainerError(f"the file's recipe cannot be read: {error}") from error
     if of_kinds(recipe, ("activations",)) and not decoded.inputs:

@@ -157,9 +157,9 @@ class _Training:
             )
             for name, stored in self.network.layers.items()
         }
-        after = replace(self.network, layers=layers, rest=self.student.rest())
+        after = replace(self.network, layers=layers, rest=self.student.rest(), coded={})
         act = replace(self.act, after=after)
-        return Compressed(self.original, self.recipe, (act,), ()).container
+        return Compressed(self.original, self.recipe, (act,), ()).readable.raw
 
 
 def act_before(original: Original, recipe: Recipe) -> Act:

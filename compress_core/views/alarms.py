@@ -176,7 +176,12 @@ def _changes_nothing(compressed: Compressed, index: int, act: Act) -> bool:
     same_rest = before.rest.keys() == after.rest.keys() and all(
         torch.equal(before.rest[key], after.rest[key]) for key in after.rest
     )
-    return same_rest and all(_same(before.layers[name], after.layers[name]) for name in act.names)
+    same_codes = before.coded.keys() == after.coded.keys()
+    return (
+        same_rest
+        and same_codes
+        and all(_same(before.layers[name], after.layers[name]) for name in act.names)
+    )
 
 
 def _same_settings(step: AnyStep, other: AnyStep | None) -> bool:

@@ -96,7 +96,7 @@ def measured_bytes(
     """Bytes of each layer after pruning to each of MEASURED_SPARSITIES as `by` ranks the weights,
     and `others`, the steps that do not prune. None where nothing codes the weights, where the codes
     have no zero, or where the model is too large."""
-    steps = without_kinds(others, ("correct", "activations"))
+    steps = without_kinds(others, ("correct", "rest", "activations"))
     coded = of_kinds(steps, ("quantize", "share"))
     if not coded or sum(layer.weight.numel() for layer in original.layers.values()) > MANY:
         return None
@@ -104,10 +104,10 @@ def measured_bytes(
     for sparsity in MEASURED_SPARSITIES:
         prune = (replace(by, sparsity=sparsity),) if sparsity else ()
         try:
-            layers = compress(original, (*steps, *prune)).layers
+            made = compress(original, (*steps, *prune))
         except ValueError:  # such as binary weights, which refuse to be pruned; the page says so
             return None
-        for name, count in layer_bytes(layers).items():
+        for name, count in layer_bytes(made.layers, made.file.parts).items():
             found.setdefault(name, []).append(count)
     return found
 

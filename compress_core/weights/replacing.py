@@ -30,11 +30,11 @@ def with_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
 
 
 def with_tensors(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
-    """The same for parameters and buffers, by state-dict key; buffers get clones."""
+    """The same for parameters and buffers, by state-dict key."""
     names = dict(model.named_parameters(remove_duplicate=False))
     changed = with_weights(model, {key: t for key, t in tensors.items() if key in names})
     for key, tensor in tensors.items():
         if key not in names:
             owner, _, attribute = key.rpartition(".")
-            setattr(changed.get_submodule(owner), attribute, tensor.detach().clone())
+            setattr(changed.get_submodule(owner), attribute, tensor)
     return changed

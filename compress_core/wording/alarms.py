@@ -26,6 +26,7 @@ REMEDIES = {  # for each kind of step that made the file larger
     "share": "choose fewer clusters, or remove the step",
     "correct": "the biases that it adds are stored, too: name fewer layers, or remove the step",
     "recalibrate": "it changes no size: look at the other steps, or remove the step",
+    "rest": "their scales are stored, too: leave out the smallest tensors, or remove the step",
     "activations": "the inputs' ranges are stored, too: name fewer layers, or remove the step",
 }
 

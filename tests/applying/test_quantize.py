@@ -24,7 +24,7 @@ from compress_core.methods.quantization import (
     Ternarize,
 )
 from compress_core.original import Original
-from compress_core.recipe import from_json
+from compress_core.recipe import from_file
 from compress_core.storage.container import decode
 
 CODED = [QuantizeFloat(format=name) for name in ("fp16", "bf16", "fp8_e4m3", "fp4_e2m1", "nf4")]
@@ -126,7 +126,7 @@ def test_static_ranges_are_those_of_the_calibration_images(digits_mlp: Original)
 def rounded_by_hand(compressed: Compressed, images: Tensor) -> Tensor:
     """What the file of a digits' MLP computes, read from its header and tensors alone."""
     decoded = decode(compressed.container)
-    (step,) = (s for s in from_json(decoded.recipe) if isinstance(s, QuantizeActivations))
+    (step,) = (s for s in from_file(decoded.recipe) if isinstance(s, QuantizeActivations))
     x, state = images.flatten(1), decoded.state_dict
     for i in (1, 2, 3):
         if step.mode == "static":

@@ -26,7 +26,7 @@ from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize
 from compress_core.models.catalog import MODELS
 from compress_core.original import Original
-from compress_core.recipe import from_json, parse_step, to_json
+from compress_core.recipe import from_file, from_json, parse_step, to_json
 from compress_core.storage.container import decode
 from compress_core.training.loop import SETTINGS, Settings
 
@@ -183,15 +183,26 @@ def test_every_method_is_measured_and_written(run: Run, tmp_path: Path, step: st
     row = json.loads(run("compress", "digits-cnn", "--step", step, "--out", file, "--json"))
     assert row["stored_bytes"] == file.stat().st_size
     assert from_json(row["recipe"]) == (parse_step(step),)
-    assert from_json(decode(file.read_bytes()).recipe) == (parse_step(step),)
+    assert from_file(decode(file.read_bytes()).recipe) == (parse_step(step),)
+
+
+def test_a_readable_file_is_larger_and_holds_the_same(run: Run, tmp_path: Path) -> None:
+    small, large = tmp_path / "model.cx", tmp_path / "model.safetensors"
+    told = [
+        json.loads(run("compress", "digits-mlp", "--step", "quantize", "--json", *options))
+        for options in (("--out", small), ("--out", large, "--readable"))
+    ]
+    assert [row["stored_bytes"] for row in told] == [f.stat().st_size for f in (small, large)]
+    found, expected = (decode(file.read_bytes()).state_dict for file in (large, small))
+    assert small.stat().st_size < large.stat().st_size
+    assert all(bool((found[key] == expected[key]).all()) for key in expected)
 
 
 def test_decode_tells_what_it_found(run: Run, tmp_path: Path) -> None:
     file, dense = tmp_path / "model.safetensors", tmp_path / "dense.safetensors"
     run("compress", "digits-mlp", "--step", "quantize:bits=4", "--out", file)
     row = json.loads(run("decode", file, "--out", dense, "--json"))
-    assert row["model"] == "digits-mlp"
-    assert from_json(row["recipe"]) == (Quantize(bits=4),)
+    assert (row["model"], row["recipe"]) == ("digits-mlp", "quantize:bits=4")
     assert (row["stored_bytes"], row["dense_bytes"]) == (file.stat().st_size, dense.stat().st_size)
 
 

@@ -31,6 +31,8 @@ WORDS = {
     "share:clusters=8,scope=all": "share 8 values, one codebook",
     "correct_bias": "correct the biases",
     "recalibrate_norms": "recalibrate the norms on 256 images",
+    "quantize_rest:bits=6,scales=fp16": "biases and norms in 6 bit, scales in fp16",
+    "quantize_rest:tensors=fc*.bias": "biases and norms in 8 bit (fc*.bias)",
     "quantize_activations:mode=dynamic": "inputs in 8 bit, dynamic",
 }
 

@@ -27,7 +27,7 @@ STEPS = TEXTS | {
     "nothing": "",
 }
 # A structure is exported once, which takes a second: these share that of the network as it came.
-IN_GRAPHS = ("prune", "affine", "fp8", "binary", "share", "inputs", "dynamic inputs")
+IN_GRAPHS = ("prune", "affine", "fp8", "binary", "share", "rest", "inputs", "dynamic inputs")
 CHAIN_IN_GRAPHS = ("resnet", "u-net", "decoder", "two inputs", "norm behind linear")
 CHAINS = {
     "all": (
@@ -38,6 +38,7 @@ CHAINS = {
         "share:clusters=5",
         "correct_bias",
         "recalibrate_norms",
+        "quantize_rest:bits=5,scales=bf16",
         "quantize_activations",
     ),
     "small": ("prune_structured:pruning_ratio=0.5", "prune_nm", "quantize:bits=4", "fold"),

@@ -18,12 +18,23 @@ def show(current: Current) -> None:
         st.download_button(
             f"Stored file ({words.byte_size(current.size.stored_bytes)})",
             lambda: current.compressed.container,
-            file_name=f"{current.model}.compressed.safetensors",
+            file_name=f"{current.model}.cx",
             mime="application/octet-stream",
             key="download_container",
             icon=":material/download:",
             on_click="ignore",
             help="`python -m compress_core decode FILE --out dense.safetensors` gives fp32.",
+        )
+        st.download_button(
+            "Readable file",
+            lambda: current.compressed.readable.raw,
+            file_name=f"{current.model}.compressed.safetensors",
+            mime="application/octet-stream",
+            key="download_readable",
+            icon=":material/download:",
+            on_click="ignore",
+            help="The same weights with names and settings as text, for any reader of safetensors. "
+            "It is some hundred bytes a layer larger.",
         )
         st.download_button(
             "Recipe (JSON)",
@@ -50,6 +61,6 @@ def show(current: Current) -> None:
     steps = "".join(f" \\\n  --step '{format_step(step)}'" for step in current.recipe)
     command = f"python -m compress_core compress {current.model}{steps}"
     st.code(
-        f"{command} \\\n  --out {current.model}.compressed.safetensors",
+        f"{command} \\\n  --out {current.model}.cx",
         language="bash",
     )

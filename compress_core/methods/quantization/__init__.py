@@ -51,6 +51,12 @@ from compress_core.methods.quantization.ranges import (
     choose_qparams,
     code_range,
 )
+from compress_core.methods.quantization.rest import (
+    REST_BITS,
+    QuantizeRest,
+    quantize_tensor,
+    round_scale,
+)
 
 __all__ = [
     "ACTIVATION_BITS",
@@ -58,6 +64,7 @@ __all__ = [
     "CLIP_GRID",
     "FORMAT_BITS",
     "GRANULARITIES",
+    "REST_BITS",
     "Binarize",
     "Clipping",
     "CorrectBias",
@@ -70,6 +77,7 @@ __all__ = [
     "QuantizeActivations",
     "QuantizeFloat",
     "QuantizeGPTQ",
+    "QuantizeRest",
     "Quantized",
     "Scheme",
     "SignCoded",
@@ -86,7 +94,9 @@ __all__ = [
     "plan_input",
     "quantize",
     "quantize_float",
+    "quantize_tensor",
     "round_input",
+    "round_scale",
     "ternarize",
     "textbook_min_max",
     "textbook_times_255",

@@ -64,6 +64,14 @@ def test_plain_floats_are_explained_and_a_step_is_offered() -> None:
     assert "symbols of" in texts(app)
 
 
+def test_a_switch_rounds_biases_and_norms() -> None:
+    app = open_app("encode", recipe="quantize:bits=4")
+    app.toggle(key="encode_rest").set_value(True).run()
+    assert app.session_state["recipe"] == "quantize:bits=4;quantize_rest"
+    app.toggle(key="encode_rest").set_value(False).run()
+    assert app.session_state["recipe"] == "quantize:bits=4"
+
+
 def test_of_pruned_floats_the_mask_is_shown() -> None:
     app = open_app("encode", recipe="prune:sparsity=0.9")
     assert "What can be coded is the mask" in texts(app)

@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 
 from compress_core.methods.folding import FoldBatchNorm
+from compress_core.methods.quantization import QuantizeRest
 from compress_core.methods.recalibration import RecalibrateNorms
 from tests.whole_app import WholeApp, open_app, turn_to
 from ui import presenter
@@ -45,6 +46,7 @@ CALLBACKS: list[Callable[[], None]] = [
     structured.set_structured,
     partial(norms.set_norms, "structured_fold", FoldBatchNorm()),
     partial(norms.set_norms, "prune_recalibrate", RecalibrateNorms()),
+    partial(norms.set_norms, "encode_rest", QuantizeRest()),
     quantize.set_method,
     quantize.set_quantization,
     activations.set_activations,
@@ -68,6 +70,7 @@ CONTROLS = (  # of all pages, by key, beside those of the address
     *(
         "structured_seed",
         "structured_fold",
+        "encode_rest",
         "prune_recalibrate",
         "quantize_bits",
         "quantize_format",

@@ -1,4 +1,4 @@
-"""The container: its bytes, what comes back of it, and what it refuses."""
+"""The readable form, version 1: its bytes, what comes back of it, and what it refuses."""
 
 import hashlib
 import json
@@ -25,13 +25,9 @@ from compress_core.methods.quantization import Quantize, QuantizeActivations
 from compress_core.methods.quantization.floats import NF4
 from compress_core.methods.step import Step
 from compress_core.original import Original
-from compress_core.storage.container import (
-    STORED_TYPES,
-    ContainerError,
-    _checksum,
-    decode,
-    encode,
-)
+from compress_core.storage.container import ContainerError, decode
+from compress_core.storage.content import STORED_TYPES
+from compress_core.storage.readable import _checksum, encode_readable
 
 ROOT = Path(__file__).parents[2]
 HEADER = (
@@ -50,7 +46,7 @@ def tiny() -> Compressed:
     return compress(original, (Quantize(bits=3, granularity="tensor"),))
 
 
-TINY = tiny().container
+TINY = tiny().readable.raw
 
 
 def signed(text: str) -> bytes:
@@ -67,7 +63,7 @@ def one_layer(*recipe: Step) -> bytes:
     fc = nn.Linear(64, 4)
     fc.weight.data = torch.randn(4, 64, generator=torch.Generator().manual_seed(0))
     original = Original(nn.Sequential(OrderedDict(fc=fc)).eval(), (64,))
-    return compress(original, recipe).container
+    return compress(original, recipe).readable.raw
 
 
 FILES = {
@@ -114,13 +110,13 @@ def test_the_bytes_are_those_of_the_format() -> None:
 def test_another_process_writes_the_same_bytes(digits_mlp: Original) -> None:
     code = (
         "import hashlib; from compress_core import Quantize, compress, load_model;"
-        "raw = compress(load_model('digits-mlp'), (Quantize(bits=4),)).container;"
+        "raw = compress(load_model('digits-mlp'), (Quantize(bits=4),)).readable.raw;"
         "print(hashlib.sha256(raw).hexdigest())"
     )
     out = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    here = compress(digits_mlp, (Quantize(bits=4),)).container
+    here = compress(digits_mlp, (Quantize(bits=4),)).readable.raw
     assert out.stdout.strip() == hashlib.sha256(here).hexdigest()
 
 
@@ -141,7 +137,7 @@ def test_weights_and_the_rest_come_back() -> None:
 
 
 def test_a_factor_pair_has_a_key_for_each_factor(digits_cnn: Original) -> None:
-    raw = compress(digits_cnn, (Factorize(rank=4, layers=("fc1",)),)).container
+    raw = compress(digits_cnn, (Factorize(rank=4, layers=("fc1",)),)).readable.raw
     tensors = decode(raw).dense_tensors
     assert tensors["fc1.0.weight"].shape == (4, 512)
     assert tensors["fc1.1.weight"].shape == (64, 4)
@@ -150,14 +146,14 @@ def test_a_factor_pair_has_a_key_for_each_factor(digits_cnn: Original) -> None:
 def test_a_tied_weight_comes_back_under_all_its_keys(
     animal: Callable[[str], Original],
 ) -> None:
-    decoded = decode(compress(animal("tied"), (Quantize(),)).container)
+    decoded = decode(compress(animal("tied"), (Quantize(),)).readable.raw)
     assert decoded.tied == {"a.weight": ("b.weight",), "a.bias": ("b.bias",)}
     assert decoded.state_dict["b.weight"] is decoded.state_dict["a.weight"]
 
 
 def test_norms_and_counters_are_stored_as_they_are(animal: Callable[[str], Original]) -> None:
     original = animal("norm")
-    rest = decode(compress(original, (Prune(sparsity=0.5),)).container).rest
+    rest = decode(compress(original, (Prune(sparsity=0.5),)).readable.raw).rest
     assert set(rest) == {key for key in original.module.state_dict() if key != "conv.weight"}
     assert rest["norm.num_batches_tracked"].dtype == torch.int64
 
@@ -362,7 +358,7 @@ def test_a_forged_weight_is_refused(
         ({"tied": {"fc.bias": ["fc.weight"]}}, r"keys of two tensors.*\['fc.weight'\]"),
         ({"tied": {"fc.bias": ["a", "a"]}}, r"keys of two tensors.*\['a'\]"),
         ({"tied": {"fc.bias": [1]}}, r"no names: \[1\]"),
-        ({"tied": {"fc.bias": "ab"}}, "tied an object of lists"),
+        ({"tied": {"fc.bias": "ab"}}, "tied must be an object of lists"),
         ({"inputs": {"fc": 0}}, "inputs of fc: bits=0 must be at least 1 and below 17"),
         ({"inputs": {"fc": "8"}}, "inputs of fc: bits='8' is no number"),
         ({"inputs": [8]}, "contradict each other"),
@@ -392,7 +388,7 @@ def test_memory_that_runs_out_is_told_as_a_damaged_file(monkeypatch: pytest.Monk
     def run_out(*_: object) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr("compress_core.storage.container.decode_streams", run_out)
+    monkeypatch.setattr("compress_core.storage.readable.decode_streams", run_out)
     with pytest.raises(ContainerError, match="no room"):
         decode(TINY)
 
@@ -401,7 +397,7 @@ def test_keys_may_hold_colons() -> None:
     module = nn.Sequential(OrderedDict(part=nn.ModuleDict({"a:b": nn.Linear(4, 3)})))
     module.forward = lambda x: module[0]["a:b"](x)  # type: ignore[method-assign]
     compressed = compress(Original(module.eval(), (4,)), (Quantize(bits=4),))
-    found = decode(compressed.container).state_dict
+    found = decode(compressed.readable.raw).state_dict
     assert set(found) == {"part.a:b.weight", "part.a:b.bias"}
     assert torch.equal(found["part.a:b.weight"], compressed.module.state_dict()["part.a:b.weight"])
 
@@ -409,7 +405,7 @@ def test_keys_may_hold_colons() -> None:
 def test_a_key_that_reads_as_a_stream_is_refused_when_written() -> None:
     weights = decode(TINY).weights
     with pytest.raises(ContainerError, match=r"fc\.weight:codes would be read as a stream"):
-        encode(weights, {"fc.weight:codes": ONES}, tied={}, model="tiny", recipe={})
+        encode_readable(weights, {"fc.weight:codes": ONES}, tied={}, model="tiny", recipe={})
 
 
 @pytest.mark.parametrize(
@@ -424,7 +420,7 @@ def test_a_tensor_that_safetensors_does_not_know_is_refused_when_written(
     name: str, tensor: Tensor, words: str
 ) -> None:
     with pytest.raises(ContainerError, match=words):
-        encode(decode(TINY).weights, {name: tensor}, tied={}, model="tiny", recipe={})
+        encode_readable(decode(TINY).weights, {name: tensor}, tied={}, model="tiny", recipe={})
 
 
 @pytest.mark.parametrize("dtype", sorted(STORED_TYPES, key=str), ids=str)
@@ -433,7 +429,7 @@ def test_every_other_type_comes_back_as_it_was(dtype: torch.dtype) -> None:
     rest = {"matrix": values.T, "number": values[1, 1], "nothing": values[:0]}
     if dtype.is_complex:
         rest["view"] = (values * 1j).conj()
-    raw = encode(decode(TINY).weights, rest, tied={}, model="tiny", recipe={})
+    raw = encode_readable(decode(TINY).weights, rest, tied={}, model="tiny", recipe={}).raw
     for key, found in decode(raw).rest.items():
         assert (found.dtype, found.shape) == (dtype, rest[key].shape)
         assert found.tolist() == rest[key].tolist()
@@ -443,22 +439,22 @@ def test_a_weight_with_another_name_is_stored_once_and_under_both() -> None:
     module = nn.Sequential(OrderedDict(fc=nn.Linear(4, 3)))
     module.register_parameter("again", module.fc.weight)  # before "fc.weight" in the state dict
     compressed = compress(Original(module.eval(), (4,)), (Quantize(bits=4),))
-    decoded = decode(compressed.container)
+    decoded = decode(compressed.readable.raw)
     assert decoded.tied == {"fc.weight": ("again",)}
     assert torch.equal(decoded.state_dict["again"], compressed.module.again)
 
 
 def test_the_file_tells_whose_inputs_are_rounded(digits_mlp: Original) -> None:
     step = QuantizeActivations(bits=5, mode="dynamic", layers=("fc1", "fc2"))
-    assert decode(compress(digits_mlp, (step,)).container).inputs == {"fc1": 5, "fc2": 5}
+    assert decode(compress(digits_mlp, (step,)).readable.raw).inputs == {"fc1": 5, "fc2": 5}
     assert decode(TINY).inputs == {}
 
 
 def test_more_weights_than_can_be_read_are_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = decode(TINY).weights
-    monkeypatch.setattr("compress_core.storage.container.MAX_WEIGHTS", 3)
+    monkeypatch.setattr("compress_core.storage.content.MAX_WEIGHTS", 3)
     with pytest.raises(ContainerError, match="4 weights are more than the 3 of one file"):
-        encode(weights, {}, tied={}, model="tiny", recipe={})
+        encode_readable(weights, {}, tied={}, model="tiny", recipe={})
 
 
 def bytes_in_the_readme() -> bytes:
@@ -477,7 +473,7 @@ def test_the_readmes_example_is_the_file_byte_by_byte() -> None:
     fc.bias.data = torch.tensor([1.0, -2.0])
     original = Original(nn.Sequential(OrderedDict(fc=fc)).eval(), (2,), name="tiny")
     step = Quantize(bits=2, granularity="tensor")
-    assert compress(original, (step,)).container == bytes_in_the_readme()
+    assert compress(original, (step,)).readable.raw == bytes_in_the_readme()
 
 
 def test_the_readmes_example_is_decoded_by_its_text_alone() -> None:
