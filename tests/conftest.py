@@ -4,7 +4,7 @@ An Original is never written to, so one of each serves the whole session.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -37,12 +37,21 @@ from compress_core.original import Original, load_model
 from compress_core.recipe import Recipe
 from compress_core.steps import BY_NAME, BY_TYPE, AnyStep, Row
 from compress_core.stored import untouched
+from compress_core.trained import FOLDER_VARIABLE
 
 # the same examples in every run: a red test is red for everybody
 settings.register_profile(
     "repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Results of training go to a folder of the tests, not to the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER_VARIABLE, str(tmp_path_factory.mktemp("trained")))
+        yield
 
 
 class Tied(nn.Module):

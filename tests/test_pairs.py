@@ -16,7 +16,7 @@ from compress_core.measurement.ledger import ledger
 from compress_core.measurement.report import measure_size
 from compress_core.original import Original
 from compress_core.recipe import Recipe, parse_step
-from compress_core.steps import BY_NAME
+from compress_core.steps import BY_NAME, TRAINING
 from compress_core.storage.container import decode
 
 FORMS = {
@@ -119,7 +119,8 @@ def assert_stored_as_evaluated(compressed: Compressed) -> None:
 
 
 def test_every_step_there_is_takes_part() -> None:
-    assert {text.partition(":")[0] for text in TEXTS.values()} == BY_NAME.keys()
+    acting = {name for name, row in BY_NAME.items() if row.kind != TRAINING}  # in one stage
+    assert {text.partition(":")[0] for text in TEXTS.values()} == acting
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS, ids=[" + ".join(pair) for pair in PAIRS])

@@ -47,7 +47,7 @@ def compressed_with(original: Original, *changed: StoredLayer) -> Compressed:
     """The model as if functions of steps had left these layers."""
     layers = {layer.layer.name: layer for layer in changed}
     before = start(original)
-    act = Act(Quantize(), tuple(layers), before, before.with_layers(layers))
+    act = Act(Quantize(), 0, tuple(layers), before, before.with_layers(layers))
     return Compressed(original, (), (act,), ())
 
 

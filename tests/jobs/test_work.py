@@ -15,6 +15,7 @@ from compress_core.jobs.work import (
     Answering,
     Sweep,
     Timing,
+    Training,
     Work,
     do,
     load_answers,
@@ -34,6 +35,7 @@ WORKS = (
     Sweep("digits-mlp", (TEXT, "")),
     Timing("digits-mlp", TEXT),
     Answering("digits-mlp", TEXT),
+    Training("digits-mlp", f"{TEXT};finetune:epochs=1"),
 )
 
 

@@ -1,0 +1,172 @@
+"""Deep Compression on our networks, as real files: bytes and errors over three seeds.
+
+    python -m benchmarks deep_compression            # all rows, 3 seeds each; hours on two cores
+    python -m benchmarks.deep_compression NAME …     # some rows, by the start of their names
+
+Trained steps are kept in the cache, so a broken run goes on where it was. Each run writes its rows
+into deep_compression.json, beside this file, and the stored files into the folder of that name.
+"""
+
+import json
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from compress_core import load_dataset, load_model, measure
+from compress_core.command_line.console import Bars, print_table, progress
+from compress_core.data import is_available
+from compress_core.events import Event, Progress, Silent
+from compress_core.models.catalog import model_spec
+from compress_core.recipe import parse_recipe
+from compress_core.search.published import PUBLISHED, published
+from compress_core.training.recovering import train_steps
+
+SEEDS = (0, 1, 2)
+FOLDER = Path(__file__).parent / "deep_compression"
+LAST_RUN = FOLDER.with_suffix(".json")
+ROUNDED = "quantize:bits={bits},granularity=tensor,clipping=mse"
+REST = "quantize_rest:bits=5,scales=fp16"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A recipe with {seed} in it, and which network it is for."""
+
+    name: str
+    model: str
+    recipe: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a chain gave: bytes of the real files, fractions of wrong answers, in seeds' order."""
+
+    name: str
+    model: str
+    recipe: str
+    stored_bytes: tuple[int, ...]
+    errors: tuple[float, ...]
+    original_error: float
+
+    @property
+    def mean_bytes(self) -> float:
+        return statistics.mean(self.stored_bytes)
+
+    @property
+    def mean_error(self) -> float:
+        return statistics.mean(self.errors)
+
+
+def priced(sparsity: float, bits: int, strength: float, *, epochs: tuple[int, int]) -> str:
+    """Prune gradually, round to few codes, train with a price on their bits."""
+    gradual, rate = epochs
+    return (
+        f"gradual_prune:sparsity={sparsity},epochs={gradual},seed={{seed}};"
+        f"{ROUNDED.format(bits=bits)};"
+        f"rate_train:strength={strength},epochs={rate},seed={{seed}};{REST}"
+    )
+
+
+def shared(sparsity: float, clusters: int, *, epochs: tuple[int, int]) -> str:
+    """The paper's own chain: prune and retrain, share, train the codebook, encode."""
+    gradual, tuned = epochs
+    return (
+        f"gradual_prune:sparsity={sparsity},epochs={gradual},seed={{seed}};"
+        f"share:clusters={clusters};finetune:epochs={tuned},seed={{seed}};{REST}"
+    )
+
+
+CHAINS = (
+    Chain("300-100, Deep Compression", "mnist-lenet-300-100", shared(0.96, 16, epochs=(12, 2))),
+    Chain("300-100, priced", "mnist-lenet-300-100", priced(0.97, 3, 0.3, epochs=(12, 6))),
+    Chain("300-100, smallest", "mnist-lenet-300-100", priced(0.985, 3, 0.5, epochs=(20, 10))),
+)
+
+
+def run_chain(chain: Chain, bars: Bars) -> Measured:
+    """Train, encode and measure a chain with every seed on the whole test set."""
+    original, data = load_model(chain.model), load_dataset(model_spec(chain.model).dataset)
+    sizes, errors, first = [], [], 0.0
+    for seed in SEEDS:
+        recipe = parse_recipe(chain.recipe.format(seed=seed))
+        title = f"{chain.name}, seed {seed}"
+        compressed = train_steps(original, recipe, watcher=Silent(_teller(bars, title)))
+        report = measure(compressed, data)
+        sizes.append(compressed.stored_bytes)
+        errors.append(1 - report.score.value)
+        first = 1 - report.baseline.value
+        _write(chain, seed, compressed.container)
+    return Measured(chain.name, chain.model, chain.recipe, tuple(sizes), tuple(errors), first)
+
+
+def _teller(bars: Bars, title: str) -> "Teller":
+    return Teller(bars, title)
+
+
+class Teller:
+    """Shows the progress of a training on a bar."""
+
+    def __init__(self, bars: Bars, title: str) -> None:
+        self._bars, self._title = bars, title
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            self._bars.fraction(self._title, event.fraction, f"{self._title}: {event.text}")
+
+
+def _write(chain: Chain, seed: int, raw: bytes) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    name = chain.name.replace(",", "").replace(" ", "-")
+    (FOLDER / f"{name}-{seed}.cx").write_bytes(raw)
+
+
+def keep(rows: Sequence[Measured]) -> None:
+    """Write rows into the last run's file, in place of those of the same name."""
+    known = {
+        row["name"]: row for row in (json.loads(LAST_RUN.read_text()) if LAST_RUN.exists() else [])
+    }
+    known |= {row.name: asdict(row) for row in rows}
+    ordered = [known[chain.name] for chain in CHAINS if chain.name in known]
+    LAST_RUN.write_text(json.dumps(ordered, indent=1) + "\n")
+
+
+def table(rows: Sequence[Measured]) -> Iterator[tuple[str, ...]]:
+    """A line a chain, and the published marks of the same networks below."""
+    for row in rows:
+        yield (
+            row.name,
+            f"{row.mean_bytes:,.0f}",
+            f"{min(row.stored_bytes):,} … {max(row.stored_bytes):,}",
+            f"{100 * row.mean_error:.2f}",
+            f"{100 * min(row.errors):.2f} … {100 * max(row.errors):.2f}",
+            f"{100 * row.original_error:.2f}",
+            "real file",
+        )
+    for model in dict.fromkeys(row.model for row in rows):
+        for mark in published(model):
+            name = f"{mark.name} ({mark.source}), {model}"
+            size, error = f"{mark.stored_bytes:,}", f"{100 * mark.error:.2f}"
+            yield name, size, "", error, "", "", mark.unit
+
+
+def run(names: Sequence[str] = ()) -> None:
+    torch.set_num_threads(1)
+    chosen = [c for c in CHAINS if not names or any(c.name.startswith(name) for name in names)]
+    rows = []
+    with progress() as bars:
+        for chain in chosen:
+            if is_available(model_spec(chain.model).dataset):
+                rows.append(run_chain(chain, bars))
+                keep(rows)
+            else:
+                print(f"{chain.name}: skipped, its data set is not here")
+    columns = ("chain", "bytes", "of seeds", "error %", "of seeds", "before %", "counted as")
+    print_table(columns, list(table(rows)), title=f"{len(SEEDS)} seeds, {len(PUBLISHED)} marks")
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])
