@@ -88,14 +88,13 @@ def _entry(index: int, step: AnyStep, *, waits: bool) -> None:
 
 def _untrained() -> None:
     """Under a step that trains: it has no result yet, and where it gets one."""
-    st.caption(
-        ":material/hourglass_empty: Not trained yet: the state before it is shown.",
-    )
-    st.page_link(
-        st.Page(state.ROOT / "pages" / "recover.py"),
-        label="Train it on the page Recover",
-        icon=":material/healing:",
-    )
+    st.caption(":material/hourglass_empty: Not trained yet: the state before it is shown.")
+    if st.session_state.get("page") != "recover":
+        st.page_link(
+            st.Page(state.ROOT / "pages" / "recover.py"),
+            label="Train it on the page Recover",
+            icon=":material/healing:",
+        )
 
 
 def _drop_step(index: int) -> None:

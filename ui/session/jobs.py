@@ -45,9 +45,7 @@ def all_jobs() -> tuple[Job, ...]:
 
 def user() -> str:
     """Who asks, for the fair queue: a browser, or a session where it keeps no cookies."""
-    if "user" not in st.session_state:
-        st.session_state.user = _browser() or secrets.token_hex(8)
-    name: str = st.session_state.user
+    name: str = st.session_state.setdefault("job_user", _browser() or secrets.token_hex(8))
     return name
 
 
