@@ -13,6 +13,7 @@ from ui.palette import Palette
 Runs = Mapping[str, Sequence[Epoch]]  # by their names: the training first, then its control arm
 LOOKS = (("compressed", "solid"), ("original", "dot"))
 HEIGHT = 290
+MOST_MARKERS = 40  # of a curve; more would touch each other
 MOST_FRAMES = 40  # of a time-lapse
 FRAME_MS = 350
 BOOK_PLACE = -0.07  # of the height: below the bars
@@ -32,6 +33,7 @@ def training_curves(runs: Runs, colors: Palette, *, metric: str) -> go.Figure:
         yaxis={**axis, "title": {"text": "loss"}, "rangemode": "tozero"},
         xaxis2={**axis, **ticks, "domain": [0.56, 1], "anchor": "y2"},
         yaxis2={**axis, "title": {"text": metric}, "anchor": "x2"},
+        showlegend=len(runs) > 1,
     )
     if metric.endswith("%"):
         shown.update_layout(yaxis2={"ticksuffix": " %"})
@@ -52,7 +54,7 @@ def _add_curve(
     role, dash = look
     style: dict[str, Any] = {
         "x": [epoch.epoch for epoch in run],
-        "mode": "lines+markers",
+        "mode": "lines+markers" if len(run) <= MOST_MARKERS else "lines",
         "line": {"color": getattr(colors, role), "width": 2, "dash": dash},
         "marker": {"size": 6},
         "name": name,

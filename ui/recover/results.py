@@ -33,8 +33,9 @@ def show(current: Current) -> None:
         return
     place = _choose_step(current.recipe, places)
     before, after = current.recipe[:place], current.recipe[: place + 1]
-    _numbers(current, before, after)
-    _pictures(current, before, after)
+    epochs = epochs_of(current.original, after)
+    layer = _numbers(current, before, after, epochs)
+    _pictures(current, before, after, epochs, layer)
     _buttons(current, before, after)
 
 
@@ -54,12 +55,13 @@ def _choose_step(recipe: Recipe, places: Sequence[int]) -> int:
     return place
 
 
-def _numbers(current: Current, before: Recipe, after: Recipe) -> None:
-    """Before and after, measured on the same test images."""
+def _numbers(
+    current: Current, before: Recipe, after: Recipe, epochs: Sequence[Epoch]
+) -> str:
+    """Before and after, on the same test images; beside them the layer to draw, "" for none."""
     model = current.model
     sizes = [caches.size(model, recipe) for recipe in (before, after)]
-    epochs = epochs_of(current.original, after)
-    columns = st.columns([1.3, 1, 1, 1])
+    columns = st.columns([1.5, 1.1, 1, 1, 1.2])
     with columns[0]:
         _score(current, before, after)
     columns[1].metric(
@@ -81,6 +83,8 @@ def _numbers(current: Current, before: Recipe, after: Recipe) -> None:
         delta_color="off",
         delta_arrow="off",
     )
+    with columns[4]:
+        return running.choose_layer(epochs) if epochs else ""
 
 
 def _score(current: Current, before: Recipe, after: Recipe) -> None:
@@ -122,14 +126,14 @@ def _exact(current: Current, after: Recipe) -> str:
     return f" On all {result['n']:,} test images: {value}."
 
 
-def _pictures(current: Current, before: Recipe, after: Recipe) -> None:
+def _pictures(
+    current: Current, before: Recipe, after: Recipe, epochs: Sequence[Epoch], layer: str
+) -> None:
     left, right = st.columns(2)
     with left:
         _curves(current, before, after)
-    with right:
-        epochs = epochs_of(current.original, after)
-        if epochs:
-            layer = running.choose_layer(epochs)
+    if layer:
+        with right:
             chart(
                 figures.time_lapse(_frames(current, before, epochs, layer), state.colors()),
                 "recover_time_lapse",

@@ -9,6 +9,8 @@ import streamlit as st
 
 from compress_core.events import Epoch, Event
 from compress_core.jobs.job import Job
+from compress_core.recipe import format_step, parse_step
+from compress_core.steps import AnyStep
 from compress_core.tasks import METRICS
 from ui import figures, wake_up, words
 from ui.panels.chart import chart
@@ -27,18 +29,20 @@ def show(current: Current, job_id: str) -> None:
         st.rerun()
         return
     events = jobs.events(job)
-    _bar(job, events)
+    _bar(job, events, current.waiting[0])
     run = progress.present_run(events)
     if run:
-        _numbers(current, run, progress.seconds_left(events))
-        pictures(current, run)
+        layer = _numbers(current, run, progress.seconds_left(events))
+        _pictures(current, run, layer)
     wake_up.show("recover_wake_up", SECOND)
 
 
-def _bar(job: Job, events: Sequence[Event]) -> None:
+def _bar(job: Job, events: Sequence[Event], titled: AnyStep) -> None:
+    """How far the step is that is being trained; `titled` has its name above."""
     told = progress.last_progress(events)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(told.fraction if told else 0.0, text=_in_words(job, told.text if told else ""))
+        text = _in_words(job, told.text if told else "", titled)
+        st.progress(told.fraction if told else 0.0, text=text)
         st.button(
             "Stop",
             key="recover_stop",
@@ -49,10 +53,15 @@ def _bar(job: Job, events: Sequence[Event]) -> None:
         )
 
 
-def _in_words(job: Job, told: str) -> str:
+def _in_words(job: Job, told: str, titled: AnyStep) -> str:
     if job.state == "queued":
         return "Waiting: others train now"
-    return words.escape_markdown(told) or "Starting a process of its own"
+    if not told:
+        return "Starting a process of its own"
+    step, _, how_far = told.rpartition(": ")
+    if step in {"", format_step(titled)}:
+        return how_far
+    return f"{words.describe(parse_step(step))}: {how_far}"
 
 
 def _stop_help(job: Job) -> str:
@@ -61,27 +70,29 @@ def _stop_help(job: Job) -> str:
     return "Ends it after the batch that it works on. Resume goes on from the last epoch."
 
 
-def _numbers(current: Current, run: Sequence[Epoch], left: float | None) -> None:
+def _numbers(current: Current, run: Sequence[Epoch], left: float | None) -> str:
+    """The last epoch in numbers, and beside them the choice of the layer that is drawn."""
     last, kind = run[-1], measuring.metric(current.model)
-    columns = st.columns(5)
+    columns = st.columns([1, 1, 1, 1, 1, 1.4])
     columns[0].metric("Epoch", f"{last.epoch} of {last.epochs}")
     columns[1].metric("Time left", "…" if left is None else words.seconds(left))
-    columns[2].metric("Loss", f"{last.loss:.4g}")
+    columns[2].metric("Loss", f"{last.loss:.3g}")
     columns[3].metric(
         words.metric(kind).capitalize(),
         words.measured(kind, last.accuracy),
         help="On training images that are held out; the test images are for the end.",
     )
     columns[4].metric("Zeros", words.percent(last.sparsity))
+    with columns[5]:
+        return choose_layer(run)
 
 
-def pictures(current: Current, run: Sequence[Epoch]) -> None:
+def _pictures(current: Current, run: Sequence[Epoch], layer: str) -> None:
     """The curves so far, and the weights of a layer after the last epoch."""
     left, right = st.columns(2)
     with left:
         curves(current, {"this training": run})
     with right:
-        layer = choose_layer(run)
         frames = [frame for epoch in run for frame in epoch.frames if frame.layer == layer]
         chart(
             figures.weights_of_epoch(frames[-1], state.colors(), top=figures.tallest(frames)),
@@ -118,7 +129,5 @@ def choose_layer(run: Sequence[Epoch]) -> str:
     names = [frame.layer for frame in frames]
     value = values.chosen("recover_layer", names)
     values.repair("recover_layer", value)
-    st.selectbox(
-        "Weights of", names, key="recover_layer", persist_state="session", width=220
-    )
+    st.selectbox("Weights of", names, key="recover_layer", persist_state="session")
     return value
