@@ -29,9 +29,9 @@ def training_curves(runs: Runs, colors: Palette, *, metric: str) -> go.Figure:
         x="epoch",
         y="loss",
         height=HEIGHT,
-        xaxis={**axis, **ticks, "domain": [0, 0.44]},
+        xaxis={**axis, **ticks, "domain": [0, 0.42]},
         yaxis={**axis, "title": {"text": "loss"}, "rangemode": "tozero"},
-        xaxis2={**axis, **ticks, "domain": [0.56, 1], "anchor": "y2"},
+        xaxis2={**axis, **ticks, "domain": [0.58, 1], "anchor": "y2"},
         yaxis2={**axis, "title": {"text": metric}, "anchor": "x2"},
         showlegend=len(runs) > 1,
     )
@@ -165,8 +165,8 @@ def _slider(names: Sequence[str]) -> dict[str, Any]:
     move = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}}
     return {
         "active": len(names) - 1,
-        "x": 0.12,
-        "len": 0.88,
+        "x": 0.17,
+        "len": 0.83,
         "pad": {"t": 42},
         "currentvalue": {"visible": False},
         "steps": [{"label": n, "method": "animate", "args": [[n], move]} for n in names],

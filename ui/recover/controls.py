@@ -7,7 +7,14 @@ from typing import Any, get_args
 import streamlit as st
 
 from compress_core.jobs.work import Training
-from compress_core.methods.retraining import Distil, GradualPrune, L1Prune, RateTrain, Rewind
+from compress_core.methods.retraining import (
+    Distil,
+    GradualPrune,
+    L1Prune,
+    QuantizeAware,
+    RateTrain,
+    Rewind,
+)
 from compress_core.methods.retraining.common import MOST_EPOCHS
 from compress_core.methods.retraining.gradual import Schedule
 from compress_core.recipe import format_recipe
@@ -70,7 +77,8 @@ def _step(current: Current, method: str, name: str) -> AnyStep:
 
 def _rate(current: Current, usual: Any) -> float | None:
     """An empty field is the usual rate of network and method."""
-    coded = any(stored.codes for stored in current.compressed.layers.values())
+    needs_codes = isinstance(usual, QuantizeAware | RateTrain)
+    coded = needs_codes or any(stored.codes for stored in current.compressed.layers.values())
     rate = settings_for(usual, current.original.name, coded=coded).learning_rate
     found = values.number("recover_rate", math.nan, SMALLEST_RATE, LARGEST_RATE)
     chosen = None if math.isnan(found) else found

@@ -27,9 +27,15 @@ def last_progress(events: Sequence[Event]) -> Progress | None:
 def present_run(events: Sequence[Event]) -> tuple[Epoch, ...]:
     """The epochs of the step that is being trained; none before its first is over."""
     found, progress = runs(events), last_progress(events)
-    if not found or (progress and not progress.text.startswith(f"{found[-1][-1].step}:")):
+    if not found or (progress and _is_of_another(progress, found[-1][-1].step)):
         return ()
     return found[-1]
+
+
+def _is_of_another(progress: Progress, step: str) -> bool:
+    """Whether another step is trained by now; what is not about a step says nothing of it."""
+    named, colon, _ = progress.text.rpartition(": ")
+    return bool(colon) and named != step
 
 
 def seconds_left(events: Sequence[Event]) -> float | None:

@@ -67,14 +67,16 @@ def _numbers(
     columns[1].metric(
         "Size",
         words.byte_size(sizes[1].stored_bytes),
-        delta=words.change(sizes[0].stored_bytes, sizes[1].stored_bytes),
-        delta_color="inverse",
+        delta=f"{words.change(sizes[0].stored_bytes, sizes[1].stored_bytes)} bytes",
+        delta_color="off",
+        delta_arrow="off",
     )
     columns[2].metric(
         "Zeros",
         words.percent(sizes[1].sparsity),
         delta=words.signed(100 * (sizes[1].sparsity - sizes[0].sparsity), 1, " points"),
         delta_color="off",
+        delta_arrow="off",
     )
     columns[3].metric(
         "Trained in",

@@ -1,5 +1,7 @@
 """A step that is not trained yet: Start, the training on its way, or why it ended early."""
 
+from typing import Any
+
 import streamlit as st
 
 from compress_core.jobs.job import Job
@@ -19,10 +21,11 @@ def show(current: Current) -> None:
     if job is not None and job.unfinished:
         running.show(current, job.id)
     elif job is not None and job.state in {"failed", "cancelled"}:
-        trouble(job)
-        _take_out(current)
+        with trouble(job):
+            _take_out(current)
     elif executor.problem():
         st.warning(f"Nothing can be trained here: {executor.problem()}.")
+        _take_out(current)
     else:
         _offer(current)
 
@@ -75,26 +78,28 @@ def _drop(waiting: int) -> None:
     recipe_field.set_recipe((*recipe[:place], *recipe[place + 1 :]))
 
 
-def trouble(job: Job, *, key: str = "recover") -> None:
-    """Why a training has ended early, and the ways on."""
+def trouble(job: Job, *, key: str = "recover") -> Any:
+    """Why a training has ended early, and the ways on; returns their row."""
+    reason = words.escape_markdown(job.reason[:1].upper() + job.reason[1:])
     if job.state == "failed":
-        st.error(f"{words.escape_markdown(job.reason)}.", title="The training failed")
+        st.error(f"{reason}.", title="The training failed")
     else:
-        st.info(f"Stopped: {words.escape_markdown(job.reason) or 'somebody stopped it'}.")
-    with st.container(horizontal=True):
-        st.button(
-            "Resume",
-            key=f"{key}_resume",
-            icon=":material/play_arrow:",
-            on_click=jobs.resume,
-            args=(job,),
-            help="Goes on from the last epoch, to the same weights as an unbroken training.",
-        )
-        st.button(
-            "Delete",
-            key=f"{key}_delete",
-            icon=":material/delete:",
-            on_click=jobs.delete,
-            args=(job,),
-            help="Forgets what it has kept; the state before it is untouched.",
-        )
+        st.info(f"{reason or 'Somebody stopped it'}.", title="Stopped")
+    row = st.container(horizontal=True)
+    row.button(
+        "Resume",
+        key=f"{key}_resume",
+        icon=":material/play_arrow:",
+        on_click=jobs.resume,
+        args=(job,),
+        help="Goes on from the last epoch, to the same weights as an unbroken training.",
+    )
+    row.button(
+        "Delete",
+        key=f"{key}_delete",
+        icon=":material/delete:",
+        on_click=jobs.delete,
+        args=(job,),
+        help="Forgets what it has kept; the state before it is untouched.",
+    )
+    return row
