@@ -77,9 +77,7 @@ def _at_end(stage: Recipe, step: AnyStep) -> Recipe:
     return (*others, step, *of_kinds(stage, (TRAINING,)))
 
 
-def last_stage(
-    recipe: Recipe, fits: Callable[[AnyStep], bool]
-) -> tuple[Recipe, Recipe, Recipe]:
+def last_stage(recipe: Recipe, fits: Callable[[AnyStep], bool]) -> tuple[Recipe, Recipe, Recipe]:
     """The last stage with a step that fits, or the last of all, between what stands before it and
     what comes later."""
     stages = split_stages(recipe)

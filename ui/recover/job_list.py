@@ -58,9 +58,7 @@ def _own_work(current: Current) -> Training | None:
 
 def _trainings(model: str) -> list[Job]:
     return [
-        job
-        for job in jobs.all_jobs()
-        if isinstance(job.work, Training) and job.work.model == model
+        job for job in jobs.all_jobs() if isinstance(job.work, Training) and job.work.model == model
     ]
 
 

@@ -55,9 +55,7 @@ def _choose_step(recipe: Recipe, places: Sequence[int]) -> int:
     return place
 
 
-def _numbers(
-    current: Current, before: Recipe, after: Recipe, epochs: Sequence[Epoch]
-) -> str:
+def _numbers(current: Current, before: Recipe, after: Recipe, epochs: Sequence[Epoch]) -> str:
     """Before and after, on the same test images; beside them the layer to draw, "" for none."""
     model = current.model
     sizes = [caches.size(model, recipe) for recipe in (before, after)]
@@ -184,9 +182,7 @@ def _curves(current: Current, before: Recipe, after: Recipe) -> None:
         _arm(current, arm, after, twin, job)
 
 
-def _arm(
-    current: Current, arm: Arm, after: Recipe, twin: Recipe, job: Job | None
-) -> None:
+def _arm(current: Current, arm: Arm, after: Recipe, twin: Recipe, job: Job | None) -> None:
     """What the control arm came to, or where it is, or the button that starts it."""
     if not state.split_fitting(current.model, twin).waiting:
         st.markdown(_verdict(current, arm, after, twin))

@@ -27,7 +27,6 @@ def show(current: Current, job_id: str) -> None:
     job = jobs.find(job_id)
     if job is None or not job.unfinished:
         st.rerun()
-        return
     events = jobs.events(job)
     _bar(job, events, current.waiting[0])
     run = progress.present_run(events)
