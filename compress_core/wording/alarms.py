@@ -27,7 +27,6 @@ REMEDIES = {  # for each kind of step that made the file larger
     "correct": "the biases that it adds are stored, too: name fewer layers, or remove the step",
     "recalibrate": "it changes no size: look at the other steps, or remove the step",
     "activations": "the inputs' ranges are stored, too: name fewer layers, or remove the step",
-    "train": "weights that have moved are coded worse: quantize or share them after training",
 }
 
 

@@ -29,9 +29,9 @@ def training_curves(runs: Runs, colors: Palette, *, metric: str) -> go.Figure:
         x="epoch",
         y="loss",
         height=HEIGHT,
-        xaxis={**axis, **ticks, "domain": [0, 0.42]},
+        xaxis={**axis, **ticks, "domain": [0, 0.4]},
         yaxis={**axis, "title": {"text": "loss"}, "rangemode": "tozero"},
-        xaxis2={**axis, **ticks, "domain": [0.58, 1], "anchor": "y2"},
+        xaxis2={**axis, **ticks, "domain": [0.62, 1], "anchor": "y2"},
         yaxis2={**axis, "title": {"text": metric}, "anchor": "x2"},
         showlegend=len(runs) > 1,
     )

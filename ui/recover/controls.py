@@ -41,7 +41,8 @@ def show(current: Current) -> str:
     name = row_of(RETRAININGS[method].step).name
     with st.container(horizontal=True, vertical_alignment="bottom"):
         step = _step(current, method, name)
-        _buttons(current, step)
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            _buttons(current, step)
     st.markdown(RETRAININGS[method].text)
     return method
 
@@ -175,7 +176,7 @@ def _buttons(current: Current, step: AnyStep) -> None:
         args=(step,),
         help="Without training it now.",
     )
-    st.caption(told)
+    st.caption(told, width="content")
 
 
 def _foreseen(current: Current, step: AnyStep) -> tuple[str, bool]:

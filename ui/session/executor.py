@@ -4,6 +4,7 @@ The server's lifespan starts and closes it, never a page: what a page starts wou
 again. Pages reach it through `jobs`.
 """
 
+import logging
 import os
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
@@ -28,7 +29,8 @@ def start() -> None:
 
     try:
         use(start_executor(os.environ.get(SCHEDULER_VARIABLE)))
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever it was, pages must not wait for it
+        logging.getLogger(__name__).exception("no executor")
         _started[0].set_exception(error)
 
 
@@ -56,5 +58,8 @@ def problem() -> str:
     """Why there is no executor, in words; nothing where there is one."""
     if not _started:
         return "this process serves pages alone: start the app by app.py"
-    error = _started[0].exception(PATIENCE_S)
+    try:
+        error = _started[0].exception(PATIENCE_S)
+    except TimeoutError:
+        return "the server is still starting: try again in a moment"
     return "" if error is None else str(error)

@@ -11,11 +11,9 @@ from ui.session.state import ROOT
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 TRAINED = (
     "prune:sparsity=0.9;finetune:epochs=1;share:clusters=8;finetune:epochs=1",
-    "quantize:bits=3;qat:epochs=1;prune:sparsity=0.5",
-    "factorize:rank=8,layers=fc1;distil:epochs=1;quantize:bits=4",
+    "factorize:rank=8,layers=fc1;distil:epochs=1;quantize:bits=3;qat:epochs=1;prune:sparsity=0.5",
 )
 UNTRAINED = (
-    "prune:sparsity=0.8;finetune:epochs=7;share:clusters=8;finetune:epochs=7",
     "finetune:epochs=8;quantize:bits=4;factorize:rank=8,layers=fc1",
     "prune:sparsity=0.9;finetune:epochs=1;share:clusters=4;finetune:epochs=9;prune_structured:pruning_ratio=0.3",
 )
