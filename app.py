@@ -14,18 +14,20 @@ import streamlit as st
 
 from ui.graph import routes as graph_routes
 from ui.live_histogram import routes as live_routes
-from ui.session import last_page
+from ui.session import executor, last_page
 
 FIRST_PAGE = ("ui.panels.sidebar", "ui.panels.strip", "ui.panels.alarms", "ui.panels.harm")
 SHELL = Path(__file__).resolve().parent / "ui" / "shell.py"
 
 
 def warm_up() -> None:
-    """Import what the first page needs, and keep it out of the garbage collector's rounds.
+    """Start the executor, import what the first page needs, and keep that out of the garbage
+    collector's rounds.
 
     Streamlit collects after each run of a script, and walking through torch's and plotly's objects
     took 170 ms each time.
     """
+    executor.start()
     for name in FIRST_PAGE:
         importlib.import_module(name)
     gc.collect()
@@ -34,9 +36,12 @@ def warm_up() -> None:
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
-    """Warm up while the first visitor's browser still loads Streamlit."""
+    """Warm up while the first visitor's browser still loads Streamlit; at the end no worker is
+    left behind."""
+    executor.announce()
     threading.Thread(target=warm_up, daemon=True).start()
     yield
+    executor.close()
 
 
 last_page.install()

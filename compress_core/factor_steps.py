@@ -9,6 +9,8 @@ from dataclasses import replace
 from compress_core.methods.low_rank import FORMS, Factorize, Form, forms_of
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import Recipe
+from compress_core.recipe_edit import last_stage
+from compress_core.steps import TRAINING, AnyStep
 from compress_core.weights import Layer
 
 Layers = Mapping[str, Layer]
@@ -73,10 +75,16 @@ def with_whole(recipe: Recipe, layers: Layers, step: Factorize | None) -> Recipe
     It goes before the exceptions of single layers, which stay; None takes the whole model's away.
     """
     own = whole_names(layers)
-    kept = [s for s in recipe if not (isinstance(s, Factorize) and s.layers in own)]
-    first = next((i for i, s in enumerate(kept) if isinstance(s, Factorize)), len(kept))
+
+    def is_own(old: AnyStep) -> bool:
+        return isinstance(old, Factorize) and old.layers in own
+
+    done, stage, later = last_stage(recipe, is_own)
+    kept = [old for old in stage if not is_own(old)]
+    ends = (Factorize.kind, TRAINING)
+    first = next((i for i, old in enumerate(kept) if old.kind in ends), len(kept))
     made = [] if step is None else _steps(step, whole_groups(layers, step.form))
-    return (*kept[:first], *made, *kept[first:])
+    return (*done, *kept[:first], *made, *kept[first:], *later)
 
 
 def _steps(step: Factorize, groups: list[FormGroup]) -> list[Factorize]:

@@ -82,7 +82,7 @@ def stages(current: Current) -> None:
         after = measuring.stage_bytes(current)
         if not current.recipe:
             after.append(("encode", current.size.stored_bytes))
-    labels, sizes = [stage for stage, _ in after], [count for _, count in after]
+    labels, sizes = numbered([stage for stage, _ in after]), [count for _, count in after]
     chart(
         figures.waterfall(labels, sizes, state.colors()),
         "combine_waterfall",
@@ -97,6 +97,12 @@ def stages(current: Current) -> None:
             else "After each stage the file was encoded as small as it gets."
         )
     )
+
+
+def numbered(labels: list[str]) -> list[str]:
+    """A kind that comes again after a training gets a number: "prune", "train", "prune 2"."""
+    times = [labels[: i + 1].count(label) for i, label in enumerate(labels)]
+    return [f"{label} {n}" if n > 1 else label for label, n in zip(labels, times, strict=True)]
 
 
 combine()

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, RandomPrune
 from compress_core.methods.quantization import Quantize
-from compress_core.recipe import Recipe
+from compress_core.methods.retraining import FineTune
+from compress_core.recipe import Recipe, split_stages
 from compress_core.recipe_edit import own_step, step_for, with_layer_step, with_step, without_step
 from compress_core.steps import AnyStep
 
@@ -18,6 +19,7 @@ steps = st.one_of(
     st.builds(Prune, sparsity=st.sampled_from([0.1, 0.5]), layers=layers),
 )
 recipes = st.lists(steps, max_size=5).map(tuple)
+staged = st.lists(st.one_of(steps, st.just(FineTune())), max_size=7).map(tuple)
 
 
 def winners(recipe: Recipe, kind: str = "quantize") -> dict[str, AnyStep]:
@@ -106,3 +108,37 @@ def test_a_pages_own_step_names_exactly_its_layers() -> None:
     assert own_step(recipe, "prune") == Prune(0.9)
     assert own_step(recipe, "prune", ("fc1",)) == one
     assert own_step(recipe, "share") is None
+
+
+def test_a_new_step_goes_after_the_training() -> None:
+    recipe = (Prune(0.9), FineTune())
+    assert with_step(recipe, Quantize(bits=4)) == (*recipe, Quantize(bits=4))
+
+
+def test_a_step_before_the_training_is_edited_where_it_stands() -> None:
+    recipe = (Prune(0.9), FineTune(), Quantize(bits=4), FineTune())
+    assert with_step(recipe, Prune(0.5)) == (Prune(0.5), *recipe[1:])
+
+
+def test_of_equal_steps_in_two_stages_the_later_one_is_edited() -> None:
+    recipe = (Prune(0.5), FineTune(), Prune(0.5))
+    assert with_step(recipe, Prune(0.8)) == (Prune(0.5), FineTune(), Prune(0.8))
+    assert without_step(recipe, "prune", ("*",)) == (Prune(0.5), FineTune())
+
+
+def test_an_exception_goes_before_the_training_of_the_step_that_it_is_of() -> None:
+    edited = with_layer_step((Prune(0.9), FineTune()), "prune", "fc1", Prune(0.5), NAMES)
+    assert edited == (Prune(0.9), Prune(0.5, layers=("fc1",)), FineTune())
+
+
+@given(staged, steps)
+def test_an_edit_changes_one_stage_and_no_training(recipe: Recipe, step: AnyStep) -> None:
+    before, after = split_stages(recipe), split_stages(with_step(recipe, step))
+    assert len(before) == len(after)
+    assert sum(old != new for old, new in zip(before, after, strict=True)) <= 1
+
+
+@given(staged, st.sampled_from(NAMES))
+def test_a_layers_own_step_is_the_one_that_its_controls_show(recipe: Recipe, layer: str) -> None:
+    edited = with_layer_step(recipe, "quantize", layer, Quantize(bits=3), NAMES)
+    assert step_for(edited, "quantize", layer, NAMES) == Quantize(bits=3, layers=(layer,))

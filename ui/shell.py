@@ -32,6 +32,7 @@ PAGES = {
             "Replace the weights by a few shared values.",
         ),
         ("factorize", "Factorize", "call_split", "Replace a weight by two thinner ones."),
+        ("recover", "Recover", "healing", "Train what is left, and win accuracy back."),
     ),
     "Whole": (
         ("encode", "Encode", "data_array", "The same numbers in fewer bits."),

@@ -21,6 +21,16 @@ from compress_core.methods.quantization import (
     Ternarize,
 )
 from compress_core.methods.recalibration import RecalibrateNorms
+from compress_core.methods.retraining import (
+    Distil,
+    FineTune,
+    GradualPrune,
+    L1Prune,
+    QuantizeAware,
+    RateTrain,
+    Rewind,
+)
+from compress_core.methods.retraining.common import TrainingStep
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
@@ -92,6 +102,24 @@ def said(step: AnyStep) -> Said:  # noqa: C901  # one case a type
             return Said(text, f"rest {step.bits} bit")
         case QuantizeActivations():
             return Said(f"inputs in {step.bits} bit, {step.mode}", f"inputs {step.bits} bit")
+        case FineTune():
+            return Said(f"fine-tune{_epochs(step)}", "fine-tuned")
+        case GradualPrune():
+            share = percent(step.sparsity)
+            return Said(f"prune {share} little by little{_epochs(step)}", "pruned gradually")
+        case L1Prune():
+            text = f"train with an L1 penalty of {step.strength:g}{_epochs(step)}"
+            return Said(text, "L1-trained")
+        case Rewind():
+            return Said(f"{_start(step)} and train{_epochs(step)}", "rewound")
+        case QuantizeAware():
+            return Said(f"train the codes{_epochs(step)}", "codes trained")
+        case Distil():
+            text = f"learn from the original (α {step.alpha:g}, T {step.temperature:g})"
+            return Said(f"{text}{_epochs(step)}", "distilled")
+        case RateTrain():
+            text = f"train for fewer bits (strength {step.strength:g})"
+            return Said(f"{text}{_epochs(step)}", "trained for rate")
         case _:
             assert_never(step)
 
@@ -100,6 +128,18 @@ def describe(step: AnyStep) -> str:
     """A step in a few words: "prune 90 % globally", "prune to 2:4 in fc1"."""
     where = "" if step.layers == ALL_LAYERS else f" in {', '.join(step.layers)}"
     return f"{said(step).sentence}{where}"
+
+
+def _epochs(step: TrainingStep) -> str:
+    return f" for {step.epochs} epoch{'s' * (step.epochs != 1)}"
+
+
+def _start(step: Rewind) -> str:
+    if step.start == "random":
+        return "draw new initial weights"
+    if step.early_epochs:
+        return f"rewind to epoch {step.early_epochs}"
+    return "rewind to the initial weights"
 
 
 def _channels(step: PruneStructured) -> Said:

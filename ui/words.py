@@ -75,6 +75,14 @@ def count(number: float) -> str:
     return f"{number / 1e3:.1f} K" if number < 1e6 else f"{number / 1e6:.2f} M"
 
 
+def seconds(time: float) -> str:
+    """ "8 s", "4 min" or "1 h 20 min"; below a second "1 s"."""
+    if time < 90:
+        return f"{max(1, round(time))} s"
+    minutes = round(time / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def shape(sizes: tuple[int, ...]) -> str:
     return " × ".join(map(str, sizes))
 

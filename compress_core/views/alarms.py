@@ -217,5 +217,5 @@ def _smaller_rank(row: LayerRow) -> int | None:
 
 def _grown_stages(stage_bytes: StageBytes) -> Iterator[tuple[Alarm, str]]:
     for (_, before), (kind, after) in pairwise(stage_bytes):
-        if after > before:
+        if after > before and kind != TRAINING:  # which is there for the accuracy
             yield Alarm("bytes_up", None, LargerFile(kind, after - before)), kind

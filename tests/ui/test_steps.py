@@ -34,6 +34,16 @@ WORDS = {
     "quantize_rest:bits=6,scales=fp16": "biases and norms in 6 bit, scales in fp16",
     "quantize_rest:tensors=fc*.bias": "biases and norms in 8 bit (fc*.bias)",
     "quantize_activations:mode=dynamic": "inputs in 8 bit, dynamic",
+    "finetune": "fine-tune for 3 epochs",
+    "finetune:epochs=1,layers=fc1": "fine-tune for 1 epoch in fc1",
+    "gradual_prune:sparsity=0.9": "prune 90.0 % little by little for 6 epochs",
+    "l1_prune": "train with an L1 penalty of 0.0001 for 5 epochs",
+    "rewind": "rewind to the initial weights and train for 10 epochs",
+    "rewind:early_epochs=2": "rewind to epoch 2 and train for 10 epochs",
+    "rewind:start=random": "draw new initial weights and train for 10 epochs",
+    "qat": "train the codes for 3 epochs",
+    "distil": "learn from the original (α 0.1, T 4) for 5 epochs",
+    "rate_train": "train for fewer bits (strength 0.05) for 5 epochs",
 }
 
 

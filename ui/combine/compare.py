@@ -56,7 +56,7 @@ def _choose(label: str, by_id: dict[str, Snapshot], key: str, default: str) -> s
 
 
 def side(snapshot: Snapshot) -> Side:
-    recipe, _ = state.split_fitting(snapshot.model, parse_recipe(snapshot.recipe))
+    recipe = state.split_fitting(snapshot.model, parse_recipe(snapshot.recipe)).recipe
     return Side(snapshot, recipe, caches.size(snapshot.model, recipe))
 
 

@@ -32,6 +32,7 @@ from ui.figures.results import (
     shares,
     waterfall,
 )
+from ui.figures.training import tallest, time_lapse, training_curves, weights_of_epoch
 from ui.figures.weights import (
     channel_bars,
     error_histogram,
@@ -66,7 +67,11 @@ __all__ = [
     "metric_of",
     "shares",
     "symbol_histogram",
+    "tallest",
+    "time_lapse",
     "trade_off_plane",
+    "training_curves",
     "value",
     "waterfall",
+    "weights_of_epoch",
 ]

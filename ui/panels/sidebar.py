@@ -3,6 +3,7 @@
 import streamlit as st
 
 from compress_core import MODELS, Recipe
+from compress_core.steps import AnyStep
 from ui import presenter, words
 from ui.panels import skipped
 from ui.session import fragments, history, recipe_field, snapshots, state, values
@@ -49,19 +50,13 @@ def _recipe_list(recipe: Recipe) -> None:
     st.markdown("**Recipe**")
     if not recipe:
         st.caption("Nothing yet: the model as it was trained. Each method's page adds a step.")
-    left_out = state.current().compressed.skipped
-    for i, step in enumerate(recipe, start=1):
-        text, button = st.columns([7, 1], vertical_alignment="center", gap="small")
-        text.markdown(f"{i}. {words.describe(step)}")
-        button.button(
-            ":material/close:",
-            key=f"remove_step_{i}",
-            type="tertiary",
-            help=f"Remove step {i}: {words.describe(step)}",
-            on_click=_drop_step,
-            args=(i - 1,),
-        )
-        skipped.show(step, left_out, key=f"left_out_{i}")
+    current = state.current()
+    first_waiting = len(recipe) - len(current.waiting)
+    for i, step in enumerate(recipe):
+        _entry(i, step, waits=i > first_waiting)
+        if i == first_waiting:
+            _untrained()
+        skipped.show(step, current.compressed.skipped, key=f"left_out_{i + 1}")
     with st.container(horizontal=True, gap="xsmall", key="recipe_row"):
         history.buttons()
         st.button(
@@ -74,6 +69,32 @@ def _recipe_list(recipe: Recipe) -> None:
         )
         snapshots.pin_button()
     snapshots.menu()
+
+
+def _entry(index: int, step: AnyStep, *, waits: bool) -> None:
+    """A step in words, pale where it waits for a training, and a way out."""
+    said = f"{index + 1}. {words.describe(step)}"
+    text, button = st.columns([7, 1], vertical_alignment="center", gap="small")
+    text.markdown(f":gray[{said}]" if waits else said)
+    button.button(
+        ":material/close:",
+        key=f"remove_step_{index + 1}",
+        type="tertiary",
+        help=f"Remove step {index + 1}: {words.describe(step)}",
+        on_click=_drop_step,
+        args=(index,),
+    )
+
+
+def _untrained() -> None:
+    """Under a step that trains: it has no result yet, and where it gets one."""
+    st.caption(":material/hourglass_empty: Not trained yet: the state before it is shown.")
+    if st.session_state.get("page") != "recover":
+        st.page_link(
+            st.Page(state.ROOT / "pages" / "recover.py"),
+            label="Train it on the page Recover",
+            icon=":material/healing:",
+        )
 
 
 def _drop_step(index: int) -> None:

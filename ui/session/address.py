@@ -21,6 +21,7 @@ from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.steps import BY_TYPE, AnyStep
 from ui.prune.methods import METHODS, SCOPE_HELP, make_step
 from ui.quantize.methods import QUANTIZERS
+from ui.recover.methods import RETRAININGS
 from ui.session import values
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -33,6 +34,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "share_scope": ("layer", "all", "one"),
     "prune_method": tuple(METHODS),
     "prune_scope": tuple(SCOPE_HELP),
+    "recover_method": tuple(RETRAININGS),
     "structured_importance": tuple(IMPORTANCES),
     "structured_scope": ("layer", "global"),
     "quantize_granularity": ("tensor", "channel", "group"),

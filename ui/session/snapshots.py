@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from compress_core.recipe import parse_recipe
+from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.views.summaries import kept_histogram
 from ui import words
 from ui.session import caches, fragments, measuring, recipe_field, state, values
@@ -52,7 +52,7 @@ def take(current: Current, name: str) -> Snapshot:
     return Snapshot(
         name=name,
         model=current.model,
-        recipe=st.session_state.last_recipe,  # as it stands in the text field, if it can be read
+        recipe=format_recipe(current.recipe),
         stored_bytes=current.size.stored_bytes,
         score=score,
         histogram=tuple(kept_histogram(largest, THUMBNAIL_BINS).tolist()),
@@ -70,10 +70,16 @@ def pin_button() -> None:
 
 
 def _pin() -> None:
-    current = state.current()
-    snapshot = take(current, words.describe_recipe(current.recipe))
+    pin(state.current())
+
+
+def pin(*states: Current) -> None:
+    """Keep some states, each under the words of its recipe; the last act of a callback."""
+    token = st.session_state.snapshots_token
     try:
-        token = caches.snapshot_store().pin(st.session_state.snapshots_token, snapshot)
+        for kept in states:
+            snapshot = take(kept, words.describe_recipe(kept.recipe))
+            token = caches.snapshot_store().pin(token, snapshot)
     except ValueError as error:
         st.toast(f"Not pinned: {error}.", icon=":material/error:")
     else:
@@ -179,7 +185,7 @@ def rows(model: str) -> list[dict[str, Any]]:
 
 def _row(snapshot: Snapshot) -> dict[str, Any]:
     assert snapshot.score is not None
-    recipe, _ = state.split_fitting(snapshot.model, parse_recipe(snapshot.recipe))
+    recipe = state.split_fitting(snapshot.model, parse_recipe(snapshot.recipe)).recipe
     size, n = caches.size(snapshot.model, recipe), snapshot.score.n
     return {
         **snapshot.score.as_dict(),

@@ -9,6 +9,7 @@ from compress_core import MODELS, Original, Recipe
 from compress_core.compressed import Compressed
 from compress_core.measurement.report import Size
 from compress_core.steps import AnyStep
+from compress_core.trained import NotTrained
 from ui.palette import Palette, palette
 from ui.session import address, caches, recipe_field, values
 
@@ -25,13 +26,25 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Fitting:
+    """What of a recipe can be shown: the steps that fit the model, those that do not, and, from the
+    first step on that is not trained yet, those that wait for it."""
+
+    recipe: Recipe
+    refusals: tuple[Refusal, ...]
+    waiting: Recipe
+
+
+@dataclass(frozen=True)
 class Current:
-    """What every page shows: the model, the steps that fit it, and the result."""
+    """What every page shows: the model, the steps that fit it, and the result. `waiting` are the
+    steps that are set aside: the first is to be trained, see the page Recover."""
 
     model: str
     original: Original
     recipe: Recipe
     refusals: tuple[Refusal, ...]
+    waiting: Recipe
     compressed: Compressed
     size: Size
 
@@ -63,25 +76,32 @@ def chosen_model() -> str:
 
 
 def current() -> Current:
-    """The present model and recipe, compressed; steps that do not fit are set aside."""
-    model = chosen_model()
-    fitting, refusals = split_fitting(model, recipe_field.session_recipe())
-    made, size = caches.compressed(model, fitting), caches.size(model, fitting)
-    return Current(model, caches.original(model), fitting, refusals, made, size)
+    """The present model and recipe, compressed; steps that cannot be shown are set aside."""
+    return shown_as(chosen_model(), recipe_field.session_recipe())
 
 
-def split_fitting(model: str, recipe: Recipe) -> tuple[Recipe, tuple[Refusal, ...]]:
-    """The steps that fit the model, and those that do not with the reason."""
+def shown_as(model: str, recipe: Recipe) -> Current:
+    """A model and a recipe as pages show it."""
+    split = split_fitting(model, recipe)
+    made, size = caches.compressed(model, split.recipe), caches.size(model, split.recipe)
+    original = caches.original(model)
+    return Current(model, original, split.recipe, split.refusals, split.waiting, made, size)
+
+
+def split_fitting(model: str, recipe: Recipe) -> Fitting:
+    """The steps that fit the model, those that do not with the reason, and those that wait."""
     fitting: Recipe = ()
     refusals: list[Refusal] = []
-    for step in recipe:
+    for i, step in enumerate(recipe):
         try:
             caches.compressed(model, (*fitting, step))
+        except NotTrained:
+            return Fitting(fitting, tuple(refusals), recipe[i:])
         except ValueError as error:
             refusals.append(Refusal(step, str(error)))
         else:
             fitting = (*fitting, step)
-    return fitting, tuple(refusals)
+    return Fitting(fitting, tuple(refusals), ())
 
 
 def colors() -> Palette:

@@ -7,7 +7,7 @@ from typing import Any
 from compress_core import Recipe
 from compress_core.measurement.report import Size
 from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.recipe import before
+from compress_core.recipe import before, split_stages
 from compress_core.views import codebooks as codebook_view
 from compress_core.views.codebooks import CodebookView, SharedRow, Sharing
 from ui import words
@@ -61,7 +61,7 @@ def above_common(model: str, recipe: Recipe, together: tuple[str, ...]) -> float
 def owners(first: str, second: str, recipe: Recipe, step: ShareWeights) -> tuple[Sharing, ...]:
     """Codebooks for layers, for models, for both; each model as far as `recipe` fits it."""
     models = {
-        name: caches.compressed(name, state.split_fitting(name, recipe)[0]).layers
+        name: caches.compressed(name, state.split_fitting(name, recipe).recipe).layers
         for name in (first, second)
     }
     return codebook_view.compare_owners(models, step)
@@ -69,7 +69,9 @@ def owners(first: str, second: str, recipe: Recipe, step: ShareWeights) -> tuple
 
 def unshared(recipe: Recipe) -> Recipe:
     """The steps that act before weights are shared."""
-    return before(recipe, "quantize")  # a weight is either quantized or shared
+    *done, stage = split_stages(before(recipe, "share"))
+    others = tuple(step for step in stage if step.kind != "quantize")  # either of them stores it
+    return (*(step for earlier in done for step in earlier), *others)
 
 
 def sentences(model: str, recipe: Recipe, layer: str) -> tuple[str, str]:

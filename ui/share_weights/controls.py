@@ -7,7 +7,7 @@ import streamlit as st
 from compress_core import Recipe
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.weight_sharing import INITS, MAX_CLUSTERS, ShareWeights
-from compress_core.recipe_edit import own_step, step_for, with_layer_step
+from compress_core.recipe_edit import last_stage, own_step, step_for, with_layer_step
 from ui.panels.widgets import (
     choose,
     choose_layer,
@@ -110,12 +110,13 @@ def _edited_step(recipe: Recipe) -> ShareWeights | None:
 
 
 def quantized_too(current: Current) -> list[str]:
-    """The layers that the recipe both quantizes and shares, which is impossible."""
-    recipe, names = recipe_field.session_recipe(), current.original.layers
+    """The layers that a stage of the recipe both quantizes and shares, which is impossible."""
+    names = current.original.layers
+    _, stage, _ = last_stage(recipe_field.session_recipe(), lambda step: step.kind == "share")
     return [
         name
         for name in names
-        if step_for(recipe, "quantize", name, names) and step_for(recipe, "share", name, names)
+        if step_for(stage, "quantize", name, names) and step_for(stage, "share", name, names)
     ]
 
 

@@ -27,7 +27,7 @@ CHAIN += "quantize_gptq:bits=4,layers=conv*;share:clusters=8,layers=fc*"
 def current(text: str, model: str = "digits-cnn") -> Current:
     recipe, original = parse_recipe(text), load_model(model)
     made = compress(original, recipe)
-    return Current(model, original, recipe, (), made, measure_size(made))
+    return Current(model, original, recipe, (), (), made, measure_size(made))
 
 
 def frame(app: WholeApp, column: str) -> pd.DataFrame:

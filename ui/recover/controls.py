@@ -1,0 +1,220 @@
+"""Recover: how to train → a training step, which goes to the end of the recipe."""
+
+import math
+from dataclasses import replace
+from typing import Any, get_args
+
+import streamlit as st
+
+from compress_core.jobs.work import Training
+from compress_core.methods.retraining import (
+    Distil,
+    GradualPrune,
+    L1Prune,
+    QuantizeAware,
+    RateTrain,
+    Rewind,
+)
+from compress_core.methods.retraining.common import MOST_EPOCHS
+from compress_core.methods.retraining.gradual import Schedule
+from compress_core.recipe import format_recipe
+from compress_core.steps import AnyStep, row_of
+from compress_core.trained import NotTrained
+from compress_core.training.methods import settings_for
+from ui import words
+from ui.panels.widgets import choose, number_field
+from ui.recover.methods import RETRAININGS
+from ui.session import caches, jobs, recipe_field, state, values
+from ui.session.state import Current
+
+METHOD_HELP = (
+    "What is trained, and how; the structure that the recipe has left is held. "
+    "The paragraph below tells each in short."
+)
+MOST_SEED = 10**9
+SMALLEST_RATE, LARGEST_RATE = 1e-8, 100.0
+
+
+def show(current: Current) -> str:
+    """Method and its numbers, what it does, and the buttons; returns the method's name."""
+    method = choose("Method", tuple(RETRAININGS), "recover_method", METHOD_HELP)
+    name = row_of(RETRAININGS[method].step).name
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        step = _step(current, method, name)
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            _buttons(current, step)
+    st.markdown(RETRAININGS[method].text)
+    return method
+
+
+def _step(current: Current, method: str, name: str) -> AnyStep:
+    """The fields that all methods have, and those of this one; the step that they make."""
+    usual: Any = RETRAININGS[method].step
+    changes = _own_fields(usual, name)
+    changes["epochs"] = number_field(
+        "Epochs",
+        f"recover_{name}_epochs",
+        usual.epochs,
+        1,
+        MOST_EPOCHS,
+        persist_state="session",
+        width=110,
+        help="How often every training image is seen.",
+    )
+    changes["learning_rate"] = _rate(current, usual)
+    changes["seed"] = number_field(
+        "Seed",
+        "recover_seed",
+        0,
+        0,
+        MOST_SEED,
+        persist_state="session",
+        width=110,
+        help="Of the order of the images: the same seed gives the same weights.",
+    )
+    step: AnyStep = replace(usual, **changes)
+    return step
+
+
+def _rate(current: Current, usual: Any) -> float | None:
+    """An empty field is the usual rate of network and method."""
+    needs_codes = isinstance(usual, QuantizeAware | RateTrain)
+    coded = needs_codes or any(stored.codes for stored in current.compressed.layers.values())
+    rate = settings_for(usual, current.original.name, coded=coded).learning_rate
+    found = values.number("recover_rate", math.nan, SMALLEST_RATE, LARGEST_RATE)
+    chosen = None if math.isnan(found) else found
+    values.repair("recover_rate", chosen)
+    st.number_input(
+        "Learning rate",
+        SMALLEST_RATE,
+        LARGEST_RATE,
+        key="recover_rate",
+        format="%.4g",
+        step=0.001,
+        placeholder=f"usual: {rate:g}",
+        persist_state="session",
+        width=150,
+        help="Empty: the usual one of this network and method. A training whose loss is not a "
+        "number any more is stopped, and the state before it stays.",
+    )
+    return chosen
+
+
+def _own_fields(usual: AnyStep, name: str) -> dict[str, Any]:
+    match usual:
+        case GradualPrune():
+            percent = _number("Sparsity, %", name, "sparsity", 90.0, 99.9, step=1.0, format="%.1f")
+            return {
+                "sparsity": round(percent / 100, 6),
+                "schedule": _choice("Schedule", get_args(Schedule), name, "schedule"),
+                "scope": _choice("Scope", ("global", "layer"), name, "scope"),
+            }
+        case L1Prune() | RateTrain():
+            return {
+                "strength": _number(
+                    "Strength λ", name, "strength", usual.strength, 100.0, format="%.4g"
+                )
+            }
+        case Rewind():
+            early = f"recover_{name}_early"
+            return {
+                "early_epochs": number_field(
+                    "Rewind to epoch",
+                    early,
+                    0,
+                    0,
+                    MOST_EPOCHS,
+                    persist_state="session",
+                    help="Of the network's own training, which is done first; 0 is its beginning.",
+                )
+            }
+        case Distil():
+            return {
+                "alpha": _number("α, labels", name, "alpha", 0.1, 1.0, step=0.1),
+                "temperature": _number(
+                    "Temperature T", name, "temperature", 4.0, 100.0, low=0.5, step=0.5
+                ),
+            }
+    return {}
+
+
+def _number(
+    label: str, name: str, field: str, usual: float, high: float, low: float = 0.0, **options: Any
+) -> float:
+    key = f"recover_{name}_{field}"
+    return number_field(
+        label, key, usual, low, high, **{"width": 130, "persist_state": "session"} | options
+    )
+
+
+def _choice(label: str, options: tuple[str, ...], name: str, field: str) -> str:
+    key = f"recover_{name}_{field}"
+    value = values.chosen(key, options)
+    values.repair(key, value)
+    st.selectbox(label, options, key=key, width=120, persist_state="session")
+    return value
+
+
+def _buttons(current: Current, step: AnyStep) -> None:
+    """Start, or add to the recipe only; beside them how long it takes, or why it cannot be."""
+    told, possible = _foreseen(current, step)
+    st.button(
+        "Start",
+        key="recover_start",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=not possible,
+        on_click=start,
+        args=(step,),
+        help="Adds the step to the end of the recipe and trains it on this server.",
+    )
+    st.button(
+        "Add to the recipe",
+        key="recover_add",
+        disabled=not possible,
+        on_click=_add,
+        args=(step,),
+        help="Without training it now.",
+    )
+    st.caption(told, width="content")
+
+
+def _foreseen(current: Current, step: AnyStep) -> tuple[str, bool]:
+    """What a training would take, in words, and whether it is possible."""
+    try:
+        caches.compressed(current.model, (*current.recipe, step))
+    except NotTrained as untrained:
+        return f"about {duration(untrained)} on this machine", True
+    except ValueError as error:
+        return f":orange[Not possible here]: {words.escape_markdown(str(error))}.", False
+    return "trained before: its result is kept", True
+
+
+def duration(untrained: NotTrained) -> str:
+    """Measured on a few batches, once for each network."""
+    with st.spinner("Timing a few batches…"):
+        return words.seconds(untrained.seconds)
+
+
+def start(step: AnyStep) -> None:
+    """The callback of Start: the step at the end of the recipe, and its training."""
+    recipe = (*recipe_field.session_recipe(), step)
+    submit(state.chosen_model(), recipe)
+    recipe_field.set_recipe(recipe)
+
+
+def submit(model: str, recipe: tuple[AnyStep, ...]) -> None:
+    """Have a recipe's training steps trained, as far as they fit the model."""
+    split = state.split_fitting(model, recipe)
+    if split.waiting:
+        jobs.submit(work_of(model, split.recipe, split.waiting), anew=True)
+
+
+def work_of(model: str, fitting: tuple[AnyStep, ...], waiting: tuple[AnyStep, ...]) -> Training:
+    """What trains all that waits: the recipe up to its last training step."""
+    last = max(i for i, step in enumerate(waiting) if step.kind == waiting[0].kind)
+    return Training(model, format_recipe((*fitting, *waiting[: last + 1])))
+
+
+def _add(step: AnyStep) -> None:
+    recipe_field.set_recipe((*recipe_field.session_recipe(), step))

@@ -1,0 +1,241 @@
+"""What a training gave: before and after, its curves, and the weights as they moved."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from compress_core import Recipe
+from compress_core.compressed import Compressed
+from compress_core.events import Epoch, Frame
+from compress_core.jobs.job import Job
+from compress_core.jobs.store import JobError
+from compress_core.jobs.work import Training
+from compress_core.recipe import format_recipe
+from compress_core.steps import TRAINING, AnyStep
+from compress_core.trained import epochs_of
+from compress_core.training.frames import take_frames
+from ui import figures, wake_up, words
+from ui.panels.chart import chart
+from ui.recover import progress, running
+from ui.recover.controls import work_of
+from ui.recover.methods import Arm, control_arm
+from ui.recover.waiting import trouble
+from ui.session import caches, executor, jobs, measuring, snapshots, state, values
+from ui.session.state import Current
+
+BEFORE = "before"  # the name of a time-lapse's first frame
+
+
+def show(current: Current) -> None:
+    """The trained step that is chosen, the last one to begin with; nothing without one."""
+    places = [i for i, step in enumerate(current.recipe) if step.kind == TRAINING]
+    if not places:
+        return
+    place = _choose_step(current.recipe, places)
+    before, after = current.recipe[:place], current.recipe[: place + 1]
+    epochs = epochs_of(current.original, after)
+    layer = _numbers(current, before, after, epochs)
+    _pictures(current, before, after, epochs, layer)
+    _buttons(current, before, after)
+
+
+def _choose_step(recipe: Recipe, places: Sequence[int]) -> int:
+    place = values.chosen("recover_step", [*reversed(places)])
+    if len(places) > 1:
+        values.repair("recover_step", place)
+        st.segmented_control(
+            "Training",
+            places,
+            key="recover_step",
+            required=True,
+            format_func=lambda i: f"step {i + 1}: {words.describe(recipe[i])}",
+        )
+    else:
+        st.subheader(f"Step {place + 1}: {words.describe(recipe[place])}", anchor=False)
+    return place
+
+
+def _numbers(current: Current, before: Recipe, after: Recipe, epochs: Sequence[Epoch]) -> str:
+    """Before and after, on the same test images; beside them the layer to draw, "" for none."""
+    model = current.model
+    sizes = [caches.size(model, recipe) for recipe in (before, after)]
+    columns = st.columns([1.5, 1.1, 1, 1, 1.2])
+    with columns[0]:
+        _score(current, before, after)
+    columns[1].metric(
+        "Size",
+        words.byte_size(sizes[1].stored_bytes),
+        delta=f"{words.change(sizes[0].stored_bytes, sizes[1].stored_bytes)} bytes",
+        delta_color="off",
+        delta_arrow="off",
+    )
+    columns[2].metric(
+        "Zeros",
+        words.percent(sizes[1].sparsity),
+        delta=words.signed(100 * (sizes[1].sparsity - sizes[0].sparsity), 1, " points"),
+        delta_color="off",
+        delta_arrow="off",
+    )
+    columns[3].metric(
+        "Trained in",
+        words.seconds(sum(epoch.seconds for epoch in epochs)),
+        delta=f"{len(epochs)} epoch{'s' * (len(epochs) != 1)}",
+        delta_color="off",
+        delta_arrow="off",
+    )
+    with columns[4]:
+        return running.choose_layer(epochs) if epochs else ""
+
+
+def _score(current: Current, before: Recipe, after: Recipe) -> None:
+    if measuring.data_problem(current.model):
+        st.metric("Accuracy", "—", delta_description="no test images")
+        return
+    model = current.model
+    n = min(measuring.measured_size(model, recipe) for recipe in (before, after))
+    first, _ = measuring.score(model, before, n)
+    last, _ = measuring.score(model, after, n)
+    change = measuring.change(model, before, after, n)
+    low, high = (
+        words.score_change(last.metric, bound)
+        for bound in (change.difference_low, change.difference_high)
+    )
+    exact = _exact(current, after)
+    st.metric(
+        words.metric(last.metric).capitalize(),
+        f"{words.measured(first.metric, first.value)} → {words.measured(last.metric, last.value)}",
+        delta=words.score_change(last.metric, change.difference),
+        delta_description=f"n = {n:,}",
+        help=f"Before and after this training on the same {n:,} test images; 95 % interval of the "
+        f"paired change {low} … {high}.{exact}",
+    )
+
+
+def _exact(current: Current, after: Recipe) -> str:
+    """What the job measured on the whole test set, as soon as it was done."""
+    found = executor.present()
+    job = jobs.job_of(Training(current.model, format_recipe(after)))
+    if found is None or job is None:
+        return ""
+    try:
+        result = found.store.result(job.id)
+    except JobError:
+        return ""
+    metric = measuring.metric(current.model)
+    value = words.measured(metric, result[metric], 2)
+    return f" On all {result['n']:,} test images: {value}."
+
+
+def _pictures(
+    current: Current, before: Recipe, after: Recipe, epochs: Sequence[Epoch], layer: str
+) -> None:
+    left, right = st.columns(2)
+    with left:
+        _curves(current, before, after)
+    if layer:
+        with right:
+            chart(
+                figures.time_lapse(_frames(current, before, epochs, layer), state.colors()),
+                "recover_time_lapse",
+                f"Weights of {layer}, epoch by epoch",
+                None,
+            )
+
+
+def _frames(
+    current: Current, before: Recipe, epochs: Sequence[Epoch], layer: str
+) -> list[tuple[str, Frame]]:
+    """The layer before the training, where it had the same weights, and after each epoch."""
+    moved = [
+        (f"epoch {epoch.epoch}", frame)
+        for epoch in epochs
+        for frame in epoch.frames
+        if frame.layer == layer
+    ]
+    first = _frame(caches.compressed(current.model, before), layer, moved[0][1])
+    return [(BEFORE, first), *moved] if first else moved
+
+
+def _frame(compressed: Compressed, layer: str, like: Frame) -> Frame | None:
+    weights = {
+        key: weight
+        for stored in compressed.layers.values()
+        for key, weight in zip(stored.weight_keys, stored.weights, strict=True)
+        if key == layer
+    }
+    return next(iter(take_frames(weights, {layer: like.high})), None)
+
+
+@st.fragment
+def _curves(current: Current, before: Recipe, after: Recipe) -> None:
+    """The training's curves, and those of its control arm; they grow while that one is trained."""
+    runs = {"this training": epochs_of(current.original, after)}
+    arm = control_arm(after[-1])
+    twin = (*before, arm.step) if arm else ()
+    job = jobs.job_of(Training(current.model, format_recipe(twin))) if arm else None
+    if arm:
+        told = epochs_of(current.original, twin)
+        growing = progress.runs(jobs.events(job))[-1:] if job and not told else []
+        runs[arm.words] = told or (growing[0] if growing else ())
+    running.curves(current, {name: run for name, run in runs.items() if run})
+    if arm:
+        _arm(current, arm, after, twin, job)
+
+
+def _arm(current: Current, arm: Arm, after: Recipe, twin: Recipe, job: Job | None) -> None:
+    """What the control arm came to, or where it is, or the button that starts it."""
+    if not state.split_fitting(current.model, twin).waiting:
+        st.markdown(_verdict(current, arm, after, twin))
+    elif job is not None and job.unfinished:
+        told = progress.last_progress(jobs.events(job))
+        st.progress(told.fraction if told else 0.0, text=f"Control arm: {arm.words}")
+        wake_up.show("recover_arm_wake_up", running.SECOND)
+    elif job is not None and job.state in {"failed", "cancelled"}:
+        trouble(job, key="recover_arm")
+    else:
+        st.button(
+            f"Control arm: {arm.words}",
+            key="recover_arm_start",
+            icon=":material/science:",
+            on_click=_start_arm,
+            args=(current, twin),
+            help="Trained beside it, not in the recipe: shows what the method itself is worth.",
+        )
+
+
+def _verdict(current: Current, arm: Arm, after: Recipe, twin: Recipe) -> str:
+    if measuring.data_problem(current.model):
+        return f"The control arm, {arm.words}, is trained; there are no test images to compare."
+    n = measuring.subset_size(current.model)
+    score, _ = measuring.score(current.model, twin, n)
+    change = measuring.change(current.model, twin, after, n)
+    low, high = (
+        words.score_change(score.metric, bound)
+        for bound in (change.difference_low, change.difference_high)
+    )
+    return (
+        f"Control arm, {arm.words}: {words.score(score)}. This training against it: "
+        f"**{words.score_change(score.metric, change.difference)}** (95 % interval {low} … {high}, "
+        f"n = {n:,}, one seed)."
+    )
+
+
+def _start_arm(current: Current, twin: Recipe) -> None:
+    split = state.split_fitting(current.model, twin)
+    if split.waiting:
+        jobs.submit(work_of(current.model, split.recipe, split.waiting), anew=True)
+
+
+def _buttons(current: Current, before: Recipe, after: Recipe) -> None:
+    st.button(
+        "Pin before and after",
+        key="recover_pin",
+        icon=":material/push_pin:",
+        on_click=_pin,
+        args=(current.model, before, after),
+        help="As snapshots in the sidebar; both stand on the plane of Trade-offs then.",
+    )
+
+
+def _pin(model: str, *recipes: tuple[AnyStep, ...]) -> None:
+    snapshots.pin(*(state.shown_as(model, recipe) for recipe in recipes))

@@ -1,0 +1,105 @@
+"""A step that is not trained yet: Start, the training on its way, or why it ended early."""
+
+from typing import Any
+
+import streamlit as st
+
+from compress_core.jobs.job import Job
+from compress_core.trained import NotTrained
+from ui import words
+from ui.recover import controls, running
+from ui.session import caches, executor, jobs, recipe_field
+from ui.session.state import Current
+
+
+def show(current: Current) -> None:
+    """The first step of the recipe that waits for its training."""
+    step = current.waiting[0]
+    st.subheader(f"{words.describe(step).capitalize()}", anchor=False)
+    work = controls.work_of(current.model, current.recipe, current.waiting)
+    job = jobs.job_of(work)
+    if job is not None and job.unfinished:
+        running.show(current, job.id)
+    elif job is not None and job.state in {"failed", "cancelled"}:
+        with trouble(job):
+            _take_out(current)
+    elif executor.problem():
+        st.warning(f"Nothing can be trained here: {executor.problem()}.")
+        _take_out(current)
+    else:
+        _offer(current)
+
+
+def _offer(current: Current) -> None:
+    st.caption(
+        "This step of the recipe is not trained yet: it and the steps after it are set aside, and "
+        "all pages show the state before it."
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Start",
+            key="recover_start",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=_start,
+            args=(current,),
+            help="Trains it on this server, and what comes of it is kept.",
+        )
+        _take_out(current)
+        st.caption(_time(current))
+
+
+def _time(current: Current) -> str:
+    try:
+        caches.compressed(current.model, (*current.recipe, current.waiting[0]))
+    except NotTrained as untrained:
+        return f"about {controls.duration(untrained)} on this machine"
+    return "trained meanwhile"
+
+
+def _start(current: Current) -> None:
+    controls.submit(current.model, (*current.recipe, *current.waiting))
+
+
+def _take_out(current: Current) -> None:
+    st.button(
+        "Take it out",
+        key="recover_take_out",
+        icon=":material/close:",
+        on_click=_drop,
+        args=(len(current.waiting),),
+        help="Takes this step out of the recipe, to train in another way.",
+    )
+
+
+def _drop(waiting: int) -> None:
+    recipe = recipe_field.session_recipe()
+    place = len(recipe) - waiting
+    recipe_field.set_recipe((*recipe[:place], *recipe[place + 1 :]))
+
+
+def trouble(job: Job, *, key: str = "recover") -> Any:
+    """Why a training has ended early, and the ways on; returns their row."""
+    reason = words.escape_markdown(job.reason[:1].upper() + job.reason[1:])
+    if job.state == "failed":
+        st.error(f"{reason}.", title="The training failed")
+    else:
+        st.info(f"{reason or 'Somebody stopped it'}.", title="Stopped")
+    row = st.container(horizontal=True)
+    row.button(
+        "Resume",
+        key=f"{key}_resume",
+        icon=":material/play_arrow:",
+        on_click=jobs.resume,
+        args=(job,),
+        help="Goes on from the last epoch, to the same weights as an unbroken training.",
+    )
+    row.button(
+        "Delete",
+        key=f"{key}_delete",
+        icon=":material/delete:",
+        on_click=jobs.delete,
+        args=(job,),
+        help="Forgets what it has kept; the state before it is untouched.",
+    )
+    return row
