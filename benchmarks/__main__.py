@@ -4,7 +4,7 @@ import argparse
 
 import torch
 
-from benchmarks import cold_start, int8, live, profile, slider, sweep, toolbox
+from benchmarks import cold_start, deep_compression, int8, live, profile, slider, sweep, toolbox
 from benchmarks.table import machine_facts
 
 BENCHMARKS = {
@@ -15,13 +15,15 @@ BENCHMARKS = {
     "sweep": sweep.run,
     "toolbox": toolbox.run,
     "int8": int8.run,
+    "deep_compression": deep_compression.run,
 }
+BY_DEFAULT = [name for name in BENCHMARKS if name != "deep_compression"]  # which takes hours
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
-    names = parser.parse_args().names or list(BENCHMARKS)
+    names = parser.parse_args().names or BY_DEFAULT
     for name in names:
         if name not in BENCHMARKS:
             parser.error(f"unknown benchmark {name!r}; choose from {', '.join(BENCHMARKS)}")

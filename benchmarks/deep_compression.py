@@ -22,7 +22,7 @@ from compress_core.data import is_available
 from compress_core.events import Event, Progress, Silent
 from compress_core.models.catalog import model_spec
 from compress_core.recipe import parse_recipe
-from compress_core.search.published import PUBLISHED, published
+from compress_core.search.published import LENET_5, LENET_300_100, PUBLISHED, published
 from compress_core.training.recovering import train_steps
 
 SEEDS = (0, 1, 2)
@@ -81,9 +81,11 @@ def shared(sparsity: float, clusters: int, *, epochs: tuple[int, int]) -> str:
 
 
 CHAINS = (
-    Chain("300-100, Deep Compression", "mnist-lenet-300-100", shared(0.96, 16, epochs=(12, 2))),
-    Chain("300-100, priced", "mnist-lenet-300-100", priced(0.97, 3, 0.3, epochs=(12, 6))),
-    Chain("300-100, smallest", "mnist-lenet-300-100", priced(0.985, 3, 0.5, epochs=(20, 10))),
+    Chain("300-100, Deep Compression", LENET_300_100, shared(0.96, 16, epochs=(12, 2))),
+    Chain("300-100, priced", LENET_300_100, priced(0.97, 3, 0.3, epochs=(12, 6))),
+    Chain("300-100, smallest", LENET_300_100, priced(0.985, 3, 1.0, epochs=(16, 6))),
+    Chain("LeNet-5, Deep Compression", LENET_5, shared(0.95, 16, epochs=(6, 1))),
+    Chain("LeNet-5, priced", LENET_5, priced(0.992, 3, 1.0, epochs=(10, 5))),
 )
 
 
@@ -94,17 +96,13 @@ def run_chain(chain: Chain, bars: Bars) -> Measured:
     for seed in SEEDS:
         recipe = parse_recipe(chain.recipe.format(seed=seed))
         title = f"{chain.name}, seed {seed}"
-        compressed = train_steps(original, recipe, watcher=Silent(_teller(bars, title)))
+        compressed = train_steps(original, recipe, watcher=Silent(Teller(bars, title)))
         report = measure(compressed, data)
         sizes.append(compressed.stored_bytes)
         errors.append(1 - report.score.value)
         first = 1 - report.baseline.value
         _write(chain, seed, compressed.container)
     return Measured(chain.name, chain.model, chain.recipe, tuple(sizes), tuple(errors), first)
-
-
-def _teller(bars: Bars, title: str) -> "Teller":
-    return Teller(bars, title)
 
 
 class Teller:

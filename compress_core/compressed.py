@@ -195,7 +195,8 @@ def compress(original: Original, recipe: Recipe) -> Compressed:
             "load_model(name)"
         )
     recipe = _as_recipe(recipe)
-    network, done = start(original), ()
+    network = start(original)
+    done: Recipe = ()
     acts: list[Act] = []
     skipped: list[Skipped] = []
     for number, stage in enumerate(split_stages(recipe)):

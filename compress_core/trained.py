@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from compress_core.data import user_cache
+from compress_core.data.finding import user_cache
 from compress_core.entering.copying import copy_network
 from compress_core.events import Epoch, event_from_json, event_to_json
 from compress_core.inputs import call, pick_output

@@ -23,7 +23,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from compress_core.data import user_cache
+from compress_core.data.finding import user_cache
 from compress_core.events import Event
 from compress_core.jobs.job import Job, State, job_to_json
 from compress_core.jobs.listing import Listing, is_name, read_state

@@ -126,7 +126,7 @@ class _Run:
         if hooks.penalty is not None:
             value = value + hooks.penalty(self.student)
         self.optimizer.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         rate = self.optimizer.param_groups[0]["lr"]
         self.optimizer.step()
         self.schedule.step()

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from compress_core.compressed import Act, Compressed, compress, run_stage
 from compress_core.events import Epoch, Event, Progress, Silent, Watcher
@@ -16,7 +16,7 @@ from compress_core.training.batches import Batches
 from compress_core.training.frames import limits_of, sparsity_of, take_frames
 from compress_core.training.loop import Done, train
 from compress_core.training.losses import Loss, distilled, task_loss
-from compress_core.training.methods import constraint_of, hooks_of, settings_for
+from compress_core.training.methods import TrainingStep, constraint_of, hooks_of, settings_for
 from compress_core.training.rewinding import begin_again
 from compress_core.training.settings import Settings
 from compress_core.training.student import Student
@@ -87,7 +87,7 @@ class _Training:
         self.original, self.recipe, self.told = original, recipe, told
         self.act = act_before(original, recipe)
         self.network: Network = self.act.before
-        self.step: Any = self.act.step
+        self.step = cast(TrainingStep, self.act.step)
         self.data = original.training_data()
         self.validation = Validation.of(original, self.data)
         self.student = Student.of(self.network, self.act.names, constraint_of(self.step))

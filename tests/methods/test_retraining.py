@@ -45,14 +45,14 @@ def test_soft_thresholding_shrinks_and_makes_true_zeros() -> None:
 
 def test_learned_steps_round_and_clip() -> None:
     weight, scale = torch.tensor([[-0.9, -0.26, 0.1, 0.74]]), torch.tensor(0.25)
-    found = learned_steps(weight, scale, -2.0, 2.0)
+    found = learned_steps(weight, scale, torch.tensor(-2.0), torch.tensor(2.0))
     assert found.tolist()[0] == pytest.approx([-0.5, -0.25, 0.0, 0.5])
 
 
 def test_the_gradients_of_learned_steps_are_those_of_the_paper() -> None:
     weight = torch.tensor([[-0.9, -0.26, 0.1, 0.74]], requires_grad=True)
     scale = torch.tensor(0.25, requires_grad=True)
-    learned_steps(weight, scale, -2.0, 2.0).sum().backward()
+    learned_steps(weight, scale, torch.tensor(-2.0), torch.tensor(2.0)).sum().backward()
     assert weight.grad is not None
     assert weight.grad.tolist()[0] == [0, 1, 1, 0]  # none where a weight is clipped
     inside = [round(w / 0.25) - w / 0.25 for w in (-0.26, 0.1)]

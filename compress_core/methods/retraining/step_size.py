@@ -32,16 +32,14 @@ class QuantizeAware:
         check_training(self)
 
 
-def learned_steps(
-    weight: Tensor, scale: Tensor, q_low: float | Tensor, q_high: float | Tensor
-) -> Tensor:
+def learned_steps(weight: Tensor, scale: Tensor, q_low: Tensor, q_high: Tensor) -> Tensor:
     """clamp(round(w / s)) · s with LSQ's gradients, in the shape of `weight`.
 
-    `scale` broadcasts against `weight`; codes lie in q_low … q_high, zero at 0. Its gradient is
+    `scale` broadcasts against `weight`, as the codes' bounds q_low … q_high do; zero is code 0. Its gradient is
     divided by √(weights that share the scale · q_high).
     """
     share = weight.numel() / scale.numel()
-    scale = scaled_gradient(scale, 1 / math.sqrt(share * max(float(_largest(q_high)), 1.0)))
+    scale = scaled_gradient(scale, 1 / math.sqrt(share * max(float(q_high.max()), 1.0)))
     code = (weight / scale).clamp(q_low, q_high)
     return straight_through(code, code.round()) * scale
 
@@ -55,7 +53,3 @@ def scaled_gradient(value: Tensor, factor: float) -> Tensor:
     """`value`, up to float rounding, with its gradient multiplied by `factor`."""
     scaled = value * factor
     return scaled + (value - scaled).detach()
-
-
-def _largest(bound: float | Tensor) -> float | Tensor:
-    return bound.max() if isinstance(bound, Tensor) else bound

@@ -14,13 +14,13 @@ class _Entries(torch.autograd.Function):
     """codebook[indices]; the gradient of an entry is the sum over its weights, in float64."""
 
     @staticmethod
-    def forward(ctx, codebook: Tensor, indices: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def forward(ctx, codebook: Tensor, indices: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.save_for_backward(indices)
         ctx.entries = len(codebook)
         return codebook[indices]
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def, override]
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
         (indices,) = ctx.saved_tensors
         summed = torch.bincount(indices.flatten(), gradient.flatten().double(), ctx.entries)
         return summed.to(gradient.dtype), None
