@@ -2,12 +2,14 @@
 
     python -m benchmarks deep_compression            # all rows, 3 seeds each; hours on two cores
     python -m benchmarks.deep_compression NAME …     # some rows, by the start of their names
+    python -m benchmarks.deep_compression --ship     # the last run's first seeds become presets
 
 Trained steps are kept in the cache, so a broken run goes on where it was. Each run writes its rows
 into deep_compression.json, beside this file, and the stored files into the folder of that name.
 """
 
 import json
+import shutil
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,7 +24,11 @@ from compress_core.data import is_available
 from compress_core.events import Event, Progress, Silent
 from compress_core.models.catalog import model_spec
 from compress_core.recipe import parse_recipe
+from compress_core.search.presets import FILE as PRESETS
+from compress_core.search.presets import Preset
 from compress_core.search.published import LENET_5, LENET_300_100, PUBLISHED, published
+from compress_core.steps import TRAINING
+from compress_core.trained import SHIPPED, cache_folder, result_key
 from compress_core.training.recovering import train_steps
 
 SEEDS = (0, 1, 2)
@@ -166,5 +172,29 @@ def run(names: Sequence[str] = ()) -> None:
     print_table(columns, list(table(rows)), title=f"{len(SEEDS)} seeds, {len(PUBLISHED)} marks")
 
 
+def ship() -> None:
+    """Make presets of the last run: its recipes with the first seed, and what was trained."""
+    SHIPPED.mkdir(parents=True, exist_ok=True)
+    found = [
+        Preset(
+            name=row["name"],
+            model=row["model"],
+            recipe=row["recipe"].format(seed=SEEDS[0]),
+            stored_bytes=row["stored_bytes"][0],
+            error=row["errors"][0],
+            mean_error=statistics.mean(row["errors"]),
+        )
+        for row in json.loads(LAST_RUN.read_text())
+    ]
+    for preset in found:
+        recipe = parse_recipe(preset.recipe)
+        for i, step in enumerate(recipe, start=1):
+            if step.kind == TRAINING:
+                key = result_key(load_model(preset.model), recipe[:i])
+                for name in (f"{key}.safetensors", f"{key}.json"):
+                    shutil.copy(cache_folder() / name, SHIPPED / name)
+    PRESETS.write_text(json.dumps([asdict(preset) for preset in found], indent=1) + "\n")
+
+
 if __name__ == "__main__":
-    run(sys.argv[1:])
+    ship() if sys.argv[1:] == ["--ship"] else run(sys.argv[1:])

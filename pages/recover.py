@@ -6,7 +6,7 @@ from compress_core.recipe import Recipe
 from compress_core.steps import TRAINING
 from ui.panels.missing_data import needs_data
 from ui.panels.page import heading
-from ui.recover import controls, job_list, results, waiting
+from ui.recover import controls, job_list, presets, results, waiting
 from ui.recover.methods import RETRAININGS, method_of
 from ui.session import fragments, state
 from ui.session.state import Current
@@ -31,6 +31,7 @@ def recover() -> None:
             "codes stay codes.",
             RETRAININGS[method].formula,
         )
+    presets.show(current)
     job_list.show(current)
 
 

@@ -22,7 +22,8 @@ from compress_core.methods.quantization import (
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.original import Original
-from compress_core.recipe import Recipe
+from compress_core.recipe import Recipe, parse_recipe
+from compress_core.search.presets import presets
 from compress_core.steps import ROWS, AnyStep
 
 SPARSITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -71,6 +72,7 @@ def families(original: Original) -> dict[str, Family]:
         **_data_families(original),
         **_channel_family(original),
         **_chain_family(original),
+        **_trained_family(original),
     }
     return {name: Family(name, recipes) for name, recipes in found.items()}
 
@@ -149,6 +151,12 @@ def _chain_family(original: Original) -> dict[str, Recipes]:
     first, last = Factorize(energy=0.95, layers=layers), ShareWeights(16)
     chains = tuple((first, Prune(sparsity=s), last) for s in SPARSITIES)
     return {"factorize + prune + share": chains}
+
+
+def _trained_family(original: Original) -> dict[str, Recipes]:
+    """The recipes whose training ships with the project."""
+    recipes = tuple(parse_recipe(preset.recipe) for preset in presets(original.name))
+    return {"trained": recipes} if recipes else {}
 
 
 def sweep(original: Original, recipes: Sequence[Recipe], data: Dataset) -> Iterator[Report]:

@@ -35,8 +35,8 @@ class QuantizeAware:
 def learned_steps(weight: Tensor, scale: Tensor, q_low: Tensor, q_high: Tensor) -> Tensor:
     """clamp(round(w / s)) · s with LSQ's gradients, in the shape of `weight`.
 
-    `scale` broadcasts against `weight`, as the codes' bounds q_low … q_high do; zero is code 0. Its gradient is
-    divided by √(weights that share the scale · q_high).
+    `scale` broadcasts against `weight`, as the codes' bounds q_low … q_high do; zero is code 0. The
+    gradient of a scale is divided by √(weights that share it · q_high).
     """
     share = weight.numel() / scale.numel()
     scale = scaled_gradient(scale, 1 / math.sqrt(share * max(float(q_high.max()), 1.0)))
