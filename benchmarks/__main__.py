@@ -4,7 +4,17 @@ import argparse
 
 import torch
 
-from benchmarks import cold_start, deep_compression, int8, live, profile, slider, sweep, toolbox
+from benchmarks import (
+    cold_start,
+    deep_compression,
+    int8,
+    live,
+    profile,
+    slider,
+    sweep,
+    toolbox,
+    training,
+)
 from benchmarks.table import machine_facts
 
 BENCHMARKS = {
@@ -15,6 +25,7 @@ BENCHMARKS = {
     "sweep": sweep.run,
     "toolbox": toolbox.run,
     "int8": int8.run,
+    "training": training.run,
     "deep_compression": deep_compression.run,
 }
 BY_DEFAULT = [name for name in BENCHMARKS if name != "deep_compression"]  # which takes hours

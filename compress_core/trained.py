@@ -30,7 +30,7 @@ from compress_core.writing import write_file
 LOOP_VERSION = 1  # of what training computes; another one trains anew
 FOLDER_VARIABLE = "COMPRESS_TRAINED_DIR"
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "trained"
-CAP_BYTES = 2**30  # of all results in the cache; the least recently used are dropped first
+CAP_BYTES = 10**9  # of all results in the cache; the least recently used are dropped first
 TIMED_BATCH = 128
 
 

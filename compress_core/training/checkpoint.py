@@ -19,7 +19,7 @@ from compress_core.models.checkpoints import (
 from compress_core.training.batches import Batches
 from compress_core.training.loop import Hooks, train
 from compress_core.training.losses import metric_loss
-from compress_core.training.settings import SETTINGS, Settings
+from compress_core.training.settings import SECOND_CYCLES, SETTINGS, Settings
 from compress_core.training.student import Student
 
 
@@ -40,6 +40,8 @@ def train_checkpoint(
     model = fresh_network(name, seed)
     hooks = Hooks(after_batch=progress) if progress else None
     train_classifier(model, train_data, SETTINGS[name], seed=seed, hooks=hooks)
+    if name in SECOND_CYCLES:
+        train_classifier(model, train_data, SECOND_CYCLES[name], seed=seed + 1, hooks=hooks)
     accuracy = accuracy_of(predicted_classes(model, test_data), test_data)
     card = Card(
         model=name,

@@ -1,6 +1,6 @@
 """How networks are trained: the settings of each reference network, and of all others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Optimizer = Literal["sgd", "adamw"]
@@ -48,6 +48,10 @@ SETTINGS = {
     "cifar-resnet-20": Settings(
         epochs=45, learning_rate=0.2, weight_decay=5e-4, shift=4, flip=True, bfloat16=True
     ),
+}
+# Some networks are trained a second time round, from where the first cycle ended.
+SECOND_CYCLES = {
+    "cifar-resnet-20": replace(SETTINGS["cifar-resnet-20"], epochs=20, learning_rate=0.1)
 }
 # Of networks that others bring, nothing is known: a careful rate, and no changed images.
 UNKNOWN = Settings(epochs=1, learning_rate=3e-3, weight_decay=0.0, optimizer="adamw")
