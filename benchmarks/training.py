@@ -8,8 +8,6 @@ from collections.abc import Callable
 from functools import partial
 from time import process_time
 
-from torch.nn import functional
-
 from compress_core import load_model
 from compress_core.command_line.console import print_table
 from compress_core.data import is_available
@@ -18,7 +16,7 @@ from compress_core.original import Original
 from compress_core.recipe import parse_recipe
 from compress_core.training.batches import Batches
 from compress_core.training.loop import train
-from compress_core.training.losses import task_loss
+from compress_core.training.losses import metric_loss, task_loss
 from compress_core.training.methods import constraint_of, hooks_of, settings_for
 from compress_core.training.recovering import act_before
 from compress_core.training.student import Student
@@ -97,6 +95,6 @@ def passes(original: Original) -> Callable[[], object]:
 
     def both() -> None:
         for batch in drawn:
-            functional.cross_entropy(module(batch.inputs), batch.labels).backward()
+            metric_loss("accuracy", module(batch.inputs), batch).backward()
 
     return both

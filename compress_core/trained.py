@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -19,6 +20,7 @@ from compress_core.data.finding import user_cache
 from compress_core.entering.copying import copy_network
 from compress_core.events import Epoch, event_from_json, event_to_json
 from compress_core.inputs import call, pick_output
+from compress_core.methods.retraining.common import TrainingFields
 from compress_core.network import Network
 from compress_core.original import Original
 from compress_core.recipe import Recipe, format_recipe, format_step
@@ -61,8 +63,8 @@ class NotTrained(ValueError):  # noqa: N818  # no fault: it says what is to be d
     def seconds(self) -> float:
         """How long the training takes here, by the time of a few batches."""
         batches = len(self._original.training_data()) / TIMED_BATCH
-        epochs: int = getattr(self.recipe[-1], "epochs")  # noqa: B009  # all training steps have it
-        return epochs * batches * batch_seconds(self._network)
+        step = cast(TrainingFields, self.recipe[-1])
+        return step.epochs * batches * batch_seconds(self._network)
 
 
 def batch_seconds(network: Network) -> float:

@@ -30,7 +30,7 @@ from compress_core.methods.retraining import (
     RateTrain,
     Rewind,
 )
-from compress_core.methods.retraining.common import TrainingStep
+from compress_core.methods.retraining.common import TrainingFields
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
@@ -130,7 +130,7 @@ def describe(step: AnyStep) -> str:
     return f"{said(step).sentence}{where}"
 
 
-def _epochs(step: TrainingStep) -> str:
+def _epochs(step: TrainingFields) -> str:
     return f" for {step.epochs} epoch{'s' * (step.epochs != 1)}"
 
 

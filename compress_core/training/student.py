@@ -19,8 +19,9 @@ from compress_core.weights import inputs_first, with_weights
 
 
 class Student:
-    """`module` is written to by training; `constraints` make its weights, by state-dict key, and
-    `twins` are further keys of the same weights. All other parameters (biases, norms) are free.
+    """`module` is written to by training; `constraints` make its weights, by state-dict key;
+    `twins` are all keys of weights that have several, `transposed` the groups of those that the
+    network reads inputs first. All other parameters (biases, norms) are free.
     """
 
     def __init__(
@@ -28,12 +29,13 @@ class Student:
         module: nn.Module,
         constraints: Mapping[str, Constraint] | None = None,
         twins: Mapping[str, tuple[str, ...]] | None = None,
+        transposed: Mapping[str, int | None] | None = None,
         output: Which = None,
     ) -> None:
         self.module = module.train()
         self.constraints = dict(constraints or {})
-        self._twins, self._output = dict(twins or {}), output
-        self._transposed: dict[str, int | None] = {}
+        self._twins, self._transposed = dict(twins or {}), dict(transposed or {})
+        self._output = output
         made = {key for keys in self._twins.values() for key in keys} | self.constraints.keys()
         for key, weight in module.named_parameters(remove_duplicate=False):
             weight.requires_grad_(key not in made)
@@ -46,21 +48,17 @@ class Student:
         gives, all other layers as they are."""
         constraints: dict[str, Constraint] = {}
         twins: dict[str, tuple[str, ...]] = {}
+        transposed: dict[str, int | None] = {}
         books: dict[int, Any] = {}
         for name, stored in network.layers.items():
             for key, weight, values, kept in _parts(stored):
                 given = Material(weight, values, kept, books)
                 constraints[key] = make(given) if name in names else Frozen(weight)
+                transposed[key] = weight.transposed
             if stored.form == "plain":
                 twins[stored.layer.key] = stored.layer.tied_keys
         module = copy_network(network.weights_module)
-        student = cls(module, constraints, twins, network.base.task.output)
-        student._transposed = {
-            key: weight.transposed
-            for stored in network.layers.values()
-            for key, weight in zip(stored.weight_keys, stored.weights, strict=True)
-        }
-        return student
+        return cls(module, constraints, twins, transposed, network.base.task.output)
 
     def weights(self) -> dict[str, Tensor]:
         """The weights as the network multiplies with them, by all their keys."""

@@ -8,9 +8,9 @@ KIND = "train"
 MOST_EPOCHS = 1000
 
 
-class TrainingStep(Protocol):
-    """A step that trains. `learning_rate` None is the usual one of network and method; `layers`
-    are those whose weights are trained, beside all biases and norms."""
+class TrainingFields(Protocol):
+    """What every step that trains has. `learning_rate` None is the usual one of network and method;
+    `layers` are those whose weights are trained, beside all biases and norms."""
 
     @property
     def epochs(self) -> int: ...
@@ -25,7 +25,7 @@ class TrainingStep(Protocol):
     def layers(self) -> tuple[str, ...]: ...
 
 
-def check_training(step: TrainingStep) -> None:
+def check_training(step: TrainingFields) -> None:
     """Raise ValueError for epochs, learning rate, seed or layers that mean nothing."""
     check_whole(
         "epochs",
