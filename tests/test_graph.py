@@ -526,7 +526,7 @@ def test_other_codes_are_written_as_the_floats_that_they_stand_for(
     weight = weight_of(Halves(mlp.layers["fc1"].weight.half()))
     halves = layers["fc1"].with_weights("halves", (weight,))
     network = start(mlp).with_layers({"fc1": halves})
-    compressed = Compressed(mlp, (), (Act(Quantize(), ("fc1",), start(mlp), network),), ())
+    compressed = Compressed(mlp, (), (Act(Quantize(), 0, ("fc1",), start(mlp), network),), ())
     tensors = {tensor.name: tensor for tensor in load(compressed).graph.initializer}
     written = onnx.numpy_helper.to_array(tensors["fc1.weight"])
     assert torch.equal(torch.from_numpy(written.copy()), weight.values)

@@ -36,7 +36,15 @@ def test_a_reference_network_takes_ten_lines(
     if not is_available("mnist"):
         pytest.skip("mnist is not on this machine: set COMPRESS_DATA_DIR")
     monkeypatch.chdir(tmp_path)
-    (block,) = [block for block in BLOCKS if "load_model" in block]
+    (block,) = [block for block in BLOCKS if "lenet" in block]
     names = run(block)
     stored = names["compressed"].module.state_dict()
     assert all(bool((stored[key] == value).all()) for key, value in names["weights"].items())
+
+
+def test_a_training_takes_eight_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = [block for block in BLOCKS if "train_steps" in block]
+    assert len(block.strip().splitlines()) <= 8
+    compressed = run(block)["compressed"]
+    assert compressed.acts[-1].step.kind == "train"
+    assert str(compressed.stored_bytes) in capsys.readouterr().out

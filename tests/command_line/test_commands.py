@@ -28,7 +28,7 @@ from compress_core.models.catalog import MODELS
 from compress_core.original import Original
 from compress_core.recipe import from_file, from_json, parse_step, to_json
 from compress_core.storage.container import decode
-from compress_core.training.loop import SETTINGS, Settings
+from compress_core.training.settings import SETTINGS, Settings
 
 ROOT = Path(__file__).parents[2]
 STEPS = ("factorize:rank=16,layers=fc1", "prune:sparsity=0.8", "quantize:bits=5")

@@ -55,7 +55,7 @@ def test_what_no_step_changed_is_stored_in_its_own_type(
     dtype: torch.dtype, recipe: tuple[Any, ...]
 ) -> None:
     made = compress(original(dtype), recipe)
-    tensors = load(made.container)
+    tensors = load(made.readable.raw)
     assert tensors["0.bias"].dtype == tensors["1.running_var"].dtype == dtype
     assert made.stored_bytes < made.original.stored_bytes + 600  # the header
     decoded, evaluated = decode(made.container).state_dict, made.module.state_dict()
@@ -66,7 +66,7 @@ def test_what_no_step_changed_is_stored_in_its_own_type(
 @pytest.mark.parametrize("dtype", OTHERS[:2])
 def test_weights_as_they_came_take_two_bytes_each(dtype: torch.dtype) -> None:
     made = compress(original(dtype), ())
-    assert load(made.container)["4.weight:weight"].dtype == dtype
+    assert load(made.readable.raw)["4.weight:weight"].dtype == dtype
     rows = measure_size(made).layers
     assert [row.bytes for row in rows] == [2 * 48, 2 * 320]
     assert [row.original_bytes for row in rows] == [2 * 48, 2 * 320]
@@ -77,7 +77,7 @@ def test_a_tensor_that_a_step_has_changed_is_stored_in_float32() -> None:
     data = Dataset("noise", "train", x, torch.zeros(20, dtype=torch.long), ("a", "b"))
     half = Original(network(torch.float16), (2, 10), calibration=data)
     made = compress(half, (Quantize(bits=3), CorrectBias(samples=20)))
-    tensors = load(made.container)
+    tensors = load(made.readable.raw)
     assert tensors["4.bias"].dtype == torch.float32
     assert tensors["1.bias"].dtype == torch.float16
     assert torch.equal(decode(made.container).state_dict["4.bias"], made.module[4].bias)
@@ -130,6 +130,6 @@ def test_a_half_precision_buffer_beside_float32_weights_becomes_float32() -> Non
     came = nn.Sequential(nn.Linear(4, 3)).eval()
     came.register_buffer("scale", torch.tensor([0.5, 3.0], dtype=torch.bfloat16))
     made = compress(Original(came, (4,)), ())
-    assert load(made.container)["scale"].dtype == torch.bfloat16
+    assert load(made.readable.raw)["scale"].dtype == torch.bfloat16
     assert decode(made.container).state_dict["scale"].tolist() == [0.5, 3.0]
     assert decode(made.container).state_dict["scale"].dtype == torch.float32
