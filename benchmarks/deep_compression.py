@@ -23,7 +23,7 @@ from compress_core.command_line.console import Bars, print_table, progress
 from compress_core.data import is_available
 from compress_core.events import Event, Progress, Silent
 from compress_core.models.catalog import model_spec
-from compress_core.recipe import parse_recipe
+from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.search.presets import FILE as PRESETS
 from compress_core.search.presets import Preset
 from compress_core.search.published import LENET_5, LENET_300_100, PUBLISHED, published
@@ -179,7 +179,7 @@ def ship() -> None:
         Preset(
             name=row["name"],
             model=row["model"],
-            recipe=row["recipe"].format(seed=SEEDS[0]),
+            recipe=format_recipe(parse_recipe(row["recipe"].format(seed=SEEDS[0]))),
             stored_bytes=row["stored_bytes"][0],
             error=row["errors"][0],
             mean_error=statistics.mean(row["errors"]),
