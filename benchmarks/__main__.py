@@ -5,6 +5,7 @@ import argparse
 import torch
 
 from benchmarks import (
+    arms,
     cold_start,
     deep_compression,
     int8,
@@ -26,6 +27,7 @@ BENCHMARKS = {
     "toolbox": toolbox.run,
     "int8": int8.run,
     "training": training.run,
+    "arms": arms.run,
     "deep_compression": deep_compression.run,
 }
 BY_DEFAULT = [name for name in BENCHMARKS if name != "deep_compression"]  # which takes hours
