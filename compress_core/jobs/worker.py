@@ -6,6 +6,7 @@ closes when the process that started it is gone, however that ended. (Linux can 
 when its parent dies, but means the parent's thread, which may end before its process.)
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -100,6 +101,9 @@ def _step_back() -> None:
     """One thread, and after everybody else."""
     torch.set_num_threads(1)
     os.nice(NICENESS)
+    # Linux weighs sessions against each other first, and this process has one of its own
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
     adjustment = Path("/proc/self/oom_score_adj")
     if adjustment.exists():
         adjustment.write_text(FIRST_TO_GO)

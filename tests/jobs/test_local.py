@@ -15,6 +15,7 @@ from compress_core.jobs.executor import Limits
 from compress_core.jobs.local import LocalExecutor
 from compress_core.jobs.store import Store
 from compress_core.jobs.work import Answering, load_answers
+from compress_core.jobs.worker import NICENESS
 from tests.jobs.conftest import Start, finished, is_gone, sweep_of, wait_for, wait_for_progress
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +79,18 @@ def test_a_waiting_job_is_cancelled_at_once(executor: LocalExecutor) -> None:
     executor.cancel(running.id)
     assert finished(executor, running.id).state == "cancelled"
     assert executor.job(waiting.id).started is None
+
+
+def test_a_job_steps_back_behind_the_app(executor: LocalExecutor) -> None:
+    job = executor.submit(sweep_of(LONG, first=0.8), "ann")
+    wait_for_progress(executor.store, job.id)
+    pid = executor.job(job.id).pid or 0
+    group = Path(f"/proc/{pid}/autogroup")
+    assert os.getpriority(os.PRIO_PROCESS, pid) >= NICENESS
+    if group.exists():  # the nicenesses of processes count within a session only
+        assert group.read_text().split()[-1] == str(NICENESS)
+    executor.cancel(job.id)
+    finished(executor, job.id)
 
 
 def test_a_job_of_two_users_ends_when_both_have_cancelled(executor: LocalExecutor) -> None:
