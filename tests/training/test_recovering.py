@@ -253,9 +253,12 @@ def test_a_changed_recipe_is_another_result(mlp: Original) -> None:
         compress(mlp, parse_recipe("prune:sparsity=0.8;finetune:epochs=1"))
 
 
-def test_a_later_step_does_not_change_the_key(mlp: Original) -> None:
-    run(mlp, "prune:sparsity=0.9;finetune:epochs=1")
-    compress(mlp, parse_recipe("prune:sparsity=0.9;finetune:epochs=1;quantize:bits=4"))
+def test_a_step_behind_a_training_finds_its_result(mlp: Original) -> None:
+    tuned = run(mlp, "prune:sparsity=0.9;finetune:epochs=1")
+    later = compress(mlp, parse_recipe("prune:sparsity=0.9;finetune:epochs=1;quantize:bits=8"))
+    before = later.acts[-1].before.layers["fc1"]
+    assert torch.equal(before.dense, tuned.layers["fc1"].dense)
+    assert later.layers["fc1"].bits == 8
 
 
 def test_a_damaged_result_is_made_anew(mlp: Original, own_cache: Path) -> None:

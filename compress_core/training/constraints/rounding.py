@@ -25,13 +25,31 @@ from compress_core.weights import as_matrix
 COUNTED_EVERY = 50  # steps between two counts of the codes
 
 
-class Rounded(Free):
+class Behind(Free):
+    """Weights behind codes with positive scales, both of which move."""
+
+    def __init__(self, codes: Quantized | FloatCoded, values: Tensor, kept: Tensor | None) -> None:
+        self.scale = parameter(codes.scale)
+        self._group_size = codes.group_size
+        super().__init__(values, kept)
+        self.parameters = [self.values, self.scale]
+
+    def _scales(self) -> Tensor:
+        """The scale of each weight, as it broadcasts against the matrix (out, in)."""
+        return spread(self.scale, as_matrix(self.values).shape, self._group_size)
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        super().settle()
+        self.scale.clamp_(min=SMALLEST_SCALE)
+
+
+class Rounded(Behind):
     """Affine codes that move with the weights behind them, and scales that move (LSQ)."""
 
     def __init__(self, codes: Quantized, values: Tensor, kept: Tensor | None = None) -> None:
-        self._codes, self.scale = codes, parameter(codes.scale)
-        super().__init__(values, kept)
-        self.parameters = [self.values, self.scale]
+        super().__init__(codes, values, kept)
+        self._codes = codes
         q_min, q_max = code_range(codes.bits, codes.scheme)
         zero = spread(codes.zero_point, as_matrix(values).shape, codes.group_size)
         self._zero, self._low, self._high = zero, q_min - zero, q_max - zero
@@ -40,14 +58,6 @@ class Rounded(Free):
         matrix = as_matrix(self.values)
         rounded = learned_steps(matrix, self._scales(), self._low.float(), self._high.float())
         return rounded.view(self._codes.codes.shape)
-
-    def _scales(self) -> Tensor:
-        return spread(self.scale, as_matrix(self._codes.codes).shape, self._codes.group_size)
-
-    @torch.no_grad()
-    def settle(self) -> None:
-        super().settle()
-        self.scale.clamp_(min=SMALLEST_SCALE)
 
     @torch.no_grad()
     def codes(self) -> Quantized:
@@ -115,13 +125,14 @@ class Signed(Free):
         return weight_of(SignCoded(codes, settled(self.scale)))
 
 
-class RoundedFloat(Free):
+class RoundedFloat(Behind):
     """Low-bit floats that move with the weights behind them, and scales that move."""
 
     def __init__(self, codes: FloatCoded, values: Tensor, kept: Tensor | None = None) -> None:
-        self._codes, self.scale = codes, parameter(codes.scale)
-        super().__init__(values, kept)
-        self.parameters = [self.values, *([self.scale] if codes.bits < 16 else [])]
+        super().__init__(codes, values, kept)
+        self._codes = codes
+        if codes.bits == 16:  # these have no scale
+            self.parameters = [self.values]
 
     def weight(self) -> Tensor:
         scaled = as_matrix(self.values) / self._scales()
@@ -129,14 +140,6 @@ class RoundedFloat(Free):
             encode_float(scaled.detach(), self._codes.format), self._codes.format
         )
         return (straight_through(scaled, nearest) * self._scales()).view(self._codes.codes.shape)
-
-    def _scales(self) -> Tensor:
-        return spread(self.scale, as_matrix(self._codes.codes).shape, self._codes.group_size)
-
-    @torch.no_grad()
-    def settle(self) -> None:
-        super().settle()
-        self.scale.clamp_(min=SMALLEST_SCALE)
 
     @torch.no_grad()
     def stored(self) -> StoredWeight:
