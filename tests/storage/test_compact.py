@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import zlib
 from collections.abc import Callable
 from itertools import pairwise
@@ -26,6 +25,7 @@ from compress_core.storage.bytewise import Reader, varint
 from compress_core.storage.compact import encode_compact
 from compress_core.storage.container import ContainerError, decode
 from compress_core.storage.content import STORED_TYPES
+from tests.storage.readme_examples import example_in_the_readme
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data"
@@ -294,26 +294,16 @@ def test_a_number_comes_back(number: int) -> None:
     assert (reader.number(), reader.left) == (number, 0)
 
 
-def bytes_in_the_readme() -> bytes:
-    """The worked example: lines of two-digit numbers with their meaning behind, and the names."""
-    block = (ROOT / "README.md").read_text().partition("The same Linear as a network")[2]
-    raw = b""
-    for line in re.findall(r"^    (.+)$", block.partition("\n## ")[0], re.MULTILINE):
-        numbers = re.match(r"((?:[0-9a-f]{2} )*[0-9a-f]{2})(?:  |$)", line)
-        raw += bytes.fromhex(numbers[1]) if numbers else line.encode()
-    return raw
-
-
 def test_the_readmes_example_is_the_file_byte_by_byte() -> None:
     fc = nn.Linear(2, 2)
     fc.weight.data = torch.tensor([[0.5, 0.0], [-0.5, 0.5]])
     fc.bias.data = torch.tensor([1.0, -2.0])
     compressed = compress(Original(fc.eval(), (2,), name="tiny"), (Quantize(bits=2),))
-    assert compressed.container == bytes_in_the_readme()
+    assert compressed.container == example_in_the_readme("The same Linear as a network", "\n## ")
 
 
 def test_the_readmes_example_is_decoded_by_its_text_alone() -> None:
-    raw = bytes_in_the_readme()
+    raw = example_in_the_readme("The same Linear as a network", "\n## ")
     assert raw[:3] == b"cx\x02"
     assert int.from_bytes(raw[3:7], "little") == zlib.crc32(raw[7:])
     names, body = raw[8 : 8 + raw[7] // 2], raw[8 + raw[7] // 2 :]

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import subprocess
 import sys
 from collections import OrderedDict
@@ -28,6 +27,7 @@ from compress_core.original import Original
 from compress_core.storage.container import ContainerError, decode
 from compress_core.storage.content import STORED_TYPES
 from compress_core.storage.readable import _checksum, encode_readable
+from tests.storage.readme_examples import example_in_the_readme
 
 ROOT = Path(__file__).parents[2]
 HEADER = (
@@ -457,27 +457,19 @@ def test_more_weights_than_can_be_read_are_not_written(monkeypatch: pytest.Monke
         encode_readable(weights, {}, tied={}, model="tiny", recipe={})
 
 
-def bytes_in_the_readme() -> bytes:
-    """The worked example: lines of two-digit numbers with their meaning behind, and broken JSON."""
-    block = (ROOT / "README.md").read_text().partition("One file, byte by byte")[2]
-    raw = b""
-    for line in re.findall(r"^    (.+)$", block.partition("q_min is")[0], re.MULTILINE):
-        numbers = re.match(r"((?:[0-9a-f]{2} )*[0-9a-f]{2})(?:  |$)", line)
-        raw += bytes.fromhex(numbers[1]) if numbers else line.encode()
-    return raw
-
-
 def test_the_readmes_example_is_the_file_byte_by_byte() -> None:
     fc = nn.Linear(2, 2)
     fc.weight.data = torch.tensor([[0.5, 0.0], [-0.5, 0.5]])
     fc.bias.data = torch.tensor([1.0, -2.0])
     original = Original(nn.Sequential(OrderedDict(fc=fc)).eval(), (2,), name="tiny")
     step = Quantize(bits=2, granularity="tensor")
-    assert compress(original, (step,)).readable.raw == bytes_in_the_readme()
+    assert compress(original, (step,)).readable.raw == example_in_the_readme(
+        "One file, byte by byte", "q_min is"
+    )
 
 
 def test_the_readmes_example_is_decoded_by_its_text_alone() -> None:
-    raw = bytes_in_the_readme()
+    raw = example_in_the_readme("One file, byte by byte", "q_min is")
     start = 8 + int.from_bytes(raw[:8], "little")
     entries = json.loads(raw[8:start])
     data = {
