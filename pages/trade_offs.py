@@ -26,12 +26,13 @@ def trade_offs() -> None:
     if needs_data(current.model):
         return
     families = plane.families(current.model)
-    chosen = choose_methods(families)
+    chosen = [families[name] for name in choose_methods(families)]
     axis, closer = choose_view()
-    chosen_recipes = [recipe for name in chosen for recipe in families[name].recipes]
-    wanted = [(), current.recipe, *chosen_recipes]
-    work.offer(current.model, wanted, latency=axis == "latency")
-    points = plane.collect(current, [families[name] for name in chosen])
+    sweeps = work.sweeps(current.model, chosen, current.recipe)
+    timings = work.timings(sweeps) if axis == "latency" else ()
+    with st.container():  # the chart below keeps its place
+        work.offer((*sweeps, *timings))
+    points = plane.collect(current, chosen, work.points(sweeps))
     plane.draw(current.model, points, plane.styles(families), axis, closer=closer)
     speed_panel.show(current)
 
@@ -70,7 +71,4 @@ def choose_view() -> tuple[str, bool]:
     return name, closer
 
 
-progress = st.container()  # outside the fragment: see plane_work
 trade_offs()
-with progress:
-    work.go_on()

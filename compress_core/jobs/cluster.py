@@ -29,7 +29,8 @@ def do_job(root: str, job_id: str, limits: Limits) -> None:
         return
     attendant = Attendant(store, limits, Event())
     try:
-        attendant.attend(job_id)
+        while attendant.attend(job_id).unfinished:
+            pass
     finally:
         attendant.rest()
 
@@ -72,6 +73,7 @@ class DaskExecutor:
             job, new = self.store.find_or_create(work, user, self._address)
             if not new and not self.store.is_looked_after(job):
                 job, new = self.store.requeue(job.id, self._address), True
+            self.store.want_again(job.id)
         return self._send(job) if new else job
 
     def cancel(self, job_id: str, user: str | None = None) -> Job:

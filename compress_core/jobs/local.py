@@ -12,7 +12,7 @@ from compress_core.jobs.store import CANCELLED_EARLY, KEPT_JOBS, JobError, Store
 from compress_core.jobs.turns import Turns
 from compress_core.jobs.work import KINDS, Lane, Work, kind_of
 
-WORKERS: Mapping[Lane, int] = {"quick": 1, "long": 1}
+WORKERS: Mapping[Lane, int] = {"seconds": 1, "minutes": 1, "hours": 1}
 IDLE_S = 600.0  # a process that waits holds 260 MB, and after this long goes
 
 
@@ -60,6 +60,7 @@ class LocalExecutor:
             job, new = self.store.find_or_create(work, user, self._owner.name)
             if not new and not self.store.is_looked_after(job):
                 job = self.store.requeue(job.id, self._owner.name)
+            self.store.want_again(job.id)
             self._queue(job)
         return job
 

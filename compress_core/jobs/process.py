@@ -176,18 +176,23 @@ class Attendant:
         self._worker: WorkerProcess | None = None
 
     def attend(self, job_id: str) -> Job:
-        """Do a job that waits, unless it was cancelled meanwhile."""
-        if self._store.cancel_asked(job_id):
-            return self._store.end(job_id, "cancelled", CANCELLED_EARLY)
+        """Do a job that waits, unless it was cancelled meanwhile. It waits again where it was
+        cancelled and then wanted once more."""
+        with self._store.locked():
+            if self._store.cancel_asked(job_id):
+                return self._store.end(job_id, "cancelled", CANCELLED_EARLY)
         try:
             worker = self._ready_worker()
         except (RuntimeError, OSError) as error:
             return self._store.end(job_id, "failed", str(error))
-        self._store.change(job_id, state="running", started=time.time(), pid=worker.pid)
+        job = self._store.change(job_id, state="running", started=time.time(), pid=worker.pid)
         outcome = worker.do(self._store.folder(job_id), self._limits, self._closing)
         if worker.memory_bytes > self._limits.memory_bytes / 2:
             self.rest()  # the next job must not begin near the limit
-        return self._store.end(job_id, outcome.state, outcome.reason)
+        with self._store.locked():
+            if outcome.state == "cancelled" and not self._store.cancel_asked(job_id):
+                return self._store.requeue(job_id, job.owner)  # somebody wants it again by now
+            return self._store.end(job_id, outcome.state, outcome.reason)
 
     def rest(self) -> None:
         """End the process; the next job starts another."""

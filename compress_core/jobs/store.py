@@ -18,6 +18,7 @@ import logging
 import os
 import shutil
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
@@ -32,7 +33,7 @@ from compress_core.jobs.log import EventReader
 from compress_core.jobs.work import Work, work_key
 from compress_core.writing import write_file
 
-KEPT_JOBS = 500  # finished ones, with what came out
+KEPT_JOBS = 500  # finished ones of each kind, with what came out
 READERS = 32  # jobs whose events stay in memory
 CANCELLED_EARLY = "it was cancelled before it began"
 CANCELLED_LATE = "it was cancelled after its server had stopped; what it kept is there"
@@ -143,7 +144,7 @@ class Store:
     def requeue(self, job_id: str, owner: str) -> Job:
         """Let a job wait once more, with all that it kept."""
         with self.locked():
-            (self.folder(job_id) / "cancel").unlink(missing_ok=True)
+            self.want_again(job_id)
             runs = self.job(job_id).runs + 1
             fresh = {"reason": "", "started": None, "ended": None, "pid": None}
             return self.change(job_id, state="queued", owner=owner, runs=runs, **fresh)
@@ -164,6 +165,10 @@ class Store:
     def cancel_asked(self, job_id: str) -> bool:
         return (self.folder(job_id) / "cancel").exists()
 
+    def want_again(self, job_id: str) -> None:
+        """Take back that a job shall end; one that ends for it all the same waits once more."""
+        (self.folder(job_id) / "cancel").unlink(missing_ok=True)
+
     def delete(self, job_id: str) -> None:
         """Remove a job, damaged or not. Raises JobError for one that waits or runs; on a cluster it
         may be cancelled first and then removed, should there be no cluster any more."""
@@ -179,10 +184,14 @@ class Store:
             self._listing.tell(job_id)
 
     def forget(self, keep: int) -> None:
-        """Delete the oldest jobs that neither wait nor run: all but `keep`."""
-        for job in [job for job in self.jobs() if not job.unfinished][keep:]:
-            with contextlib.suppress(JobError):  # somebody else deleted or resumed it
-                self.delete(job.id)
+        """Delete the oldest jobs that neither wait nor run: all but `keep` of each kind."""
+        seen: Counter[type[Work]] = Counter()
+        for job in self.jobs():
+            if not job.unfinished:
+                seen[type(job.work)] += 1
+                if seen[type(job.work)] > keep:
+                    with contextlib.suppress(JobError):  # somebody else deleted or resumed it
+                        self.delete(job.id)
 
     def register(self) -> Owner:
         """A name for an executor, which is alive until its process ends or closes it."""

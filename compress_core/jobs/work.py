@@ -21,10 +21,11 @@ from compress_core.data import Dataset, load_dataset
 from compress_core.events import Progress, Watcher
 from compress_core.jobs.log import append_line, read_lines
 from compress_core.measurement.accuracy import Stopped
+from compress_core.measurement.cost import Latency
 from compress_core.measurement.harm import Answers, answers
 from compress_core.measurement.report import measure, measure_size
 from compress_core.measurement.scores import judge
-from compress_core.measurement.speed import measure_speed
+from compress_core.measurement.speed import Speed, measure_speed
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import load_card
 from compress_core.original import Original, load_model
@@ -33,7 +34,8 @@ from compress_core.recipe import Recipe, format_recipe, parse_recipe, to_json
 VERSION = 1  # of the functions below: a higher one makes every result anew
 POINTS, ANSWERS = "points.jsonl", "answers.npz"
 
-Lane = Literal["quick", "long"]  # seconds or minutes; hours, which must not keep the others waiting
+# How long a kind of work takes: what takes hours or minutes must not keep the quick waiting.
+Lane = Literal["seconds", "minutes", "hours"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Timing:
-    """Time a recipe's graph beside the original's. Result: the fields of `Speed`, nested."""
+    """Time a recipe's graph beside the original's. Result: the fields of `Speed`, nested;
+    `speed_from_json` reads them."""
 
     model: str
     recipe: str
@@ -150,6 +153,12 @@ def run_timing(work: Timing, watcher: Watcher) -> dict[str, Any]:
     return asdict(measure_speed(size, (before, after), original.examples))
 
 
+def speed_from_json(result: dict[str, Any]) -> Speed:
+    """What a `Timing` found."""
+    times = {name: Latency(**result[name]) for name in ("before", "after")}
+    return Speed(**{**result, **times})
+
+
 def run_answering(work: Answering, watcher: Watcher) -> dict[str, Any]:
     _go_on(watcher, 0, "compressing")
     module, data = _compressed(work.model, work.recipe).module, _test_images(work.model)
@@ -214,10 +223,10 @@ class Kind(NamedTuple):
 
 # A row for each kind of work; the function's result is JSON-ready.
 KINDS = {
-    "sweep": Kind(Sweep, run_sweep, "quick"),
-    "latency": Kind(Timing, run_timing, "quick"),
-    "accuracy": Kind(Answering, run_answering, "quick"),
-    "train": Kind(Training, run_training, "long"),
+    "sweep": Kind(Sweep, run_sweep, "minutes"),
+    "latency": Kind(Timing, run_timing, "minutes"),
+    "accuracy": Kind(Answering, run_answering, "seconds"),
+    "train": Kind(Training, run_training, "hours"),
 }
 
 

@@ -72,6 +72,17 @@ def test_a_running_job_is_cancelled_within_a_second(executor: LocalExecutor) -> 
     assert time.monotonic() - start < 1
 
 
+def test_what_was_cancelled_and_is_wanted_again_is_done(executor: LocalExecutor) -> None:
+    """Who moves a slider there and back wants what the worker is about to drop."""
+    job = executor.submit(sweep_of(100, first=0.45), "ann")
+    wait_for_progress(executor.store, job.id)
+    for _ in range(3):
+        executor.cancel(job.id, "ann")
+        executor.submit(sweep_of(100, first=0.45), "ann")
+    assert finished(executor, job.id).state == "done"
+    assert len(executor.store.result(job.id)) == 100
+
+
 def test_a_waiting_job_is_cancelled_at_once(executor: LocalExecutor) -> None:
     running = executor.submit(sweep_of(LONG, first=0.5), "ann")
     waiting = executor.submit(sweep_of(LONG, first=0.6), "ann")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from compress_core.jobs.store import JobError, Store
+from compress_core.jobs.work import Timing
 from compress_core.jobs.worker import run_job
 from tests.jobs.conftest import sweep_of
 
@@ -90,6 +91,16 @@ def test_the_oldest_finished_jobs_are_forgotten(store: Store) -> None:
         store.end(job.id, "done")
     store.forget(keep=1)
     assert [job.id for job in store.jobs()] == [jobs[3].id, jobs[2].id]
+
+
+def test_many_jobs_of_one_kind_do_not_push_out_another(store: Store) -> None:
+    curve, _ = store.find_or_create(sweep_of(2), "ann", "")
+    texts = ("quantize:bits=3", "quantize:bits=4")
+    times = [store.find_or_create(Timing("digits-mlp", text), "ann", "")[0] for text in texts]
+    for job in (curve, *times):
+        store.end(job.id, "done")
+    store.forget(keep=1)
+    assert [job.id for job in store.jobs()] == [times[-1].id, curve.id]
 
 
 def test_looking_at_many_jobs_takes_less_than_a_millisecond(store: Store) -> None:

@@ -1,14 +1,19 @@
 """Why no speed-up: bytes, MACs and time side by side, and the reason in words."""
 
+from functools import partial
+
 import streamlit as st
 
+from compress_core.events import Progress
+from compress_core.jobs.job import Job
+from compress_core.jobs.work import Timing
 from compress_core.measurement.cost import Latency
 from compress_core.measurement.speed import Speed
+from compress_core.recipe import format_recipe
 from compress_core.wording.speed import speed_in_words
-from ui import figures
+from ui import figures, wake_up
 from ui.panels.chart import chart
-from ui.panels.latency import latencies
-from ui.session import state
+from ui.session import fragments, jobs, measured, state
 from ui.session.state import Current
 
 HELP = (
@@ -24,12 +29,24 @@ def show(current: Current) -> None:
     if not current.recipe:
         st.caption("Nothing is compressed yet: add a step, or click a point above.")
         return
-    speed = latencies().known(current.model, current.recipe)
-    label = "Measure latency again" if speed else "Measure latency"
-    if st.button(label, key="trade_offs_latency", icon=":material/timer:", help=HELP):
-        speed = _measured(current)
+    work = Timing(current.model, format_recipe(current.recipe))
+    job, speed = jobs.job_of(work), measured.speed(current.model, current.recipe)
+    if job is not None and job.unfinished:
+        waiting(job.id)
+        return
+    st.button(
+        "Measure latency again" if speed else "Measure latency",
+        key="trade_offs_latency",
+        icon=":material/timer:",
+        help=HELP,
+        on_click=jobs.submit,
+        args=(work,),
+        kwargs={"anew": True},
+    )
     if speed:
         _comparison(current, speed)
+    elif job is not None and job.state == "failed":
+        st.error(f"{job.reason}.", title="The latency cannot be measured")
     else:
         st.caption(
             "A smaller file, or fewer multiplications, need not take less time. This measures it "
@@ -37,15 +54,30 @@ def show(current: Current) -> None:
         )
 
 
-def _measured(current: Current) -> Speed | None:
-    place = st.empty()
-    latencies().forget(current.model, current.recipe)
-    try:
-        with place, st.spinner("Measuring the latency before and after…", show_time=True):
-            return latencies().measure(current.model, current.recipe, lambda: st.empty())
-    except ValueError as error:
-        st.error(f"{error}.", title="The latency cannot be measured")
-        return None
+@st.fragment
+def waiting(job_id: str) -> None:
+    """What is done now, until it is over."""
+    job = jobs.find(job_id)
+    if job is None:  # deleted
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(*_how_far(job))
+        st.button("Stop", key="speed_stop", icon=":material/stop:", on_click=jobs.stop, args=(job,))
+    wake_up.show("speed_wake_up", wake_up.SECOND, partial(_look_again, job_id))
+
+
+def _look_again(job_id: str) -> None:
+    job = jobs.find(job_id)
+    if job is None or not job.unfinished:
+        st.rerun([fragments.BODY])
+
+
+def _how_far(job: Job) -> tuple[float, str]:
+    if job.state == "queued":
+        return 0.0, "Waiting: others measure now"
+    if isinstance(job.last, Progress):
+        return job.last.fraction, f"{job.last.text.capitalize()}…"
+    return 0.0, "Starting…"
 
 
 def _comparison(current: Current, speed: Speed) -> None:

@@ -189,7 +189,7 @@ def _arm(current: Current, arm: Arm, after: Recipe, twin: Recipe, job: Job | Non
     elif job is not None and job.unfinished:
         told = progress.last_progress(jobs.events(job))
         st.progress(told.fraction if told else 0.0, text=f"Control arm: {arm.words}")
-        wake_up.show("recover_arm_wake_up", running.SECOND)
+        wake_up.show("recover_arm_wake_up", wake_up.SECOND)
     elif job is not None and job.state in {"failed", "cancelled"}:
         trouble(job, key="recover_arm")
     else:

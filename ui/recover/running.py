@@ -18,8 +18,6 @@ from ui.recover import progress
 from ui.session import jobs, measuring, state, values
 from ui.session.state import Current
 
-SECOND = 6  # the wake-up's turn that comes after about one
-
 
 @st.fragment
 def show(current: Current, job_id: str) -> None:
@@ -33,7 +31,7 @@ def show(current: Current, job_id: str) -> None:
     if run:
         layer = _numbers(current, run, progress.seconds_left(events))
         _pictures(current, run, layer)
-    wake_up.show("recover_wake_up", SECOND)
+    wake_up.show("recover_wake_up", wake_up.SECOND)
 
 
 def _bar(job: Job, events: Sequence[Event], titled: AnyStep) -> None:

@@ -21,7 +21,6 @@ from compress_core.measurement.scores import Judge
 from compress_core.measurement.scores import judge as judge_of
 from compress_core.measurement.waterfall import Stage, waterfall
 from compress_core.views.summaries import PrunedLayer, pruned_layer
-from ui.session.background import ExactAnswers
 from ui.session.snapshot_store import SnapshotStore
 
 torch.set_num_threads(1)  # many sessions share the server: more threads would slow each other
@@ -69,12 +68,6 @@ def compressed(model: str, recipe: Recipe) -> Compressed:
 @keep(max_entries=2000, show_spinner=False)  # frozen: nothing to copy
 def size(model: str, recipe: Recipe) -> Size:
     return measure_size(compressed(model, recipe))
-
-
-@st.cache_resource(show_spinner=False)
-def exact_answers() -> ExactAnswers:
-    """What is measured in the background, on all test images."""
-    return ExactAnswers()
 
 
 @keep(max_entries=16, show_spinner=False)

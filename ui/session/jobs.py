@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import streamlit as st
 from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token_string
@@ -54,16 +54,23 @@ def _browser() -> str | None:
     return hashlib.sha256(token).hexdigest()[:16] if token else None
 
 
-def submit(work: Work, *, anew: bool = False) -> None:
-    """Have it done. Equal work is one job; `anew` forgets the result of one that is done."""
-    _act(lambda found: _submit(found, work, anew=anew))
+def submit(work: Work, *, anew: bool = False, name: str = "") -> None:
+    """Have it done for the user, or for another `name`. Equal work is one job; `anew` forgets the
+    result of one that is done."""
+    _act(lambda found: _submit(found, work, anew=anew, name=name or user()))
 
 
-def _submit(found: Executor, work: Work, *, anew: bool) -> None:
+def submit_all(works: Iterable[Work]) -> None:
+    """Have all of these done for the user."""
+    for work in works:
+        submit(work)
+
+
+def _submit(found: Executor, work: Work, *, anew: bool, name: str) -> None:
     done = job_of(work)
     if anew and done is not None and done.state == "done":
         found.delete(done.id)
-    found.submit(work, user())
+    found.submit(work, name)
 
 
 def stop(job: Job) -> None:
@@ -71,6 +78,20 @@ def stop(job: Job) -> None:
     not asked for ends for all."""
     me = user()
     _act(lambda found: found.cancel(job.id, me if me in job.users else None))
+
+
+def stop_all(works: Iterable[Work]) -> None:
+    """End all of these that wait or run."""
+    for job in filter(None, map(job_of, works)):
+        if job.unfinished:
+            stop(job)
+
+
+def leave(work: Work, name: str) -> None:
+    """Somebody called `name` does not want it any more; it ends where nobody else does."""
+    job = job_of(work)
+    if job is not None and job.unfinished and name in job.users:
+        _act(lambda found: found.cancel(job.id, name))
 
 
 def resume(job: Job) -> None:

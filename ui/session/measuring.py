@@ -1,8 +1,7 @@
 """Accuracy, answers and alarms of a recipe, at once on a subset of the test images, and on all of
-them as soon as the background has it."""
+them as soon as a job has it."""
 
 import secrets
-from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
@@ -11,17 +10,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from compress_core import DataError, Recipe, load_dataset
+from compress_core.jobs.work import Answering
 from compress_core.measurement.accuracy import PairedDifference
 from compress_core.measurement.harm import Answers, ClassHarm, Flip, flips, harm_by_class
-from compress_core.measurement.harm import answers as answers_of
 from compress_core.measurement.scores import Score
-from compress_core.recipe import stages
+from compress_core.recipe import format_recipe, parse_recipe, stages
 from compress_core.tasks import WITH_LABELS, MetricName
 from compress_core.views.alarms import Alarm, alarms
-from ui.session import caches
+from ui.session import caches, executor, jobs, measured
 from ui.session.state import Current
 
-SUBSET = 2000  # images measured at once; the whole test set follows in the background
+SUBSET = 2000  # images measured at once; the whole test set follows in a job
 
 
 def data_problem(model: str) -> str | None:
@@ -45,31 +44,13 @@ def subset_size(model: str) -> int:
 
 def measured_size(model: str, recipe: Recipe) -> int:
     """How many of them the recipe is measured on by now: all, or the subset."""
-    exact = all(caches.exact_answers().known(model, steps) for steps in ((), recipe))
+    exact = all(measured.exact_answers(model, steps) for steps in ((), recipe))
     return test_size(model) if exact else subset_size(model)
-
-
-def ask_exactly(session: str, model: str, recipe: Recipe) -> None:
-    """Have original and recipe measured on all test images, in the background."""
-    keys = [(model, ()), (model, recipe)]
-    caches.exact_answers().ask(session, {key: _exact_measure(*key) for key in keys})
-
-
-def _exact_measure(model: str, recipe: Recipe) -> Callable[[Callable[[], bool]], Answers]:
-    """For the background's thread, which has no cache of Streamlit at hand."""
-    module, data = caches.compressed(model, recipe).module, load_dataset(caches.dataset_name(model))
-    output = caches.original(model).task.output
-
-    def measure(stop: Callable[[], bool]) -> Answers:
-        found = answers_of(module, data, output=output, stop=stop)
-        return Answers(found.classes.to(torch.uint8), found.confidences)
-
-    return measure
 
 
 def answers(model: str, recipe: Recipe, n: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Predicted classes of n test images, class-balanced, and the confidence in each."""
-    exact = caches.exact_answers().known(model, recipe) if n == test_size(model) else None
+    exact = measured.exact_answers(model, recipe) if n == test_size(model) else None
     if exact:
         return exact.classes.numpy(), exact.confidences.numpy()
     return caches.subset_answers(model, recipe, n)
@@ -144,17 +125,36 @@ def current_alarms(current: Current) -> tuple[Alarm, ...]:
 def wait_for_exact(current: Current, *, shown: int) -> int | None:
     """How often the page has waited for the whole test set; None if there is nothing to wait for.
 
-    `shown` images are on the screen. The first call asks for the measurement."""
-    session = st.session_state.setdefault("exact_session", secrets.token_hex(8))
-    if shown == test_size(current.model):
-        caches.exact_answers().drop(session)
-        return None
+    `shown` images are on the screen. The first call asks for the measurement: original and recipe
+    on all test images, in place of what the session asked for before."""
     wanted = (current.model, current.recipe)
     before, turn = st.session_state.get("exact_waiting", (None, 0))
     turn = turn + 1 if before == wanted else 0
     st.session_state.exact_waiting = (wanted, turn)
-    if turn == 0 or measured_size(*wanted) > shown:
-        ask_exactly(session, *wanted)
-    elif not caches.exact_answers().waiting(session):
-        return None  # it failed, and the server's log says why
+    if shown == test_size(current.model) or executor.present() is None:
+        _wish()
+        return None
+    if turn == 0:
+        texts = dict.fromkeys(map(format_recipe, ((), current.recipe)))
+        _wish(*(Answering(current.model, text) for text in texts))
+    elif not _wish_is_unfinished() and measured_size(*wanted) == shown:
+        return None  # it failed: the subset stays
     return turn
+
+
+def _wish(*works: Answering) -> None:
+    """All that this session wants; jobs for what it wanted before end, unless others want them."""
+    session = st.session_state.setdefault("exact_session", secrets.token_hex(8))
+    before: tuple[Answering, ...] = st.session_state.get("exact_wish", ())
+    st.session_state.exact_wish = works
+    for work in before:
+        if work not in works:
+            jobs.leave(work, session)
+    for work in works:
+        if measured.exact_answers(work.model, parse_recipe(work.recipe)) is None:
+            jobs.submit(work, anew=True, name=session)  # anew where its answers are damaged
+
+
+def _wish_is_unfinished() -> bool:
+    found = [jobs.job_of(work) for work in st.session_state.exact_wish]
+    return any(job is not None and job.unfinished for job in found)

@@ -1,6 +1,6 @@
 """The trade-off plane: its rows, its picture with legend and table, and a click on a point."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,8 @@ from compress_core.tasks import METRICS
 from ui import figures, words
 from ui.figures import AXES, Axis, Style
 from ui.panels.chart import chart
-from ui.panels.latency import latencies
-from ui.session import caches, measuring, recipe_field, snapshots, state
-from ui.session.points import measured_points
+from ui.session import caches, measured, measuring, recipe_field, snapshots, state
+from ui.session.measured import Row
 from ui.session.state import Current
 
 TELLING = ("prune", "quantize", "factorize", "prune + quantize", "channels")  # shown first
@@ -38,23 +37,24 @@ def styles(known: Mapping[str, Family]) -> dict[str, Style]:
     return figures.curve_styles(kinds)
 
 
-def rows(model: str, recipes: Sequence[Recipe]) -> Rows:
-    """The recipes that are measured, as rows of the plane; `id` is a recipe's text form.
+def rows(model: str, recipes: Iterable[Recipe], points: Mapping[Recipe, Row]) -> Rows:
+    """The recipes that are among the measured `points`, as rows of the plane; `id` is a recipe's
+    text form.
 
     They have `latency_ms` where it was measured, too.
     """
     found = []
     for recipe in recipes:
-        report = measured_points().known(model, recipe)
-        if report:
-            numbers = {key: v for key, v in report.as_dict().items() if key != "layers"}
+        point = points.get(recipe, {"refused": "not measured yet"})
+        if "refused" not in point:
+            numbers = {key: value for key, value in point.items() if key != "layers"}
             about = {"id": format_recipe(recipe), "words": words.describe_recipe(recipe)}
             found.append(numbers | about | latency_columns(model, recipe))
     return found
 
 
 def latency_columns(model: str, recipe: Recipe) -> dict[str, float]:
-    speed = latencies().known(model, recipe)
+    speed = measured.speed(model, recipe)
     if speed is None:
         return {}
     after = speed.after
@@ -108,14 +108,14 @@ class PlaneRows:
         return [row for rows in (*self.curves.values(), *self.singles.values()) for row in rows]
 
 
-def collect(current: Current, chosen: Sequence[Family]) -> PlaneRows:
+def collect(current: Current, chosen: Sequence[Family], points: Mapping[Recipe, Row]) -> PlaneRows:
     """What is known by now of the chosen families and the rest."""
     model = current.model
     return PlaneRows(
-        curves={family.name: rows(model, family.recipes) for family in chosen},
+        curves={family.name: rows(model, family.recipes, points) for family in chosen},
         singles={
-            "original": rows(model, [()]),
-            "present recipe": rows(model, [current.recipe]) if current.recipe else [],
+            "original": rows(model, [()], points),
+            "present recipe": rows(model, [current.recipe], points) if current.recipe else [],
         },
         snapshots=snapshot_rows(model),
         published=published_rows(model),

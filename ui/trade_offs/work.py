@@ -1,143 +1,149 @@
-"""Measuring the points of the plane: quick ones at once, the others on request, in slices.
+"""What the plane needs measured, as jobs: quick ones at once, the others when somebody asks.
 
-A rerun of a fragment does not interrupt running work; only a rerun of the whole app does. So long
-work stands in the page's script, outside its fragment, and ends after each slice. Stop acts before
-the next point, any other click after the slice, and the curves grow meanwhile.
+A curve is one job and a time is one, the same for everybody: they outlive page, browser and server,
+and the plane grows with them.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
 from compress_core import Recipe, load_dataset
-from ui import words
-from ui.panels.latency import latencies
-from ui.session import caches
-from ui.session.points import measured_points
+from compress_core.jobs.work import Sweep, Timing
+from compress_core.recipe import format_recipe
+from compress_core.search.sweep import Family
+from ui import wake_up
+from ui.session import caches, executor, fragments, jobs, measured
+from ui.session.measured import Row
 
-# What a page may measure unasked: a few seconds on the digits, whose images are few and small.
+# What a page may have measured unasked: seconds on the digits, whose images are few and small.
 UNASKED = 100_000  # images times points
-SLICE_S = 2.0  # of work, then the whole app runs anew, which takes a tenth of that
-MEASURE_HELP = "The curves appear when they are measured; this is done once for everybody."
-# what is to be done, in words; how, with a callback for the time that it waits for its turn
-Job = tuple[str, Callable[[Callable[[], object]], object]]
+SHOWN_REASONS = 3  # more would push the plane off the screen
+MEASURE_HELP = (
+    "Measured once for everybody, by a process of its own: all pages stay usable, the curves "
+    "grow meanwhile, and what is measured is kept."
+)
+
+Measuring = Sweep | Timing
 
 
-def offer(model: str, recipes: Sequence[Recipe], *, latency: bool = False) -> None:
-    """Measure what is not measured yet: at once where it is quick, else behind a button.
-
-    With `latency` each recipe is also timed, which is never done unasked.
-    """
-    wanted = model, tuple(dict.fromkeys(recipes)), latency
-    st.session_state.trade_offs_wanted = wanted
-    points, times = missing(*wanted)
-    images = len(load_dataset(caches.dataset_name(model)))
-    with st.container():  # the chart below keeps its place
-        if not times and images * len(points) <= UNASKED:
-            _measure_at_once(jobs(*wanted))
-        elif asked_for(model) is None:
-            st.button(
-                _question(len(points), images, len(times)),
-                key="trade_offs_measure",
-                icon=":material/timer:",
-                help=MEASURE_HELP,
-                on_click=_ask,
-                args=(model,),
-            )
+def sweeps(model: str, families: Iterable[Family], recipe: Recipe) -> tuple[Sweep, ...]:
+    """A job for each curve, and for the original and the present recipe where no curve has them."""
+    curves = [family.recipes for family in families]
+    on_curves = {known for curve in curves for known in curve}
+    singles = [(single,) for single in dict.fromkeys(((), recipe)) if single not in on_curves]
+    return tuple(Sweep(model, tuple(map(format_recipe, curve))) for curve in (*singles, *curves))
 
 
-def missing(
-    model: str, recipes: Sequence[Recipe], latency: bool
-) -> tuple[list[Recipe], list[Recipe]]:
-    """The recipes without a point, and, where latency is wanted, those without a time."""
-    points, speeds = measured_points(), latencies()
-    untimed = [recipe for recipe in recipes if latency and not speeds.known(model, recipe)]
-    return [recipe for recipe in recipes if not points.known(model, recipe)], untimed
+def points(works: Iterable[Sweep]) -> dict[Recipe, Row]:
+    """All that these have measured by now."""
+    return {recipe: row for work in works for recipe, row in measured.points(work).items()}
 
 
-def jobs(model: str, recipes: Sequence[Recipe], latency: bool) -> list[Job]:
-    """What is left to do, the points first."""
-    points, times = missing(model, recipes, latency)
-    return [
-        *((words.describe_recipe(recipe), partial(_point, model, recipe)) for recipe in points),
-        *(
-            (f"latency of {words.describe_recipe(recipe)}", partial(_time, model, recipe))
-            for recipe in times
-        ),
-    ]
+def timings(works: Sequence[Sweep]) -> tuple[Timing, ...]:
+    """A job for the time of each recipe that was not refused."""
+    refused = {format_recipe(recipe) for recipe, row in points(works).items() if "refused" in row}
+    wanted = dict.fromkeys((work.model, text) for work in works for text in work.recipes)
+    return tuple(Timing(model, text) for model, text in wanted if text not in refused)
 
 
-def _point(model: str, recipe: Recipe, _waiting: Callable[[], object]) -> None:
-    measured_points().measure(model, recipe)
+def offer(works: Sequence[Measuring]) -> None:
+    """Have measured what is left of these: at once where it is quick, else behind a button."""
+    _submit_quick([work for work in works if _left(work)])
+    todo = [work for work in works if _left(work)]
+    idle = [work for work in todo if not _is_running(work)]
+    if len(idle) < len(todo):
+        progress(works, sum(map(_left, todo)))
+    if idle and executor.present():
+        _button(idle)
+    for reason in list(dict.fromkeys(_reasons(works, todo)))[:SHOWN_REASONS]:
+        st.warning(f"{reason}. What could be measured is there.", title="Not measured")
 
 
-def _time(model: str, recipe: Recipe, waiting: Callable[[], object]) -> None:
-    latencies().measure(model, recipe, waiting)
+def _reasons(works: Sequence[Measuring], todo: Sequence[Measuring]) -> Iterator[str]:
+    """Why some points cannot be measured, and why some were not."""
+    for row in points(work for work in works if isinstance(work, Sweep)).values():
+        if "refused" in row:
+            yield row["refused"]
+    for job in filter(None, map(jobs.job_of, todo)):
+        if job.state == "failed":
+            yield job.reason
+    if todo and (problem := executor.problem()):
+        yield problem
 
 
-def _question(points: int, images: int, times: int) -> str:
+def _left(work: Measuring) -> int:
+    """How many points or times are still to be measured."""
+    if isinstance(work, Sweep):
+        return len(set(work.recipes)) - len(measured.points(work))
+    job = jobs.job_of(work)
+    return int(job is None or job.state != "done")
+
+
+def _size(work: Measuring) -> int:
+    """How many points or times it measures."""
+    return len(set(work.recipes)) if isinstance(work, Sweep) else 1
+
+
+def _images(work: Measuring) -> int:
+    return len(load_dataset(caches.dataset_name(work.model)))
+
+
+def _is_running(work: Measuring) -> bool:
+    job = jobs.job_of(work)
+    return job is not None and job.unfinished
+
+
+def _submit_quick(todo: Sequence[Measuring]) -> None:
+    """Sweeps that nobody has asked for yet, if all are quick; times are never measured unasked."""
+    if executor.present() is None:
+        return
+    new = [work for work in todo if isinstance(work, Sweep) and jobs.job_of(work) is None]
+    if sum(_images(work) * _left(work) for work in new) <= UNASKED:
+        jobs.submit_all(new)
+
+
+@st.fragment
+def progress(works: Sequence[Measuring], left: int) -> None:
+    """How far it is, and Stop; the plane is drawn again when less than `left` is left, or all jobs
+    ended."""
+    total = sum(map(_size, works))
+    done = total - sum(map(_left, works))
+    states = {job.state for job in map(jobs.job_of, works) if job}
+    waits = "queued" in states and "running" not in states
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(
+            done / total,
+            text=f"{done} of {total} measured{': waiting, others measure now' if waits else '…'}",
+        )
+        st.button(
+            "Stop",
+            key="trade_offs_stop",
+            icon=":material/stop:",
+            on_click=jobs.stop_all,
+            args=(works,),
+            help="Keeps what is measured so far.",
+        )
+    wake_up.show("trade_offs_wake_up", wake_up.SECOND, partial(_grow, works, left))
+
+
+def _grow(works: Sequence[Measuring], left: int) -> None:
+    if sum(map(_left, works)) < left or not any(map(_is_running, works)):
+        st.rerun([fragments.BODY])
+
+
+def _button(idle: Sequence[Measuring]) -> None:
+    points = sum(_left(work) for work in idle if isinstance(work, Sweep))
+    times = sum(isinstance(work, Timing) for work in idle)
+    images = _images(idle[0])
     parts = [f"{points} point{'s' * (points > 1)} on {images:,} images each"] * (points > 0)
     parts += [f"the latency of {times} point{'s' * (times > 1)}"] * (times > 0)
-    return f"Measure {' and '.join(parts)}"
-
-
-def _measure_at_once(todo: Sequence[Job]) -> None:
-    """Under a progress bar, which goes again."""
-    if todo:
-        bar = st.progress(0.0, text="Measuring…")
-        for i, job in enumerate(todo):
-            if not _do(job, i, len(todo), bar):
-                return
-        bar.empty()
-
-
-def _ask(model: str) -> None:
-    st.session_state.trade_offs_asked = model, 0
-    st.rerun()
-
-
-def _stop() -> None:
-    st.session_state.trade_offs_asked = None
-
-
-def asked_for(model: str) -> int | None:
-    """How many jobs are done since this model was asked for; None where it was not."""
-    asked = st.session_state.get("trade_offs_asked")
-    return asked[1] if asked and asked[0] == model else None
-
-
-def go_on() -> None:
-    """A slice of the work that was asked for. Stands outside of every fragment."""
-    model, recipes, latency = st.session_state.get("trade_offs_wanted", ("", (), False))
-    done = asked_for(model)
-    todo = jobs(model, recipes, latency) if done is not None else []
-    if done is None or not todo:
-        _stop()
-        return
-    bar = st.progress(0.0, text="Measuring…")
-    st.button("Stop", key="trade_offs_stop", on_click=_stop, help="Keeps what is measured so far.")
-    end, total = time.monotonic() + SLICE_S, done + len(todo)
-    for i, job in enumerate(todo, start=done):
-        if not _do(job, i, total, bar):
-            _stop()
-            return
-        st.session_state.trade_offs_asked = model, i + 1
-        if time.monotonic() > end:
-            break
-    st.rerun()
-
-
-def _do(job: Job, done: int, total: int, bar: Any) -> bool:
-    """One job; False, with the reason on the page, where it cannot be done."""
-    text, act = job
-    show = partial(bar.progress, done / total)
-    show(text=f"{done + 1} of {total}: {text}")
-    try:
-        act(partial(show, text=f"{done + 1} of {total}: waiting, others measure now"))
-    except ValueError as error:
-        st.warning(f"{error}. The other points are there.", title=f"Not measured: {text}")
-        return False
-    return True
+    st.button(
+        f"Measure {' and '.join(parts)}",
+        key="trade_offs_measure",
+        icon=":material/timer:",
+        help=MEASURE_HELP,
+        on_click=jobs.submit_all,
+        args=(idle,),
+    )

@@ -3,15 +3,18 @@
 `st.fragment(run_every=…)` goes on until its parent runs again; this stops by itself.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
 FIRST_MS, LONGEST_MS = 250, 2000
+SECOND = 6  # the turn that comes after about one
 
 
-def show(key: str, waited: int) -> None:
-    """Wake the fragment again; `waited` counts the times so far, and each waits longer."""
+def show(key: str, waited: int, first: Callable[[], None] = lambda: None) -> None:
+    """Wake the fragment again; `waited` counts the times so far, and each waits longer. Before it,
+    `first` is called, which as a callback may rerun other fragments instead."""
     component = st.components.v2.component(
         "wake_up",
         html='<span class="wake-up" hidden></span>',
@@ -19,4 +22,4 @@ def show(key: str, waited: int) -> None:
     )
     after_ms = min(LONGEST_MS, round(FIRST_MS * 1.25**waited))
     st.session_state[f"{key}_turn"] = turn = st.session_state.get(f"{key}_turn", 0) + 1
-    component(key=key, data={"turn": turn, "after_ms": after_ms}, on_now_change=lambda: None)
+    component(key=key, data={"turn": turn, "after_ms": after_ms}, on_now_change=first)

@@ -9,7 +9,7 @@ from compress_core import compress, load_dataset, load_model, measure
 from compress_core.events import Epoch, Frame, Progress
 from compress_core.recipe import parse_recipe
 from compress_core.trained import cached_bytes
-from tests.ui.recover.bench import Bench
+from tests.ui.bench import Bench
 from tests.ui.recover.conftest import MODEL
 from tests.whole_app import WholeApp, open_app
 from ui import words
@@ -24,7 +24,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tmp_path)
     executor.use(made)
     yield made
-    executor.close()
+    made.close()
 
 
 def open_page(recipe: str, **query: str) -> WholeApp:
@@ -77,6 +77,7 @@ def test_a_step_that_does_not_fit_cannot_be_started() -> None:
 
 
 def test_without_a_server_of_its_own_the_page_says_so() -> None:
+    executor.close()
     app = open_page(f"{PRUNED};finetune:epochs=4")
     assert "start the app by app.py" in app.warning[0].value
 

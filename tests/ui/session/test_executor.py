@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from compress_core.jobs.store import Store
-from tests.ui.recover.bench import Bench
+from tests.ui.bench import Bench
 from ui.session import executor
 
 
 @pytest.fixture(autouse=True)
 def none_is_left() -> Iterator[None]:
+    executor.close()
     yield
     executor.close()
 

@@ -1,23 +1,24 @@
 """Trade-offs: the plane shows the core's numbers, and time is measured when it is asked for."""
 
-import threading
-import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from compress_core import MODELS, Prune, Quantize, Recipe, compress, load_dataset, load_model
+from compress_core import MODELS, Quantize, compress, load_dataset, load_model
+from compress_core.jobs.work import Sweep, Timing
 from compress_core.measurement.cost import Latency
-from compress_core.measurement.report import measure
+from compress_core.measurement.report import Size, measure
 from compress_core.measurement.speed import Speed
 from compress_core.search.pareto import pareto_front
 from compress_core.search.published import published
 from compress_core.wording.speed import speed_in_words
+from tests.ui.bench import AtOnce, Bench
 from tests.whole_app import WholeApp, open_app
 from ui.figures import AXES
-from ui.panels import latency
-from ui.panels.latency import Latencies, latencies
-from ui.trade_offs import plane
+from ui.session import executor, measured
+from ui.trade_offs import plane, work
 
 RECIPE = "prune:sparsity=0.9"
 DIGITS = [name for name in MODELS if name.startswith("digits")]
@@ -34,24 +35,36 @@ MADE_UP = Speed(
 
 
 @pytest.fixture
-def timed_at_once(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Recipe]]:
-    """What was timed: no clock runs."""
-    asked: list[tuple[str, Recipe]] = []
-    fresh = Latencies()
+def timed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The MACs of what was timed: no clock runs."""
+    found: list[int] = []
 
-    def time_nothing(model: str, recipe: Recipe) -> Speed:
-        asked.append((model, recipe))
+    def time_nothing(size: Size, _graphs: tuple[bytes, bytes], _example: Any) -> Speed:
+        found.append(size.macs)
         return MADE_UP
 
-    monkeypatch.setattr(latency, "_measure", time_nothing)
-    for module in (
-        "ui.panels.latency",
-        "ui.trade_offs.plane",
-        "ui.trade_offs.work",
-        "ui.panels.speed",
-    ):
-        monkeypatch.setattr(f"{module}.latencies", lambda: fresh)
-    return asked
+    monkeypatch.setattr("compress_core.jobs.work.measure_speed", time_nothing)
+    return found
+
+
+PRUNINGS = plane.families("digits-cnn")["prune"]
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Iterator[Bench]:
+    """An executor that does nothing by itself, and has done nothing yet."""
+    made = Bench(tmp_path)
+    executor.use(made)
+    yield made
+    made.close()
+
+
+def sweeps(bench: Bench) -> list[Sweep]:
+    return [job.work for job in bench.jobs() if isinstance(job.work, Sweep)]
+
+
+def has_button(app: WholeApp, key: str) -> bool:
+    return any(button.key == key for button in app.button)
 
 
 def spec(app: WholeApp) -> str:
@@ -73,8 +86,10 @@ def test_a_chosen_method_is_measured_as_the_core_does() -> None:
     assert '"name":"random prune"' not in spec(app)
     app.get("button_group")[0].set_value(["random_prune"]).run()
     assert '"name":"random prune"' in spec(app)
-    strongest = plane.families("digits-cnn")["random_prune"].recipes[-1]
-    (row,) = plane.rows("digits-cnn", [strongest])
+    family = plane.families("digits-cnn")["random_prune"]
+    strongest = family.recipes[-1]
+    measured_points = work.points(work.sweeps("digits-cnn", [family], ()))
+    (row,) = plane.rows("digits-cnn", [strongest], measured_points)
     report = measure(compress(load_model("digits-cnn"), strongest), load_dataset("digits"))
     assert row["accuracy"] == report.accuracy.accuracy
     assert row["stored_bytes"] == report.size.stored_bytes
@@ -82,55 +97,54 @@ def test_a_chosen_method_is_measured_as_the_core_does() -> None:
 
 def test_the_front_is_the_cores() -> None:
     open_app("trade_offs")
-    recipes = plane.families("digits-cnn")["prune"].recipes
-    rows = plane.rows("digits-cnn", recipes)
+    rows = plane.rows(
+        "digits-cnn", PRUNINGS.recipes, work.points(work.sweeps("digits-cnn", [PRUNINGS], ()))
+    )
     found = plane.front(rows, AXES["bytes"])
     best = pareto_front([r["stored_bytes"] for r in rows], [r["accuracy"] for r in rows])
     assert found == [rows[i] for i in best]
 
 
-def test_latency_is_not_measured_unasked(timed_at_once: list[Any]) -> None:
+def test_latency_is_not_measured_unasked(timed: list[int]) -> None:
     app = open_app("trade_offs", recipe=RECIPE)
     app.session_state["trade_offs_methods"] = []
     app.session_state["trade_offs_x"] = "latency"
     app.run()
     assert not app.exception
-    assert not timed_at_once
+    assert not timed
     assert app.button(key="trade_offs_measure").label == "Measure the latency of 2 points"
     app.button(key="trade_offs_measure").click().run()
-    assert timed_at_once == [("digits-cnn", ()), ("digits-cnn", (Prune(sparsity=0.9),))]
+    assert len(timed) == 2
     assert '"name":"present recipe"' in spec(app)
-    assert not [button for button in app.button if button.key == "trade_offs_measure"]
+    assert not has_button(app, "trade_offs_measure")
 
 
-def test_the_panel_says_why_it_is_not_faster(timed_at_once: list[Any]) -> None:
-    app = open_app("trade_offs", recipe=RECIPE)
+def test_the_panel_says_why_it_is_not_faster(timed: list[int]) -> None:
+    app = open_app("trade_offs", recipe="prune:sparsity=0.91")
     app.button(key="trade_offs_latency").click().run()
-    assert timed_at_once == [("digits-cnn", (Prune(sparsity=0.9),))]
+    assert len(timed) == 1
     (info,) = app.info
     assert info.value == speed_in_words(MADE_UP)
     assert "Zeros are still multiplied" in info.value
     app.button(key="trade_offs_latency").click().run()  # again
-    assert len(timed_at_once) == 2
+    assert len(timed) == 2
 
 
 def test_the_empty_recipe_has_nothing_to_explain() -> None:
     app = open_app("trade_offs")
-    assert not [button for button in app.button if button.key == "trade_offs_latency"]
+    assert not has_button(app, "trade_offs_latency")
 
 
-def test_a_model_that_cannot_be_timed_says_so(
-    timed_at_once: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(_model: str, _recipe: Recipe) -> Speed:
+def test_a_model_that_cannot_be_timed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_given: Any) -> Speed:
         raise ValueError("it cannot be exported to ONNX")
 
-    monkeypatch.setattr(latency, "_measure", refuse)
-    app = open_app("trade_offs", recipe=RECIPE)
+    monkeypatch.setattr("compress_core.jobs.work.measure_speed", refuse)
+    app = open_app("trade_offs", recipe="prune:sparsity=0.92")
     app.button(key="trade_offs_latency").click().run()
     assert not app.exception
-    assert "it cannot be exported" in app.error[0].value
-    assert not timed_at_once
+    assert app.error[0].value == "it cannot be exported to ONNX."
+    assert has_button(app, "trade_offs_latency")
 
 
 def test_the_digits_have_no_published_marks() -> None:
@@ -139,10 +153,11 @@ def test_the_digits_have_no_published_marks() -> None:
     assert [row["accuracy"] for row in rows] == [p.accuracy for p in published("mnist-lenet-5")]
 
 
-def test_the_real_clock_gives_the_rows_their_time() -> None:
+def test_the_real_clock_gives_the_rows_their_time(at_once: AtOnce) -> None:
     recipe = (Quantize(bits=4),)
-    speed = latencies().measure("digits-mlp", recipe)
-    assert latencies().known("digits-mlp", recipe) == speed
+    at_once.submit(Timing("digits-mlp", "quantize:bits=4"), "ann")
+    speed = measured.speed("digits-mlp", recipe)
+    assert speed is not None
     columns = plane.latency_columns("digits-mlp", recipe)
     assert columns == {
         "latency_ms": speed.after.latency_ms_p50,
@@ -151,47 +166,61 @@ def test_the_real_clock_gives_the_rows_their_time() -> None:
     assert speed.bits == 4
 
 
-def test_two_sessions_are_timed_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    running, most = 0, 0
+def test_a_point_that_is_refused_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_given: Any, **_named: Any) -> Any:
+        raise ValueError("the scores are not finite")
 
-    def slow(_model: str, _recipe: Recipe) -> Speed:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        time.sleep(0.05)
-        running -= 1
-        return MADE_UP
-
-    monkeypatch.setattr(latency, "_measure", slow)
-    store = Latencies()
-    recipes = [(Prune(sparsity=s),) for s in (0.1, 0.2, 0.3)]
-    threads = [threading.Thread(target=store.measure, args=("m", recipe)) for recipe in recipes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == 1
-    assert all(store.known("m", recipe) for recipe in recipes)
+    monkeypatch.setattr("compress_core.jobs.work.measure", refuse)
+    app = open_app("trade_offs", recipe="prune:sparsity=0.93")
+    assert "the scores are not finite. What could be measured is there." in app.warning[0].value
+    assert '"name":"prune"' in spec(app)
+    assert not has_button(app, "trade_offs_measure")
 
 
-def test_who_waits_for_a_turn_may_give_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun, end = threading.Event(), threading.Event()
+def test_big_data_sets_are_measured_when_somebody_asks(
+    waiting: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "UNASKED", 10)
+    app = open_app("trade_offs")
+    app.session_state["trade_offs_methods"] = ["prune"]
+    app.run()
+    assert not sweeps(waiting)
+    images = len(load_dataset("digits"))
+    label = f"Measure {1 + len(PRUNINGS.recipes)} points on {images} images each"
+    assert app.button(key="trade_offs_measure").label == label
+    app.button(key="trade_offs_measure").click().run()
+    assert {len(work.recipes) for work in sweeps(waiting)} == {1, len(PRUNINGS.recipes)}
 
-    def block(_model: str, _recipe: Recipe) -> Speed:
-        begun.set()
-        end.wait(10)
-        return MADE_UP
 
-    def give_up() -> None:
-        raise KeyboardInterrupt
+def test_the_plane_grows_while_a_curve_is_measured(waiting: Bench) -> None:
+    app = open_app("trade_offs", model="digits-mlp")
+    waiting.run_sweeps(points=2)
+    app.run()
+    assert '"name":"prune"' in spec(app)
+    (bar,) = app.get("progress")
+    assert "measured" in bar.proto.text
 
-    monkeypatch.setattr(latency, "_measure", block)
-    store = Latencies()
-    first = threading.Thread(target=store.measure, args=("m", ()))
-    first.start()
-    begun.wait(10)
-    with pytest.raises(KeyboardInterrupt):
-        store.measure("m", (Prune(sparsity=0.5),), give_up)
-    end.set()
-    first.join()
-    assert store.known("m", ()) == MADE_UP
+
+def test_what_is_stopped_is_not_started_again_unasked(waiting: Bench) -> None:
+    app = open_app("trade_offs", model="digits-mlp")
+    app.button(key="trade_offs_stop").click().run()
+    assert {job.state for job in waiting.jobs() if isinstance(job.work, Sweep)} == {"cancelled"}
+    app.run()
+    assert {job.state for job in waiting.jobs() if isinstance(job.work, Sweep)} == {"cancelled"}
+    assert has_button(app, "trade_offs_measure")
+
+
+def test_a_curve_that_failed_says_why(waiting: Bench) -> None:
+    app = open_app("trade_offs", model="digits-mlp")
+    for job in waiting.jobs():
+        waiting.store.end(job.id, "failed", "its process was ended by signal 9 (SIGKILL)")
+    app.run()
+    assert "SIGKILL" in app.warning[0].value
+    assert has_button(app, "trade_offs_measure")
+
+
+def test_without_an_executor_the_page_says_so() -> None:
+    executor.close()
+    app = open_app("trade_offs")
+    assert not app.exception
+    assert "start the app by app.py" in app.warning[0].value

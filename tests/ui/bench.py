@@ -1,13 +1,14 @@
-"""An executor whose jobs are done in this process, when a test says so."""
+"""Executors whose jobs are done in this process: when a test says so, or at once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from compress_core.events import Event, event_to_json
 from compress_core.jobs.job import Job
 from compress_core.jobs.log import append_line
 from compress_core.jobs.store import Store
-from compress_core.jobs.work import Work
-from compress_core.jobs.worker import run_job
+from compress_core.jobs.work import Sweep, Work, do
+from compress_core.jobs.worker import FileWatcher, run_job
 
 
 class Bench:
@@ -54,3 +55,20 @@ class Bench:
         job = self.store.change(self.jobs()[0].id, state="running")
         for event in events:
             append_line(self.store.folder(job.id) / "events.jsonl", event_to_json(event))
+
+    def run_sweeps(self, *, points: int) -> None:
+        """Let all sweeps run, and measure their first points."""
+        for job in self.jobs():
+            if isinstance(job.work, Sweep):
+                part = replace(job.work, recipes=job.work.recipes[:points])
+                do(part, FileWatcher(self.store.folder(job.id)))
+                self.store.change(job.id, state="running")
+
+
+class AtOnce(Bench):
+    """Does each job when it is submitted."""
+
+    def submit(self, work: Work, user: str) -> Job:
+        job = super().submit(work, user)
+        self.work_off()
+        return self.job(job.id)

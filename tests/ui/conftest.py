@@ -1,0 +1,24 @@
+"""Pages have an executor, as the server has: here it does each job when it is submitted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ui.bench import AtOnce
+from ui.session import executor
+
+
+@pytest.fixture(scope="session")
+def jobs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one test has measured no other measures again."""
+    return tmp_path_factory.mktemp("jobs")
+
+
+@pytest.fixture(autouse=True)
+def at_once(jobs_folder: Path) -> Iterator[AtOnce]:
+    made = AtOnce(jobs_folder)
+    executor.use(made)
+    yield made
+    executor.close()
+    made.close()
