@@ -7,7 +7,7 @@ network on the same machine and torch version.
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,12 +55,12 @@ def _nothing(_student: Student, _moment: Moment) -> None:
 @dataclass(frozen=True)
 class Hooks:
     """What a method adds to the loop: `penalty` to the loss of each batch; `after_step` acts on
-    the student after each step; `after_epoch` makes the event of an epoch; `after_batch` is told of
-    the epoch (from 0), its fraction done, and the loss."""
+    the student after each step; `after_epoch` makes the event of an epoch, given the earlier ones;
+    `after_batch` is told of the epoch (from 0), its fraction done, and the loss."""
 
     penalty: Callable[[Student], Tensor] | None = None
     after_step: Callable[[Student, Moment], None] = _nothing
-    after_epoch: Callable[[Done], Epoch] | None = None
+    after_epoch: Callable[[Done, Sequence[Epoch]], Epoch] | None = None
     after_batch: Callable[[int, float, float], None] = lambda _epoch, _fraction, _loss: None
 
 
@@ -87,7 +87,7 @@ def train(
     while run.epoch < (settings.epochs if epochs is None else epochs):
         done = run.one_epoch(loss, hooks)
         if hooks.after_epoch is not None:
-            run.told.append(hooks.after_epoch(done))
+            run.told.append(hooks.after_epoch(done, run.told))
         run.keep()
     student.module.eval()
     return tuple(run.told)

@@ -1,6 +1,7 @@
 """Train the steps of a recipe that train, one after the other, and keep what they give."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,11 +15,11 @@ from compress_core.recipe import Recipe, format_step, split_stages
 from compress_core.trained import NotTrained, Result, keep_result, result_key
 from compress_core.training.batches import Batches
 from compress_core.training.frames import limits_of, sparsity_of, take_frames
-from compress_core.training.loop import Done, train
+from compress_core.training.loop import STATE_FILE, Done, Hooks, train
 from compress_core.training.losses import Loss, distilled, task_loss
 from compress_core.training.methods import TrainingStep, constraint_of, hooks_of, settings_for
-from compress_core.training.rewinding import begin_again
-from compress_core.training.settings import Settings
+from compress_core.training.rewinding import begin_again, fresh_network
+from compress_core.training.settings import Settings, settings_of
 from compress_core.training.student import Student
 from compress_core.training.validation import Validation
 from compress_core.writing import write_file
@@ -47,8 +48,6 @@ def train_step(original: Original, recipe: Recipe, watcher: Watcher) -> Result:
     """Train the last step of a recipe, all others being trained already, and keep what it gives."""
     key = result_key(original, recipe)
     folder = watcher.folder / key if watcher.folder else None
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
     result = _Training(original, recipe, Told(watcher, folder, recipe)).run()
     keep_result(key, result, recipe)
     return result
@@ -59,6 +58,8 @@ class Told:
 
     def __init__(self, watcher: Watcher, folder: Path | None, recipe: Recipe) -> None:
         self.folder, self._watcher = folder, watcher
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
         self._step: Any = recipe[-1]
         self._last = 0.0
 
@@ -70,14 +71,18 @@ class Told:
 
     def batch(self, epoch: int, fraction: float, loss: float) -> None:
         """A batch is over: tell how far the step is."""
-        if fraction < 1 and time.monotonic() - self._last < PATIENCE_S:
-            return
-        self._last = time.monotonic()
-        done = (epoch + fraction) / self._step.epochs
-        text = (
-            f"{format_step(self._step)}: epoch {epoch + 1} of {self._step.epochs}, loss {loss:.4g}"
-        )
-        self.report(Progress(done, text))
+        text = f"epoch {epoch + 1} of {self._step.epochs}, loss {loss:.4g}"
+        self._tell(fraction, (epoch + fraction) / self._step.epochs, text)
+
+    def early_batch(self, epoch: int, fraction: float, _loss: float) -> None:
+        """The same, while the network is trained to the epoch that a ticket begins with."""
+        text = f"early epoch {epoch + 1} of {self._step.early_epochs}, before the first"
+        self._tell(fraction, 0.0, text)
+
+    def _tell(self, fraction: float, done: float, text: str) -> None:
+        if fraction == 1 or time.monotonic() - self._last >= PATIENCE_S:
+            self._last = time.monotonic()
+            self.report(Progress(done, f"{format_step(self._step)}: {text}"))
 
 
 class _Training:
@@ -92,12 +97,11 @@ class _Training:
         self.validation = Validation.of(original, self.data)
         self.student = Student.of(self.network, self.act.names, constraint_of(self.step))
         self.limits = limits_of(self.student.stored())
-        self.best: float | None = None
 
     def run(self) -> Result:
         loss = self._loss()
-        if isinstance(self.step, Rewind):
-            begin_again(self.student, self.network, self.act.names, self.step, self.data, loss)
+        if isinstance(self.step, Rewind) and not self._goes_on():
+            self._rewind(self.step, loss)
         settings = self._settings()
         rows = self.validation.training_rows
         epochs = train(
@@ -114,6 +118,26 @@ class _Training:
         )
         return Result(self._container(), epochs)
 
+    def _goes_on(self) -> bool:
+        """Whether an earlier run of this training has left a state to go on from."""
+        return self.told.folder is not None and (self.told.folder / STATE_FILE).is_file()
+
+    def _rewind(self, step: Rewind, loss: Loss) -> None:
+        fresh = fresh_network(self.network, step)
+        if step.early_epochs:
+            settings = settings_of(self.network.base.name)
+            folder = self.told.folder / "early" if self.told.folder else None
+            train(
+                Student(fresh),
+                Batches(self.data, settings),
+                settings,
+                loss,
+                epochs=step.early_epochs,
+                hooks=Hooks(after_batch=self.told.early_batch),
+                watcher=Told(self.told, folder, self.recipe),
+            )
+        begin_again(self.student, self.network, self.act.names, fresh)
+
     def _settings(self) -> Settings:
         coded = any(self.network.layers[name].codes for name in self.act.names)
         return settings_for(self.step, self.original.name, coded=coded)
@@ -125,7 +149,7 @@ class _Training:
             return distilled(loss, self.original.module, task, self.step)
         return loss
 
-    def _after_epoch(self, done: Done) -> Epoch:
+    def _after_epoch(self, done: Done, before: Sequence[Epoch]) -> Epoch:
         weights = self.student.stored()
         score = self.validation.score(self.student.snapshot())
         epoch = Epoch(
@@ -139,10 +163,9 @@ class _Training:
             frames=take_frames(weights, self.limits),
         )
         self.told.report(epoch)
-        if self.best is None or self.validation.is_better(score, self.best):
-            self.best = score
-            if self.told.folder:
-                write_file(self.told.folder / BEST_FILE, self._container())
+        is_best = all(self.validation.is_better(score, earlier.accuracy) for earlier in before)
+        if is_best and self.told.folder:
+            write_file(self.told.folder / BEST_FILE, self._container())
         return epoch
 
     def _container(self) -> bytes:

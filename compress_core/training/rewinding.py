@@ -3,29 +3,17 @@
 import torch
 from torch import nn
 
-from compress_core.dataset import Dataset
 from compress_core.entering.copying import copy_network
 from compress_core.methods.retraining import Rewind
 from compress_core.network import Names, Network
-from compress_core.training.batches import Batches
 from compress_core.training.constraints import Free
-from compress_core.training.loop import train
-from compress_core.training.losses import Loss
-from compress_core.training.settings import settings_of
 from compress_core.training.student import Student
 
 RANDOM_OFFSET = 10_000  # seeds of the control arm, apart from those of reference networks
 
 
-def begin_again(
-    student: Student, network: Network, names: Names, step: Rewind, data: Dataset, loss: Loss
-) -> None:
-    """Give the layers called `names`, biases and norms the weights that training began with."""
-    fresh = _fresh(network, step)
-    if step.early_epochs:
-        settings = settings_of(network.base.name)
-        batches = Batches(data, settings)
-        train(Student(fresh), batches, settings, loss, epochs=step.early_epochs)
+def begin_again(student: Student, network: Network, names: Names, fresh: nn.Module) -> None:
+    """Give the layers called `names`, biases and norms the weights of a `fresh` network."""
     state = fresh.state_dict()
     keys = {network.layers[name].layer.key: network.layers[name].layer for name in names}
     with torch.no_grad():
@@ -38,7 +26,7 @@ def begin_again(
     student.settle()
 
 
-def _fresh(network: Network, step: Rewind) -> nn.Module:
+def fresh_network(network: Network, step: Rewind) -> nn.Module:
     """The untrained network: as it began, or drawn anew from the step's seed."""
     seed = None if step.start == "initial" else RANDOM_OFFSET + step.seed
     if network.base.fresh is not None:

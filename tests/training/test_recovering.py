@@ -349,6 +349,7 @@ RESUMED = (
     "quantize:bits=3,granularity=tensor;rate_train:epochs=3",
     "quantize:bits=2;qat:epochs=3",
     "share:clusters=4;finetune:epochs=3",
+    "prune:sparsity=0.9;rewind:epochs=3",
 )
 
 
@@ -358,13 +359,33 @@ def test_a_training_that_broke_off_ends_as_an_unbroken_one(
 ) -> None:
     recipe = parse_recipe(text)
     with pytest.raises(Stopped):
-        train_steps(mlp, recipe, watcher=StopsIn(tmp_path, 25))  # in the second epoch
+        train_steps(mlp, recipe, watcher=StopsIn(tmp_path / "broken", 25))  # in the second epoch
     assert list(tmp_path.rglob(recovering.BEST_FILE))
-    resumed = train_steps(mlp, recipe, watcher=Silent(folder=tmp_path))
+    resumed = train_steps(mlp, recipe, watcher=Silent(folder=tmp_path / "broken"))
     epochs = trained.epochs_of(mlp, recipe)
     forget_results()
-    unbroken = train_steps(load_model("digits-mlp"), recipe)
+    whole = Silent(folder=tmp_path / "unbroken")
+    unbroken = train_steps(load_model("digits-mlp"), recipe, watcher=whole)
+    best, unbroken_best = (
+        next((tmp_path / name).rglob(recovering.BEST_FILE)) for name in ("broken", "unbroken")
+    )
+    assert best.read_bytes() == unbroken_best.read_bytes()
     assert [epoch.epoch for epoch in epochs] == [1, 2, 3]
+    ours, theirs = state_of(resumed), state_of(unbroken)
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+def test_a_ticket_that_broke_off_early_ends_as_an_unbroken_one(
+    mlp: Original, tmp_path: Path
+) -> None:
+    """While its network is trained to the epoch that it begins with, and right after it."""
+    recipe = parse_recipe("prune:sparsity=0.9;rewind:early_epochs=2,epochs=1")
+    for batches in (25, 30):
+        with pytest.raises(Stopped):
+            train_steps(mlp, recipe, watcher=StopsIn(tmp_path / "broken", batches))
+    resumed = train_steps(mlp, recipe, watcher=Silent(folder=tmp_path / "broken"))
+    forget_results()
+    unbroken = train_steps(load_model("digits-mlp"), recipe)
     ours, theirs = state_of(resumed), state_of(unbroken)
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
