@@ -35,7 +35,8 @@ class Epoch:
     """One epoch of a training step is over: the `epoch`-th of `epochs`, counted from 1.
 
     `step` is the text of the training step. `loss` is the mean over the epoch's batches,
-    `accuracy` the score on training images that are held out, `seconds` what the epoch took.
+    `accuracy` the score on training images that are held out, `seconds` what the epoch took,
+    `stored_bytes` the file's size by now (None: trained before that was told).
     """
 
     step: str
@@ -46,6 +47,7 @@ class Epoch:
     sparsity: float
     seconds: float
     frames: tuple[Frame, ...] = ()
+    stored_bytes: int | None = None
 
 
 Event = Progress | Epoch

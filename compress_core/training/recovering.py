@@ -1,7 +1,7 @@
 """Train the steps of a recipe that train, one after the other, and keep what they give."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +12,7 @@ from compress_core.methods.retraining import Distil, Rewind
 from compress_core.network import Network
 from compress_core.original import Original
 from compress_core.recipe import Recipe, format_step, split_stages
+from compress_core.storage.streams import StoredWeight
 from compress_core.trained import NotTrained, Result, keep_result, result_key
 from compress_core.training.batches import Batches
 from compress_core.training.frames import limits_of, sparsity_of, take_frames
@@ -116,7 +117,7 @@ class _Training:
             ),
             watcher=self.told,
         )
-        return Result(self._container(), epochs)
+        return Result(self._made(self.student.stored()).readable.raw, epochs)
 
     def _goes_on(self) -> bool:
         """Whether an earlier run of this training has left a state to go on from."""
@@ -151,6 +152,7 @@ class _Training:
 
     def _after_epoch(self, done: Done, before: Sequence[Epoch]) -> Epoch:
         weights = self.student.stored()
+        made = self._made(weights)
         score = self.validation.score(self.student.snapshot())
         epoch = Epoch(
             step=format_step(self.step),
@@ -161,16 +163,16 @@ class _Training:
             sparsity=sparsity_of(weights),
             seconds=done.seconds,
             frames=take_frames(weights, self.limits),
+            stored_bytes=made.stored_bytes,
         )
         self.told.report(epoch)
         is_best = all(self.validation.is_better(score, earlier.accuracy) for earlier in before)
         if is_best and self.told.folder:
-            write_file(self.told.folder / BEST_FILE, self._container())
+            write_file(self.told.folder / BEST_FILE, made.readable.raw)
         return epoch
 
-    def _container(self) -> bytes:
-        """The bytes of the network as it is by now, in the forms that its layers had."""
-        weights = self.student.stored()
+    def _made(self, weights: Mapping[str, StoredWeight]) -> Compressed:
+        """The network with these weights, in the forms that its layers had."""
         layers = {
             name: replace(
                 stored,
@@ -182,7 +184,7 @@ class _Training:
         }
         after = replace(self.network, layers=layers, rest=self.student.rest(), coded={})
         act = replace(self.act, after=after)
-        return Compressed(self.original, self.recipe, (act,), ()).readable.raw
+        return Compressed(self.original, self.recipe, (act,), ())
 
 
 def act_before(original: Original, recipe: Recipe) -> Act:

@@ -326,6 +326,8 @@ def test_every_epoch_is_told_with_a_picture_of_each_weight(mlp: Original) -> Non
     assert [frame.layer for frame in frames] == ["fc1.weight", "fc2.weight", "fc3.weight"]
     assert sum(frames[0].counts) == 64 * 300
     assert len(frames[0].codebook) == 4
+    done = compress(mlp, parse_recipe("share:clusters=4;finetune:epochs=2"))
+    assert epochs[1].stored_bytes == done.stored_bytes
     assert trained.epochs_of(mlp, parse_recipe("share:clusters=4;finetune:epochs=2")) == tuple(
         epochs
     )

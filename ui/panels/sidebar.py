@@ -1,12 +1,16 @@
 """The sidebar: model, recipe, presenter mode."""
 
+from functools import partial
+
 import streamlit as st
 
 from compress_core import MODELS, Recipe
+from compress_core.events import Progress
 from compress_core.steps import AnyStep
-from ui import presenter, words
+from ui import presenter, wake_up, words
 from ui.panels import skipped
-from ui.session import fragments, history, recipe_field, snapshots, state, values
+from ui.session import fragments, history, jobs, recipe_field, snapshots, state, values
+from ui.session.state import Current
 
 
 def sidebar() -> None:
@@ -55,7 +59,7 @@ def _recipe_list(recipe: Recipe) -> None:
     for i, step in enumerate(recipe):
         _entry(i, step, waits=i > first_waiting)
         if i == first_waiting:
-            _untrained()
+            _untrained(current)
         skipped.show(step, current.compressed.skipped, key=f"left_out_{i + 1}")
     with st.container(horizontal=True, gap="xsmall", key="recipe_row"):
         history.buttons()
@@ -86,15 +90,37 @@ def _entry(index: int, step: AnyStep, *, waits: bool) -> None:
     )
 
 
-def _untrained() -> None:
+def _untrained(current: Current) -> None:
     """Under a step that trains: it has no result yet, and where it gets one."""
-    st.caption(":material/hourglass_empty: Not trained yet: the state before it is shown.")
+    work = jobs.training_of(current.model, current.recipe, current.waiting)
+    job = jobs.job_of(work)
+    if job is not None and job.unfinished:
+        being_trained(job.id)
+    else:
+        st.caption(":material/hourglass_empty: Not trained yet: the state before it is shown.")
     if st.session_state.get("page") != "recover":
         st.page_link(
             st.Page(state.ROOT / "pages" / "recover.py"),
             label="Train it on the page Recover",
             icon=":material/healing:",
         )
+
+
+@st.fragment
+def being_trained(job_id: str) -> None:
+    """How far the training is; when it is over, the whole page shows what came of it."""
+    job = jobs.find(job_id)
+    if job is None:  # deleted
+        return
+    share = f" {words.percent(job.last.fraction)}" if isinstance(job.last, Progress) else ""
+    st.caption(f":material/directions_run: Being trained{share}: the state before it is shown.")
+    wake_up.show("recipe_wake_up", wake_up.SECOND, partial(_see_whether_trained, job_id))
+
+
+def _see_whether_trained(job_id: str) -> None:
+    job = jobs.find(job_id)
+    if job is None or not job.unfinished:
+        fragments.refresh()
 
 
 def _drop_step(index: int) -> None:

@@ -6,7 +6,6 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from compress_core.jobs.work import Training
 from compress_core.methods.retraining import (
     Distil,
     GradualPrune,
@@ -17,7 +16,6 @@ from compress_core.methods.retraining import (
 )
 from compress_core.methods.retraining.common import MOST_EPOCHS
 from compress_core.methods.retraining.gradual import Schedule
-from compress_core.recipe import format_recipe
 from compress_core.steps import AnyStep, row_of
 from compress_core.trained import NotTrained
 from compress_core.training.methods import settings_for
@@ -207,13 +205,7 @@ def submit(model: str, recipe: tuple[AnyStep, ...]) -> None:
     """Have a recipe's training steps trained, as far as they fit the model."""
     split = state.split_fitting(model, recipe)
     if split.waiting:
-        jobs.submit(work_of(model, split.recipe, split.waiting), anew=True)
-
-
-def work_of(model: str, fitting: tuple[AnyStep, ...], waiting: tuple[AnyStep, ...]) -> Training:
-    """What trains all that waits: the recipe up to its last training step."""
-    last = max(i for i, step in enumerate(waiting) if step.kind == waiting[0].kind)
-    return Training(model, format_recipe((*fitting, *waiting[: last + 1])))
+        jobs.submit(jobs.training_of(model, split.recipe, split.waiting), anew=True)
 
 
 def _add(step: AnyStep) -> None:

@@ -9,7 +9,6 @@ from compress_core.jobs.work import Training
 from compress_core.recipe import parse_recipe
 from compress_core.trained import CAP_BYTES, cached_bytes, forget_results
 from ui import words
-from ui.recover import controls
 from ui.session import caches, jobs, recipe_field
 from ui.session.state import Current
 
@@ -53,7 +52,7 @@ def show(current: Current) -> None:
 def _own_work(current: Current) -> Training | None:
     if not current.waiting:
         return None
-    return controls.work_of(current.model, current.recipe, current.waiting)
+    return jobs.training_of(current.model, current.recipe, current.waiting)
 
 
 def _trainings(model: str) -> list[Job]:

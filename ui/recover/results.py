@@ -17,7 +17,6 @@ from compress_core.training.frames import take_frames
 from ui import figures, wake_up, words
 from ui.panels.chart import chart
 from ui.recover import progress, running
-from ui.recover.controls import work_of
 from ui.recover.methods import Arm, control_arm
 from ui.recover.waiting import trouble
 from ui.session import caches, executor, jobs, measuring, snapshots, state, values
@@ -223,7 +222,7 @@ def _verdict(current: Current, arm: Arm, after: Recipe, twin: Recipe) -> str:
 def _start_arm(current: Current, twin: Recipe) -> None:
     split = state.split_fitting(current.model, twin)
     if split.waiting:
-        jobs.submit(work_of(current.model, split.recipe, split.waiting), anew=True)
+        jobs.submit(jobs.training_of(current.model, split.recipe, split.waiting), anew=True)
 
 
 def _buttons(current: Current, before: Recipe, after: Recipe) -> None:

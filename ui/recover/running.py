@@ -70,7 +70,7 @@ def _stop_help(job: Job) -> str:
 def _numbers(current: Current, run: Sequence[Epoch], left: float | None) -> str:
     """The last epoch in numbers, and beside them the choice of the layer that is drawn."""
     last, kind = run[-1], measuring.metric(current.model)
-    columns = st.columns([1, 1, 1, 1, 1, 1.4])
+    columns = st.columns([1, 1, 0.8, 1, 0.9, 1, 1.3])
     columns[0].metric("Epoch", f"{last.epoch} of {last.epochs}")
     columns[1].metric("Time left", "…" if left is None else words.seconds(left))
     columns[2].metric("Loss", f"{last.loss:.3g}")
@@ -80,7 +80,9 @@ def _numbers(current: Current, run: Sequence[Epoch], left: float | None) -> str:
         help="On training images that are held out; the test images are for the end.",
     )
     columns[4].metric("Zeros", words.percent(last.sparsity))
-    with columns[5]:
+    if last.stored_bytes is not None:
+        columns[5].metric("Size", words.byte_size(last.stored_bytes))
+    with columns[6]:
         return choose_layer(run)
 
 
@@ -115,6 +117,7 @@ def curves(current: Current, runs: dict[str, Sequence[Epoch]]) -> None:
             "loss": [epoch.loss for _, epoch in rows],
             name: [(100 if share else 1) * epoch.accuracy for _, epoch in rows],
             "zeros, %": [100 * epoch.sparsity for _, epoch in rows],
+            "bytes": [epoch.stored_bytes for _, epoch in rows],
             "seconds": [epoch.seconds for _, epoch in rows],
         },
     )

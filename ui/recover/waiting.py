@@ -16,7 +16,7 @@ def show(current: Current) -> None:
     """The first step of the recipe that waits for its training."""
     step = current.waiting[0]
     st.subheader(f"{words.describe(step).capitalize()}", anchor=False)
-    work = controls.work_of(current.model, current.recipe, current.waiting)
+    work = jobs.training_of(current.model, current.recipe, current.waiting)
     job = jobs.job_of(work)
     if job is not None and job.unfinished:
         running.show(current, job.id)

@@ -11,7 +11,8 @@ from compress_core.events import Event
 from compress_core.jobs.executor import Executor
 from compress_core.jobs.job import Job
 from compress_core.jobs.store import JobError
-from compress_core.jobs.work import Work, work_key
+from compress_core.jobs.work import Training, Work, work_key
+from compress_core.recipe import Recipe, format_recipe
 from ui.session import executor
 
 COOKIE = "_streamlit_xsrf"  # the same in all tabs of a browser, until it is closed
@@ -29,6 +30,12 @@ def find(job_id: str) -> Job | None:
         return found.job(job_id) if found else None
     except JobError:
         return None
+
+
+def training_of(model: str, fitting: Recipe, waiting: Recipe) -> Training:
+    """What trains all that waits: the recipe up to its last training step."""
+    last = max(i for i, step in enumerate(waiting) if step.kind == waiting[0].kind)
+    return Training(model, format_recipe((*fitting, *waiting[: last + 1])))
 
 
 def events(job: Job) -> tuple[Event, ...]:

@@ -20,7 +20,8 @@ from ui.session import caches, measured, measuring, recipe_field, snapshots, sta
 from ui.session.measured import Row
 from ui.session.state import Current
 
-TELLING = ("prune", "quantize", "factorize", "prune + quantize", "channels")  # shown first
+# The methods that are shown first.
+TELLING = ("prune", "quantize", "factorize", "prune + quantize", "channels", "trained")
 Rows = list[dict[str, Any]]
 
 

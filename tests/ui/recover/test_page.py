@@ -11,7 +11,7 @@ from compress_core.recipe import parse_recipe
 from compress_core.trained import cached_bytes
 from tests.ui.bench import Bench
 from tests.ui.recover.conftest import MODEL
-from tests.whole_app import WholeApp, open_app
+from tests.whole_app import WholeApp, open_app, turn_to
 from ui import words
 from ui.session import caches, executor
 
@@ -184,3 +184,15 @@ def test_cleared_results_are_trained_anew(bench: Bench) -> None:
     assert cached_bytes() == 0
     press(app, "recover_start")
     assert bench.jobs()[0].state == "queued"
+
+
+def test_other_pages_tell_how_far_a_training_is_and_notice_its_end(bench: Bench) -> None:
+    recipe = f"{PRUNED};finetune:epochs=1,seed=9"
+    app = press(open_page(recipe), "recover_start")
+    bench.run(Progress(0.5, "finetune:epochs=1,seed=9: epoch 1 of 1"))
+    turn_to(app, "prune")
+    assert any("Being trained 50.0 %" in caption.value for caption in app.sidebar.caption)
+    bench.store.requeue(bench.jobs()[0].id, "")
+    bench.work_off()
+    app.run()
+    assert not [c for c in app.sidebar.caption if "rained" in c.value and "state before" in c.value]
