@@ -93,7 +93,7 @@ def trade_off_plane(
     _add_front(shown, _known(front, axis), axis, colors)
     costs = [x for trace in shown.data for x in trace.x]
     shown.update_xaxes(type="log", **log_ticks(costs))
-    lowest = None if any(map(len, curves.values())) else 0
+    lowest = None if any(_known(rows, axis) for rows in curves.values()) else 0
     if METRICS[metric].is_share:
         shown.update_yaxes(tickformat=".2~%", range=[lowest, 1 + HEADROOM])
     shown.update_layout(clickmode="event+select", hovermode="closest", uirevision=axis.column)

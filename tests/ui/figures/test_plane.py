@@ -71,6 +71,12 @@ def test_points_without_this_cost_are_left_out() -> None:
     assert {name: len(trace.x) for name, trace in traces(shown).items()} == {"prune": 1}
 
 
+def test_before_a_cost_is_measured_the_scores_axis_is_in_place() -> None:
+    shown = figures.trade_off_plane({"prune": [row(100, 0.9)]}, {}, LIGHT, axis=AXES["latency"])
+    assert shown.layout.yaxis.range[0] == 0
+    assert shown.layout.yaxis.range[1] > 1
+
+
 def test_the_front_is_drawn_as_stairs_that_take_no_clicks() -> None:
     front = [row(1_000, 0.5), row(2_000, 0.9)]
     shown = traces(figures.trade_off_plane({"prune": front}, {}, LIGHT, front=front))
