@@ -23,6 +23,7 @@ from compress_core.storage.streams.stream import Shape, Streams, weight_shape
 # Their places are the numbers in the files: new ones come last.
 CODER_NUMBERS = (
     *("packed", "ans", "context", "huffman", "gap_ans", "gap_huffman", "masked", "masked_ans"),
+    "adaptive",
 )
 DENSE = 15  # in the place of a coder: floats without a mask
 AS_IS, FLOATS, SYMMETRIC, ASYMMETRIC, LOW_BIT, SIGNS, SHARED = range(7)

@@ -152,7 +152,7 @@ def _coded(name: str) -> Layout:
 
     def encode(weight: StoredWeight) -> Streams | None:
         form = weight.coded
-        if form is None or form.alphabet > coder.max_alphabet:
+        if form is None or not coder.takes(form.alphabet, form.symbols.shape):
             return None
         streams = form.streams(name, coder.encode(form.symbols, form.alphabet))
         # cloned: weights may have a codebook in common, and a file holds no shared memory

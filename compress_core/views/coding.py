@@ -135,8 +135,8 @@ def coding_row(layer: str, coding: Coding) -> CodingRow:
 
 
 def takes(coder: str, coding: Coding) -> bool:
-    """Whether a coder takes symbols of so many kinds."""
-    return coding.alphabet <= CODERS[coder].max_alphabet
+    """Whether a coder takes so many symbols of so many kinds."""
+    return CODERS[coder].takes(coding.alphabet, coding.symbols.shape)
 
 
 def mean_entropy_bits(rows: Sequence[CodingRow]) -> float:

@@ -48,9 +48,9 @@ def quantized(weight: Tensor, **settings: Any) -> StoredWeight:
 WEIGHTS = {
     "dense": StoredWeight(Profile(normal(40, 50))),
     "bitmask": StoredWeight(Profile(pruned(0.5))),
-    "context_mask": StoredWeight(Profile(pruned(0.95))),
+    "adaptive_mask": StoredWeight(Profile(pruned(0.95))),
     "packed": quantized(normal(40, 50).sign() * 3 + 4, bits=1, scheme="asymmetric"),
-    "context": quantized(pruned(0.9), bits=4),
+    "adaptive": quantized(pruned(0.9), bits=4),
     "float_masked": weight_of(quantize_float(pruned(0.5), QuantizeFloat("fp16"))),
     "float_masked_ans": weight_of(quantize_float(pruned(0.9), QuantizeFloat("bf16"))),
     "float_huffman": weight_of(quantize_float(normal(40, 50), QuantizeFloat("fp4_e2m1"))),
@@ -158,7 +158,7 @@ def test_a_kept_negative_zero_stays_negative() -> None:
 
 
 def test_symmetric_codes_store_no_zero_points() -> None:
-    assert set(WEIGHTS["context"].streams.tensors) == {"codes", "scale"}
+    assert set(WEIGHTS["adaptive"].streams.tensors) == {"codes", "scale"}
 
 
 @pytest.mark.parametrize(

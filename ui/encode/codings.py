@@ -22,6 +22,7 @@ CODERS = {  # a coder's name in words
     "gap_ans": "gaps + ANS",
     "masked": "bitmask + packed",
     "masked_ans": "mask by ANS + packed",
+    "adaptive": "adaptive",
 }
 WORTH_GAPS = 0.7  # share of the usual symbol from which gaps are about as short as Huffman
 MEANINGS = {  # what a symbol stands for, as the title of an axis

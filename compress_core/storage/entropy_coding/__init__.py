@@ -6,9 +6,11 @@ huffman   whole bits a symbol, canonical, with its table; its tree, to be drawn
 gap       Deep Compression's distances between kept weights
 masked    a bit a symbol for the usual one, the others packed
 context   ANS with a model for each class of rows and columns
+adaptive  a range coder whose model is what it has coded so far
 coders    the table of them all
 """
 
+from compress_core.storage.entropy_coding.adaptive import decode_adaptive, encode_adaptive
 from compress_core.storage.entropy_coding.ans import (
     ANS,
     MAX_ALPHABET,
@@ -59,11 +61,13 @@ __all__ = [
     "bits_for",
     "canonical_codes",
     "code_lengths",
+    "decode_adaptive",
     "decode_context",
     "decode_gap",
     "decode_huffman",
     "decode_masked",
     "decode_symbols",
+    "encode_adaptive",
     "encode_all",
     "encode_context",
     "encode_gap",

@@ -6,6 +6,11 @@ from functools import partial
 
 import numpy as np
 
+from compress_core.storage.entropy_coding.adaptive import (
+    MAX_LINES,
+    decode_adaptive,
+    encode_adaptive,
+)
 from compress_core.storage.entropy_coding.ans import ANS, MAX_ALPHABET
 from compress_core.storage.entropy_coding.context import decode_context, encode_context
 from compress_core.storage.entropy_coding.gap import decode_gap, encode_gap, gap_size
@@ -26,22 +31,43 @@ from compress_core.storage.entropy_coding.packing import (
 Shape = tuple[int, int]
 Size = Callable[[Symbols, int], int]  # (symbols, alphabet) → bytes
 
+MAX_KEPT = 2**13  # symbols other than the usual one that the adaptive code is tried on unasked
 SLACK = 32  # bytes by which ANS may stay below its model's bits; gap coding has two ANS streams
 
 
 @dataclass(frozen=True)
 class MatrixCoder:
-    """A code for matrices of symbols in [0, alphabet), for alphabets up to `max_alphabet`.
+    """A code for matrices of symbols in [0, alphabet), for alphabets up to `max_alphabet` and for
+    matrices of up to `max_lines` rows and columns together.
 
     encode(symbols (rows, columns), alphabet) → stream; decode(stream, alphabet, shape) → symbols,
     or a StreamError. least(symbols, alphabet) → a lower bound on the stream's bytes, much faster
-    than encoding; 0 where none is known.
+    than encoding; 0 where none is known. `max_kept`: with more symbols other than the most
+    frequent one encoding takes too long to be tried in search of the smallest stream.
     """
 
     encode: Encode
     decode: Callable[[Bytes, int, Shape], Symbols]
     max_alphabet: int
     least: Size = lambda _symbols, _alphabet: 0
+    max_lines: int | None = None
+    max_kept: int | None = None
+
+    def takes(self, alphabet: int, shape: Shape) -> bool:
+        """Whether it codes matrices of this alphabet and shape."""
+        is_short = self.max_lines is None or sum(shape) <= self.max_lines
+        return alphabet <= self.max_alphabet and is_short
+
+    def may_beat(self, size: int, symbols: Symbols, alphabet: int) -> bool:
+        """Whether it is worth trying, where another code needs this many bytes."""
+        if self.max_kept is not None and kept_count(symbols) > self.max_kept:
+            return False
+        return self.least(symbols, alphabet) < size
+
+
+def kept_count(symbols: Symbols) -> int:
+    """How many symbols differ from the most frequent one."""
+    return symbols.size - int(np.bincount(symbols.ravel()).max())
 
 
 def _row_major(
@@ -100,28 +126,32 @@ CODERS: dict[str, MatrixCoder] = {
     "gap_huffman": _of_gaps(HUFFMAN),
     "masked": _of_masks(BIT),
     "masked_ans": _of_masks(ANS),
+    # two histograms of the alphabet for each kept symbol that is coded
+    "adaptive": MatrixCoder(
+        encode_adaptive, decode_adaptive, 256, max_lines=MAX_LINES, max_kept=MAX_KEPT
+    ),
 }
 
 
-def fitting_coders(alphabet: int) -> dict[str, MatrixCoder]:
-    """The codes that take symbols of this alphabet; "packed" takes all of up to 2¹⁶."""
-    return {name: coder for name, coder in CODERS.items() if alphabet <= coder.max_alphabet}
+def fitting_coders(alphabet: int, shape: Shape) -> dict[str, MatrixCoder]:
+    """The codes that take symbols of this alphabet and shape; "packed" takes all of up to 2¹⁶."""
+    return {name: coder for name, coder in CODERS.items() if coder.takes(alphabet, shape)}
 
 
 def encode_all(symbols: Symbols, alphabet: int) -> dict[str, Bytes]:
-    """The streams of a matrix of symbols (rows, columns) in every code that takes its alphabet."""
-    coders = fitting_coders(alphabet)
+    """The streams of a matrix of symbols (rows, columns) in every code that takes it."""
+    coders = fitting_coders(alphabet, symbols.shape)
     return {name: coder.encode(symbols, alphabet) for name, coder in coders.items()}
 
 
 def encode_smallest(symbols: Symbols, alphabet: int) -> tuple[str, Bytes]:
     """The smallest of `encode_all`, of equal ones the first, and the name of its code.
 
-    A code that cannot be smaller than the best so far is not tried.
+    A code that cannot be smaller than the best so far is not tried, nor is one that takes too long.
     """
     best_name, best = "", None
-    for name, coder in fitting_coders(alphabet).items():
-        if best is None or coder.least(symbols, alphabet) < best.size:
+    for name, coder in fitting_coders(alphabet, symbols.shape).items():
+        if best is None or coder.may_beat(best.size, symbols, alphabet):
             stream = coder.encode(symbols, alphabet)
             if best is None or stream.size < best.size:
                 best_name, best = name, stream

@@ -65,7 +65,7 @@ def test_no_stream_is_below_what_its_code_needs_at_least(drawn: tuple[int, Symbo
     ("alphabet", "absent"),
     [
         (256, set()),
-        (257, {"context"}),
+        (257, {"context", "adaptive"}),
         (4097, set(CODERS) - {"packed", "masked", "masked_ans"}),
     ],
 )
