@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 
 from compress_core.command_line.commands import emit
@@ -9,15 +10,17 @@ from compress_core.command_line.console import print_table
 from compress_core.events import Event, Progress
 from compress_core.jobs.job import Job, job_to_json
 from compress_core.jobs.store import Store
-from compress_core.jobs.work import Work, kind_of, work_to_json
+from compress_core.jobs.work import KINDS, Work, kind_of, work_to_json
 from compress_core.wording.numbers import percent
 
 ACTIONS = ("cancel", "delete")
+SHOWN = 40  # jobs in the table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=ACTIONS, help="default: list all jobs")
     parser.add_argument("job", nargs="?", metavar="ID", help="the job to cancel or delete")
+    parser.add_argument("--kind", choices=KINDS, help="list the jobs of one kind only")
 
 
 def run_jobs(options: argparse.Namespace) -> None:
@@ -37,15 +40,19 @@ def run_jobs(options: argparse.Namespace) -> None:
 
 
 def _list(store: Store, options: argparse.Namespace) -> None:
-    jobs = store.jobs()
+    wanted = {options.kind} if options.kind else KINDS.keys()
+    jobs = [job for job in store.jobs() if kind_of(job.work) in wanted]
     emit(options, [job_to_json(job) for job in jobs], lambda: _show(store, jobs))
     for name in store.damaged():
         print(f"{store.folder(name)} is damaged; `jobs delete {name}` removes it", file=sys.stderr)
 
 
-def _show(store: Store, jobs: tuple[Job, ...]) -> None:
+def _show(store: Store, jobs: Sequence[Job]) -> None:
     columns = ("job", "work", "state", "since", "progress")
-    print_table(columns, [_row(store, job) for job in jobs], title=f"Jobs in {store.root}")
+    rows = [_row(store, job) for job in jobs[:SHOWN]]
+    print_table(columns, rows, title=f"Jobs in {store.root}, the newest first")
+    if len(jobs) > SHOWN:
+        print(f"and {len(jobs) - SHOWN} older ones; --json lists all, --kind those of one kind")
 
 
 def _row(store: Store, job: Job) -> tuple[str, ...]:

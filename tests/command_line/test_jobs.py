@@ -40,6 +40,29 @@ def test_jobs_are_listed_as_json(job: Job, capsys: pytest.CaptureFixture[str]) -
     assert (row["id"], row["state"], row["work"]["kind"]) == (job.id, "queued", "latency")
 
 
+def test_the_jobs_of_one_kind_are_listed(
+    store: Store, job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    curve, _ = store.find_or_create(Sweep("digits-mlp", ("prune:sparsity=0.5",)), "ann", "")
+    assert main(["jobs", "--kind", "sweep"]) == 0
+    out = capsys.readouterr().out
+    assert curve.id in out
+    assert job.id not in out
+
+
+def test_the_table_shows_the_newest_and_says_how_many_more(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compress_core.command_line.jobs.SHOWN", 1)
+    for bits in (3, 4, 5):
+        store.find_or_create(Timing("digits-mlp", f"quantize:bits={bits}"), "ann", "")
+    assert main(["jobs"]) == 0
+    out = capsys.readouterr().out
+    assert "quantize:bits=5" in out
+    assert "quantize:bits=4" not in out
+    assert "and 2 older ones" in out
+
+
 def test_a_job_is_cancelled_and_deleted(
     store: Store, job: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
