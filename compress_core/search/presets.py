@@ -14,7 +14,7 @@ FILE = Path(__file__).resolve().parents[2] / "assets" / "presets.json"
 @dataclass(frozen=True)
 class Preset:
     """A recipe's text, the bytes of its file, and the fraction `error` of all test images that it
-    gets wrong: of this file, and `mean_error` over the seeds of its benchmark."""
+    gets wrong: of this file, and `mean_error` over the `seeds` of its benchmark."""
 
     name: str
     model: str
@@ -22,6 +22,7 @@ class Preset:
     stored_bytes: int
     error: float
     mean_error: float
+    seeds: int
 
 
 def presets(model: str) -> tuple[Preset, ...]:

@@ -43,8 +43,14 @@ def _row(preset: Preset) -> None:
         )
         st.markdown(
             f"**{preset.name}** · {preset.model} · {preset.stored_bytes:,} bytes · "
-            f"{percent(preset.error, 2)} wrong (mean of seeds {percent(preset.mean_error, 2)})"
+            f"{percent(preset.error, 2)} wrong ({_of_seeds(preset)})"
         )
+
+
+def _of_seeds(preset: Preset) -> str:
+    if preset.seeds == 1:
+        return "trained once"
+    return f"mean of {preset.seeds} seeds {percent(preset.mean_error, 2)}"
 
 
 def _load(preset: Preset) -> None:
