@@ -5,7 +5,6 @@ keys. Of a reference network even keys and shapes are left out. The README gives
 test pins its bytes.
 """
 
-import json
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from compress_core.models.catalog import MODELS, tensor_shapes
-from compress_core.storage.bytewise import Reader, shape_bytes, varint
+from compress_core.storage.bytewise import Reader, shape_bytes
 from compress_core.storage.content import (
     CONTRADICTIONS,
     ContainerError,
@@ -28,6 +27,7 @@ from compress_core.storage.content import (
 )
 from compress_core.storage.entries import Entry, read_entry, write_tensor, write_weight
 from compress_core.storage.entropy_coding import StreamError
+from compress_core.storage.names import read_names, write_names
 from compress_core.storage.streams import StoredWeight, decode_streams
 from compress_core.storage.streams.stream import Shape, Streams, weight_shape
 
@@ -36,7 +36,6 @@ BODY = 7  # where the bytes begin that the checksum guards
 # model, recipe, keys, tied keys, bits of rounded inputs
 Names = tuple[str, str, list[str], dict[str, tuple[str, ...]], dict[str, int]]
 EMPTY: list[Any] = [None, "", None, {}, {}]  # what stands for names that are left out
-MAX_TEXT = 2**26  # bytes of names: a few of deflated ones could stand for any number
 
 
 def encode_compact(
@@ -60,7 +59,7 @@ def encode_compact(
     shapes = dict(sorted((shapes | {key: tuple(t.shape) for key, t in rest.items()}).items()))
     is_derived = shapes == _derived(model)
     names = [model, recipe, None if is_derived else [*shapes], dict(tied), dict(inputs or {})]
-    body, parts = _names(names), {}
+    body, parts = write_names(names), {}
     codebooks: list[Tensor] = []
     for key, shape in shapes.items():
         entry = _entry(key, weights, rest, codebooks)
@@ -85,18 +84,6 @@ def _entry(
         return write_weight(weights[key], codebooks)
     check_tensor(key, rest[key])
     return write_tensor(plain_tensor(rest[key]))
-
-
-def _names(names: list[Any]) -> bytes:
-    """The names as JSON without its last empty parts, deflated where that makes them shorter."""
-    while len(names) > 1 and not names[-1]:
-        names = names[:-1]
-    text = json.dumps(names, separators=(",", ":")).encode()
-    squeeze = zlib.compressobj(9, wbits=-15)
-    deflated = squeeze.compress(text) + squeeze.flush()
-    if len(deflated) < len(text):
-        return varint(2 * len(deflated) + 1) + deflated
-    return varint(2 * len(text)) + text
 
 
 def decode_compact(raw: bytes) -> Decoded:
@@ -134,9 +121,7 @@ def _decode(reader: Reader) -> Decoded:
 
 def _read_names(reader: Reader) -> tuple[Names, dict[str, Shape] | None]:
     """Model, recipe, keys, tied keys and bits of rounded inputs; the shapes if they are derived."""
-    size, is_deflated = divmod(reader.number(), 2)
-    chunk = reader.take(size)
-    given = json.loads(_inflate(chunk) if is_deflated else chunk)
+    given = read_names(reader)
     if not isinstance(given, list) or not 1 <= len(given) <= 5:
         raise ContainerError("the names are no list of one to five")
     model, recipe, keys, tied, inputs = [*given, *EMPTY[len(given) :]]
@@ -149,14 +134,3 @@ def _read_names(reader: Reader) -> tuple[Names, dict[str, Shape] | None]:
     twins = as_tied(tied)
     check_keys(keys, twins)
     return (model, recipe, keys, twins, as_inputs(inputs)), shapes
-
-
-def _inflate(chunk: bytes) -> bytes:
-    squeezed = zlib.decompressobj(-15)
-    try:
-        text = squeezed.decompress(chunk, MAX_TEXT)
-    except zlib.error as error:
-        raise StreamError(f"the names cannot be inflated: {error}") from error
-    if not squeezed.eof or squeezed.unused_data:
-        raise StreamError(f"the names are cut off, or longer than {MAX_TEXT} bytes")
-    return text

@@ -25,7 +25,8 @@ from compress_core.storage.bytewise import Reader, varint
 from compress_core.storage.compact import encode_compact
 from compress_core.storage.container import ContainerError, decode
 from compress_core.storage.content import STORED_TYPES
-from tests.storage.readme_examples import example_in_the_readme
+from compress_core.storage.names import read_names, write_names
+from tests.storage.readme_examples import README, example_in_the_readme
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data"
@@ -289,11 +290,31 @@ def test_forged_names_are_refused(text: str, words: str) -> None:
 
 
 def test_names_that_inflate_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("compress_core.storage.compact.MAX_TEXT", 1000)
+    monkeypatch.setattr("compress_core.storage.names.MAX_TEXT", 1000)
     squeeze = zlib.compressobj(9, wbits=-15)
     chunk = squeeze.compress(b'["' + b"m" * 10_000 + b'"]') + squeeze.flush()
     with pytest.raises(ContainerError, match="longer than 1000 bytes"):
         decode(sealed(varint(2 * len(chunk) + 1) + chunk))
+
+
+def test_names_as_older_files_deflate_them_are_read() -> None:
+    text = b'["tiny","quantize:bits=2",["bias","weight"]]'
+    squeeze = zlib.compressobj(9, wbits=-15)
+    chunk = squeeze.compress(text) + squeeze.flush()
+    found = decode(sealed(varint(2 * len(chunk) + 1) + chunk + TINY[8 + len(text) :]))
+    assert (found.model, found.recipe) == ("tiny", "quantize:bits=2")
+
+
+def test_long_names_are_deflated_with_the_words_that_the_readme_lists() -> None:
+    block = README.read_text().partition("without line ends.")[2].partition("Empty parts")[0]
+    words = "".join(line.strip() for line in block.splitlines()).encode()
+    recipe = "prune:sparsity=0.95;quantize:bits=4,granularity=channel"
+    written = write_names(["digits-cnn", recipe, None])
+    assert len(written) < 20
+    assert (written[0], written[1]) == (2 * (len(written) - 1), 0)
+    text = zlib.decompressobj(-15, zdict=words).decompress(written[2:])
+    assert json.loads(text) == ["digits-cnn", recipe]
+    assert read_names(Reader(written)) == ["digits-cnn", recipe]
 
 
 @given(st.integers(0, 2**63 - 1))

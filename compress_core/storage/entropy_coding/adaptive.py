@@ -41,8 +41,8 @@ class Factor:
     """How many flags of each class were set, over how many were expected to be."""
 
     def __init__(self, classes: int) -> None:
-        self._set = np.zeros(classes, np.int64)
-        self._expected = np.zeros(classes, np.int64)  # in 65536ths
+        self._set = np.zeros(classes)  # whole numbers, which float64 adds exactly
+        self._expected = np.zeros(classes)  # in 65536ths
 
     def applied(self, chances: Whole, classes: Whole) -> Whole:
         """The chances (n,) of flags of these classes (n,), times the factors of their classes."""
@@ -52,8 +52,8 @@ class Factor:
 
     def count(self, chances: Whole, classes: Whole, flags: Flags) -> None:
         """Learn from flags (n,) that had these chances before the factor was applied."""
-        np.add.at(self._set, classes, flags)
-        np.add.at(self._expected, classes, chances)
+        self._set += np.bincount(classes, flags, self._set.size)
+        self._expected += np.bincount(classes, chances, self._set.size)
 
 
 class KeptModel:
@@ -145,8 +145,10 @@ def around(live: Symbols, i: int, usual: int, width: int) -> tuple[Whole, Symbol
     """Which neighbours before input i are kept, as bits, and the symbol of the nearest of them."""
     none = np.full(live.shape[1], usual, np.int32)
     rows = [live[i - o] if o <= i else none for o in (1, width, width + 1, width - 1)]
-    kept = [row != usual for row in rows]
-    return np.packbits(kept, 0, "little")[0].astype(np.int64), np.select(kept, rows, usual)
+    kept, nearest = [row != usual for row in rows], none
+    for row, flags in zip(reversed(rows), reversed(kept), strict=True):
+        nearest = np.where(flags, row, nearest)
+    return np.packbits(kept, 0, "little")[0].astype(np.int64), nearest
 
 
 def choose_width(kept: Flags) -> int:
