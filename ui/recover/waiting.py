@@ -8,7 +8,7 @@ from compress_core.jobs.job import Job
 from compress_core.trained import NotTrained
 from ui import words
 from ui.recover import controls, running
-from ui.session import caches, executor, jobs, recipe_field
+from ui.session import caches, executor, fragments, jobs, recipe_field
 from ui.session.state import Current
 
 
@@ -59,6 +59,7 @@ def _time(current: Current) -> str:
 
 def _start(current: Current) -> None:
     controls.submit(current.model, (*current.recipe, *current.waiting))
+    fragments.refresh()  # the sidebar tells that it is being trained
 
 
 def _take_out(current: Current) -> None:
@@ -90,7 +91,7 @@ def trouble(job: Job, *, key: str = "recover") -> Any:
         "Resume",
         key=f"{key}_resume",
         icon=":material/play_arrow:",
-        on_click=jobs.resume,
+        on_click=_resume,
         args=(job,),
         help="Goes on from the last epoch, to the same weights as an unbroken training.",
     )
@@ -103,3 +104,8 @@ def trouble(job: Job, *, key: str = "recover") -> Any:
         help="Forgets what it has kept; the state before it is untouched.",
     )
     return row
+
+
+def _resume(job: Job) -> None:
+    jobs.resume(job)
+    fragments.refresh()
