@@ -48,9 +48,10 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(scope="session", autouse=True)
 def own_results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Results of training go to a folder of the tests, not to the user's cache."""
+    """Jobs and results of training go to folders of the tests, not to the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER_VARIABLE, str(tmp_path_factory.mktemp("trained")))
+        patch.setenv("COMPRESS_JOBS_DIR", str(tmp_path_factory.mktemp("jobs")))
         yield
 
 
