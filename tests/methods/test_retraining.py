@@ -81,6 +81,15 @@ def test_distillation_at_temperature_one_is_the_textbooks_cross_entropy_minus_en
     assert float(found) == pytest.approx(float(textbook - entropy), rel=1e-5)
 
 
+def test_the_teachers_pull_on_a_logit_grows_with_the_temperature() -> None:
+    student = torch.zeros(1, 2, requires_grad=True)
+    teacher = 4 * torch.tensor([[0.75, 0.25]]).log()  # softened by T = 4: 3/4 and 1/4
+    step = Distil(alpha=0, temperature=4)
+    distillation_loss(student, teacher, torch.tensor(0.0), step).backward()
+    assert student.grad is not None
+    assert student.grad.tolist()[0] == pytest.approx([4 * (0.5 - 0.75), 4 * (0.5 - 0.25)])
+
+
 def test_rare_codes_are_long_and_none_is_endless() -> None:
     lengths = code_lengths(torch.tensor([0, 0, 0, 0, 0, 0, 1]), alphabet=3)
     assert lengths.tolist() == pytest.approx(

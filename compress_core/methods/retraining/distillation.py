@@ -16,6 +16,8 @@ class Distil:
 
     L = α · CE(y, p_s) + (1 − α) · T² · KL(p_tᵀ ‖ p_sᵀ), pᵀ = softmax(logits / T). α = 1 is plain
     fine-tuning, the control arm. Structure is held as in fine-tuning.
+    The second term's gradient is T · (p_sᵀ − p_tᵀ) by logits, so its steps are up to T times as
+    large as those of labels: at a high temperature a small student needs a smaller learning rate.
     Raises ValueError for other values. Source: Hinton et al. 2015, 1503.02531 §2.
     """
 
