@@ -57,6 +57,9 @@ class Factor:
         self._expected += np.bincount(classes, chances, self._set.size)
 
 
+Use = tuple[Factor, Whole, Whole]  # with the chances (n,) before it, and their classes (n,)
+
+
 class KeptModel:
     """The chance that a symbol is kept: the density so far and four factors."""
 
@@ -71,15 +74,7 @@ class KeptModel:
 
     def code(self, outputs: Whole, near: Whole, flags: Flags, code: Code) -> Flags:
         """Code the flags of these outputs (n,) of an input; `near` (n,) are bits of `around`."""
-        density = ONE * (2 * self._kept + 1) // (2 * self._coded + 4)
-        chances, uses = np.full(outputs.size, density), []
-        factors = (self._output, outputs), (self._input, np.zeros_like(near)), (self._near, near)
-        for factor, classes in factors:
-            uses.append((factor, chances, classes))
-            chances = factor.applied(chances, classes)
-        similar = np.searchsorted(STEPS, chances, side="right")
-        uses.append((self._similar, chances, similar))
-        chances = self._similar.applied(chances, similar)
+        chances, uses = self._chances(outputs, near)
         both = np.empty((chances.size, 2))
         both[:, 0], both[:, 1] = (ONE - chances) / ONE, chances / ONE
         coded = code(both, flags.astype(np.int32)).astype(np.bool_)
@@ -88,6 +83,18 @@ class KeptModel:
         self._kept += int(coded.sum())
         self._coded += coded.size
         return coded
+
+    def _chances(self, outputs: Whole, near: Whole) -> tuple[Whole, list[Use]]:
+        """The chances (n,), and what each factor was applied to."""
+        density = ONE * (2 * self._kept + 1) // (2 * self._coded + 4)
+        chances, uses = np.full(outputs.size, density), list[Use]()
+        factors = (self._output, outputs), (self._input, np.zeros_like(near)), (self._near, near)
+        for factor, classes in factors:
+            uses.append((factor, chances, classes))
+            chances = factor.applied(chances, classes)
+        similar = np.searchsorted(STEPS, chances, side="right")
+        uses.append((self._similar, chances, similar))
+        return self._similar.applied(chances, similar), uses
 
 
 class ValueModel:
