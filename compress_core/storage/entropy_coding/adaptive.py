@@ -19,9 +19,9 @@ from compress_core.storage.entropy_coding.packing import Bytes, StreamError, Sym
 
 Flags = NDArray[np.bool_]
 Whole = NDArray[np.int64]
-# (relative weights (n, alphabet), n symbols) → n symbols: those given where they are written, those
-# found where they are read. So both ways share one model.
-Code = Callable[[Whole, Symbols], Symbols]
+# (chances (n, alphabet), n symbols) → n symbols: those given where they are written, those found
+# where they are read. So both ways share one model.
+Code = Callable[[NDArray[np.float64], Symbols], Symbols]
 
 ONE = 1 << 16  # chances are whole numbers of 65536ths: their sums are the same on every machine
 LEAST, MOST = 16, ONE - 2048  # chances stay between
@@ -41,19 +41,23 @@ class Factor:
     """How many flags of each class were set, over how many were expected to be."""
 
     def __init__(self, classes: int) -> None:
-        self._set = np.zeros(classes)  # whole numbers, which float64 adds exactly
-        self._expected = np.zeros(classes)  # in 65536ths
+        # in 65536ths: whole numbers, which float64 adds exactly
+        self._set = np.full(classes, PRIOR * ONE, np.float64)
+        self._expected = np.full(classes, PRIOR * ONE, np.float64)
 
     def applied(self, chances: Whole, classes: Whole) -> Whole:
         """The chances (n,) of flags of these classes (n,), times the factors of their classes."""
-        expected = self._expected[classes] / ONE + PRIOR
-        found = (chances * ((self._set[classes] + PRIOR) / expected)).astype(np.int64)
-        return np.minimum(np.maximum(found, LEAST), MOST)
+        ratios = self._set[classes] / self._expected[classes]
+        scaled: Whole = (chances * ratios).astype(np.int64)
+        return np.minimum(np.maximum(scaled, LEAST), MOST)
 
     def count(self, chances: Whole, classes: Whole, flags: Flags) -> None:
         """Learn from flags (n,) that had these chances before the factor was applied."""
-        self._set += np.bincount(classes, flags, self._set.size)
+        self._set += np.bincount(classes, ONE * flags, self._set.size)
         self._expected += np.bincount(classes, chances, self._set.size)
+
+
+Use = tuple[Factor, Whole, Whole]  # with the chances (n,) before it, and their classes (n,)
 
 
 class KeptModel:
@@ -70,22 +74,27 @@ class KeptModel:
 
     def code(self, outputs: Whole, near: Whole, flags: Flags, code: Code) -> Flags:
         """Code the flags of these outputs (n,) of an input; `near` (n,) are bits of `around`."""
+        chances, uses = self._chances(outputs, near)
+        both = np.empty((chances.size, 2))
+        both[:, 0], both[:, 1] = (ONE - chances) / ONE, chances / ONE
+        coded = code(both, flags.astype(np.int32)).astype(np.bool_)
+        for factor, before, classes in uses:
+            factor.count(before, classes, coded)
+        self._kept += int(coded.sum())
+        self._coded += coded.size
+        return coded
+
+    def _chances(self, outputs: Whole, near: Whole) -> tuple[Whole, list[Use]]:
+        """The chances (n,), and what each factor was applied to."""
         density = ONE * (2 * self._kept + 1) // (2 * self._coded + 4)
-        chances, uses = np.full(outputs.size, density), []
+        chances, uses = np.full(outputs.size, density), list[Use]()
         factors = (self._output, outputs), (self._input, np.zeros_like(near)), (self._near, near)
         for factor, classes in factors:
             uses.append((factor, chances, classes))
             chances = factor.applied(chances, classes)
         similar = np.searchsorted(STEPS, chances, side="right")
         uses.append((self._similar, chances, similar))
-        chances = self._similar.applied(chances, similar)
-        weights = np.stack([ONE - chances, chances], axis=1)
-        coded = code(weights, flags.astype(np.int32)).astype(np.bool_)
-        for factor, before, classes in uses:
-            factor.count(before, classes, coded)
-        self._kept += int(coded.sum())
-        self._coded += coded.size
-        return coded
+        return self._similar.applied(chances, similar), uses
 
 
 class ValueModel:
@@ -99,7 +108,7 @@ class ValueModel:
     def code(self, neighbours: Symbols, symbols: Symbols, code: Code) -> Symbols:
         """Code kept symbols (n,) with their neighbours (n,), the usual symbol for none."""
         shared = 1 + SHARE * self._all // self._all.sum()
-        coded = code(shared + self._beside[neighbours], symbols)
+        coded = code(shares(shared + self._beside[neighbours]), symbols)
         np.add.at(self._all, coded, UNIT)
         np.add.at(self._beside, (neighbours, coded), UNIT)
         return coded
@@ -127,7 +136,8 @@ def code_lines(flags: Flags, code: Code) -> Flags:
     counts = np.ones((4, 2), np.int64)  # in halves
     coded, before = np.zeros_like(flags), 0
     for i, flag in enumerate(flags):
-        found = int(code(counts[before : before + 1], np.array([flag], np.int32))[0])
+        chances = shares(counts[before : before + 1])
+        found = int(code(chances, np.array([flag], np.int32))[0])
         counts[before, found] += 2
         coded[i], before = found, (2 * before + found) % 4
     return coded
@@ -176,8 +186,8 @@ def encode_adaptive(symbols: Symbols, alphabet: int) -> Bytes:
     width = choose_width(symbols != usual)
     encoder = constriction.stream.queue.RangeEncoder()
 
-    def write(weights: Whole, given: Symbols) -> Symbols:
-        encoder.encode(given, MODEL, shares(weights))
+    def write(chances: NDArray[np.float64], given: Symbols) -> Symbols:
+        encoder.encode(given, MODEL, chances)
         return given
 
     code_matrix(symbols.T.copy(), usual, width, alphabet, write)
@@ -212,9 +222,9 @@ def decode_adaptive(stream: Bytes, alphabet: int, shape: tuple[int, int]) -> Sym
     decoder = constriction.stream.queue.RangeDecoder(padded.view(">u4").astype(np.uint32))
     again = constriction.stream.queue.RangeEncoder()  # it tells how many words are needed
 
-    def read(weights: Whole, _given: Symbols) -> Symbols:
-        found: Symbols = decoder.decode(MODEL, shares(weights))
-        again.encode(found, MODEL, shares(weights))
+    def read(chances: NDArray[np.float64], _given: Symbols) -> Symbols:
+        found: Symbols = decoder.decode(MODEL, chances)
+        again.encode(found, MODEL, chances)
         return found
 
     symbols = np.full(shape[::-1], usual, np.int32)
