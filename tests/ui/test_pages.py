@@ -402,9 +402,11 @@ def test_a_recipe_that_grows_the_file_says_so() -> None:
 
 def test_the_plane_measures_the_same_numbers_as_the_core() -> None:
     app = open_app("trade_offs")
-    from ui.trade_offs import plane
+    from ui.trade_offs import plane, work
 
-    (row,) = plane.rows("digits-cnn", [(Prune(sparsity=0.9),)])
+    prunings = plane.families("digits-cnn")["prune"]
+    points = work.points(work.sweeps("digits-cnn", [prunings], ()))
+    (row,) = plane.rows("digits-cnn", [(Prune(sparsity=0.9),)], points)
     report = measured((Prune(sparsity=0.9),))
     assert not app.exception
     assert (row["stored_bytes"], row["accuracy"]) == (

@@ -156,5 +156,5 @@ def _wish(*works: Answering) -> None:
 
 
 def _wish_is_unfinished() -> bool:
-    found = [jobs.job_of(work) for work in st.session_state.exact_wish]
+    found = [jobs.job_of(work) for work in st.session_state.get("exact_wish", ())]
     return any(job is not None and job.unfinished for job in found)
