@@ -33,6 +33,7 @@ from compress_core.trained import SHIPPED, cache_folder, result_key
 from compress_core.training.recovering import train_steps
 
 SEEDS = (0, 1, 2)
+ONCE = (0,)  # where an epoch takes minutes
 FOLDER = Path(__file__).parent / "deep_compression"
 LAST_RUN = FOLDER.with_suffix(".json")
 ROUNDED = "quantize:bits={bits},granularity=tensor,clipping=mse"
@@ -99,6 +100,12 @@ def shared(sparsity: float, clusters: int, *, epochs: tuple[int, int]) -> str:
     )
 
 
+RESNET_20 = "cifar-resnet-20"
+DISTILLED = (
+    "gradual_prune:sparsity=0.9,epochs=12,seed={seed};"
+    "distil:alpha=0.3,epochs=16,learning_rate=0.05,seed={seed}"
+)
+LIGHT = f"{ROUNDED.format(bits=3)};rate_train:strength=0.1,epochs=11,seed={{seed}}"
 CHAINS = (
     Chain("300-100, Deep Compression", LENET_300_100, shared(0.96, 16, epochs=(12, 2))),
     Chain("300-100, priced", LENET_300_100, priced(0.97, 3, 0.3, epochs=(12, 6))),
@@ -113,6 +120,23 @@ CHAINS = (
         "LeNet-5, smallest",
         LENET_5,
         slimmed(SLIM, priced(0.94, 2, 0.25, epochs=(15, 12), rest_bits=3)),
+    ),
+    *(
+        Chain(
+            f"fashion-cnn, price {price:g}",
+            "fashion-cnn",
+            priced(0.95, 3, price, epochs=(3, 2)),
+            seeds=ONCE,
+        )
+        for price in (0.1, 0.3, 1.0, 3.0)
+    ),
+    Chain("ResNet-20, 90 % pruned", RESNET_20, DISTILLED, seeds=ONCE),
+    Chain("ResNet-20, priced", RESNET_20, f"{LIGHT};{REST.format(bits=8)}", seeds=ONCE),
+    Chain(
+        "ResNet-20, smaller",
+        RESNET_20,
+        f"{LIGHT};rate_train:strength=0.5,epochs=7,seed={{seed}};{REST.format(bits=8)}",
+        seeds=ONCE,
     ),
 )
 

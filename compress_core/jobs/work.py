@@ -30,6 +30,7 @@ from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import load_card
 from compress_core.original import Original, load_model
 from compress_core.recipe import Recipe, format_recipe, parse_recipe, to_json
+from compress_core.storage.container import ENCODINGS
 
 VERSION = 1  # of the functions below: a higher one makes every result anew
 POINTS, ANSWERS = "points.jsonl", "answers.npz"
@@ -241,12 +242,12 @@ def do(work: Work, watcher: Watcher) -> Any:
 
 
 def work_key(work: Work) -> str:
-    """16 hexadecimal digits: equal for equal work on an equal checkpoint."""
+    """16 hexadecimal digits: equal for equal work on an equal checkpoint, in equal encodings."""
     fields = work_to_json(work)
     for name in fields.keys() & {"recipe", "recipes"}:
         texts = [fields[name]] if name == "recipe" else fields[name]
         fields[name] = [format_recipe(_parsed(text)) for text in texts]
-    about = [VERSION, load_card(work.model).sha256, fields]
+    about = [VERSION, ENCODINGS, load_card(work.model).sha256, fields]
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -74,6 +74,13 @@ def test_other_work_has_another_key() -> None:
     assert len({work_key(work) for work in others}) == len(others)
 
 
+def test_other_encodings_are_other_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes that a job has kept are those of its time."""
+    before = work_key(WORKS[0])
+    monkeypatch.setattr("compress_core.jobs.work.ENCODINGS", 0)
+    assert work_key(WORKS[0]) != before
+
+
 @pytest.mark.parametrize(
     ("model", "recipes", "said"),
     [
