@@ -72,19 +72,22 @@ class DaskExecutor:
         with self.store.locked():
             job, new = self.store.find_or_create(work, user, self._address)
             if not new and not self.store.is_looked_after(job):
-                job, new = self.store.requeue(job.id, self._address), True
+                job, new = self.store.requeue(job.id, self._address, (user,)), True
             self.store.want_again(job.id)
         return self._send(job) if new else job
 
     def cancel(self, job_id: str, user: str | None = None) -> Job:
-        job = self.store.job(job_id)
-        others = tuple(name for name in job.users if name != user)
-        if user is not None and others:
-            return self.store.change(job_id, users=others)
-        job = self.store.cancel(job_id)
-        if job.state == "queued":  # `do_job` passes it over
-            return self.store.end(job_id, "cancelled", CANCELLED_EARLY)
-        return job
+        with self.store.locked():
+            job = self.store.job(job_id)
+            others = tuple(name for name in job.users if name != user)
+            if user is not None:
+                job = self.store.change(job_id, users=others)
+                if others:
+                    return job
+            job = self.store.cancel(job_id)
+            if job.state == "queued":  # `do_job` passes it over
+                return self.store.end(job_id, "cancelled", CANCELLED_EARLY)
+            return job
 
     def resume(self, job_id: str) -> Job:
         job = self.store.job(job_id)
@@ -116,7 +119,7 @@ class DaskExecutor:
     def _waiting_before(self, job: Job) -> int:
         """How many jobs of its first user come before it: all users' first jobs come first."""
         return sum(
-            other.unfinished and other.users[0] == job.users[0]
+            other.unfinished and other.users[:1] == job.users[:1]
             for other in self.store.jobs()
             if other.created < job.created
         )

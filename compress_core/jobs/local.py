@@ -59,21 +59,24 @@ class LocalExecutor:
         with self.store.locked():
             job, new = self.store.find_or_create(work, user, self._owner.name)
             if not new and not self.store.is_looked_after(job):
-                job = self.store.requeue(job.id, self._owner.name)
+                job = self.store.requeue(job.id, self._owner.name, (user,))
             self.store.want_again(job.id)
             self._queue(job)
         return job
 
     def cancel(self, job_id: str, user: str | None = None) -> Job:
-        job = self.store.job(job_id)
-        others = tuple(name for name in job.users if name != user)
-        if user is not None and others:
-            self._leave(job, user)
-            return self.store.change(job_id, users=others)
-        job = self.store.cancel(job_id)
-        if self._leave(job):
-            return self.store.end(job_id, "cancelled", CANCELLED_EARLY)
-        return job
+        with self.store.locked():
+            job = self.store.job(job_id)
+            others = tuple(name for name in job.users if name != user)
+            if user is not None:
+                self.store.change(job_id, users=others)
+                if others:
+                    self._leave(job, user)
+                    return self.store.job(job_id)
+            job = self.store.cancel(job_id)
+            if self._leave(job):
+                return self.store.end(job_id, "cancelled", CANCELLED_EARLY)
+            return job
 
     def resume(self, job_id: str) -> Job:
         with self.store.locked():
@@ -109,7 +112,7 @@ class LocalExecutor:
         with self._changed:
             if job.id in self._taken:  # its process starts just now
                 return
-            for user in job.users:
+            for user in job.users or ("",):  # those who wanted it have left, and it is resumed
                 self._turns[lane_of(job)].add(user, job.id)
             self._changed.notify_all()
 

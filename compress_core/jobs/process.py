@@ -160,7 +160,9 @@ class _Watch:
         return Outcome("failed", f"{text}; resume goes on from what was kept")
 
     def _does_not_stop(self) -> Outcome | None:
-        if self.cancelled is None and (self.folder / "cancel").exists():
+        if not (self.folder / "cancel").exists():
+            self.cancelled = None  # or somebody wants it again
+        elif self.cancelled is None:
             self.cancelled = time.monotonic()
         if self.cancelled is None or time.monotonic() - self.cancelled <= GRACE_S:
             return None

@@ -33,7 +33,7 @@ from compress_core.jobs.log import EventReader
 from compress_core.jobs.work import Work, work_key
 from compress_core.writing import write_file
 
-KEPT_JOBS = 500  # finished ones of each kind, with what came out
+KEPT_JOBS = 2000  # of each kind, done ones and others apart, with what came out
 READERS = 32  # jobs whose events stay in memory
 CANCELLED_EARLY = "it was cancelled before it began"
 CANCELLED_LATE = "it was cancelled after its server had stopped; what it kept is there"
@@ -141,13 +141,14 @@ class Store:
         """A job is done, failed or cancelled."""
         return self.change(job_id, state=state, reason=reason, ended=time.time(), pid=None)
 
-    def requeue(self, job_id: str, owner: str) -> Job:
-        """Let a job wait once more, with all that it kept."""
+    def requeue(self, job_id: str, owner: str, users: tuple[str, ...] | None = None) -> Job:
+        """Let a job wait once more, with all that it kept; for these `users` alone, if given."""
         with self.locked():
             self.want_again(job_id)
-            runs = self.job(job_id).runs + 1
+            job = self.job(job_id)
+            runs, users = job.runs + 1, job.users if users is None else users
             fresh = {"reason": "", "started": None, "ended": None, "pid": None}
-            return self.change(job_id, state="queued", owner=owner, runs=runs, **fresh)
+            return self.change(job_id, state="queued", owner=owner, users=users, runs=runs, **fresh)
 
     def cancel(self, job_id: str) -> Job:
         """Ask a job to end; one that no executor looks after any more is cancelled at once."""
@@ -184,12 +185,14 @@ class Store:
             self._listing.tell(job_id)
 
     def forget(self, keep: int) -> None:
-        """Delete the oldest jobs that neither wait nor run: all but `keep` of each kind."""
-        seen: Counter[type[Work]] = Counter()
+        """Delete the oldest jobs that neither wait nor run: all but `keep` of each kind, those that
+        are done and the others counted apart."""
+        seen: Counter[tuple[type[Work], bool]] = Counter()
         for job in self.jobs():
             if not job.unfinished:
-                seen[type(job.work)] += 1
-                if seen[type(job.work)] > keep:
+                sort = type(job.work), job.state == "done"
+                seen[sort] += 1
+                if seen[sort] > keep:
                     with contextlib.suppress(JobError):  # somebody else deleted or resumed it
                         self.delete(job.id)
 

@@ -9,15 +9,17 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from compress_core.compressed import Compressed, compress
-from compress_core.data import Dataset, load_dataset
+from compress_core.data import DataError, Dataset, load_dataset
 from compress_core.events import Progress, Watcher
 from compress_core.jobs.log import append_line, read_lines
 from compress_core.measurement.accuracy import Stopped
@@ -31,6 +33,8 @@ from compress_core.models.checkpoints import load_card
 from compress_core.original import Original, load_model
 from compress_core.recipe import Recipe, format_recipe, parse_recipe, to_json
 from compress_core.storage.container import ENCODINGS
+from compress_core.trained import NotTrained
+from compress_core.writing import write_file
 
 VERSION = 1  # of the functions below: a higher one makes every result anew
 POINTS, ANSWERS = "points.jsonl", "answers.npz"
@@ -113,23 +117,36 @@ def _parsed(text: str) -> Recipe:
 
 
 def run_sweep(work: Sweep, watcher: Watcher) -> list[dict[str, Any]]:
-    """Points that an earlier run of the job has measured are not measured again."""
+    """Points that an earlier run of the job has measured are not measured again.
+
+    Raises NotTrained or DataError at the end, where one of them kept a point from being measured:
+    that may change, and then the job can go on.
+    """
     original, data = _original(work.model), _test_images(work.model)
     recipes = [_parsed(text) for text in work.recipes]
     known = {json.dumps(row["recipe"]): row for row in load_points(_kept(watcher))}
     baseline = judge(original, data).answers(original.pristine)
+    lacking: ValueError | None = None
     for i, recipe in enumerate(recipes):
         name = json.dumps(to_json(recipe))
         if name not in known:
             _go_on(watcher, i / len(recipes), f"point {i + 1} of {len(recipes)}")
-            known[name] = _point(original, recipe, data, baseline)
-            append_line(_kept(watcher) / POINTS, known[name])
+            try:
+                known[name] = _point(original, recipe, data, baseline)
+            except (NotTrained, DataError) as error:
+                lacking = error
+            else:
+                append_line(_kept(watcher) / POINTS, known[name])
+    if lacking is not None:
+        raise lacking
     return [known[json.dumps(to_json(recipe))] for recipe in recipes]
 
 
 def _point(original: Original, recipe: Recipe, data: Dataset, baseline: Tensor) -> dict[str, Any]:
     try:
         return measure(compress(original, recipe), data, baseline=baseline).as_dict()
+    except (NotTrained, DataError):
+        raise
     except ValueError as error:  # the other points can still be measured
         return {"recipe": to_json(recipe), "refused": str(error)}
 
@@ -167,8 +184,9 @@ def run_answering(work: Answering, watcher: Watcher) -> dict[str, Any]:
     watcher.report(Progress(0.1, f"answering {len(data):,} images"))
     found = answers(module, data, output=output, stop=watcher.stopped)
     classes = found.classes.numpy().astype(np.uint8)
-    with (_kept(watcher) / ANSWERS).open("wb") as file:
-        np.savez(file, classes=classes, confidences=found.confidences.numpy())
+    raw = BytesIO()
+    np.savez(raw, classes=classes, confidences=found.confidences.numpy())
+    write_file(_kept(watcher) / ANSWERS, raw.getvalue())
     return {"file": ANSWERS, "n": len(data)}
 
 
@@ -183,8 +201,11 @@ def run_training(work: Training, watcher: Watcher) -> dict[str, Any]:
 def load_answers(kept: Path) -> Answers:
     """What an `Answering` left: classes (n,) uint8, and confidences (n,) float32. Raises OSError or
     ValueError where its file is gone or damaged."""
-    with np.load(kept / ANSWERS) as arrays:
-        classes, confidences = arrays["classes"], arrays["confidences"]
+    try:
+        with np.load(BytesIO((kept / ANSWERS).read_bytes())) as arrays:
+            classes, confidences = arrays["classes"], arrays["confidences"]
+    except (BadZipFile, EOFError, KeyError) as error:
+        raise ValueError(f"{kept / ANSWERS} is damaged: {error}") from error
     return Answers(torch.from_numpy(classes), torch.from_numpy(confidences))
 
 

@@ -113,6 +113,19 @@ def test_a_job_of_two_users_ends_when_both_have_cancelled(executor: LocalExecuto
     assert finished(executor, job.id).state == "cancelled"
 
 
+def test_who_stopped_a_job_does_not_wait_for_it_when_others_ask_again(
+    executor: LocalExecutor,
+) -> None:
+    running = executor.submit(sweep_of(LONG, first=0.33), "zoe")
+    work = sweep_of(3, first=0.34)
+    job = executor.submit(work, "yesterday")
+    executor.cancel(job.id, "yesterday")
+    assert executor.submit(work, "today").users == ("today",)
+    assert executor.cancel(job.id, "today").state == "cancelled"
+    executor.cancel(running.id)
+    finished(executor, running.id)
+
+
 def test_a_killed_worker_fails_the_job_and_resume_goes_on(start: Start) -> None:
     executor = start()
     job = executor.submit(sweep_of(30), "ann")

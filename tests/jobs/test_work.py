@@ -8,7 +8,7 @@ import torch
 
 from compress_core.compressed import compress
 from compress_core.data import Dataset
-from compress_core.events import Event
+from compress_core.events import Event, Silent
 from compress_core.jobs.log import append_line
 from compress_core.jobs.work import (
     KINDS,
@@ -29,6 +29,7 @@ from compress_core.measurement.harm import answers
 from compress_core.measurement.report import measure
 from compress_core.original import Original
 from compress_core.recipe import parse_recipe, to_json
+from compress_core.trained import NotTrained
 
 TEXT = "prune:sparsity=0.9"
 WORKS = (
@@ -72,6 +73,17 @@ def test_the_same_recipe_written_otherwise_is_the_same_work() -> None:
 def test_other_work_has_another_key() -> None:
     others = (*WORKS, Timing("digits-cnn", TEXT), Timing("digits-mlp", "prune:sparsity=0.8"))
     assert len({work_key(work) for work in others}) == len(others)
+
+
+def test_a_point_that_is_not_trained_fails_the_sweep_and_not_the_other_points(
+    tmp_path: Path,
+) -> None:
+    """Once it is trained, the job can go on: nothing of the refusal is kept."""
+    work = Sweep("digits-mlp", ("finetune:epochs=77", "prune:sparsity=0.5"))
+    with pytest.raises(NotTrained):
+        do(work, Silent(folder=tmp_path))
+    (row,) = load_points(tmp_path)
+    assert row["sparsity"] == pytest.approx(0.5, abs=1e-3)
 
 
 def test_other_encodings_are_other_work(monkeypatch: pytest.MonkeyPatch) -> None:

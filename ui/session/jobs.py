@@ -10,6 +10,7 @@ from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token
 from compress_core.events import Event
 from compress_core.jobs.executor import Executor
 from compress_core.jobs.job import Job
+from compress_core.jobs.process import SERVER_STOPPED
 from compress_core.jobs.store import JobError
 from compress_core.jobs.work import Training, Work, work_key
 from compress_core.recipe import Recipe, format_recipe
@@ -24,12 +25,16 @@ def job_of(work: Work) -> Job | None:
 
 
 def find(job_id: str) -> Job | None:
-    """The job of this name; None where there is none (any more)."""
+    """The job of this name; None where there is none (any more). One whose server or command is
+    gone has failed: nobody does it any more."""
     found = executor.present()
     try:
-        return found.job(job_id) if found else None
+        job = found.job(job_id) if found else None
+        if found and job and job.unfinished and not found.store.is_alive(job.owner):
+            return found.store.end(job_id, "failed", SERVER_STOPPED)
     except JobError:
         return None
+    return job
 
 
 def training_of(model: str, fitting: Recipe, waiting: Recipe) -> Training:

@@ -151,8 +151,10 @@ def _wish(*works: Answering) -> None:
         if work not in works:
             jobs.leave(work, session)
     for work in works:
+        job = jobs.job_of(work)
         if measured.exact_answers(work.model, parse_recipe(work.recipe)) is None:
-            jobs.submit(work, anew=True, name=session)  # anew where its answers are damaged
+            damaged = job is not None and job.state == "done"
+            jobs.submit(work, anew=damaged, name=session)
 
 
 def _wish_is_unfinished() -> bool:

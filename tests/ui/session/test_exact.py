@@ -84,14 +84,24 @@ def test_a_failed_job_leaves_the_subset_and_is_not_asked_for_in_a_circle(bench: 
     assert not wanted(bench)
 
 
-def test_damaged_answers_are_found_anew(bench: Bench) -> None:
+@pytest.mark.parametrize("left", [0, 2, 300])
+def test_damaged_answers_are_found_anew(bench: Bench, left: int) -> None:
     open_page()
     bench.work_off()
     for job in bench.jobs():
-        (bench.store.kept(job.id) / "answers.npz").write_bytes(b"PK")
+        file = bench.store.kept(job.id) / "answers.npz"
+        file.write_bytes(file.read_bytes()[:left])
     assert measured.exact_answers(MODEL, ()) is None
     assert shown_images(open_page()) == "n = 100"
     assert wanted(bench) == {"", RECIPE}
+
+
+def test_a_job_whose_server_is_gone_has_failed(bench: Bench) -> None:
+    app = open_page()
+    bench.close()
+    app.run()
+    assert {job.state for job in bench.jobs()} == {"failed"}
+    assert shown_images(app) == "n = 100"
 
 
 def test_without_an_executor_the_subset_stays() -> None:
