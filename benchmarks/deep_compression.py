@@ -128,7 +128,7 @@ CHAINS = (
             priced(0.95, 3, price, epochs=(3, 2)),
             seeds=ONCE,
         )
-        for price in (0.1, 0.3, 1.0, 3.0)
+        for price in (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
     ),
     Chain("ResNet-20, 90 % pruned", RESNET_20, DISTILLED, seeds=ONCE),
     Chain("ResNet-20, priced", RESNET_20, f"{LIGHT};{REST.format(bits=8)}", seeds=ONCE),
