@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from compress_core.events import Epoch, Silent, Watcher, event_from_json, event_to_json
 from compress_core.measurement.accuracy import Stopped
 from compress_core.training.batches import Batch, Batches
+from compress_core.training.device import HOME, Mover
 from compress_core.training.losses import Loss
 from compress_core.training.settings import Settings
 from compress_core.training.student import Student
@@ -89,7 +90,7 @@ def train(
         if hooks.after_epoch is not None:
             run.told.append(hooks.after_epoch(done, run.told))
         run.keep()
-    student.module.eval()
+    student.finish()
     return tuple(run.told)
 
 
@@ -121,7 +122,9 @@ class _Run:
         return Done(self.epoch, sum(losses) / len(losses), time.perf_counter() - start)
 
     def _step(self, batch: Batch, loss: Loss, hooks: Hooks, i: int) -> float:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bfloat16):
+        device = self.student.device
+        batch = Mover(HOME, device)(batch)
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.bfloat16):
             value = loss(self.student(batch.inputs).float(), batch)
         if hooks.penalty is not None:
             value = value + hooks.penalty(self.student)
@@ -172,7 +175,7 @@ class _Run:
         """Take up the state of an earlier run in the same folder, if there is one."""
         if self._file is None or not self._file.is_file():
             return
-        state = torch.load(self._file, weights_only=True)
+        state = torch.load(self._file, map_location=HOME, weights_only=True)
         self.student.set_state(state["student"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from compress_core.compressed import Act, Compressed, compress, run_stage
+from compress_core.entering.copying import copy_network
 from compress_core.events import Epoch, Event, Progress, Silent, Watcher
 from compress_core.methods.retraining import Distil, Rewind
 from compress_core.network import Network
@@ -15,6 +16,7 @@ from compress_core.recipe import Recipe, format_step, split_stages
 from compress_core.storage.streams import StoredWeight
 from compress_core.trained import NotTrained, Result, keep_result, result_key
 from compress_core.training.batches import Batches
+from compress_core.training.device import HOME
 from compress_core.training.frames import limits_of, sparsity_of, take_frames
 from compress_core.training.loop import STATE_FILE, Done, Hooks, train
 from compress_core.training.losses import Loss, distilled, task_loss
@@ -147,7 +149,10 @@ class _Training:
         task = self.network.base.task
         loss = task_loss(self.network.base.module, task, self.data)
         if isinstance(self.step, Distil):
-            return distilled(loss, self.original.module, task, self.step)
+            teacher = self.original.module
+            if self.student.device != HOME:
+                teacher = copy_network(teacher).to(self.student.device)
+            return distilled(loss, teacher, task, self.step)
         return loss
 
     def _after_epoch(self, done: Done, before: Sequence[Epoch]) -> Epoch:

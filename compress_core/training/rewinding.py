@@ -21,7 +21,7 @@ def begin_again(student: Student, network: Network, names: Names, fresh: nn.Modu
             free = student.constraints[key]
             assert isinstance(free, Free), "codes are refused"
             free.values.copy_(layer.outputs_first(state[key]))
-        for key, tensor in student.rest().items():
+        for key, tensor in student.moving_rest().items():
             tensor.copy_(state[key])
     student.settle()
 

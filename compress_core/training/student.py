@@ -15,13 +15,16 @@ from compress_core.network import Names, Network
 from compress_core.storage.streams import StoredWeight
 from compress_core.stored import StoredLayer
 from compress_core.training.constraints import Constraint, Frozen, Make, Material
+from compress_core.training.device import HOME, Mover, training_device
 from compress_core.weights import inputs_first, with_weights
 
 
 class Student:
     """`module` is written to by training; `constraints` make its weights, by state-dict key;
     `twins` are all keys of weights that have several, `transposed` the groups of those that the
-    network reads inputs first. All other parameters (biases, norms) are free.
+    network reads inputs first. All other parameters (biases, norms) are free. It computes on
+    `device`, a GPU if torch sees one, to which the module is moved; what it gives lies in main
+    memory.
     """
 
     def __init__(
@@ -31,8 +34,10 @@ class Student:
         twins: Mapping[str, tuple[str, ...]] | None = None,
         transposed: Mapping[str, int | None] | None = None,
         output: Which = None,
+        device: torch.device | None = None,
     ) -> None:
-        self.module = module.train()
+        self.device = device or training_device()
+        self.module = module.to(self.device).train()
         self.constraints = dict(constraints or {})
         self._twins, self._transposed = dict(twins or {}), dict(transposed or {})
         self._output = output
@@ -50,15 +55,17 @@ class Student:
         twins: dict[str, tuple[str, ...]] = {}
         transposed: dict[str, int | None] = {}
         books: dict[int, Any] = {}
+        device = training_device()
+        move = Mover(HOME, device)
         for name, stored in network.layers.items():
             for key, weight, values, kept in _parts(stored):
-                given = Material(weight, values, kept, books)
-                constraints[key] = make(given) if name in names else Frozen(weight)
+                given = Material(move(weight), move(values), move(kept), books)
+                constraints[key] = make(given) if name in names else Frozen(given.stored)
                 transposed[key] = weight.transposed
             if stored.form == "plain":
                 twins[stored.layer.key] = stored.layer.tied_keys
         module = copy_network(network.weights_module)
-        return cls(module, constraints, twins, transposed, network.base.task.output)
+        return cls(module, constraints, twins, transposed, network.base.task.output, device)
 
     def weights(self) -> dict[str, Tensor]:
         """The weights as the network multiplies with them, by all their keys."""
@@ -76,6 +83,10 @@ class Student:
 
     def rest(self) -> dict[str, Tensor]:
         """The tensors outside of the weights (biases, norms, buffers), by state-dict key."""
+        return {key: tensor.to(HOME) for key, tensor in self.moving_rest().items()}
+
+    def moving_rest(self) -> dict[str, Tensor]:
+        """The same as the network computes with them: what is written to them counts."""
         made = {key for keys in self._twins.values() for key in keys} | self.constraints.keys()
         state = named_tensors(self.module).items()
         return {key: tensor.detach() for key, tensor in state if key not in made}
@@ -83,7 +94,13 @@ class Student:
     @torch.no_grad()
     def snapshot(self) -> nn.Module:
         """The network as it is by now, in evaluation mode."""
-        return with_weights(self.module, {k: w.detach() for k, w in self.weights().items()}).eval()
+        weights = {key: weight.detach() for key, weight in self.weights().items()}
+        found = with_weights(self.module, weights).eval()
+        return found if self.device == HOME else copy_network(found).to(HOME)
+
+    def finish(self) -> None:
+        """The module in evaluation mode, and in main memory again."""
+        self.module.to(HOME).eval()
 
     def parameters(self) -> list[nn.Parameter]:
         """All that moves, each once."""
@@ -99,8 +116,8 @@ class Student:
     def state(self) -> dict[str, Any]:
         """All that moves, and buffers, to go on from later."""
         return {
-            "parameters": [p.detach().clone() for p in self.parameters()],
-            "buffers": {key: buffer.clone() for key, buffer in self.module.named_buffers()},
+            "parameters": [_copied(p.detach()) for p in self.parameters()],
+            "buffers": {key: _copied(buffer) for key, buffer in self.module.named_buffers()},
             "memory": {
                 key: {name: _copied(getattr(c, name)) for name in c.remembered}
                 for key, c in self.constraints.items()
@@ -116,12 +133,14 @@ class Student:
             buffers[key].copy_(given)
         for key, memory in state["memory"].items():
             for name, given in memory.items():
-                setattr(self.constraints[key], name, given)
+                is_tensor = isinstance(given, Tensor)
+                setattr(self.constraints[key], name, given.to(self.device) if is_tensor else given)
 
     def stored(self) -> dict[str, StoredWeight]:
         """The weights as they are to be stored, by state-dict key."""
+        home = Mover(self.device, HOME)
         return {
-            key: replace(constraint.stored(), transposed=self._transposed.get(key))
+            key: replace(home(constraint.stored()), transposed=self._transposed.get(key))
             for key, constraint in self.constraints.items()
         }
 
@@ -139,4 +158,5 @@ def _parts(
 
 
 def _copied(value: Any) -> Any:
-    return value.clone() if isinstance(value, Tensor) else value
+    """A copy in main memory."""
+    return value.to(HOME, copy=True) if isinstance(value, Tensor) else value

@@ -137,12 +137,13 @@ def decode_float(codes: Tensor, float_format: FloatFormat) -> Tensor:
     """The float32 numbers that codes stand for; inverse of `encode_float`."""
     if float_format in DTYPES:
         return codes.view(DTYPES[float_format]).float()
-    return (E2M1 if float_format == "fp4_e2m1" else NF4)[codes.int()]
+    table = E2M1 if float_format == "fp4_e2m1" else NF4
+    return table.to(codes.device)[codes.int()]
 
 
 def nearest_entry(values: Tensor, table: Tensor) -> Tensor:
     """The index of the nearest entry of an ascending table, uint8; of two the even one."""
-    middles = (table[1:] + table[:-1]) / 2
+    middles = ((table[1:] + table[:-1]) / 2).to(values.device)
     below = torch.bucketize(values, middles)  # a value on a middle goes down here …
     above = torch.bucketize(values, middles, right=True)  # … and up here
     return torch.where(below % 2 == 0, below, above).to(torch.uint8)
