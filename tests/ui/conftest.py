@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.bench import AtOnce
+from tests.ui.bench import AtOnce, Bench
 from ui.session import executor
 
 
@@ -21,4 +21,13 @@ def at_once(jobs_folder: Path) -> Iterator[AtOnce]:
     executor.use(made)
     yield made
     executor.close()
+    made.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """An executor that does nothing by itself, and has done nothing yet."""
+    made = Bench(tmp_path)
+    executor.use(made)
+    yield made
     made.close()

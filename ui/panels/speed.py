@@ -13,6 +13,7 @@ from compress_core.recipe import format_recipe
 from compress_core.wording.speed import speed_in_words
 from ui import figures, wake_up
 from ui.panels.chart import chart
+from ui.panels.job_bar import job_bar
 from ui.session import fragments, jobs, measured, state
 from ui.session.state import Current
 
@@ -60,9 +61,13 @@ def waiting(job_id: str) -> None:
     job = jobs.find(job_id)
     if job is None:  # deleted
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(*_how_far(job))
-        st.button("Stop", key="speed_stop", icon=":material/stop:", on_click=jobs.stop, args=(job,))
+    job_bar(
+        *_how_far(job),
+        key="speed_stop",
+        stop=jobs.stop,
+        of=job,
+        help_text="Ends it; an earlier time is gone.",
+    )
     wake_up.show("speed_wake_up", wake_up.SECOND, partial(_look_again, job_id))
 
 

@@ -14,6 +14,7 @@ from compress_core.steps import AnyStep
 from compress_core.tasks import METRICS
 from ui import figures, wake_up, words
 from ui.panels.chart import chart
+from ui.panels.job_bar import job_bar
 from ui.recover import progress
 from ui.session import jobs, measuring, state, values
 from ui.session.state import Current
@@ -37,17 +38,14 @@ def show(current: Current, job_id: str) -> None:
 def _bar(job: Job, events: Sequence[Event], titled: AnyStep) -> None:
     """How far the step is that is being trained; `titled` has its name above."""
     told = progress.last_progress(events)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        text = _in_words(job, told.text if told else "", titled)
-        st.progress(told.fraction if told else 0.0, text=text)
-        st.button(
-            "Stop",
-            key="recover_stop",
-            icon=":material/stop:",
-            on_click=jobs.stop,
-            args=(job,),
-            help=_stop_help(job),
-        )
+    job_bar(
+        told.fraction if told else 0.0,
+        _in_words(job, told.text if told else "", titled),
+        key="recover_stop",
+        stop=jobs.stop,
+        of=job,
+        help_text=_stop_help(job),
+    )
 
 
 def _in_words(job: Job, told: str, titled: AnyStep) -> str:

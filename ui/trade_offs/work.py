@@ -14,6 +14,7 @@ from compress_core.jobs.work import Sweep, Timing
 from compress_core.recipe import format_recipe
 from compress_core.search.sweep import Family
 from ui import wake_up
+from ui.panels.job_bar import job_bar
 from ui.session import caches, executor, fragments, jobs, measured
 from ui.session.measured import Row
 
@@ -112,19 +113,14 @@ def progress(works: Sequence[Measuring], left: int) -> None:
     done = total - sum(map(_left, works))
     states = {job.state for job in map(jobs.job_of, works) if job}
     waits = "queued" in states and "running" not in states
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(
-            done / total,
-            text=f"{done} of {total} measured{': waiting, others measure now' if waits else '…'}",
-        )
-        st.button(
-            "Stop",
-            key="trade_offs_stop",
-            icon=":material/stop:",
-            on_click=jobs.stop_all,
-            args=(works,),
-            help="Keeps what is measured so far.",
-        )
+    job_bar(
+        done / total,
+        f"{done} of {total} measured{': waiting, others measure now' if waits else '…'}",
+        key="trade_offs_stop",
+        stop=jobs.stop_all,
+        of=works,
+        help_text="Keeps what is measured so far.",
+    )
     wake_up.show("trade_offs_wake_up", wake_up.SECOND, partial(_grow, works, left))
 
 

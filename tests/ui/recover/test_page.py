@@ -1,9 +1,6 @@
 """The page Recover: a training is chosen, started, watched, stopped, and compared."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
+from collections.abc import Callable
 
 from compress_core import compress, load_dataset, load_model, measure
 from compress_core.events import Epoch, Frame, Progress
@@ -16,15 +13,6 @@ from ui import words
 from ui.session import caches, executor
 
 PRUNED = "prune:sparsity=0.9"
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """An executor for the page, which does nothing by itself."""
-    made = Bench(tmp_path)
-    executor.use(made)
-    yield made
-    made.close()
 
 
 def open_page(recipe: str, **query: str) -> WholeApp:

@@ -1,8 +1,5 @@
 """The whole test set: first a subset, then what a job answers; a newer wish replaces the older."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from compress_core import compress, load_dataset, load_model, measure
@@ -20,14 +17,6 @@ RECIPE = "prune:sparsity=0.9"
 @pytest.fixture(autouse=True)
 def small_subset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "SUBSET", 100)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
-    executor.use(made)
-    yield made
-    made.close()
 
 
 def open_page(recipe: str = RECIPE) -> WholeApp:

@@ -1,7 +1,5 @@
 """Trade-offs: the plane shows the core's numbers, and time is measured when it is asked for."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,15 +46,6 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 PRUNINGS = plane.families("digits-cnn")["prune"]
-
-
-@pytest.fixture
-def waiting(tmp_path: Path) -> Iterator[Bench]:
-    """An executor that does nothing by itself, and has done nothing yet."""
-    made = Bench(tmp_path)
-    executor.use(made)
-    yield made
-    made.close()
 
 
 def sweeps(bench: Bench) -> list[Sweep]:
@@ -178,42 +167,42 @@ def test_a_point_that_is_refused_says_why(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_big_data_sets_are_measured_when_somebody_asks(
-    waiting: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work, "UNASKED", 10)
     app = open_app("trade_offs")
     app.session_state["trade_offs_methods"] = ["prune"]
     app.run()
-    assert not sweeps(waiting)
+    assert not sweeps(bench)
     images = len(load_dataset("digits"))
     label = f"Measure {1 + len(PRUNINGS.recipes)} points on {images} images each"
     assert app.button(key="trade_offs_measure").label == label
     app.button(key="trade_offs_measure").click().run()
-    assert {len(work.recipes) for work in sweeps(waiting)} == {1, len(PRUNINGS.recipes)}
+    assert {len(work.recipes) for work in sweeps(bench)} == {1, len(PRUNINGS.recipes)}
 
 
-def test_the_plane_grows_while_a_curve_is_measured(waiting: Bench) -> None:
+def test_the_plane_grows_while_a_curve_is_measured(bench: Bench) -> None:
     app = open_app("trade_offs", model="digits-mlp")
-    waiting.run_sweeps(points=2)
+    bench.run_sweeps(points=2)
     app.run()
     assert '"name":"prune"' in spec(app)
     (bar,) = app.get("progress")
     assert "measured" in bar.proto.text
 
 
-def test_what_is_stopped_is_not_started_again_unasked(waiting: Bench) -> None:
+def test_what_is_stopped_is_not_started_again_unasked(bench: Bench) -> None:
     app = open_app("trade_offs", model="digits-mlp")
     app.button(key="trade_offs_stop").click().run()
-    assert {job.state for job in waiting.jobs() if isinstance(job.work, Sweep)} == {"cancelled"}
+    assert {job.state for job in bench.jobs() if isinstance(job.work, Sweep)} == {"cancelled"}
     app.run()
-    assert {job.state for job in waiting.jobs() if isinstance(job.work, Sweep)} == {"cancelled"}
+    assert {job.state for job in bench.jobs() if isinstance(job.work, Sweep)} == {"cancelled"}
     assert has_button(app, "trade_offs_measure")
 
 
-def test_a_curve_that_failed_says_why(waiting: Bench) -> None:
+def test_a_curve_that_failed_says_why(bench: Bench) -> None:
     app = open_app("trade_offs", model="digits-mlp")
-    for job in waiting.jobs():
-        waiting.store.end(job.id, "failed", "its process was ended by signal 9 (SIGKILL)")
+    for job in bench.jobs():
+        bench.store.end(job.id, "failed", "its process was ended by signal 9 (SIGKILL)")
     app.run()
     assert "SIGKILL" in app.warning[0].value
     assert has_button(app, "trade_offs_measure")
