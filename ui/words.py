@@ -45,6 +45,11 @@ def score_change(name: MetricName, difference: float) -> str:
     return f"{100 * difference:+.2f} points" if METRICS[name].is_share else f"{difference:+.4g}"
 
 
+def points(number: float) -> str:
+    """ "1 point", "0.5 points"."""
+    return f"{number:g} point" if number == 1 else f"{number:g} points"
+
+
 def change(before: float, after: float) -> str:
     """A signed difference, and its percentage: "−1,200 (−40.0 %)"."""
     relative = f" ({100 * (after / before - 1):+.1f} %)" if before else ""

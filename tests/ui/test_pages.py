@@ -369,6 +369,7 @@ def test_an_alarm_stands_under_the_strip_and_goes_with_its_cause() -> None:
 def test_an_accuracy_at_chance_comes_first_and_the_other_alarms_stand_behind_a_button() -> None:
     app = open_app(recipe="prune:sparsity=0.5;random_prune:sparsity=0.9999")
     assert "no better than guessing" in app.warning[0].value
+    assert "points lost" in app.warning[1].value
     others = len(app.warning) - 1
     assert others > 1
     assert app.get("popover")[0].proto.popover.label == f"{others} more"
@@ -409,10 +410,8 @@ def test_the_plane_measures_the_same_numbers_as_the_core() -> None:
     (row,) = plane.rows("digits-cnn", [(Prune(sparsity=0.9),)], points)
     report = measured((Prune(sparsity=0.9),))
     assert not app.exception
-    assert (row["stored_bytes"], row["accuracy"]) == (
-        report.size.stored_bytes,
-        report.accuracy.accuracy,
-    )
+    assert row["stored_bytes"] == report.size.stored_bytes
+    assert row["accuracy"] == pytest.approx(report.accuracy.accuracy, abs=1e-6)  # as shipped
 
 
 def test_the_overview_says_what_the_methods_reach() -> None:

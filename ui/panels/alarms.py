@@ -4,18 +4,26 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from compress_core.measurement.losses import Lost
 from compress_core.views.alarms import Alarm
 from compress_core.wording.alarms import alarm_in_words
 from ui import words
-from ui.session import fragments, measuring, state
+from ui.panels.widgets import number_field
+from ui.session import address, alarming, fragments, state
 from ui.session.state import Current
 
 ALARM_ICONS = {
     "chance": ":material/casino:",
+    "loss": ":material/trending_down:",
     "collapsed": ":material/block:",
     "no_effect": ":material/do_not_disturb_on:",
     "bytes_up": ":material/trending_up:",
 }
+NO_ALARMS = (
+    ":material/check_circle: No alarms: not more than {} lost for certain, no layer "
+    "collapsed, no step without effect."
+)
+TOLERANCE = "How many points may be lost without an alarm."
 
 
 @st.fragment(key=fragments.ALARMS)
@@ -23,8 +31,15 @@ def alarms() -> None:
     """What the address or the recipe asked for and could not have, and what went wrong."""
     current = state.current()
     _notices(current)
-    with st.container(key="alarms"):
-        _alarms(measuring.current_alarms(current))
+    with (
+        st.container(key="alarms"),
+        st.container(horizontal=True, vertical_alignment="center"),
+    ):
+        found = alarming.current_alarms(current)
+        _alarms(found)
+        if any(alarm.fact.culprit is None for alarm in found if isinstance(alarm.fact, Lost)):
+            _which_step(current)
+        _tolerance()
 
 
 def _notices(current: Current) -> None:
@@ -48,12 +63,44 @@ def _alarms(found: Sequence[Alarm]) -> None:
     """The gravest alarm, the others behind a button. Without alarms a line keeps the place, so that
     nothing below moves."""
     if not found:
-        st.caption(":material/check_circle: No alarms: no layer collapsed, no step without effect.")
+        st.caption(NO_ALARMS.format(words.points(alarming.tolerance())))
         return
     gravest, *others = found
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.warning(alarm_in_words(gravest, words.describe), icon=ALARM_ICONS[gravest.kind])
-        if others:
-            with st.popover(f"{len(others)} more", key="more_alarms"):
-                for alarm in others:
-                    st.warning(alarm_in_words(alarm, words.describe), icon=ALARM_ICONS[alarm.kind])
+    st.warning(alarm_in_words(gravest, words.describe), icon=ALARM_ICONS[gravest.kind])
+    if others:
+        with st.popover(f"{len(others)} more", key="more_alarms"):
+            for alarm in others:
+                st.warning(alarm_in_words(alarm, words.describe), icon=ALARM_ICONS[alarm.kind])
+
+
+def _which_step(current: Current) -> None:
+    st.button(
+        "Which step?",
+        key="which_step",
+        icon=":material/troubleshoot:",
+        help="Measures the recipe's first step alone, then the first two, and so on, on a part of "
+        "the test images, and names the step that lost most.",
+        on_click=alarming.ask_for_culprit,
+        args=(current,),
+    )
+
+
+def _tolerance() -> None:
+    """How much may be lost without an alarm; the address carries it."""
+    usual, low, high = address.NUMBERS[alarming.TOLERANCE]
+    with st.popover(
+        "Tolerance", key="tolerance", icon=":material/tune:", type="tertiary", help=TOLERANCE
+    ):
+        points = number_field(
+            "Alarm above … points lost",
+            alarming.TOLERANCE,
+            usual,
+            low,
+            high,
+            step=0.5,
+            format="%.4g",
+            persist_state="session",
+            width="stretch",
+            help="The loss must also be beyond its own 95 % interval.",
+        )
+    address.tell(alarming.TOLERANCE, f"{points:g}", usual=f"{usual:g}")

@@ -1,4 +1,4 @@
-"""Accuracy, answers and alarms of a recipe, at once on a subset of the test images, and on all of
+"""Accuracy and answers of a recipe, at once on a subset of the test images, and on all of
 them as soon as a job has it."""
 
 import secrets
@@ -16,7 +16,6 @@ from compress_core.measurement.harm import Answers, ClassHarm, Flip, flips, harm
 from compress_core.measurement.scores import Score
 from compress_core.recipe import format_recipe, parse_recipe, stages
 from compress_core.tasks import WITH_LABELS, MetricName
-from compress_core.views.alarms import Alarm, alarms
 from ui.session import caches, executor, jobs, measured
 from ui.session.state import Current
 
@@ -100,26 +99,6 @@ def stage_bytes(current: Current) -> list[tuple[str, int]]:
     prefixes = stages(current.recipe)
     sizes = [(kind, caches.size(current.model, prefix).stored_bytes) for kind, prefix in prefixes]
     return [("original", current.size.original_bytes), *sizes]
-
-
-def current_alarms(current: Current) -> tuple[Alarm, ...]:
-    """What is wrong with the present state; each stage's file is encoded only where it is shown."""
-    model, recipe = current.model, current.recipe
-    found, classes = None, 0
-    if not data_problem(model):
-        n = measured_size(model, recipe)
-        judged = score(model, recipe, n)[0]
-        if judged.metric == "accuracy":
-            found = judged.as_accuracy()
-            classes = len(caches.test_images(model, n).class_names)
-    by_stage = st.session_state.get("page") == "combine" or len(stages(recipe)) == 1
-    return alarms(
-        current.compressed,
-        current.size,
-        found,
-        class_count=classes,
-        stage_bytes=stage_bytes(current) if by_stage else (),
-    )
 
 
 def wait_for_exact(current: Current, *, shown: int) -> int | None:
