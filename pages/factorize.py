@@ -11,6 +11,7 @@ from ui import figures, words
 from ui.factorize import factors, live, table
 from ui.factorize.controls import show_factorization
 from ui.factorize.factors import Choice
+from ui.panels import farthest
 from ui.panels.chart import chart, twin
 from ui.panels.page import heading
 from ui.session import caches, fragments, state
@@ -41,6 +42,7 @@ def factorize() -> None:
             FORMULAS[settings.form],
         )
     live.show(current, settings)
+    farthest.show(current, "factorize")
     if settings.whole:
         whole_sentence(current)
     else:

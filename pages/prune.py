@@ -7,6 +7,7 @@ from compress_core.stored import StoredLayers
 from compress_core.views import summaries
 from compress_core.views.summaries import PrunedLayer
 from ui import figures, words
+from ui.panels import farthest
 from ui.panels.chart import chart, twin
 from ui.panels.norms import place_for_gain, show_gain
 from ui.panels.page import exceptions, heading
@@ -38,6 +39,7 @@ def prune() -> None:
     st.caption(method.knows)
     exceptions(current, "prune")
     live.show(current, choice, cuts)
+    farthest.show(current, "prune")
     sentence(current, choice, cuts[choice.layer])
     twin(
         "prune_layers",

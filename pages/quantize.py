@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ui import words
+from ui.panels import farthest
 from ui.panels.chart import twin
 from ui.panels.norms import show_folding
 from ui.panels.page import exceptions, heading
@@ -32,6 +33,7 @@ def quantize() -> None:
         )
     exceptions(current, "quantize")
     live.show(current, choice)
+    farthest.show(current, "quantize")
     st.caption(
         f"{caption} SQNR is against the original weights: pruning and factorizing count as noise, "
         "too."

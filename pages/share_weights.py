@@ -4,6 +4,7 @@ import streamlit as st
 
 from compress_core.views.codebooks import CodebookView
 from ui import figures
+from ui.panels import farthest
 from ui.panels.chart import chart
 from ui.panels.page import exceptions, heading
 from ui.session import fragments, state
@@ -23,6 +24,7 @@ def share_weights() -> None:
     )
     layer = show_sharing()
     exceptions(current, "share")
+    farthest.show(current, "share")
     quantized = quantized_too(current)
     if quantized:
         show_refusal(quantized)

@@ -6,6 +6,7 @@ from compress_core import Recipe
 from compress_core.recipe import up_to
 from compress_core.views.channels import ChannelGroup
 from ui import figures, words
+from ui.panels import farthest
 from ui.panels.chart import chart, twin
 from ui.panels.norms import place_for_gain, show_gain
 from ui.panels.page import exceptions, heading
@@ -34,6 +35,7 @@ def structured() -> None:
     usual = show_structured(current)
     gain = place_for_gain(current)
     st.caption(KNOWS[usual.importance])
+    farthest.show(current, "structured")
     recipe = up_to(current.recipe, "structured")
     try:
         groups = tables.groups(current.model, recipe, usual)
