@@ -37,8 +37,9 @@ def show(mode: str, data: dict[str, Any], *, on_release: Callable[[dict[str, Any
     """Draw `data` on the page called `mode`; `on_release` is a callback that gets each wish, but
     for a click on the small plane: that point's recipe becomes the recipe.
 
-    `data` has what the small plane shows (`plane`), the addresses `profiles` and, for some pages, `view`, and the `constants` that the
-    page's script shares with Python; see main.js and its siblings.
+    `data` has what the small plane shows (`plane`), the addresses `profiles` and, for some pages,
+    `view`, and the `constants` that the page's script shares with Python; see main.js and its
+    siblings.
     """
     key, serial = f"{mode}_live", f"{mode}_live_serial"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from compress_core import Recipe
 from compress_core.recipe import format_recipe, from_json
+from compress_core.search.sweep import Row
 from compress_core.tasks import METRICS
 from ui import figures, live_histogram, words
 from ui.session import measured, measuring
-from ui.session.measured import Row
 from ui.session.state import Current
 
 Place = Callable[[Recipe, Row], float | None]  # where a point stands along its curve
@@ -34,11 +34,12 @@ def data(
     `settings` are those that the curve was measured with, where a drag may have others.
     """
     metric = METRICS[measuring.metric(current.model)]
-    rows = [(from_json(row["recipe"]), row) for row in measured.curve(current.model, family)]
+    known = [*measured.curve(current.model, family), *measured.original(current.model)]
+    rows = [(from_json(row["recipe"]), row) for row in known]
     points = [_point(recipe, row, place(recipe, row)) for recipe, row in rows]
     scores = [point["value"] for point in points]
     return {
-        "of": f"{current.model} {format_recipe(current.recipe)}",
+        "of": current.label,
         "model": current.model,
         "metric": words.metric(measuring.metric(current.model)).capitalize(),
         "is_share": metric.is_share,

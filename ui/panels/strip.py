@@ -14,7 +14,6 @@ import streamlit as st
 from compress_core.measurement.accuracy import PairedDifference
 from compress_core.measurement.report import Size
 from compress_core.measurement.scores import Score
-from compress_core.recipe import format_recipe
 from ui import wake_up, words
 from ui.session import fragments, measuring, state
 from ui.session.state import ROOT, Current
@@ -139,10 +138,9 @@ def _cell(
     """A number with what stands beside and below it, as HTML; `text` explains it on hover and
     focus. `values` are for strip.js: the number, and of a score its interval and n."""
     numbers = " ".join(map(str, values))
-    of = escape(f"{current.model} {format_recipe(current.recipe)}")
     tone = " worse" if worse else ""
     return (
-        f'<div class="{name}" data-strip="{name}" data-of="{of}" data-values="{numbers}" '
+        f'<div class="{name}" data-strip="{name}" data-of="{escape(current.label)}" data-values="{numbers}" '
         f'tabindex="0"><div class="what"><span>{escape(what)}</span> '
         f'<span class="beside{tone}">{escape(beside)}</span></div>'
         f'<div class="below">{escape(below)}</div>'

@@ -44,7 +44,7 @@ RANGE_HELP = (
     "min_max: the levels cover the full range. percentile: all but the largest weights. mse: the "
     "range of least squared error. Weights beyond the range are clipped to its ends."
 )
-BITS_HELP = "A weight gets one of 2ᵏ codes. 32 leaves the weights alone. Step through them under the picture."
+BITS_HELP = "A weight gets one of 2ᵏ codes. 32 leaves the weights alone."
 FORMAT_HELP = (
     "e4m3: 4 bits of exponent, 3 of mantissa. nf4: the quantiles of a normal distribution. 16 bit "
     "formats need no scale. fp32 leaves the weights alone."
@@ -196,7 +196,7 @@ def _show_range(*, in_address: bool) -> None:
             100.0,
             step=0.1,
             on_change=set_quantization,
-            help="Of the weights that are not zero; those beyond it are clipped. Drag it in the picture.",
+            help="Of the weights that are not zero; those beyond it are clipped. Drag it.",
         )
 
 

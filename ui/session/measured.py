@@ -40,6 +40,11 @@ def curve(model: str, family_name: str) -> list[Row]:
     return [row | {"id": text} for text, row in rows if row and "refused" not in row]
 
 
+def original(model: str) -> list[Row]:
+    """The row of the network as it came, if it is known."""
+    return list(points(Sweep(model, ("",))).values())
+
+
 def points(work: Sweep) -> dict[Recipe, Row]:
     """The points of a sweep that are known: measured here, also while it runs, else shipped."""
     return shipped(work) | measured_here(work)
