@@ -75,11 +75,12 @@ export class SmallPlane {
     return { bytes: bytesThere, value: value && Math.max(worst, Math.min(best, value)) };
   }
 
-  /** From `start`, what the curve's `y` changes between two places of its `x`. */
+  /** From `start`, what the curve's `y` changes between two places of its `x`; null beyond it. */
   along(x, y, from, to, start) {
     const known = this.data.points.filter(point => point[x] !== null);
     if (known.length < 2 || from === null || to === undefined) return null;
     const sorted = known.toSorted((a, b) => a[x] - b[x]);
+    if (to < 0.99 * sorted[0][x] || to > 1.01 * sorted.at(-1)[x]) return null;
     const curve = place => interpolate(sorted.map(p => p[x]), sorted.map(p => p[y]), place);
     return start + curve(to) - curve(from);
   }
