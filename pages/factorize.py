@@ -78,14 +78,15 @@ def spectrum_table(current: Current, settings: Choice) -> None:
 
 
 def whole_sentence(current: Current) -> None:
-    """What all layers keep together."""
+    """What the layers of the budget keep together."""
     share = factors.share_kept(current)
+    own = dict.fromkeys(map(words.describe, factors.exceptions(current).values()))
     larger = ": :orange[more than before, keep less energy]" if share > 1 else ""
     st.markdown(
-        f"All layers together keep {words.percent(share)} of their weights{larger}, and on "
-        f"average {words.percent(factors.mean_energy(current))} of their energy."
+        f"{'The other' if own else 'All'} layers together keep {words.percent(share)} of their "
+        f"weights{larger}, and on average {words.percent(factors.mean_energy(current))} of their "
+        "energy."
     )
-    own = dict.fromkeys(map(words.describe, factors.exceptions(current).values()))
     if own:
         st.caption(f"Layers with a step of their own: {'; '.join(own)}.")
 

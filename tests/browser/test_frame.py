@@ -127,7 +127,7 @@ def test_while_one_drags_the_numbers_are_estimates_and_after_the_release_measure
     x, y = grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x + 60, y, steps=8)
+    page.mouse.move(x + 35, y, steps=8)
     expect(plane).to_have_attribute("data-own", re.compile("estimate"))
     page.wait_for_timeout(300)  # the last frame
     assert set(estimates(page)) >= {"score", "bytes", "sparsity"}

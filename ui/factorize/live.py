@@ -63,7 +63,13 @@ def _budget(current: Current, settings: factors.Choice) -> None:
         "budget",
         {
             "profiles": publish(
-                factors.budget_blob(current.model, steps, settings.form, settings.samples)
+                factors.budget_blob(
+                    current.model,
+                    steps,
+                    settings.form,
+                    settings.samples,
+                    tuple(factors.moving(current)),
+                )
             ),
             "constants": {"snaps": SNAPS},
             "budget": factors.share_kept(current),

@@ -32,6 +32,7 @@ export class Budget {
       this.release();
     });
     this.rows = this.layers.map(layer => new WeightsRow(layer));
+    this.others = make("div", { class: "others" });
     this.plane = new SmallPlane(this.tell, this.draw);
     this.root.replaceChildren(
       make("div", { class: "split" },
@@ -44,7 +45,7 @@ export class Budget {
         make("section", { class: "side" },
           make("header", {}, make("strong", {}, "Weights kept in each layer"),
             make("small", {}, "and its rank")),
-          make("div", { class: "rows" }, ...this.rows.map(row => row.element)),
+          make("div", { class: "rows" }, ...this.rows.map(row => row.element), this.others),
           this.plane.element)));
     this.plot = new Plot(this.stage, () => this.draw());
     this.stage.append(this.grip);
@@ -81,7 +82,18 @@ export class Budget {
   update(data) {
     this.data = data;
     if (!isBusy(this.root)) this.wish = null;
+    this.others.replaceChildren(...this.exceptions());
     this.draw();
+  }
+
+  /** The rows of the layers that have a step of their own: no budget moves them. */
+  exceptions() {
+    const names = Object.keys(this.data.layers).filter(name => !this.layers.some(l => l.name === name));
+    return names.map(name => {
+      const row = new WeightsRow({ name, weights: this.data.layers[name].dense_weights });
+      row.fill({ rank: 0, ...this.exact(name) }, "");
+      return row.element;
+    });
   }
 
   get budget() {

@@ -138,9 +138,9 @@ def _cell(
     """A number with what stands beside and below it, as HTML; `text` explains it on hover and
     focus. `values` are for strip.js: the number, and of a score its interval and n."""
     numbers = " ".join(map(str, values))
-    tone = " worse" if worse else ""
+    tone, of = " worse" if worse else "", escape(current.label)
     return (
-        f'<div class="{name}" data-strip="{name}" data-of="{escape(current.label)}" data-values="{numbers}" '
+        f'<div class="{name}" data-strip="{name}" data-of="{of}" data-values="{numbers}" '
         f'tabindex="0"><div class="what"><span>{escape(what)}</span> '
         f'<span class="beside{tone}">{escape(beside)}</span></div>'
         f'<div class="below">{escape(below)}</div>'

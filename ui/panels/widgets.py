@@ -7,7 +7,10 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from compress_core import Recipe
 from compress_core.methods.step import ALL_LAYERS
+from compress_core.own_steps import with_own_step
+from compress_core.recipe import up_to
 from compress_core.recipe_edit import with_layer_step, with_step, without_step
 from compress_core.steps import AnyStep
 from ui.session import address, caches, recipe_field, state, values
@@ -52,12 +55,22 @@ def write_step(kind: str, step: AnyStep | None, layer: str | None) -> None:
     the step is None, it is taken out."""
     recipe = recipe_field.session_recipe()
     if layer is not None:
-        names = caches.original(state.chosen_model()).layers
-        recipe_field.set_recipe(with_layer_step(recipe, kind, layer, step, names))
+        recipe_field.set_recipe(with_exception(recipe, kind, layer, step))
     elif step is None:
         recipe_field.set_recipe(without_step(recipe, kind, ALL_LAYERS))
     else:
         recipe_field.set_recipe(with_step(recipe, step))
+
+
+def with_exception(recipe: Recipe, kind: str, layer: str, step: AnyStep | None) -> Recipe:
+    """The recipe with a step of its own for one layer, or none; the others stay as they are."""
+    model = state.chosen_model()
+    try:
+        before = caches.compressed(model, up_to(recipe, kind))
+    except ValueError:  # refused or not trained yet: there is no result to keep
+        names = caches.original(model).layers
+        return with_layer_step(recipe, kind, layer, step, names)
+    return with_own_step(recipe, kind, layer, step, before)
 
 
 def choose(

@@ -7,7 +7,7 @@ import streamlit as st
 from compress_core import Recipe
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.weight_sharing import INITS, MAX_CLUSTERS, ShareWeights
-from compress_core.recipe_edit import last_stage, own_step, step_for, with_layer_step
+from compress_core.recipe_edit import last_stage, own_step, step_for
 from ui.panels.widgets import (
     choose,
     choose_layer,
@@ -15,6 +15,7 @@ from ui.panels.widgets import (
     moved,
     number_field,
     put,
+    with_exception,
     write_step,
 )
 from ui.session import caches, recipe_field, state, values
@@ -123,9 +124,8 @@ def quantized_too(current: Current) -> list[str]:
 def take_quantization_out(layers: list[str]) -> None:
     """The callback of the remedy: these layers are shared only."""
     recipe = recipe_field.session_recipe()
-    names = caches.original(state.chosen_model()).layers
     for layer in layers:
-        recipe = with_layer_step(recipe, "quantize", layer, None, names)
+        recipe = with_exception(recipe, "quantize", layer, None)
     recipe_field.set_recipe(recipe)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from compress_core import Factorize, Prune, data, load_model
 from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda, RandomPrune
+from compress_core.recipe import parse_recipe
 from compress_core.steps import AnyStep
 from tests.ui.test_pages import assert_strip_shows, measured
 from tests.whole_app import WholeApp, open_app
@@ -88,8 +89,12 @@ def test_one_layer_gets_an_exception_by_another_method() -> None:
     app = open_app("prune", recipe="prune:sparsity=0.5", prune_scope="one", prune_layer="fc1")
     choose(app, "Taylor")
     app.number_input(key="prune_sparsity").set_value(90.0).run()
-    steps = (Prune(0.5), PruneTaylor(0.9, layers=("fc1",)))
-    assert_strip_shows(app, measured(steps))
+    held, own = parse_recipe(app.session_state["recipe"])
+    assert own == PruneTaylor(0.9, layers=("fc1",))
+    rows = [row.sparsity for row in measured((Prune(0.5),)).size.layers if row.name != "fc1"]
+    report = measured((held, own))
+    assert [row.sparsity for row in report.size.layers if row.name != "fc1"] == rows
+    assert_strip_shows(app, report)
 
 
 def test_a_factorized_layer_has_no_scores_and_is_left_out_with_the_reason() -> None:
