@@ -10,7 +10,7 @@ from ui.panels.chart import chart
 from ui.panels.images import image_grid
 from ui.panels.missing_data import needs_data
 from ui.panels.page import heading
-from ui.session import caches, fragments, measuring, state
+from ui.session import fragments, measuring, state
 from ui.session.state import Current
 
 
@@ -85,8 +85,11 @@ def shares(current: Current) -> None:
 
 def mistakes(current: Current) -> None:
     """How the original does, and what the present model gets wrong."""
-    n = measuring.subset_size(current.model)
-    data = caches.test_images(current.model, n)
+    n = measuring.telling_size(current.model, current.recipe)
+    if not n:
+        st.caption("Being measured…")
+        return
+    data = measuring.test_images(current.model, n)
     classes = measuring.class_tensor(current.model, current.recipe, n)
     baseline, _ = measuring.score(current.model, (), n)
     interval = words.interval(baseline.low, baseline.high)

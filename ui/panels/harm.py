@@ -10,7 +10,8 @@ from compress_core.measurement.harm import ClassHarm, Flip, Outcome
 from ui import figures, words
 from ui.panels.chart import chart
 from ui.panels.images import captioned
-from ui.session import caches, fragments, measuring, state
+from ui.session import fragments, measuring, state
+from ui.session.state import Current
 
 MOST_IMAGES = 12
 ENDINGS: tuple[tuple[Outcome, str], ...] = (
@@ -32,11 +33,19 @@ def show() -> None:
     elif measuring.data_problem(current.model):
         st.caption("The test images are not on this machine; *Overview* says how to get them.")
     else:
-        n = measuring.subset_size(current.model)
-        rows, flips = measuring.harm(current.model, current.recipe, n)
-        st.markdown(sentence(flips, n))
-        if flips:
-            _classes_and_images(rows, flips, caches.test_images(current.model, n))
+        _show(current)
+
+
+def _show(current: Current) -> None:
+    model, recipe = current.model, current.recipe
+    n = measuring.telling_size(model, recipe)
+    if not n:
+        st.caption("Being measured…")
+        return
+    rows, flips = measuring.harm(model, recipe, n)
+    st.markdown(sentence(flips, n))
+    if flips:
+        _classes_and_images(rows, flips, measuring.test_images(model, n))
 
 
 def sentence(flips: Sequence[Flip], n: int) -> str:

@@ -43,6 +43,13 @@ def refresh() -> None:
     st.rerun([*ORDER, *([HARM] if st.session_state.get("shows_harm") else [])])
 
 
+def refresh_accuracy(*, grown: bool) -> None:
+    """The last act of a callback when more images are measured; where the number has `grown` to
+    another order, what depends on it is drawn anew, too."""
+    harm = [HARM] if st.session_state.get("shows_harm") else []
+    st.rerun([ACCURACY, ALARMS, *harm] if grown else [ACCURACY])
+
+
 def refresh_snapshots() -> None:
     """The last act of a callback that changed what is pinned."""
     st.rerun([RECIPE, BODY])

@@ -1,4 +1,4 @@
-"""What jobs have measured, for all sessions: points of the plane, times, answers to all images."""
+"""What jobs have measured, for all sessions: points of the plane, times."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -6,19 +6,15 @@ from typing import Any
 
 from compress_core.jobs.store import JobError
 from compress_core.jobs.work import (
-    Answering,
     Sweep,
     Timing,
-    load_answers,
     load_points,
     speed_from_json,
 )
-from compress_core.measurement.harm import Answers
 from compress_core.measurement.speed import Speed
 from compress_core.recipe import Recipe, format_recipe, from_json
 from ui.session import executor, jobs
 
-MAX_ANSWERS = 1000  # in memory, of 50 KB each at 10,000 images
 MAX_SWEEPS = 200  # in memory, of 100 KB each
 
 Row = dict[str, Any]  # Report.as_dict(), or the recipe and why it was refused
@@ -53,19 +49,3 @@ def speed(model: str, recipe: Recipe) -> Speed | None:
         return speed_from_json(found.store.result(job.id))
     except JobError:  # damaged: as if it were not there
         return None
-
-
-def exact_answers(model: str, recipe: Recipe) -> Answers | None:
-    """The answers to all test images; None where they are not known (any more)."""
-    job, found = jobs.job_of(Answering(model, format_recipe(recipe))), executor.present()
-    if job is None or found is None or job.state != "done":
-        return None
-    try:
-        return _answers(found.store.kept(job.id), job.ended)
-    except (OSError, ValueError):  # deleted meanwhile, or damaged
-        return None
-
-
-@lru_cache(maxsize=MAX_ANSWERS)
-def _answers(kept: Path, _ended: float | None) -> Answers:
-    return load_answers(kept)
