@@ -29,7 +29,7 @@ EVERY_S, JITTER = 4.0, 0.4
 PATIENCE_S = 30.0
 OPENING_S = 8.0  # the class comes in one after the other
 SECONDS = 120.0
-PENDING = "measuring"  # what stands under an accuracy that is not there yet
+PENDING = "being measured"  # what stands under an accuracy that is not there yet
 CONTROLS: dict[str, tuple[str, float, float]] = {  # of each page: key, and the range of the values
     "prune": ("prune_sparsity", 50.0, 99.0),
     "quantize": ("quantize_bits", 2, 8),
@@ -37,6 +37,7 @@ CONTROLS: dict[str, tuple[str, float, float]] = {  # of each page: key, and the 
     "factorize": ("factorize_energy", 60.0, 99.0),
     "structured": ("structured_ratio", 5.0, 60.0),
 }
+WHOLE = ("quantize_bits", "share_clusters")
 PAGES = (*CONTROLS, "encode", "combine", "overview")
 TYPED = (
     "prune:sparsity={share:.4f};quantize:bits={bits}",
@@ -164,14 +165,14 @@ async def act(visitor: Visitor, page: str, kind: str, dice: random.Random, log: 
         await visitor.set(key, value_of(page, dice))
     else:
         await visitor.set("recipe", typed(dice))
-    if not await visitor.wait(lambda: came(visitor, "Size") > start, PATIENCE_S):
+    if not await visitor.wait(lambda: came(visitor, "bytes") > start, PATIENCE_S):
         log.unanswered += 1
         return
-    log.bytes.append(came(visitor, "Size") - start)
+    log.bytes.append(came(visitor, "bytes") - start)
     left = start + EVERY_S * (1 - JITTER) - time.perf_counter()
     await visitor.wait(lambda: judged(visitor), max(0.1, left))
     log.accuracy.append(
-        (came(visitor, "Accuracy") if judged(visitor) else time.perf_counter()) - start
+        (came(visitor, "score") if judged(visitor) else time.perf_counter()) - start
     )
 
 
@@ -186,10 +187,10 @@ async def turn(visitor: Visitor, page: str, log: Log) -> None:
 
 def value_of(page: str, dice: random.Random) -> float | str:
     key, low, high = CONTROLS[page]
-    if isinstance(low, float):
+    if key not in WHOLE:
         return round(dice.uniform(low, high), 3)
-    value = dice.randint(int(low), int(high))
-    return str(value) if key == "quantize_bits" else value
+    whole = dice.randint(int(low), int(high))
+    return str(whole) if key == "quantize_bits" else whole
 
 
 def typed(dice: random.Random) -> str:
@@ -202,15 +203,15 @@ def typed(dice: random.Random) -> str:
     )
 
 
-def came(visitor: Visitor, metric: str) -> float:
+def came(visitor: Visitor, name: str) -> float:
     """When it was last drawn; 0 if it never was."""
-    return visitor.metrics[metric].at if metric in visitor.metrics else 0.0
+    return visitor.numbers[name].at if name in visitor.numbers else 0.0
 
 
 def judged(visitor: Visitor) -> bool:
     """Whether the accuracy is that of the bytes beside it."""
-    fresh = came(visitor, "Accuracy") > came(visitor, "Size")
-    return fresh and PENDING not in visitor.metrics["Accuracy"].description
+    fresh = came(visitor, "score") > came(visitor, "bytes")
+    return fresh and PENDING not in visitor.numbers["score"].below
 
 
 async def watch_memory(pid: int, log: Log) -> None:

@@ -7,6 +7,7 @@ that ask for it. It draws nothing, so one process can be a whole class.
 
 import asyncio
 import json
+import re
 import time
 import urllib.request
 from collections.abc import Callable
@@ -24,24 +25,24 @@ from websockets.typing import Subprotocol
 
 WAKE_UP = "_wake_up"  # how the keys of the timers end, see ui/wake_up
 PATIENCE_S = 60.0
+CELL = re.compile(r'data-strip="(\w+)".*?<span>(.*?)</span>.*?class="below">(.*?)</div>', re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A metric on the visitor's screen: its texts, and when they came (perf_counter)."""
+    """A number of the line over the page: its text, what stands below it, and when it came
+    (perf_counter)."""
 
     at: float
     text: str
-    description: str
-    help: str
+    below: str
 
 
 class Visitor:
     """One session. Errors that the app shows or answers with are listed in `errors`."""
 
     def __init__(self, socket: ClientConnection, origin: str) -> None:
-        self.metrics: dict[str, Shown] = {}
-        self.markdown: list[str] = []
+        self.numbers: dict[str, Shown] = {}  # score, bytes, sparsity, macs
         self.errors: list[str] = []
         self.messages = self.bytes_received = 0
         self._socket, self._origin = socket, origin
@@ -172,11 +173,9 @@ class Visitor:
         assert kind is not None
         found = getattr(element, kind)
         match kind:
-            case "metric":
-                shown = Shown(time.perf_counter(), found.body, found.delta_description, found.help)
-                self.metrics[found.label] = shown
-            case "markdown":
-                self.markdown = [*self.markdown[-50:], found.body]
+            case "html":
+                for name, text, below in CELL.findall(found.body):
+                    self.numbers[name] = Shown(time.perf_counter(), text, below)
             case "exception":
                 self.errors.append(f"{found.type}: {found.message}")
             case "bidi_component":

@@ -16,6 +16,7 @@ from typing import cast
 
 import torch
 
+from compress_core.assets import ASSETS
 from compress_core.data.finding import user_cache
 from compress_core.entering.copying import copy_network
 from compress_core.events import Epoch, event_from_json, event_to_json
@@ -31,7 +32,7 @@ from compress_core.writing import write_file
 
 LOOP_VERSION = 1  # of what training computes; another one trains anew
 FOLDER_VARIABLE = "COMPRESS_TRAINED_DIR"
-SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "trained"
+SHIPPED = ASSETS / "trained"
 CAP_BYTES = 10**9  # of all results in the cache; the least recently used are dropped first
 TIMED_BATCH = 128
 

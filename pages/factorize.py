@@ -12,7 +12,7 @@ from ui.factorize import factors, live, table
 from ui.factorize.controls import show_factorization
 from ui.factorize.factors import Choice
 from ui.panels.chart import chart, twin
-from ui.panels.page import heading
+from ui.panels.page import frame, framed_heading, heading
 from ui.session import caches, fragments, state
 from ui.session.state import Current
 
@@ -26,32 +26,36 @@ FORMULAS = {
 @fragments.body
 def factorize() -> None:
     current = state.current()
-    top = st.container()  # its formula is that of the form, which the controls know
     layers = current.compressed.base.layers
     if not factor_steps.able(layers):
         heading("Factorize", "Run a layer as thinner ones.", FORMULAS["channel"])
         st.info("No layer of this model can run as factors.")
         return
-    settings = show_factorization(current)
-    with top:
-        heading(
+    place = frame()
+    with place.controls:
+        settings = show_factorization(current)
+        if settings.whole:
+            whole_sentence(current)
+        else:
+            sentence(current, settings)
+    with place.title:
+        framed_heading(
             "Factorize",
             "Run one layer as two or three thinner ones that keep its largest singular values. "
             "Only up to the break-even rank are they smaller and faster.",
             FORMULAS[settings.form],
         )
-    live.show(current, settings)
-    if settings.whole:
-        whole_sentence(current)
-    else:
-        sentence(current, settings)
+    with place.live:
+        live.show(current, settings)
+    if not settings.whole:
+        spectrum_table(current, settings)
     weights_before_after(current, settings.layer)
     table.show(current)
 
 
 def sentence(current: Current, settings: Choice) -> None:
-    """A sentence on what the rank keeps and costs; below it the spectrum as a table."""
-    found, stored = factors.drawn(current, settings), current.compressed.layers[settings.layer]
+    """A sentence on what the rank keeps and costs."""
+    stored = current.compressed.layers[settings.layer]
     row = next(row for row in current.size.layers if row.name == settings.layer)
     dense = stored.layer.weight.numel()
     kept = words.percent(factors.energy_kept(current, settings.layer))
@@ -62,7 +66,10 @@ def sentence(current: Current, settings: Choice) -> None:
         f"**{settings.layer}** ({words.shape(stored.layer.shape)}) {at} keeps {kept} of {what} "
         f"with {row.parameters:,} weights of {dense:,}{larger}."
     )
-    values = singular_values(found)
+
+
+def spectrum_table(current: Current, settings: Choice) -> None:
+    values = singular_values(factors.drawn(current, settings))
     twin(
         "factorize_spectrum",
         f"Singular values of {settings.layer}",

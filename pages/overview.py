@@ -1,4 +1,4 @@
-"""Overview: the network, the bytes and MACs of its layers, and its mistakes."""
+"""Overview: something that moves, the doors to the methods, then the network in tables."""
 
 import pandas as pd
 import streamlit as st
@@ -6,10 +6,10 @@ import streamlit as st
 from compress_core.measurement.accuracy import confusion_matrix
 from ui import figures, words
 from ui.overview.coverage import show_coverage
+from ui.overview.first_minute import doors, first_minute
 from ui.panels.chart import chart
 from ui.panels.images import image_grid
 from ui.panels.missing_data import needs_data
-from ui.panels.page import heading
 from ui.session import fragments, measuring, state
 from ui.session.state import Current
 
@@ -17,12 +17,9 @@ from ui.session.state import Current
 @fragments.body
 def overview() -> None:
     current = state.current()
-    heading(
-        "Overview",
-        "The network as it stands, layer by layer, and how it does on images that it never saw. "
-        "The pages under *Method* make it smaller; the strip above follows.",
-        r"\text{ratio} = \frac{\text{original bytes}}{\text{stored bytes}}",
-    )
+    first_minute(current)
+    doors()
+    st.subheader("The network, layer by layer", anchor=False)
     layer_boxes(current)
     show_coverage(current)
     left, right = st.columns([3, 2])

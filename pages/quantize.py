@@ -5,7 +5,7 @@ import streamlit as st
 from ui import words
 from ui.panels.chart import twin
 from ui.panels.norms import show_folding
-from ui.panels.page import exceptions, heading
+from ui.panels.page import exceptions, frame, framed_heading
 from ui.quantize import charts, live
 from ui.quantize.activations import show_activations, show_correction, show_samples
 from ui.quantize.controls import show_quantization
@@ -17,28 +17,26 @@ from ui.session.state import Current
 @fragments.body
 def quantize() -> None:
     current = state.current()
-    top = st.container()  # its formula is that of the method chosen below
-    choice = show_quantization(current)
-    method = QUANTIZERS[choice.method]
-    caption = method.caption
-    if choice.stands_aside(current):
-        caption = f"{choice.layer} has a step of its own: choose scope one to change it."
-    with top:
-        heading(
+    place = frame()
+    with place.controls:
+        choice = show_quantization(current)
+        method = QUANTIZERS[choice.method]
+        aside = f"{choice.layer} has a step of its own: choose scope one to change it."
+        st.caption(aside if choice.stands_aside(current) else method.caption)
+        exceptions(current, "quantize")
+    with place.title:
+        framed_heading(
             "Quantize",
             "Round every weight to one of a few :green[levels], and store the number of the level. "
             "Few levels, or a scale that must serve too many weights, cost accuracy.",
             method.formula,
         )
-    exceptions(current, "quantize")
-    live.show(current, choice)
-    st.caption(
-        f"{caption} SQNR is against the original weights: pruning and factorizing count as noise, "
-        "too."
-    )
+    with place.live:
+        live.show(current, choice)
+    pictures(current, choice.layer)
     layers_table(current)
     around(current)
-    pictures(current, choice.layer)
+    more(current, choice.layer)
 
 
 def layers_table(current: Current) -> None:
@@ -77,14 +75,20 @@ def around(current: Current) -> None:
 
 
 def pictures(current: Current, layer: str) -> None:
-    stored = current.compressed.layers[layer]
+    """How far the drawn layer's weights moved, and where to."""
+    if current.compressed.layers[layer].bits == FLOAT:
+        return
     left, right = st.columns(2)
-    if stored.bits < FLOAT:
-        with left:
-            charts.errors(current, layer)
-    if stored.inputs:
-        with right if stored.bits < FLOAT else left:
-            charts.inputs(current, layer)
+    with left:
+        charts.errors(current, layer)
+    with right:
+        charts.moves(current, layer)
+
+
+def more(current: Current, layer: str) -> None:
+    """The inputs of the drawn layer, and other formulas."""
+    if current.compressed.layers[layer].inputs:
+        charts.inputs(current, layer)
     if is_affine(current.compressed.winners("quantize").get(layer)):
         charts.tutorials(current, layer)
 

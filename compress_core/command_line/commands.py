@@ -162,6 +162,9 @@ def run_decode(options: argparse.Namespace) -> None:
 def run_sweep(options: argparse.Namespace) -> None:
     from compress_core.search.sweep import families, sweep
 
+    if options.out:
+        write_curves(options)
+        return
     original = load_model(options.model)
     known = families(original)
     names = options.family or list(known)
@@ -170,6 +173,8 @@ def run_sweep(options: argparse.Namespace) -> None:
             raise ValueError(f"unknown family {name!r}; choose one of {', '.join(known)}")
     data = test_data(options.model, options)
     points = [(name, recipe) for name in names for recipe in known[name].recipes]
+    if options.all:
+        points.insert(0, ("original", ()))
     with console.progress() as bar:
         reports = list(
             bar.track(
@@ -181,6 +186,24 @@ def run_sweep(options: argparse.Namespace) -> None:
         for (name, _), report in zip(points, reports, strict=True)
     ]
     emit(options, rows, lambda: console.show_sweep(rows))
+
+
+def write_curves(options: argparse.Namespace) -> None:
+    """Measure the curves that ship with the project."""
+    from compress_core.search.curves import measure_curves
+
+    if not options.all or options.subset is not None:
+        raise ValueError(
+            f"--out {options.out} holds every family on all test images: add --all, and leave out "
+            "--subset"
+        )
+    original, data = load_model(options.model), test_data(options.model, options)
+    total = 0
+    with console.progress() as bar:
+        for done, total in measure_curves(original, data, options.out):
+            bar.fraction(options.model, done / total, f"{options.model}: {done} of {total} points")
+    row = {"model": options.model, "points": total, "out": str(options.out)}
+    emit(options, row, lambda: console.show_fields(row))
 
 
 def run_ledger(options: argparse.Namespace) -> None:

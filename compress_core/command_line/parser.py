@@ -70,8 +70,19 @@ def build_parser() -> Parser:
         "sweep", commands.run_sweep, "measure methods over their ranges, every point a real file"
     )
     swept.add_argument("model", metavar="MODEL")
-    swept.add_argument("--family", action="append", metavar="NAME", help="default: all of them")
+    chosen = swept.add_mutually_exclusive_group()
+    chosen.add_argument("--family", action="append", metavar="NAME", help="default: all of them")
+    chosen.add_argument(
+        "--all", action="store_true", help="all of them and the network as it came; --out needs it"
+    )
     add_subset(swept)
+    swept.add_argument(
+        "--out",
+        type=output_file,
+        metavar="F",
+        help="the curves as they ship (assets/curves/MODEL.json), written point by point; what "
+        "the file has already is kept, so a run that broke off goes on",
+    )
 
     ledger = add("ledger", commands.run_ledger, "the same weights in every encoding, in real bytes")
     add_recipe(ledger)

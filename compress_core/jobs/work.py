@@ -12,8 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from torch import Tensor
-
 from compress_core.compressed import Compressed, compress
 from compress_core.data import DataError, Dataset, load_dataset
 from compress_core.events import Progress, Watcher
@@ -27,6 +25,7 @@ from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import load_card
 from compress_core.original import Original, load_model
 from compress_core.recipe import Recipe, format_recipe, parse_recipe, to_json
+from compress_core.search.sweep import point
 from compress_core.storage.container import ENCODINGS
 from compress_core.trained import NotTrained
 
@@ -111,7 +110,7 @@ def run_sweep(work: Sweep, watcher: Watcher) -> list[dict[str, Any]]:
         if name not in known:
             _go_on(watcher, i / len(recipes), f"point {i + 1} of {len(recipes)}")
             try:
-                known[name] = _point(original, recipe, data, baseline)
+                known[name] = point(original, recipe, data, baseline)
             except (NotTrained, DataError) as error:
                 lacking = error
             else:
@@ -119,15 +118,6 @@ def run_sweep(work: Sweep, watcher: Watcher) -> list[dict[str, Any]]:
     if lacking is not None:
         raise lacking
     return [known[json.dumps(to_json(recipe))] for recipe in recipes]
-
-
-def _point(original: Original, recipe: Recipe, data: Dataset, baseline: Tensor) -> dict[str, Any]:
-    try:
-        return measure(compress(original, recipe), data, baseline=baseline).as_dict()
-    except (NotTrained, DataError):
-        raise
-    except ValueError as error:  # the other points can still be measured
-        return {"recipe": to_json(recipe), "refused": str(error)}
 
 
 def load_points(kept: Path) -> list[dict[str, Any]]:

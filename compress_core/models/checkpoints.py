@@ -10,10 +10,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
+from compress_core.assets import ASSETS
 from compress_core.models.catalog import model_spec
 from compress_core.writing import write_file
 
-CHECKPOINTS = Path(__file__).resolve().parents[2] / "assets" / "checkpoints"
+CHECKPOINTS = ASSETS / "checkpoints"
 
 
 class CheckpointError(ValueError):

@@ -6,9 +6,10 @@
 import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-FILE = Path(__file__).resolve().parents[2] / "assets" / "presets.json"
+from compress_core.assets import ASSETS
+
+FILE = ASSETS / "presets.json"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from compress_core.storage.content import ContainerError, Decoded, File
 from compress_core.storage.readable import decode_readable, encode_readable
 
 # Of all that decides how many bytes a file has. A higher one makes every kept size anew.
-ENCODINGS = 2
+ENCODINGS = 3
 
 __all__ = ["ContainerError", "Decoded", "File", "decode", "encode_compact", "encode_readable"]
 

@@ -27,6 +27,8 @@ from compress_core.methods.quantization import Quantize
 from compress_core.models.catalog import MODELS
 from compress_core.original import Original
 from compress_core.recipe import from_file, from_json, parse_step, to_json
+from compress_core.search.curves import about, read_curves
+from compress_core.search.sweep import MAKERS
 from compress_core.storage.container import decode
 from compress_core.training.settings import SETTINGS, Settings
 
@@ -259,6 +261,25 @@ def test_a_sweeps_table_has_a_line_a_point(run: Run) -> None:
     assert table.count("clipping=mse") == 9
 
 
+def test_a_sweep_of_all_families_begins_with_the_original(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compress_core.search.sweep.MAKERS", {"n:m": MAKERS["n:m"]})
+    rows = json.loads(run("sweep", "digits-mlp", "--all", "--subset", 50, "--json"))
+    assert [row["family"] for row in rows] == ["original", *["n:m"] * 5]
+
+
+def test_a_sweep_writes_the_curves_that_ship_and_goes_on_with_them(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compress_core.search.sweep.MAKERS", {"n:m": MAKERS["n:m"]})
+    path = tmp_path / "curves.json"
+    for _ in range(2):
+        row = json.loads(run("sweep", "digits-mlp", "--all", "--out", path, "--json"))
+        assert row == {"model": "digits-mlp", "points": 6, "out": str(path)}
+    assert len(read_curves(path, about("digits-mlp")).rows) == 6
+
+
 def test_train_writes_a_checkpoint_and_its_card(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -349,6 +370,8 @@ def test_an_unknown_model_is_refused_by_every_command(
             ["sweep", "digits-mlp", "--family", "zip"],
             ["unknown family 'zip'", "choose one of prune"],
         ),
+        (["sweep", "digits-mlp", "--out", "x"], ["--out x", "add --all"]),
+        (["sweep", "digits-mlp", "--all", "--family", "prune"], ["not allowed with", "--all"]),
         (["data", "cifar"], ["invalid choice", "cifar"]),
         (["decode", "absent.safetensors", "--out", "x"], ["absent.safetensors"]),
     ],

@@ -18,13 +18,14 @@ from compress_core.methods.quantization import (
     quantize_float,
 )
 from compress_core.storage import streams as streams_module
-from compress_core.storage.entropy_coding import StreamError
+from compress_core.storage.entropy_coding import CODERS, StreamError
 from compress_core.storage.streams import (
     StoredWeight,
     decode_streams,
     weight_of,
 )
 from compress_core.storage.streams.coded import CodedForm, read_codes, symbols_of
+from compress_core.storage.streams.floats import kept_mask, masked
 from compress_core.storage.streams.stream import Header, Shape, Streams, Tensors
 from compress_core.weights import Profile
 
@@ -48,7 +49,7 @@ def quantized(weight: Tensor, **settings: Any) -> StoredWeight:
 WEIGHTS = {
     "dense": StoredWeight(Profile(normal(40, 50))),
     "bitmask": StoredWeight(Profile(pruned(0.5))),
-    "adaptive_mask": StoredWeight(Profile(pruned(0.95))),
+    "context_mask": StoredWeight(Profile(pruned(0.95))),
     "packed": quantized(normal(40, 50).sign() * 3 + 4, bits=1, scheme="asymmetric"),
     "adaptive": quantized(pruned(0.9), bits=4),
     "float_masked": weight_of(quantize_float(pruned(0.5), QuantizeFloat("fp16"))),
@@ -96,6 +97,16 @@ def test_quantized_convolutions_come_back(granularity: Any, scheme: Any, bits: i
 def test_a_bitmask_costs_a_bit_a_weight_and_the_kept_floats() -> None:
     streams = WEIGHTS["bitmask"].streams
     assert streams.byte_count == 2000 / 8 + 4 * 1000
+
+
+def test_a_mask_in_the_adaptive_code_is_read_but_not_written() -> None:
+    values = pruned(0.95)
+    mask = kept_mask(values)
+    streams = masked(values, "adaptive", CODERS["adaptive"].encode(mask, 2))
+    assert streams.header["encoding"] == "adaptive_mask"
+    assert torch.equal(decode_streams(streams.header, streams.tensors).values, values)
+    tried = {found.header["encoding"] for found in StoredWeight(Profile(values)).candidates}
+    assert "adaptive_mask" not in tried
 
 
 def test_packed_codes_cost_their_bits_and_scales() -> None:

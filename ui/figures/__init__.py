@@ -34,6 +34,7 @@ from ui.figures.results import (
 )
 from ui.figures.training import tallest, time_lapse, training_curves, weights_of_epoch
 from ui.figures.weights import (
+    before_after,
     channel_bars,
     error_histogram,
     input_histogram,
@@ -45,6 +46,7 @@ __all__ = [
     "NEAR",
     "Axis",
     "Style",
+    "before_after",
     "bytes_before_after",
     "change_by_class",
     "channel_bars",

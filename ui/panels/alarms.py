@@ -8,7 +8,6 @@ from compress_core.views.alarms import Alarm
 from compress_core.wording.alarms import alarm_in_words
 from ui import words
 from ui.session import fragments, measuring, state
-from ui.session.state import Current
 
 ALARM_ICONS = {
     "chance": ":material/casino:",
@@ -18,16 +17,9 @@ ALARM_ICONS = {
 }
 
 
-@st.fragment(key=fragments.ALARMS)
-def alarms() -> None:
-    """What the address or the recipe asked for and could not have, and what went wrong."""
-    current = state.current()
-    _notices(current)
-    with st.container(key="alarms"):
-        _alarms(measuring.current_alarms(current))
-
-
-def _notices(current: Current) -> None:
+@st.fragment(key=fragments.NOTICES)
+def notices() -> None:
+    """What the address or the recipe asked for and could not have."""
     for text in st.session_state.notices:
         st.warning(text, icon=":material/link_off:")
     if st.session_state.notices:
@@ -37,23 +29,29 @@ def _notices(current: Current) -> None:
             help="Takes these notices away.",
             on_click=st.session_state.notices.clear,
         )
-    for refusal in current.refusals:
+    for refusal in state.current().refusals:
         st.error(
             f"{refusal.reason}. The other steps are shown without it.",
             title=f"Left out: {words.describe(refusal.step)}",
         )
 
 
-def _alarms(found: Sequence[Alarm]) -> None:
-    """The gravest alarm, the others behind a button. Without alarms a line keeps the place, so that
-    nothing below moves."""
+@st.fragment(key=fragments.ALARMS)
+def alarms() -> None:
+    """What went wrong: how many alarms, and each behind a button; the place is always kept."""
+    found = measuring.current_alarms(state.current())
     if not found:
-        st.caption(":material/check_circle: No alarms: no layer collapsed, no step without effect.")
+        st.caption(
+            ":material/check_circle: No alarms",
+            help="No layer collapsed, no step without effect.",
+        )
         return
-    gravest, *others = found
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.warning(alarm_in_words(gravest, words.describe), icon=ALARM_ICONS[gravest.kind])
-        if others:
-            with st.popover(f"{len(others)} more", key="more_alarms"):
-                for alarm in others:
-                    st.warning(alarm_in_words(alarm, words.describe), icon=ALARM_ICONS[alarm.kind])
+    many = f"{len(found)} alarms" if len(found) > 1 else "1 alarm"
+    with st.popover(many, icon=":material/warning:", key="alarm_list", width="content"):
+        _list(found)
+
+
+def _list(found: Sequence[Alarm]) -> None:
+    """The gravest first."""
+    for alarm in found:
+        st.warning(alarm_in_words(alarm, words.describe), icon=ALARM_ICONS[alarm.kind])

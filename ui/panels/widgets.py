@@ -1,4 +1,4 @@
-"""What the controls of all pages share: linked values, rows of choices."""
+"""What the controls of all pages share: linked values, choices, numbers."""
 
 import math
 import time
@@ -13,7 +13,7 @@ from compress_core.steps import AnyStep
 from ui.session import address, caches, recipe_field, state, values
 from ui.session.values import Number
 
-LAYER_WIDTH, NUMBER_WIDTH = 180, 140  # pixels
+LAYER_WIDTH, NUMBER_WIDTH = 180, 140  # pixels; in a frame all controls share its two columns
 ECHO_S = 3.0  # how long a browser may send back a value that we have replaced meanwhile
 SAMPLES, MOST_SAMPLES = 256, 4096  # training images that a step looks at
 
@@ -69,17 +69,18 @@ def choose(
     in_address: bool = True,
     on_change: Callable[[], None] | Literal["rerun"] = "rerun",
 ) -> str:
-    """A row of choices that always has one chosen, the first to begin with; returns it.
+    """A list of choices, one of them always chosen, the first to begin with; returns it.
 
     The address carries it, except where the recipe says it already (`in_address` is False).
     """
     value = values.chosen(key, options)
     values.repair(key, value)
-    st.segmented_control(
+    st.selectbox(
         label,
         options,
         key=key,
-        required=True,
+        width=NUMBER_WIDTH,
+        filter_mode=None,
         persist_state="session",
         on_change=on_change,
         help=text,
@@ -110,7 +111,7 @@ def choose_layer(key: str, *, layers: list[str] | None = None) -> str:
         key=key,
         persist_state="session",
         width=LAYER_WIDTH,
-        help="The layer that is drawn below.",
+        help="The layer that is drawn.",
     )
     address.tell(key, value, usual=_largest_first(names)[0])
     return value

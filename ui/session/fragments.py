@@ -10,15 +10,16 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-SIZES, BODY, RECIPE, ACCURACY, ALARMS, HARM = (
+SIZES, BODY, RECIPE, NOTICES, ACCURACY, ALARMS, HARM = (
     "sizes",
     "body",
     "recipe",
+    "notices",
     "accuracy",
     "alarms",
     "harm",
 )
-ORDER = (SIZES, BODY, RECIPE, ACCURACY, ALARMS)
+ORDER = (SIZES, BODY, RECIPE, NOTICES, ACCURACY, ALARMS)
 
 body = st.fragment(key=BODY)  # every page's function is decorated with it
 

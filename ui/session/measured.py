@@ -1,8 +1,10 @@
-"""What jobs have measured, for all sessions: points of the plane, times."""
+"""What is measured, for all sessions: points of the plane, times.
+
+Points ship with the project; what jobs of this machine have measured counts before them.
+"""
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from compress_core.jobs.store import JobError
 from compress_core.jobs.work import (
@@ -12,16 +14,47 @@ from compress_core.jobs.work import (
     speed_from_json,
 )
 from compress_core.measurement.speed import Speed
-from compress_core.recipe import Recipe, format_recipe, from_json
-from ui.session import executor, jobs
+from compress_core.recipe import Recipe, format_recipe, from_json, parse_recipe
+from compress_core.search.curves import load_curves
+from compress_core.search.sweep import Row, family
+from ui.session import caches, executor, jobs
 
 MAX_SWEEPS = 200  # in memory, of 100 KB each
 
-Row = dict[str, Any]  # Report.as_dict(), or the recipe and why it was refused
+
+def curve(model: str, family_name: str) -> list[Row]:
+    """What is known of a family of `compress_core.search.sweep`, from mild to strong: the rows of
+    `points`, each with its recipe's text form as `id`. None is known of a family that the model
+    has not.
+    """
+    found = family(caches.original(model), family_name)
+    if found is None:
+        return []
+    texts = tuple(map(format_recipe, found.recipes))
+    known = points(Sweep(model, texts))
+    rows = zip(texts, map(known.get, found.recipes), strict=True)
+    return [row | {"id": text} for text, row in rows if row and "refused" not in row]
+
+
+def original(model: str) -> list[Row]:
+    """The row of the network as it came, if it is known."""
+    return list(points(Sweep(model, ("",))).values())
 
 
 def points(work: Sweep) -> dict[Recipe, Row]:
-    """The points of a sweep that are measured by now, also while it runs."""
+    """The points of a sweep that are known: measured here, also while it runs, else shipped."""
+    return shipped(work) | measured_here(work)
+
+
+def shipped(work: Sweep) -> dict[Recipe, Row]:
+    """Those that ship with the project."""
+    rows = load_curves(work.model).rows
+    recipes = map(parse_recipe, work.recipes)
+    return {recipe: rows[recipe] for recipe in recipes if recipe in rows}
+
+
+def measured_here(work: Sweep) -> dict[Recipe, Row]:
+    """Those that this machine has measured by now."""
     job, found = jobs.job_of(work), executor.present()
     if job is None or found is None:
         return {}

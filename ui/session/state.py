@@ -8,6 +8,7 @@ import streamlit as st
 from compress_core import MODELS, Original, Recipe
 from compress_core.compressed import Compressed
 from compress_core.measurement.report import Size
+from compress_core.recipe import format_recipe
 from compress_core.steps import AnyStep
 from compress_core.trained import NotTrained
 from ui.palette import Palette, palette
@@ -47,6 +48,11 @@ class Current:
     waiting: Recipe
     compressed: Compressed
     size: Size
+
+    @property
+    def label(self) -> str:
+        """Model and recipe as one text, by which the browser tells whose number it has."""
+        return f"{self.model};{format_recipe(self.recipe)}"
 
 
 def ensure() -> None:

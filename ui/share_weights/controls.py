@@ -152,10 +152,10 @@ def show_sharing() -> str:
     said = isinstance(common, ShareWeights) and chosen_scope() != "one"
     if isinstance(common, ShareWeights) and said:
         put("share_scope", common.scope)
-    clusters = st.container(horizontal=True, vertical_alignment="bottom")
-    settings = st.container(horizontal=True, vertical_alignment="bottom")
-    with clusters:
-        numbers = st.container(horizontal=True, vertical_alignment="bottom", width="content")
+    clusters = st.container()
+    with st.container(key="pairs"):
+        numbers, chosen, settings = (st.container() for _ in range(3))
+    with chosen:
         choose(
             "Codebook for",
             SCOPES,
@@ -172,8 +172,10 @@ def show_sharing() -> str:
         put("share_init", step.init)
         put("share_zeros", step.keep_zeros)
         put("share_seed", step.seed)
-    with numbers:
+    with clusters:
         _show_clusters()
+    with numbers:
+        _show_any_number()
     with settings:
         _show_start(in_address=step is None)
     return layer
@@ -194,6 +196,9 @@ def _show_clusters() -> None:
         on_change=set_choice,
         help=CLUSTERS_HELP,
     )
+
+
+def _show_any_number() -> None:
     number_field(
         "Any number",
         "share_clusters",

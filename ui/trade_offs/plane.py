@@ -10,14 +10,13 @@ from compress_core import Recipe
 from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.search.pareto import pareto_front
 from compress_core.search.published import published
-from compress_core.search.sweep import Family
+from compress_core.search.sweep import Family, Row
 from compress_core.search.sweep import families as sweep_families
 from compress_core.tasks import METRICS
 from ui import figures, words
 from ui.figures import AXES, Axis, Style
 from ui.panels.chart import chart
 from ui.session import caches, measured, measuring, recipe_field, snapshots, state
-from ui.session.measured import Row
 from ui.session.state import Current
 
 # The methods that are shown first.

@@ -12,11 +12,10 @@ import streamlit as st
 from compress_core import Recipe, load_dataset
 from compress_core.jobs.work import Sweep, Timing
 from compress_core.recipe import format_recipe
-from compress_core.search.sweep import Family
+from compress_core.search.sweep import Family, Row
 from ui import wake_up
 from ui.panels.job_bar import job_bar
 from ui.session import caches, executor, fragments, jobs, measured
-from ui.session.measured import Row
 
 # What a page may have measured unasked: seconds on the digits, whose images are few and small.
 UNASKED = 100_000  # images times points

@@ -1,6 +1,6 @@
 """The one table of the codes that a stored weight may use, and the choice of the smallest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -133,24 +133,27 @@ CODERS: dict[str, MatrixCoder] = {
 }
 
 
-def fitting_coders(alphabet: int, shape: Shape) -> dict[str, MatrixCoder]:
+Coders = Mapping[str, MatrixCoder]
+
+
+def fitting_coders(alphabet: int, shape: Shape, coders: Coders = CODERS) -> Coders:
     """The codes that take symbols of this alphabet and shape; "packed" takes all of up to 2¹⁶."""
-    return {name: coder for name, coder in CODERS.items() if coder.takes(alphabet, shape)}
+    return {name: coder for name, coder in coders.items() if coder.takes(alphabet, shape)}
 
 
-def encode_all(symbols: Symbols, alphabet: int) -> dict[str, Bytes]:
+def encode_all(symbols: Symbols, alphabet: int, coders: Coders = CODERS) -> dict[str, Bytes]:
     """The streams of a matrix of symbols (rows, columns) in every code that takes it."""
-    coders = fitting_coders(alphabet, symbols.shape)
-    return {name: coder.encode(symbols, alphabet) for name, coder in coders.items()}
+    fitting = fitting_coders(alphabet, symbols.shape, coders)
+    return {name: coder.encode(symbols, alphabet) for name, coder in fitting.items()}
 
 
-def encode_smallest(symbols: Symbols, alphabet: int) -> tuple[str, Bytes]:
+def encode_smallest(symbols: Symbols, alphabet: int, coders: Coders = CODERS) -> tuple[str, Bytes]:
     """The smallest of `encode_all`, of equal ones the first, and the name of its code.
 
     A code that cannot be smaller than the best so far is not tried, nor is one that takes too long.
     """
     best_name, best = "", None
-    for name, coder in fitting_coders(alphabet, symbols.shape).items():
+    for name, coder in fitting_coders(alphabet, symbols.shape, coders).items():
         if best is None or coder.may_beat(best.size, symbols, alphabet):
             stream = coder.encode(symbols, alphabet)
             if best is None or stream.size < best.size:

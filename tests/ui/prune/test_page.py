@@ -24,7 +24,7 @@ RECIPES = (
 
 
 def choose(app: WholeApp, method: str) -> None:
-    app.segmented_control(key="prune_method").set_value(method).run()
+    app.selectbox(key="prune_method").set_value(method).run()
 
 
 def captions(app: WholeApp) -> str:
@@ -50,7 +50,7 @@ def test_the_page_renders_for_each_method(model: str, recipe: str) -> None:
 def test_a_method_takes_the_sparsity_over_in_its_usual_scope(method: str, step: AnyStep) -> None:
     app = open_app("prune", recipe="prune:sparsity=0.8")
     choose(app, method)
-    assert app.segmented_control(key="prune_scope").value == METHODS[method].scopes[0]
+    assert app.selectbox(key="prune_scope").value == METHODS[method].scopes[0]
     assert app.number_input(key="prune_sparsity").value == 80.0
     assert f"**{method}** knows" in captions(app)
     assert_strip_shows(app, measured((step,)))
@@ -73,7 +73,7 @@ def test_the_pattern_of_a_recipe_is_one_of_the_choices() -> None:
 
 def test_the_scope_of_a_score_is_the_cores() -> None:
     app = open_app("prune", recipe="prune_taylor:sparsity=0.7,seed=3")
-    app.segmented_control(key="prune_scope").set_value("row").run()
+    app.selectbox(key="prune_scope").set_value("row").run()
     assert_strip_shows(app, measured((PruneTaylor(0.7, scope="row", seed=3),)))
 
 
