@@ -1,10 +1,12 @@
 """Overview: something that moves, the doors to the methods, then the network in tables."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
 from compress_core.measurement.accuracy import confusion_matrix
-from ui import figures, words
+from ui import figures, in_view, words
 from ui.overview.coverage import show_coverage
 from ui.overview.first_minute import doors, first_minute
 from ui.panels.chart import chart
@@ -20,6 +22,11 @@ def overview() -> None:
     first_minute(current)
     doors()
     st.subheader("The network, layer by layer", anchor=False)
+    in_view.lazily("overview_details", partial(details, current), height=900)
+
+
+def details(current: Current) -> None:
+    """The network in tables, and what it gets wrong."""
     layer_boxes(current)
     show_coverage(current)
     left, right = st.columns([3, 2])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.ui.bench import AtOnce, Bench
+from ui import in_view
 from ui.session import executor, measuring
 
 
@@ -20,6 +21,12 @@ def all_images_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages wait until all test images are measured, as if the server took no time for it."""
     monkeypatch.setattr(measuring, "SLICE", 10**6)
     monkeypatch.setattr(measuring, "WAIT_S", 60.0)
+
+
+@pytest.fixture(autouse=True)
+def tall_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is in view, as in a window that is higher than every page."""
+    monkeypatch.setattr(in_view, "is_seen", lambda _key: True)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from compress_core.data import Dataset
 from compress_core.measurement.harm import ClassHarm, Flip, Outcome
-from ui import figures, words
+from ui import figures, in_view, words
 from ui.panels.chart import chart
 from ui.panels.images import captioned
 from ui.session import fragments, measuring, state
@@ -24,10 +24,14 @@ ENDINGS: tuple[tuple[Outcome, str], ...] = (
 @st.fragment(key=fragments.HARM)
 def show() -> None:
     """The panel, or one sentence where nobody got hurt."""
-    current = state.current()
-    if measuring.metric(current.model) != "accuracy":
+    if measuring.metric(state.chosen_model()) != "accuracy":
         return  # only classes can be hurt
     st.subheader("Who got hurt", anchor=False)
+    in_view.lazily(fragments.HARM, _panel)
+
+
+def _panel() -> None:
+    current = state.current()
     if not current.recipe:
         st.caption("Nobody yet: the recipe is empty, so every answer is that of the original.")
     elif measuring.data_problem(current.model):

@@ -114,8 +114,9 @@ def accuracy() -> None:
 
 
 def _grow(model: str, recipe: Recipe, shown: int) -> None:
-    """Draw the accuracy anew; if much more is known by now, also what depends on it."""
-    fragments.refresh_accuracy(grown=measuring.grown(model, recipe, shown))
+    """Where much more is known by now, what depends on it is drawn anew, too."""
+    if measuring.grown(model, recipe, shown):
+        fragments.refresh_measured()
 
 
 def _waiting_cell(current: Current, name: str) -> str:
