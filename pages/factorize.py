@@ -1,5 +1,7 @@
 """Factorize: one weight becomes two or three thinner ones; the spectrum shows what is dropped."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -7,7 +9,7 @@ from compress_core import factor_steps
 from compress_core.recipe import up_to
 from compress_core.views import summaries
 from compress_core.views.ranks import singular_values
-from ui import figures, words
+from ui import figures, in_view, words
 from ui.factorize import factors, live, table
 from ui.factorize.controls import show_factorization
 from ui.factorize.factors import Choice
@@ -49,8 +51,7 @@ def factorize() -> None:
         live.show(current, settings)
     if not settings.whole:
         spectrum_table(current, settings)
-    weights_before_after(current, settings.layer)
-    table.show(current)
+    in_view.lazily("factorize_more", partial(more, current, settings.layer))
 
 
 def sentence(current: Current, settings: Choice) -> None:
@@ -89,6 +90,12 @@ def whole_sentence(current: Current) -> None:
     )
     if own:
         st.caption(f"Layers with a step of their own: {'; '.join(own)}.")
+
+
+def more(current: Current, layer: str) -> None:
+    """The drawn layer's weights, and a table of all layers."""
+    weights_before_after(current, layer)
+    table.show(current)
 
 
 def weights_before_after(current: Current, layer: str) -> None:

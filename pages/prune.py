@@ -1,12 +1,14 @@
 """Prune: weights become zero, by one of five rules; the histogram shows which while one drags."""
 
+from functools import partial
+
 import streamlit as st
 
 from compress_core.recipe import up_to
 from compress_core.stored import StoredLayers
 from compress_core.views import summaries
 from compress_core.views.summaries import PrunedLayer
-from ui import figures, words
+from ui import figures, in_view, words
 from ui.panels.chart import chart, twin
 from ui.panels.norms import place_for_gain, show_gain
 from ui.panels.page import exceptions, frame, framed_heading
@@ -51,7 +53,7 @@ def prune() -> None:
             "threshold": [cut.threshold for cut in cuts.values()],
         },
     )
-    pictures(layers, choice.layer)
+    in_view.lazily("prune_pictures", partial(pictures, layers, choice.layer))
     show_gain(current, gain)
 
 

@@ -1,8 +1,10 @@
 """Quantize: every weight moves to one of a few levels; the ticks show them."""
 
+from functools import partial
+
 import streamlit as st
 
-from ui import words
+from ui import in_view, words
 from ui.panels.chart import twin
 from ui.panels.norms import show_folding
 from ui.panels.page import exceptions, frame, framed_heading
@@ -33,10 +35,11 @@ def quantize() -> None:
         )
     with place.live:
         live.show(current, choice)
-    pictures(current, choice.layer)
+    if current.compressed.layers[choice.layer].bits != FLOAT:
+        in_view.lazily("quantize_pictures", partial(pictures, current, choice.layer))
     layers_table(current)
     around(current)
-    more(current, choice.layer)
+    in_view.lazily("quantize_more", partial(more, current, choice.layer))
 
 
 def layers_table(current: Current) -> None:
@@ -76,8 +79,6 @@ def around(current: Current) -> None:
 
 def pictures(current: Current, layer: str) -> None:
     """How far the drawn layer's weights moved, and where to."""
-    if current.compressed.layers[layer].bits == FLOAT:
-        return
     left, right = st.columns(2)
     with left:
         charts.errors(current, layer)

@@ -1,9 +1,11 @@
 """Share weights: every weight becomes one of a few values, a codebook that k-means chooses."""
 
+from functools import partial
+
 import streamlit as st
 
 from compress_core.views.codebooks import CodebookView
-from ui import figures
+from ui import figures, in_view
 from ui.panels import small_plane
 from ui.panels.chart import chart
 from ui.panels.page import exceptions, frame, framed_heading
@@ -40,7 +42,12 @@ def share_weights() -> None:
             codebook(current, layer)
         else:
             not_shared(current, layer, waits=layer in quantized)
-    if rows:
+    in_view.lazily("share_tables", partial(more, current), height=200)
+
+
+def more(current: Current) -> None:
+    """The layers in a table, and the same settings on two models."""
+    if codebooks.rows(current.model, current.recipe):
         tables.layers(current)
     tables.two_models(current)
 

@@ -1,11 +1,13 @@
 """Channels: whole filters, neurons and heads leave the network, which really gets smaller."""
 
+from functools import partial
+
 import streamlit as st
 
 from compress_core import Recipe
 from compress_core.recipe import up_to
 from compress_core.views.channels import ChannelGroup
-from ui import figures, words
+from ui import figures, in_view, words
 from ui.panels import small_plane
 from ui.panels.chart import chart, twin
 from ui.panels.norms import place_for_gain, show_gain
@@ -53,7 +55,7 @@ def structured() -> None:
             sentence(current, recipe, groups)
         with pictures:
             bars(groups)
-        table(current, recipe)
+        in_view.lazily("structured_table", partial(table, current, recipe), height=250)
     locked(current)
     show_gain(current, gain)
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch
 
 from compress_core.compressed import compress
 from compress_core.data import Dataset
@@ -12,20 +11,17 @@ from compress_core.events import Event, Silent
 from compress_core.jobs.log import append_line
 from compress_core.jobs.work import (
     KINDS,
-    Answering,
     Sweep,
     Timing,
     Training,
     Work,
     do,
-    load_answers,
     load_points,
     work_from_json,
     work_key,
     work_to_json,
 )
 from compress_core.measurement.accuracy import Stopped
-from compress_core.measurement.harm import answers
 from compress_core.measurement.report import measure
 from compress_core.original import Original
 from compress_core.recipe import parse_recipe, to_json
@@ -35,7 +31,6 @@ TEXT = "prune:sparsity=0.9"
 WORKS = (
     Sweep("digits-mlp", (TEXT, "")),
     Timing("digits-mlp", TEXT),
-    Answering("digits-mlp", TEXT),
     Training("digits-mlp", f"{TEXT};finetune:epochs=1"),
 )
 
@@ -135,13 +130,3 @@ def test_a_sweep_says_what_it_cannot_measure_and_measures_the_others(tmp_path: P
     rows = do(Sweep("digits-mlp", ("prune:sparsity=0.5,layers=nothing", TEXT)), Notes(tmp_path))
     assert "nothing" in rows[0]["refused"]
     assert rows[1]["accuracy"] > 0.5
-
-
-def test_answers_are_those_of_the_library(
-    tmp_path: Path, digits_mlp: Original, digits: Dataset
-) -> None:
-    do(WORKS[2], Notes(tmp_path))
-    found = load_answers(tmp_path)
-    expected = answers(compress(digits_mlp, parse_recipe(TEXT)).module, digits)
-    assert torch.equal(found.classes.long(), expected.classes)
-    assert torch.equal(found.confidences, expected.confidences)

@@ -6,11 +6,13 @@ measured point from here (`strip.js`).
 """
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
 import streamlit as st
 
+from compress_core import Recipe
 from compress_core.measurement.accuracy import PairedDifference
 from compress_core.measurement.report import Size
 from compress_core.measurement.scores import Score
@@ -34,9 +36,10 @@ def strip() -> tuple[Any, Any]:
 
 @st.fragment(key=fragments.SIZES)
 def sizes() -> None:
-    """Size, ratio, sparsity and MACs of the present recipe."""
+    """Size, ratio, sparsity and MACs of the present recipe, which is measured from here on."""
     current = state.current()
     size, is_untouched = current.size, not current.recipe
+    measuring.wish(current.model, current.recipe)
     cells = (
         _cell(
             current,
@@ -68,7 +71,15 @@ def sizes() -> None:
             "a factor pair change this number.",
         ),
     )
-    st.html(f'<div class="strip">{"".join(cells)}</div>', width="content")
+    st.html(f'{_pale_others(current)}<div class="strip">{"".join(cells)}</div>', width="content")
+
+
+def _pale_others(current: Current) -> str:
+    """While these bytes stand beside the score of another state, that one is pale, and does not say
+    of how many images it is."""
+    others = f'.strip .score:not([data-of="{current.label}"])'
+    pale = f"{others} .what {{ opacity: 0.55 }} {others} .below {{ visibility: hidden }}"
+    return f"<style>{pale}</style>"
 
 
 def _macs_before(size: Size) -> str:
@@ -78,31 +89,47 @@ def _macs_before(size: Size) -> str:
 
 @st.fragment(key=fragments.ACCURACY)
 def accuracy() -> None:
-    """The score on the subset at once; on the whole test set as soon as the background has it."""
+    """The score on the images that are measured by now; drawn again when there are more."""
     current = state.current()
-    if measuring.data_problem(current.model):
-        name = words.metric(measuring.metric(current.model)).capitalize()
+    model, recipe = current.model, current.recipe
+    name = words.metric(measuring.metric(model)).capitalize()
+    if measuring.data_problem(model):
         missing = "No test images: this page offers the download."
         cell = _cell(current, "score", (), "—", "", f"{name}: no test images", missing)
         st.html(f'<div class="strip">{cell}</div>', width="content")
         return
     with st.container(gap=None):
-        n = measuring.measured_size(current.model, current.recipe)
-        st.html(f'<div class="strip">{_score_cell(current, n)}</div>', width="content")
-        waiting = measuring.wait_for_exact(current, shown=n)
-        if waiting is not None:
-            wake_up.show("accuracy_wake_up", waiting)
+        n = measuring.measured_size(model, recipe, patience_s=measuring.WAIT_S)
+        cell = _score_cell(current, n) if n else _waiting_cell(current, name)
+        st.html(f'<div class="strip{"" if n else " old"}">{cell}</div>', width="content")
+        after_s = measuring.next_in_s(model, recipe, n)
+        if after_s is not None:
+            wake_up.show_after("accuracy_wake_up", after_s, partial(_grow, model, recipe, n))
+
+
+def _grow(model: str, recipe: Recipe, shown: int) -> None:
+    """Where much more is known by now, what depends on it is drawn anew, too."""
+    if measuring.grown(model, recipe, shown):
+        fragments.refresh_measured()
+
+
+def _waiting_cell(current: Current, name: str) -> str:
+    """The last score, while there is none of the present state; a dash where there was none."""
+    before = st.session_state.get("score_text", "—")
+    text = "No image is measured yet: the server measures for others, for each in turn."
+    return _cell(current, "score", (), before, "", f"{name}: being measured…", text)
 
 
 def _score_cell(current: Current, n: int) -> str:
     found, change = measuring.score(current.model, current.recipe, n)
     exact = n == measuring.test_size(current.model)
+    st.session_state.score_text = words.score(found, 2 if exact else 1)
     name = words.metric(found.metric).capitalize()
     return _cell(
         current,
         "score",
         (found.value, found.low, found.high, found.n),
-        words.score(found, 2 if exact else 1),
+        st.session_state.score_text,
         words.point_change(found.metric, change.difference) if current.recipe else UNCHANGED,
         f"{name}, {'exact, ' if exact else ''}n = {found.n:,}",
         _score_help(found, change),
@@ -120,7 +147,7 @@ def _score_help(found: Score, change: PairedDifference) -> str:
         f"{words.metric(found.metric).capitalize()} on {found.n:,} test images; Wilson 95 % "
         f"interval {interval}. Change in percentage points against the original on the same "
         f"images: {change.gained} became right, {change.lost} wrong, 95 % interval {low} … {high}. "
-        "First on a class-balanced subset, then, in the background, on the whole test set."
+        "First on a few images, as many of each class, in the end on the whole test set."
     )
 
 
@@ -138,9 +165,9 @@ def _cell(
     """A number with what stands beside and below it, as HTML; `text` explains it on hover and
     focus. `values` are for strip.js: the number, and of a score its interval and n."""
     numbers = " ".join(map(str, values))
-    tone, of = " worse" if worse else "", escape(current.label)
+    tone = " worse" if worse else ""
     return (
-        f'<div class="{name}" data-strip="{name}" data-of="{of}" data-values="{numbers}" '
+        f'<div class="{name}" data-strip="{name}" data-of="{current.label}" data-values="{numbers}" '
         f'tabindex="0"><div class="what"><span>{escape(what)}</span> '
         f'<span class="beside{tone}">{escape(beside)}</span></div>'
         f'<div class="below">{escape(below)}</div>'

@@ -1,5 +1,6 @@
 """The session's keys, and the present state: model, recipe, and what came of it."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +52,8 @@ class Current:
 
     @property
     def label(self) -> str:
-        """Model and recipe as one text, by which the browser tells whose number it has."""
-        return f"{self.model};{format_recipe(self.recipe)}"
+        """Model and recipe as a few letters, by which the browser tells whose number it has."""
+        return f"{zlib.crc32(f'{self.model} {format_recipe(self.recipe)}'.encode()):08x}"
 
 
 def ensure() -> None:

@@ -136,7 +136,7 @@ def test_recalibrated_norms_show_what_they_give_beside_the_switch(page: str) -> 
     app = open_app(page, model="fashion-cnn", recipe="prune:sparsity=0.9")
     app.toggle(key=f"{page}_recalibrate").set_value(True).run()
     assert not app.exception
-    data = load_dataset("fashion-mnist").subset(2000)
+    data = load_dataset("fashion-mnist")
     module = compress(load_model("fashion-cnn"), (Prune(0.9), RecalibrateNorms())).module
     right = float((predicted_classes(module, data) == data.class_labels).double().mean())
     (said,) = (m.value for m in app.markdown if m.value.startswith("Recalibrated norms"))
