@@ -23,17 +23,18 @@ def trade_offs() -> None:
         "set. Up and to the left is better. Click a point to apply it.",
         r"\text{accuracy} \pm 95\,\% \quad \text{against cost}",
     )
-    if needs_data(current.model):
-        return
+    lacks_images = needs_data(current.model)
     families = plane.families(current.model)
     chosen = [families[name] for name in choose_methods(families)]
-    axis, closer = choose_view()
+    view = choose_view()
     sweeps = work.sweeps(current.model, chosen, current.recipe)
-    timings = work.timings(sweeps) if axis == "latency" else ()
+    timings = work.timings(sweeps) if view.axis == "latency" else ()
     with st.container():  # the chart below keeps its place
-        work.offer((*sweeps, *timings))
-    points = plane.collect(current, chosen, work.points(sweeps))
-    plane.draw(current.model, points, plane.styles(families), axis, closer=closer)
+        work.offer((*([] if lacks_images else sweeps), *timings))
+        work.tell_origin(sweeps)
+    with st.container():
+        points = plane.collect(current, chosen, work.points(sweeps))
+        plane.draw(current.model, points, plane.styles(families), view)
     speed_panel.show(current)
 
 
@@ -50,8 +51,8 @@ def choose_methods(families: Mapping[str, Family]) -> list[str]:
     )
 
 
-def choose_view() -> tuple[str, bool]:
-    """What x is, a name of AXES, and whether only the best accuracies are in view."""
+def choose_view() -> plane.View:
+    """What x and y are."""
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
         name = choose(
             "Cost (x)",
@@ -61,14 +62,24 @@ def choose_view() -> tuple[str, bool]:
             "of one input in onnxruntime, one thread of this server.",
             in_address=False,
         )
-        values.repair("trade_offs_closer", values.switched("trade_offs_closer"))
-        closer = st.toggle(
-            f"Only the best {100 * NEAR:.0f} points",
-            key="trade_offs_closer",
-            persist_state="session",
-            help="Shows the accuracies near the best one, where the methods differ.",
+        losses = switch(
+            "trade_offs_losses",
+            "Loss on a log axis",
+            "Shows the points that each recipe loses against the original, on a logarithmic axis: "
+            "small losses are as far apart as large ones. What loses nothing stands at “no loss”.",
         )
-    return name, closer
+        closer = switch(
+            "trade_offs_closer",
+            f"Only the best {100 * NEAR:.0f} points",
+            "Shows the accuracies near the best one, where the methods differ.",
+            disabled=losses,
+        )
+    return plane.View(name, closer, losses)
+
+
+def switch(key: str, label: str, text: str, *, disabled: bool = False) -> bool:
+    values.repair(key, values.switched(key))
+    return st.toggle(label, key=key, persist_state="session", help=text, disabled=disabled)
 
 
 trade_offs()

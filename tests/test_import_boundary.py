@@ -22,6 +22,7 @@ FLOORS = {
     "equality": -1,
     "events": -1,
     "writing": -1,
+    "assets": -1,
     "plain": -1,
     "probing": 0,
     "weights": 0,

@@ -155,9 +155,8 @@ def test_a_checkpoint_of_another_network_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 def test_a_missing_file_is_named_with_the_way_to_get_it(folder: Path, suffix: str) -> None:
     (folder / f"digits-mlp{suffix}").unlink()
-    rule = (
-        rf"digits-mlp{suffix} is missing; train it with `python -m compress_core train digits-mlp`"
-    )
+    command = "python -m compress_core train digits-mlp --replace"
+    rule = f"digits-mlp{suffix} is missing; train it with `{command}`"
     with pytest.raises(CheckpointError, match=rule):
         load_network("digits-mlp", folder)
 

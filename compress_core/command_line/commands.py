@@ -70,7 +70,8 @@ def run_train(options: argparse.Namespace) -> None:
         card = train_checkpoint(
             options.model, seed=options.seed, folder=options.out, progress=report
         )
-    emit(options, vars(card), lambda: console.show_fields(vars(card)))
+    row = {**vars(card), "out": str(options.out / f"{card.model}.safetensors")}
+    emit(options, row, lambda: console.show_fields(row))
 
 
 def run_data(options: argparse.Namespace) -> None:

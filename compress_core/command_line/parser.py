@@ -12,6 +12,7 @@ from compress_core.models.checkpoints import CHECKPOINTS
 from compress_core.writing import STANDARD_OUTPUT, WriteError, check_writable
 
 BAD_INPUT = 2
+NEW_CHECKPOINTS = Path("checkpoints")  # in the working directory
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,10 +32,28 @@ def build_parser() -> Parser:
     add = command_adder(added)
     add("models", commands.run_models, "the reference networks and how well they classify")
 
-    train = add("train", commands.run_train, "train a reference network and write its checkpoint")
+    train = add(
+        "train",
+        commands.run_train,
+        "train a reference network and write its checkpoint and card; the shipped one stays",
+    )
     train.add_argument("model", metavar="NAME")
     train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--out", type=Path, default=CHECKPOINTS, metavar="FOLDER")
+    place = train.add_mutually_exclusive_group()
+    place.add_argument(
+        "--out",
+        type=Path,
+        default=NEW_CHECKPOINTS,
+        metavar="FOLDER",
+        help=f"where NAME.safetensors and NAME.json go (default: ./{NEW_CHECKPOINTS})",
+    )
+    place.add_argument(
+        "--replace",
+        dest="out",
+        action="store_const",
+        const=CHECKPOINTS,
+        help="write over the shipped checkpoint: every kept measurement and preset of it is void",
+    )
 
     data = add("data", commands.run_data, "download a dataset into the user's cache")
     data.add_argument("dataset", metavar="NAME", choices=DATASETS)

@@ -44,6 +44,11 @@ class PairedDifference:
     lost: int | None
     n: int
 
+    @property
+    def bounds(self) -> dict[str, float]:
+        """The columns difference, difference_low and difference_high of a row."""
+        return {key: value for key, value in vars(self).items() if key.startswith("difference")}
+
 
 class Stopped(Exception):  # noqa: N818  # no error: somebody asked for it
     """A measurement ended early because its result is not wanted any more."""

@@ -69,7 +69,7 @@ def load_network(name: str, folder: Path = CHECKPOINTS) -> nn.Module:
     if hashlib.sha256(raw).hexdigest() != expected:
         raise CheckpointError(
             f"{path.name} is damaged: its sha256 is not the {expected[:12]}… of its card; "
-            f"restore it, or train it anew with `python -m compress_core train {name}`"
+            f"restore it, or train it anew with `python -m compress_core train {name} --replace`"
         )
     model = spec.build()
     try:
@@ -88,4 +88,4 @@ def fresh_network(name: str, seed: int | None = None) -> nn.Module:
 
 
 def _missing(name: str, path: Path) -> str:
-    return f"{path.name} is missing; train it with `python -m compress_core train {name}`"
+    return f"{path.name} is missing; train it with `python -m compress_core train {name} --replace`"

@@ -10,7 +10,6 @@ from compress_core.data import Dataset, load_dataset
 from compress_core.measurement.accuracy import accuracy_of, predicted_classes
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import (
-    CHECKPOINTS,
     Card,
     fresh_network,
     save_card,
@@ -26,8 +25,8 @@ from compress_core.training.student import Student
 def train_checkpoint(
     name: str,
     *,
+    folder: Path,
     seed: int = 0,
-    folder: Path = CHECKPOINTS,
     progress: Callable[[int, float, float], None] | None = None,
 ) -> Card:
     """Train `name` from random weights; writes NAME.safetensors and NAME.json to `folder`.

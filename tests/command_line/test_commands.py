@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from compress_core import data
 from compress_core.__main__ import main
+from compress_core.command_line.parser import build_parser
 from compress_core.compressed import compress
 from compress_core.data import Dataset, finding
 from compress_core.graph import to_onnx
@@ -25,6 +26,7 @@ from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import Quantize
 from compress_core.models.catalog import MODELS
+from compress_core.models.checkpoints import CHECKPOINTS
 from compress_core.original import Original
 from compress_core.recipe import from_file, from_json, parse_step, to_json
 from compress_core.search.curves import about, read_curves
@@ -286,8 +288,24 @@ def test_train_writes_a_checkpoint_and_its_card(
     monkeypatch.setitem(SETTINGS, "digits-mlp", Settings(epochs=1, learning_rate=0.1))
     row = json.loads(run("train", "digits-mlp", "--seed", 3, "--out", tmp_path, "--json"))
     assert (row["model"], row["seed"]) == ("digits-mlp", 3)
+    assert row.pop("out") == str(tmp_path / "digits-mlp.safetensors")
     assert json.loads((tmp_path / "digits-mlp.json").read_text()) == row
     assert (tmp_path / "digits-mlp.safetensors").is_file()
+
+
+def test_training_leaves_the_shipped_checkpoint_alone(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SETTINGS, "digits-mlp", Settings(epochs=1, learning_rate=0.1))
+    monkeypatch.chdir(tmp_path)
+    before = (CHECKPOINTS / "digits-mlp.safetensors").read_bytes()
+    assert "checkpoints/digits-mlp.safetensors" in run("train", "digits-mlp")
+    assert (tmp_path / "checkpoints" / "digits-mlp.safetensors").read_bytes() != before
+    assert (CHECKPOINTS / "digits-mlp.safetensors").read_bytes() == before
+
+
+def test_the_shipped_checkpoint_is_replaced_where_one_says_so() -> None:
+    assert build_parser().parse_args(["train", "digits-mlp", "--replace"]).out == CHECKPOINTS
 
 
 def test_data_tells_the_sizes(run: Run) -> None:
@@ -372,6 +390,7 @@ def test_an_unknown_model_is_refused_by_every_command(
         ),
         (["sweep", "digits-mlp", "--out", "x"], ["--out x", "add --all"]),
         (["sweep", "digits-mlp", "--all", "--family", "prune"], ["not allowed with", "--all"]),
+        (["train", "digits-mlp", "--out", "x", "--replace"], ["not allowed with", "--replace"]),
         (["data", "cifar"], ["invalid choice", "cifar"]),
         (["decode", "absent.safetensors", "--out", "x"], ["absent.safetensors"]),
     ],

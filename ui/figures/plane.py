@@ -19,13 +19,58 @@ from ui.figures.base import figure
 from ui.figures.curve_styles import Style
 from ui.palette import Palette
 
-Rows = Sequence[Mapping[str, Any]]
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
 
 
-def value(row: Mapping[str, Any], bound: str = "") -> float:
+def value(row: Row, bound: str = "") -> float:
     """What was measured, or a bound of its interval: "_low", "_high"."""
     found: float = row[row["metric"] + bound]
     return found
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The y axis of what is lost against the original: points of a share, else the metric's unit.
+
+    The axis is logarithmic, so what loses nothing stands at `floor`, in the axis's unit.
+    """
+
+    metric: MetricName
+    floor: float
+
+    @property
+    def title(self) -> str:
+        unit = "points lost" if METRICS[self.metric].is_share else "more of it"
+        return f"{words.metric(self.metric)}: {unit} against the original (log)"
+
+    def value(self, row: Row, bound: str = "") -> float:
+        """What a row loses, or a bound of its interval; no less than the floor."""
+        higher_is_better = METRICS[self.metric].higher_is_better
+        sides = {"_low": "_high", "_high": "_low"} if higher_is_better else {}
+        difference = row["difference" + sides.get(bound, bound)]
+        lost = -difference if higher_is_better else difference
+        return max(self.floor, lost * (100 if METRICS[self.metric].is_share else 1))
+
+    def ticks(self, losses: Sequence[float]) -> dict[str, list[Any]]:
+        """Ticks of the losses above the floor, and the floor's."""
+        found = log_ticks([loss for loss in losses if loss > self.floor])
+        pairs = zip(found["tickvals"], found["ticktext"], strict=True)
+        above = [(at, text) for at, text in pairs if at > 1.2 * self.floor]
+        return {
+            "tickvals": [self.floor, *(at for at, _ in above)],
+            "ticktext": ["no loss", *(text for _, text in above)],
+        }
+
+
+def losses_of(rows: Rows) -> Losses:
+    """The axis for rows of one metric: its floor lies below one image of the fewest, or below half
+    the smallest loss."""
+    metric = metric_of([rows])
+    if METRICS[metric].is_share:
+        return Losses(metric, 100 / (2 * max(row["n"] for row in rows)))
+    lost = [loss for row in rows if (loss := Losses(metric, 0).value(row)) > 0]
+    return Losses(metric, min(lost, default=1) / 2)
 
 
 @dataclass(frozen=True)
@@ -50,8 +95,32 @@ AXES = {
 }
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands: its cost, and its score or what it loses."""
+
+    axis: Axis
+    losses: Losses | None = None
+
+    def y(self, row: Row, bound: str = "") -> float:
+        return self.losses.value(row, bound) if self.losses else value(row, bound)
+
+    def hover(self, rows: Rows) -> str:
+        """What y is, in the words of a hover."""
+        if self.losses is None:
+            return f"%{{y:{_digits(rows)}}}"
+        return "%{customdata[2]}"
+
+    def customdata(self, row: Row) -> list[Any]:
+        """What a click and a hover find: the recipe, its words, and the change in words."""
+        change = words.score_change(row["metric"], row["difference"]) if self.losses else ""
+        return [row["id"], row["words"], change]
+
+
 MARKS: dict[str, dict[str, Any]] = {
     "original": {"symbol": "star", "size": 15},
+    "original, estimate": {"symbol": "star-open", "size": 15, "line": {"width": 2}},
+    "present recipe, estimate": {"symbol": "circle-x-open", "size": 15, "line": {"width": 2}},
     "snapshot": {"symbol": "pentagon-open", "size": 14, "line": {"width": 2}},
     "present recipe": {"symbol": "circle-open", "size": 18, "line": {"width": 3}},
 }
@@ -70,33 +139,42 @@ def trade_off_plane(
     snapshots: Rows = (),
     *,
     styles: Mapping[str, Style] | None = None,
-    axis: Axis = AXES["bytes"],
+    place: Place | None = None,
     front: Rows = (),
     published: Rows = (),
 ) -> go.Figure:
     """The score against cost (log), a curve a method, whiskers for the 95 % interval.
 
     A snapshot's row also has the `name` that is written beside it; a published one `name`, `unit`
-    and `source`, and no recipe to click on. `front` are the rows that no other beats.
+    and `source`, and no recipe to click on. `front` are the rows that no other beats. `place` says
+    what x and y are, else bytes and the score; published marks have no losses.
     """
     metric = metric_of([*curves.values(), *singles.values(), snapshots, published])
-    shown = figure(colors, x=axis.title, y=words.metric(metric), height=560)
+    place = place or Place(AXES["bytes"])
+    axis, losses = place.axis, place.losses
+    shown = figure(
+        colors, x=axis.title, y=losses.title if losses else words.metric(metric), height=560
+    )
     for name, rows in curves.items():
         if found := _known(rows, axis):
-            _add_curve(shown, name, found, (styles or {}).get(name), axis, colors)
+            _add_curve(shown, name, found, (styles or {}).get(name), place, colors)
     for name, rows in singles.items():
         if found := _known(rows, axis):
             marker = {**MARKS[name], "color": colors.text}
-            shown.add_scatter(**_points(found, axis), name=name, mode="markers", marker=marker)
-    _add_published(shown, _known(published, axis), axis, colors)
-    _add_snapshots(shown, _known(snapshots, axis), axis, colors)
-    _add_front(shown, _known(front, axis), axis, colors)
-    costs = [x for trace in shown.data for x in trace.x]
-    shown.update_xaxes(type="log", **log_ticks(costs))
+            shown.add_scatter(**_points(found, place), name=name, mode="markers", marker=marker)
+    if losses is None:
+        _add_published(shown, _known(published, axis), axis, colors)
+    _add_snapshots(shown, _known(snapshots, axis), place, colors)
+    _add_front(shown, _known(front, axis), place, colors)
+    shown.update_xaxes(type="log", **log_ticks([x for trace in shown.data for x in trace.x]))
     lowest = None if any(_known(rows, axis) for rows in curves.values()) else 0
-    if METRICS[metric].is_share:
+    if losses:
+        found_losses = [y for trace in shown.data for y in trace.y]
+        shown.update_yaxes(type="log", autorange="reversed", **losses.ticks(found_losses))
+    elif METRICS[metric].is_share:
         shown.update_yaxes(tickformat=".2~%", range=[lowest, 1 + HEADROOM])
-    shown.update_layout(clickmode="event+select", hovermode="closest", uirevision=axis.column)
+    revision = f"{axis.column} losses" if losses else axis.column
+    shown.update_layout(clickmode="event+select", hovermode="closest", uirevision=revision)
     return shown
 
 
@@ -151,12 +229,12 @@ def _known(rows: Rows, axis: Axis) -> list[Mapping[str, Any]]:
 
 
 def _add_curve(
-    shown: go.Figure, name: str, rows: Rows, style: Style | None, axis: Axis, colors: Palette
+    shown: go.Figure, name: str, rows: Rows, style: Style | None, place: Place, colors: Palette
 ) -> None:
     look = style or Style("compressed", "solid", "circle")
     color = getattr(colors, look.role)
     shown.add_scatter(
-        **_points(rows, axis),
+        **_points(rows, place),
         name=name.replace("_", " "),
         mode="lines+markers",
         line={"color": color, "dash": look.dash, "width": 2},
@@ -164,12 +242,12 @@ def _add_curve(
     )
 
 
-def _add_front(shown: go.Figure, rows: Rows, axis: Axis, colors: Palette) -> None:
+def _add_front(shown: go.Figure, rows: Rows, place: Place, colors: Palette) -> None:
     """The best that a cost can buy: stairs, as nothing was measured between the points."""
     if len(rows) > 1:
         shown.add_scatter(
-            x=[row[axis.column] for row in rows],
-            y=[value(row) for row in rows],
+            x=[row[place.axis.column] for row in rows],
+            y=[place.y(row) for row in rows],
             name="Pareto front",
             mode="lines",
             line={"color": colors.text, "width": 1.5, "dash": "2px,3px", "shape": "hv"},
@@ -202,19 +280,19 @@ def _add_published(shown: go.Figure, rows: Rows, axis: Axis, colors: Palette) ->
         )
 
 
-def _add_snapshots(shown: go.Figure, rows: Rows, axis: Axis, colors: Palette) -> None:
+def _add_snapshots(shown: go.Figure, rows: Rows, place: Place, colors: Palette) -> None:
     if not rows:
         return
     names = [row["name"] for row in rows]
     labels = [name if len(name) <= LABEL else name[: LABEL - 1] + "…" for name in names]
-    by_cost = sorted(range(len(rows)), key=lambda i: rows[i][axis.column])
+    by_cost = sorted(range(len(rows)), key=lambda i: rows[i][place.axis.column])
     sides = {i: ("bottom left", "bottom right")[rank % 2] for rank, i in enumerate(by_cost)}
-    points = _points(rows, axis)
+    points = _points(rows, place)
     shown.add_scatter(
         **points
         | {
-            "customdata": [[row["id"], row["words"], escape(row["name"])] for row in rows],
-            "hovertemplate": "<b>%{customdata[2]}</b><br>" + points["hovertemplate"],
+            "customdata": [[*place.customdata(row), escape(row["name"])] for row in rows],
+            "hovertemplate": "<b>%{customdata[3]}</b><br>" + points["hovertemplate"],
         },
         name="snapshot",
         mode="markers+text",
@@ -226,18 +304,19 @@ def _add_snapshots(shown: go.Figure, rows: Rows, axis: Axis, colors: Palette) ->
     )
 
 
-def _points(rows: Rows, axis: Axis) -> dict[str, Any]:
+def _points(rows: Rows, place: Place) -> dict[str, Any]:
+    axis, y = place.axis, place.y
     thin = {"type": "data", "thickness": 1, "width": 3}
     points = {
         "x": [row[axis.column] for row in rows],
-        "y": [value(row) for row in rows],
+        "y": [y(row) for row in rows],
         "error_y": {
             **thin,
-            "array": [value(row, "_high") - value(row) for row in rows],
-            "arrayminus": [value(row) - value(row, "_low") for row in rows],
+            "array": [y(row, "_high") - y(row) for row in rows],
+            "arrayminus": [y(row) - y(row, "_low") for row in rows],
         },
-        "customdata": [[row["id"], row["words"]] for row in rows],
-        "hovertemplate": f"%{{customdata[1]}}<br>%{{y:{_digits(rows)}}} at {axis.hover}"
+        "customdata": [place.customdata(row) for row in rows],
+        "hovertemplate": f"%{{customdata[1]}}<br>{place.hover(rows)} at {axis.hover}"
         "<extra></extra>",
     }
     if axis.high:

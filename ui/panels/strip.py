@@ -167,7 +167,8 @@ def _cell(
     numbers = " ".join(map(str, values))
     tone = " worse" if worse else ""
     return (
-        f'<div class="{name}" data-strip="{name}" data-of="{current.label}" data-values="{numbers}" '
+        f'<div class="{name}" data-strip="{name}" data-of="{current.label}" '
+        f'data-values="{numbers}" '
         f'tabindex="0"><div class="what"><span>{escape(what)}</span> '
         f'<span class="beside{tone}">{escape(beside)}</span></div>'
         f'<div class="below">{escape(below)}</div>'

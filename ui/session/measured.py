@@ -53,6 +53,11 @@ def shipped(work: Sweep) -> dict[Recipe, Row]:
     return {recipe: rows[recipe] for recipe in recipes if recipe in rows}
 
 
+def why_none_ship(model: str) -> str | None:
+    """Why no points of a model ship; None if some do."""
+    return load_curves(model).reason
+
+
 def measured_here(work: Sweep) -> dict[Recipe, Row]:
     """Those that this machine has measured by now."""
     job, found = jobs.job_of(work), executor.present()

@@ -193,7 +193,7 @@ def _row(snapshot: Snapshot) -> dict[str, Any]:
         "stored_bytes": snapshot.stored_bytes,
         "compression_ratio": size.compression_ratio,
         "macs": size.macs,
-        "difference": measuring.change(snapshot.model, (), recipe, n).difference,
+        **measuring.change(snapshot.model, (), recipe, n).bounds,
         "id": snapshot.recipe,
         "words": f"{words.describe_recipe(recipe)} (n = {n:,})",
     }

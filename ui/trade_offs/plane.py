@@ -62,8 +62,32 @@ def latency_columns(model: str, recipe: Recipe) -> dict[str, float]:
 
 
 def snapshot_rows(model: str) -> Rows:
-    """The model's snapshots, with their latency where it was measured."""
+    """The model's snapshots, with their latency where it was measured; none without the images on
+    which they were measured."""
+    if measuring.data_problem(model):
+        return []
     return [row | latency_columns(model, parse_recipe(row["id"])) for row in snapshots.rows(model)]
+
+
+def estimate(current: Current) -> Row | None:
+    """The present recipe as the strip over the page shows it, until its point is measured: on the
+    whole test set or a subset of it. None without test images."""
+    model, recipe = current.model, current.recipe
+    if measuring.data_problem(model):
+        return None
+    n = measuring.measured_size(model, recipe)
+    score, change = measuring.score(model, recipe, n)
+    images = "all" if n == measuring.test_size(model) else f"{n:,}"
+    return {
+        **score.as_dict(),
+        **change.bounds,
+        "stored_bytes": current.size.stored_bytes,
+        "compression_ratio": current.size.compression_ratio,
+        "macs": current.size.macs,
+        "id": format_recipe(recipe),
+        "words": f"{words.describe_recipe(recipe)} (on {images} test images)",
+        **latency_columns(model, recipe),
+    }
 
 
 def published_rows(model: str) -> Rows:
@@ -95,84 +119,141 @@ def _worth(row: dict[str, Any]) -> float:
 @dataclass(frozen=True)
 class PlaneRows:
     """Everything on the plane, as rows. The curves, original and present recipe are measured on the
-    whole test set; a snapshot as it was pinned, a published mark as its paper says."""
+    whole test set; an estimate on a subset of it, a snapshot as it was pinned, a published mark as
+    its paper says. `unknown` are the singles of which nothing is known yet."""
 
     curves: dict[str, Rows]
     singles: dict[str, Rows]
+    estimates: dict[str, Rows]
     snapshots: Rows
     published: Rows
+    unknown: tuple[str, ...] = ()
 
     @property
     def measured(self) -> Rows:
         """Those that can be compared: on the same images."""
         return [row for rows in (*self.curves.values(), *self.singles.values()) for row in rows]
 
+    @property
+    def ours(self) -> Rows:
+        """All but the published ones."""
+        estimates = [row for rows in self.estimates.values() for row in rows]
+        return [*self.measured, *estimates, *self.snapshots]
+
 
 def collect(current: Current, chosen: Sequence[Family], points: Mapping[Recipe, Row]) -> PlaneRows:
     """What is known by now of the chosen families and the rest."""
     model = current.model
+    singles, estimates, unknown = singles_of(current, points)
     return PlaneRows(
         curves={family.name: rows(model, family.recipes, points) for family in chosen},
-        singles={
-            "original": rows(model, [()], points),
-            "present recipe": rows(model, [current.recipe], points) if current.recipe else [],
-        },
+        singles=singles,
+        estimates=estimates,
         snapshots=snapshot_rows(model),
         published=published_rows(model),
+        unknown=unknown,
     )
 
 
-def draw(
-    model: str, points: PlaneRows, styles: Mapping[str, Style], axis_name: str, *, closer: bool
-) -> None:
-    """The plane, its legend in words, and its table."""
-    axis = AXES[axis_name]
+def singles_of(
+    current: Current, points: Mapping[Recipe, Row]
+) -> tuple[dict[str, Rows], dict[str, Rows], tuple[str, ...]]:
+    """Original and present recipe: those that are measured on all test images, those that are
+    estimated on a subset, and the names of those of which nothing is known."""
+    recipes = {"original": ()} | ({"present recipe": current.recipe} if current.recipe else {})
+    measured: dict[str, Rows] = {}
+    estimates: dict[str, Rows] = {}
+    for name, recipe in recipes.items():
+        if found := rows(current.model, [recipe], points):
+            measured[name] = found
+        elif row := estimate(current if recipe else state.shown_as(current.model, ())):
+            whole = row["n"] == measuring.test_size(current.model)
+            (measured if whole else estimates)[name if whole else f"{name}, estimate"] = [row]
+    known = {name.removesuffix(", estimate") for name in (*measured, *estimates)}
+    return measured, estimates, tuple(name for name in recipes if name not in known)
+
+
+@dataclass(frozen=True)
+class View:
+    """What the person chose to see: x, a name of AXES; y as losses on a log axis, or the scores,
+    all of them or those near the best (`closer`)."""
+
+    axis: str
+    closer: bool
+    losses: bool
+
+
+def draw(model: str, points: PlaneRows, styles: Mapping[str, Style], view: View) -> None:
+    """The plane, its legend in words, and its table; a sentence where it would be empty."""
+    axis = AXES[view.axis]
+    known = [row for row in points.measured if axis.column in row]
+    metric = words.metric(measuring.metric(model))
+    if not any(axis.column in row for row in (*points.ours, *points.published)):
+        st.info(_nothing(view.axis), icon=":material/scatter_plot:")
+        return
     figure = figures.trade_off_plane(
         points.curves,
-        points.singles,
+        points.singles | points.estimates,
         state.colors(),
         points.snapshots,
         styles=styles,
-        axis=axis,
+        place=figures.Place(
+            axis, figures.losses_of(points.ours) if view.losses and points.ours else None
+        ),
         front=front(points.measured, axis),
         published=points.published,
     )
-    known = [row for row in points.measured if axis.column in row]
-    if closer and known:
+    if view.closer and known and not view.losses:
         figures.look_closer(figure, max(figures.value(row) for row in known))
     chart(
         figure,
         "trade_offs_plane",
-        f"{model}: {words.metric(measuring.metric(model))} against {axis_name}",
+        f"{model}: {metric} against {view.axis}",
         _table(points),
         on_select=apply_clicked,
         selection_mode="points",
     )
-    st.caption(_legend(points, axis_name, words.metric(measuring.metric(model))))
+    st.caption(_legend(points, view, metric))
 
 
-def _legend(points: PlaneRows, axis_name: str, metric: str) -> str:
+def _nothing(axis: str) -> str:
+    """In place of an empty plane: how it fills."""
+    if axis == "latency":
+        return "No time is measured yet: press “Measure the latency” above, or choose another cost."
+    return "No point of this model is measured yet: choose a method above and measure it."
+
+
+def _legend(points: PlaneRows, view: View, metric: str) -> str:
     """What the marks mean, of those that are there."""
-    if not points.measured:
-        return "No point of this model is measured yet."
-    parts = [
-        f"Whiskers: 95 % interval of the {metric} on the whole test set.",
-        "Dotted stairs: the Pareto front, which no measured point here beats.",
-    ]
+    parts = [f"Whiskers: 95 % interval of the {metric} on the whole test set."] * bool(
+        points.measured
+    )
+    if points.measured:
+        parts.append("Dotted stairs: the Pareto front, which no measured point here beats.")
+    if points.estimates:
+        parts.append("Hollow or crossed: estimated on a part of the test images; hover for n.")
+    parts += [f"The {name} is not measured yet." for name in points.unknown]
     if points.snapshots:
         parts.append(f"Pentagon: a snapshot, at the {metric} it was pinned with; hover for its n.")
-    if points.published and axis_name == "bytes":
-        parts.append(
-            "Diamonds: published results on this network, trained for it; full where a "
-            "real file was measured, hollow where bits were added up."
-        )
-    elif points.published:
-        parts.append("The published results have bytes only.")
+    parts += [text] if (text := _published_in_words(points, view)) else []
     return " ".join(parts)
 
 
+def _published_in_words(points: PlaneRows, view: View) -> str:
+    if not points.published:
+        return ""
+    if view.losses:
+        return "Published results are left out here: they lost against other originals."
+    if view.axis == "bytes":
+        return (
+            "Diamonds: published results on this network, trained for it; full where a "
+            "real file was measured, hollow where bits were added up."
+        )
+    return "The published results have bytes only."
+
+
 def _table(points: PlaneRows) -> dict[str, list[Any]]:
-    everything = [*points.measured, *points.snapshots, *points.published]
+    everything = [*points.ours, *points.published]
     metric = figures.metric_of([everything])
     return {
         "recipe": [row["words"] for row in everything],

@@ -49,14 +49,19 @@ def timings(works: Sequence[Sweep]) -> tuple[Timing, ...]:
 
 
 def offer(works: Sequence[Measuring]) -> None:
-    """Have measured what is left of these: at once where it is quick, else behind a button."""
+    """Have measured what is left of these: at once where it is quick, else behind a button; and
+    another button measures here what only ships."""
     _submit_quick([work for work in works if _left(work)])
     todo = [work for work in works if _left(work)]
-    idle = [work for work in todo if not _is_running(work)]
-    if len(idle) < len(todo):
-        progress(works, sum(map(_left, todo)))
-    if idle and executor.present():
-        _button(idle)
+    running = [work for work in works if _is_running(work)]
+    if running:
+        progress(running, sum(map(_done, running)))
+    if executor.present():
+        with st.container(horizontal=True):
+            if idle := [work for work in todo if work not in running]:
+                _button(idle)
+            if again := [work for work in works if _only_ships(work) and work not in running]:
+                _again_button(again)
     for reason in list(dict.fromkeys(_reasons(works, todo)))[:SHOWN_REASONS]:
         st.warning(f"{reason}. What could be measured is there.", title="Not measured")
 
@@ -79,6 +84,30 @@ def _left(work: Measuring) -> int:
         return len(set(work.recipes)) - len(measured.points(work))
     job = jobs.job_of(work)
     return int(job is None or job.state != "done")
+
+
+def _done(work: Measuring) -> int:
+    """How many points or times this machine has measured."""
+    return len(measured.measured_here(work)) if isinstance(work, Sweep) else 1 - _left(work)
+
+
+def _only_ships(work: Measuring) -> bool:
+    """Whether all points are known, and some of them only because they ship."""
+    return not _left(work) and _done(work) < _size(work)
+
+
+def tell_origin(works: Sequence[Sweep]) -> None:
+    """How many points ship with the project, and how many were measured here; nothing where none
+    ships."""
+    here = {recipe for work in works for recipe in measured.measured_here(work)}
+    shipped = {recipe for work in works for recipe in measured.shipped(work)} - here
+    if shipped:
+        st.caption(
+            f"{len(shipped)} point{'s' * (len(shipped) > 1)} shipped: measured by the project, on "
+            f"the whole test set, with this same code. Measured here: {len(here)}."
+        )
+    elif reason := next((measured.why_none_ship(work.model) for work in works), None):
+        st.caption(f"None of these points ships: {reason}.")
 
 
 def _size(work: Measuring) -> int:
@@ -105,11 +134,10 @@ def _submit_quick(todo: Sequence[Measuring]) -> None:
 
 
 @st.fragment
-def progress(works: Sequence[Measuring], left: int) -> None:
-    """How far it is, and Stop; the plane is drawn again when less than `left` is left, or all jobs
-    ended."""
-    total = sum(map(_size, works))
-    done = total - sum(map(_left, works))
+def progress(works: Sequence[Measuring], before: int) -> None:
+    """How far these are, and Stop; the plane is drawn again when more than `before` is measured, or
+    one of the jobs ended."""
+    total, done = sum(map(_size, works)), sum(map(_done, works))
     states = {job.state for job in map(jobs.job_of, works) if job}
     waits = "queued" in states and "running" not in states
     job_bar(
@@ -120,19 +148,20 @@ def progress(works: Sequence[Measuring], left: int) -> None:
         of=works,
         help_text="Keeps what is measured so far.",
     )
-    wake_up.show("trade_offs_wake_up", wake_up.SECOND, partial(_grow, works, left))
+    wake_up.show("trade_offs_wake_up", wake_up.SECOND, partial(_grow, works, before))
 
 
-def _grow(works: Sequence[Measuring], left: int) -> None:
-    if sum(map(_left, works)) < left or not any(map(_is_running, works)):
+def _grow(works: Sequence[Measuring], before: int) -> None:
+    if sum(map(_done, works)) > before or not all(map(_is_running, works)):
         st.rerun([fragments.BODY])
 
 
 def _button(idle: Sequence[Measuring]) -> None:
     points = sum(_left(work) for work in idle if isinstance(work, Sweep))
     times = sum(isinstance(work, Timing) for work in idle)
-    images = _images(idle[0])
-    parts = [f"{points} point{'s' * (points > 1)} on {images:,} images each"] * (points > 0)
+    parts = []
+    if points:
+        parts = [f"{points} point{'s' * (points > 1)} on {_images(idle[0]):,} images each"]
     parts += [f"the latency of {times} point{'s' * (times > 1)}"] * (times > 0)
     st.button(
         f"Measure {' and '.join(parts)}",
@@ -141,4 +170,17 @@ def _button(idle: Sequence[Measuring]) -> None:
         help=MEASURE_HELP,
         on_click=jobs.submit_all,
         args=(idle,),
+    )
+
+
+def _again_button(works: Sequence[Measuring]) -> None:
+    points = sum(map(_size, works))
+    st.button(
+        "Measure again here",
+        key="trade_offs_again",
+        icon=":material/refresh:",
+        type="tertiary",
+        help=f"{points} point{'s' * (points > 1)} shipped with the project. {MEASURE_HELP}",
+        on_click=jobs.submit_all,
+        args=(works,),
     )

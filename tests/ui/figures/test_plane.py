@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ui import figures
-from ui.figures import AXES
+from ui.figures import AXES, Place
 from ui.figures.curve_styles import CONTROL
 from ui.figures.plane import log_ticks
 from ui.palette import LIGHT
@@ -31,6 +31,7 @@ PUBLISHED = [
     row(3_000, 0.99, name="A", unit="real file", source="arXiv"),
     row(4_000, 0.98, name="B", unit="bit accounting", source="x"),
 ]
+BY_TIME = Place(AXES["latency"])
 KINDS = {
     "prune": {"prune"},
     "quantize": {"quantize"},
@@ -48,7 +49,7 @@ def traces(shown: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", AXES)
 def test_x_is_what_was_asked_for(name: str) -> None:
     axis = AXES[name]
-    shown = figures.trade_off_plane({"prune": [TIMED]}, {}, LIGHT, axis=axis)
+    shown = figures.trade_off_plane({"prune": [TIMED]}, {}, LIGHT, place=Place(axis))
     (trace,) = shown.data
     assert list(trace.x) == [TIMED[axis.column]]
     assert shown.layout.xaxis.title.text == axis.title
@@ -57,7 +58,7 @@ def test_x_is_what_was_asked_for(name: str) -> None:
 
 
 def test_whiskers_are_the_interval_and_the_way_to_p95() -> None:
-    shown = figures.trade_off_plane({"prune": [TIMED]}, {}, LIGHT, axis=AXES["latency"])
+    shown = figures.trade_off_plane({"prune": [TIMED]}, {}, LIGHT, place=BY_TIME)
     (trace,) = shown.data
     assert trace.error_y.array == pytest.approx([0.01])
     assert trace.error_y.arrayminus == pytest.approx([0.02])
@@ -67,12 +68,12 @@ def test_whiskers_are_the_interval_and_the_way_to_p95() -> None:
 
 def test_points_without_this_cost_are_left_out() -> None:
     curves = {"prune": [row(20_000, 0.9), TIMED], "quantize": [row(1_000, 0.8)]}
-    shown = figures.trade_off_plane(curves, {}, LIGHT, axis=AXES["latency"], published=PUBLISHED)
+    shown = figures.trade_off_plane(curves, {}, LIGHT, place=BY_TIME, published=PUBLISHED)
     assert {name: len(trace.x) for name, trace in traces(shown).items()} == {"prune": 1}
 
 
 def test_before_a_cost_is_measured_the_scores_axis_is_in_place() -> None:
-    shown = figures.trade_off_plane({"prune": [row(100, 0.9)]}, {}, LIGHT, axis=AXES["latency"])
+    shown = figures.trade_off_plane({"prune": [row(100, 0.9)]}, {}, LIGHT, place=BY_TIME)
     assert shown.layout.yaxis.range[0] == 0
     assert shown.layout.yaxis.range[1] > 1
 
@@ -171,3 +172,37 @@ def test_of_an_error_the_least_is_on_the_front() -> None:
         for cost, value in ((100, 0.5), (200, 0.3), (300, 0.4))
     ]
     assert plane.front(errors, AXES["bytes"]) == errors[:2]
+
+
+LOST = row(100, 0.88, difference=-0.02, difference_low=-0.03, difference_high=0.01, n=200)
+GAINED = row(200, 0.91, difference=0.01, difference_low=-0.01, difference_high=0.03, n=200)
+
+
+def test_what_loses_nothing_stands_below_half_an_image() -> None:
+    losses = figures.losses_of([LOST, GAINED])
+    assert losses.floor == 100 / (2 * 200)
+    assert [losses.value(LOST), losses.value(GAINED)] == pytest.approx([2, 0.25])
+    assert [losses.value(LOST, bound) for bound in ("_low", "_high")] == pytest.approx([0.25, 3])
+
+
+def test_the_loss_axis_is_log_upside_down_and_names_its_floor() -> None:
+    losses = figures.losses_of([LOST, GAINED])
+    place = Place(AXES["bytes"], losses)
+    shown = figures.trade_off_plane({"prune": [LOST, GAINED]}, {}, LIGHT, place=place)
+    (trace,) = shown.data
+    assert list(trace.y) == pytest.approx([2, 0.25])
+    assert trace.customdata[1][2] == "+1.00 points"
+    axis = shown.layout.yaxis
+    assert (axis.type, axis.autorange) == ("log", "reversed")
+    assert dict(zip(axis.tickvals, axis.ticktext, strict=True))[0.25] == "no loss"
+    assert axis.title.text == "accuracy: points lost against the original (log)"
+
+
+def test_of_an_error_more_is_a_loss() -> None:
+    rows = [
+        {"metric": "relative_error", "difference": difference, "n": 10}
+        for difference in (0.4, 0.1, -0.2)
+    ]
+    losses = figures.losses_of(rows)
+    assert losses.floor == pytest.approx(0.05)
+    assert [losses.value(row) for row in rows] == pytest.approx([0.4, 0.1, 0.05])

@@ -144,7 +144,7 @@ def test_the_plane_writes_a_snapshots_name_beside_its_point() -> None:
     assert trace.name == "snapshot"
     assert trace.text == ("&lt;b&gt;x&lt;/b&gt;",)
     assert trace.customdata[0][0] == SNAPSHOT.recipe
-    assert "customdata[2]" in trace.hovertemplate
+    assert "customdata[3]" in trace.hovertemplate
 
 
 def pinned(app: WholeApp) -> list[str]:

@@ -1,14 +1,16 @@
 """Trade-offs: the plane shows the core's numbers, and time is measured when it is asked for."""
 
+import re
 from typing import Any
 
 import pytest
 
-from compress_core import MODELS, Quantize, compress, load_dataset, load_model
+from compress_core import MODELS, DataError, Quantize, compress, load_dataset, load_model
 from compress_core.jobs.work import Sweep, Timing
 from compress_core.measurement.cost import Latency
 from compress_core.measurement.report import Size, measure
 from compress_core.measurement.speed import Speed
+from compress_core.search.curves import Curves
 from compress_core.search.pareto import pareto_front
 from compress_core.search.published import published
 from compress_core.wording.speed import speed_in_words
@@ -45,6 +47,12 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
+@pytest.fixture
+def unshipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if no curves shipped."""
+    monkeypatch.setattr(measured, "load_curves", lambda _model: Curves({}, "none are here"))
+
+
 PRUNINGS = plane.families("digits-cnn")["prune"]
 
 
@@ -54,6 +62,10 @@ def sweeps(bench: Bench) -> list[Sweep]:
 
 def has_button(app: WholeApp, key: str) -> bool:
     return any(button.key == key for button in app.button)
+
+
+def captions(app: WholeApp) -> str:
+    return " ".join(caption.value for caption in app.caption)
 
 
 def spec(app: WholeApp) -> str:
@@ -70,6 +82,7 @@ def test_it_renders_for_every_digits_model(model: str) -> None:
     assert '"name":"Pareto front"' in spec(app)
 
 
+@pytest.mark.usefixtures("unshipped")
 def test_a_chosen_method_is_measured_as_the_core_does() -> None:
     app = open_app("trade_offs")
     assert '"name":"random prune"' not in spec(app)
@@ -84,6 +97,7 @@ def test_a_chosen_method_is_measured_as_the_core_does() -> None:
     assert row["stored_bytes"] == report.size.stored_bytes
 
 
+@pytest.mark.usefixtures("unshipped")
 def test_the_front_is_the_cores() -> None:
     open_app("trade_offs")
     rows = plane.rows(
@@ -155,17 +169,19 @@ def test_the_real_clock_gives_the_rows_their_time(at_once: AtOnce) -> None:
     assert speed.bits == 4
 
 
+@pytest.mark.usefixtures("unshipped")
 def test_a_point_that_is_refused_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_given: Any, **_named: Any) -> Any:
         raise ValueError("the scores are not finite")
 
-    monkeypatch.setattr("compress_core.jobs.work.measure", refuse)
+    monkeypatch.setattr("compress_core.search.sweep.measure", refuse)
     app = open_app("trade_offs", recipe="prune:sparsity=0.93")
     assert "the scores are not finite. What could be measured is there." in app.warning[0].value
     assert '"name":"prune"' in spec(app)
     assert not has_button(app, "trade_offs_measure")
 
 
+@pytest.mark.usefixtures("unshipped")
 def test_big_data_sets_are_measured_when_somebody_asks(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +197,7 @@ def test_big_data_sets_are_measured_when_somebody_asks(
     assert {len(work.recipes) for work in sweeps(bench)} == {1, len(PRUNINGS.recipes)}
 
 
+@pytest.mark.usefixtures("unshipped")
 def test_the_plane_grows_while_a_curve_is_measured(bench: Bench) -> None:
     app = open_app("trade_offs", model="digits-mlp")
     bench.run_sweeps(points=2)
@@ -190,6 +207,7 @@ def test_the_plane_grows_while_a_curve_is_measured(bench: Bench) -> None:
     assert "measured" in bar.proto.text
 
 
+@pytest.mark.usefixtures("unshipped")
 def test_what_is_stopped_is_not_started_again_unasked(bench: Bench) -> None:
     app = open_app("trade_offs", model="digits-mlp")
     app.button(key="trade_offs_stop").click().run()
@@ -199,6 +217,7 @@ def test_what_is_stopped_is_not_started_again_unasked(bench: Bench) -> None:
     assert has_button(app, "trade_offs_measure")
 
 
+@pytest.mark.usefixtures("unshipped")
 def test_a_curve_that_failed_says_why(bench: Bench) -> None:
     app = open_app("trade_offs", model="digits-mlp")
     for job in bench.jobs():
@@ -208,8 +227,87 @@ def test_a_curve_that_failed_says_why(bench: Bench) -> None:
     assert has_button(app, "trade_offs_measure")
 
 
+@pytest.mark.usefixtures("unshipped")
 def test_without_an_executor_the_page_says_so() -> None:
     executor.close()
     app = open_app("trade_offs")
     assert not app.exception
     assert "start the app by app.py" in app.warning[0].value
+
+
+@pytest.mark.parametrize("model", ["digits-cnn", "mnist-lenet-5"])
+def test_at_the_first_visit_the_plane_is_full_of_shipped_points(bench: Bench, model: str) -> None:
+    app = open_app("trade_offs", model=model)
+    assert not sweeps(bench)
+    assert spec(app).count('"mode":"lines+markers"') >= 5
+    assert '"name":"original"' in spec(app)
+    told = r"(\d+) points shipped: .*, with this same code. Measured here: 0."
+    count = re.search(told, captions(app))
+    assert count
+    assert int(count[1]) >= 50
+    assert not has_button(app, "trade_offs_measure")
+
+
+def test_shipped_points_can_be_measured_again_here(bench: Bench) -> None:
+    app = open_app("trade_offs", model="digits-mlp")
+    app.session_state["trade_offs_methods"] = ["n:m"]
+    app.run()
+    assert app.button(key="trade_offs_again").label == "Measure again here"
+    app.button(key="trade_offs_again").click().run()
+    assert sum(len(work.recipes) for work in sweeps(bench)) == 6
+    bench.run_sweeps(points=1)
+    app.run()
+    assert "4 points shipped" in captions(app)
+    assert "Measured here: 2." in captions(app)
+    assert app.get("progress")[0].proto.text.startswith("2 of 6 measured")
+    assert not has_button(app, "trade_offs_again")
+    bench.work_off()
+
+
+def test_without_images_the_shipped_points_are_there(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str, _split: str = "test") -> Any:
+        raise DataError(f"{name} is missing")
+
+    monkeypatch.setattr("ui.session.measuring.load_dataset", missing)
+    monkeypatch.setattr("ui.trade_offs.work.load_dataset", missing)
+    app = open_app("trade_offs", model="mnist-lenet-5", recipe="prune:sparsity=0.77")
+    assert not app.exception
+    assert '"name":"prune"' in spec(app)
+    assert "The present recipe is not measured yet." in captions(app)
+    assert not has_button(app, "trade_offs_measure")
+    assert not has_button(app, "trade_offs_again")
+    assert not bench.jobs()
+
+
+@pytest.mark.usefixtures("unshipped", "bench")
+def test_before_they_are_measured_original_and_recipe_are_estimated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ui.session.measuring.SUBSET", 100)
+    monkeypatch.setattr(work, "UNASKED", 10)
+    app = open_app("trade_offs", recipe="prune:sparsity=0.77")
+    assert '"name":"original, estimate"' in spec(app)
+    assert '"name":"present recipe, estimate"' in spec(app)
+    assert "(on 100 test images)" in spec(app)
+    assert "estimated on a part of the test images" in captions(app)
+
+
+@pytest.mark.usefixtures("bench")
+def test_the_loss_axis_is_logarithmic_and_has_a_floor() -> None:
+    app = open_app("trade_offs", model="mnist-lenet-5")
+    app.toggle(key="trade_offs_losses").set_value(True).run()
+    assert '"no loss"' in spec(app)
+    assert "points lost against the original (log)" in spec(app)
+    assert "Published results are left out" in captions(app)
+    assert app.toggle(key="trade_offs_closer").disabled
+
+
+@pytest.mark.usefixtures("bench")
+def test_an_empty_plane_says_how_it_fills_and_leaves_no_chart() -> None:
+    app = open_app("trade_offs")
+    app.session_state["trade_offs_x"] = "latency"
+    app.run()
+    assert not app.get("plotly_chart")
+    assert "No time is measured yet" in app.info[0].value
