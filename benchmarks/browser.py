@@ -35,10 +35,11 @@ BROWSER_ARGS = [
 
 @dataclass(frozen=True)
 class App:
-    """A running server; `started` is the clock when its process began."""
+    """A running server; `started` is the clock when its process began, `pid` its number."""
 
     origin: str
     started: float
+    pid: int
 
     def seconds(self) -> float:
         return time.perf_counter() - self.started
@@ -78,7 +79,7 @@ def running_app(
         stderr=subprocess.STDOUT,
     )
     try:
-        app = App(f"http://127.0.0.1:{port}", started)
+        app = App(f"http://127.0.0.1:{port}", started, process.pid)
         wait_until_ready(app, process)
         yield app
     finally:

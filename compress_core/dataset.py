@@ -93,8 +93,27 @@ class Dataset:
         for the same seed."""
         if size >= len(self):
             return self
+        return self._rows(torch.from_numpy(stratified_indices(self._strata(), size, seed)))
+
+    def balanced(self, size: int) -> "Dataset":
+        """The same rows in an order of which every beginning is balanced by class, where there are
+        classes; the first `size` are those of `subset(size)`."""
+        strata = self._strata()
+        first = stratified_indices(strata, min(size, len(self)), seed=0)
+        rest = np.setdiff1d(np.arange(len(self)), first)
+        order = [part[balanced_order(strata[part])] for part in (first, rest)]
+        return self._rows(torch.from_numpy(np.concatenate(order)))
+
+    def beginning(self, size: int) -> "Dataset":
+        """The first `size` rows, without a copy of them."""
+        return self if size >= len(self) else self._rows(slice(0, size))
+
+    def _strata(self) -> np.ndarray:
+        """The classes (n,), all the same where there are none."""
         classes = self.class_labels if is_classes(self.labels) else torch.zeros(len(self)).long()
-        picked = torch.from_numpy(stratified_indices(classes.numpy(), size, seed))
+        return classes.numpy()
+
+    def _rows(self, picked: Tensor | slice) -> "Dataset":
         labels = None if self.labels is None else self.labels[picked]
         return Dataset(
             self.name, self.split, take_rows(self.inputs, picked), labels, self.class_names
@@ -109,6 +128,17 @@ def stratified_indices(labels: np.ndarray, size: int, seed: int) -> np.ndarray:
     # every n/size-th image of the class-sorted order: proportional, without rounding drift
     positions = (np.arange(size) * len(labels)) // size
     return np.sort(by_class[positions])
+
+
+def balanced_order(labels: np.ndarray) -> np.ndarray:
+    """Indices (n,) in an order of which every beginning has the shares of the classes in `labels`
+    (n,), to within an image or two."""
+    shuffled = np.random.default_rng(0).permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.bincount(labels) if len(labels) else np.zeros(0, int)
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    places = (np.arange(len(labels)) - starts + 0.5) / np.repeat(counts, counts)
+    return by_class[np.argsort(places, kind="stable")]  # each class spread over the whole
 
 
 def is_classes(labels: Tensor | None) -> bool:

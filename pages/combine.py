@@ -1,8 +1,10 @@
 """Combine: the whole recipe as a table, what each layer and each stage weighs, and the files."""
 
+from functools import partial
+
 import streamlit as st
 
-from ui import figures
+from ui import figures, in_view
 from ui.combine import compare, downloads, table
 from ui.panels import ledger as ledger_panel
 from ui.panels.chart import chart
@@ -29,14 +31,19 @@ def combine() -> None:
         r"\text{quantize}\,|\,\text{share} \to \text{encode}",
     )
     table.show(current)
+    in_view.lazily("combine_bytes", partial(where_the_bytes_are, current))
+    in_view.lazily("combine_ledger", partial(ledger_panel.show, current))
+    in_view.lazily("combine_compare", partial(compare.show, current), height=80)
+    downloads.show(current)
+
+
+def where_the_bytes_are(current: Current) -> None:
+    """By layer and by stage."""
     left, right = st.columns(2)
     with left:
         layers_before_after(current)
     with right:
         stages(current)
-    ledger_panel.show(current)
-    compare.show(current)
-    downloads.show(current)
 
 
 def layers_before_after(current: Current) -> None:

@@ -1,10 +1,12 @@
 """Encode: the same numbers in fewer bits. Nothing is lost, so the accuracy stays as it is."""
 
+from functools import partial
+
 import streamlit as st
 
 from compress_core.views import coding
 from compress_core.views.coding import Coding, mean_entropy_bits
-from ui import figures
+from ui import figures, in_view
 from ui.encode import codings, tabs
 from ui.encode.codings import Place
 from ui.encode.controls import FIRST_BITS, quantize_first, show_choice
@@ -34,8 +36,8 @@ def encode() -> None:
     if found.taken is not None:
         st.markdown(codings.layer_sentence(layer, found, codings.row(place)))
         symbols_and_coders(current, place, found, total=total)
-        tabs.show(place, found)
-    ledger_panel.show(current)
+        in_view.lazily("encode_tabs", partial(tabs.show, place, found))
+    in_view.lazily("encode_ledger", partial(ledger_panel.show, current))
 
 
 def floats(found: Coding, layer: str) -> None:

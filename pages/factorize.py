@@ -1,5 +1,7 @@
 """Factorize: one weight becomes two or three thinner ones; the spectrum shows what is dropped."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -7,13 +9,13 @@ from compress_core import factor_steps
 from compress_core.recipe import up_to
 from compress_core.views import summaries
 from compress_core.views.ranks import singular_values
-from ui import figures, words
+from ui import figures, in_view, words
 from ui.factorize import factors, live, table
 from ui.factorize.controls import show_factorization
 from ui.factorize.factors import Choice
 from ui.panels import farthest
 from ui.panels.chart import chart, twin
-from ui.panels.page import heading
+from ui.panels.page import frame, framed_heading, heading
 from ui.session import caches, fragments, state
 from ui.session.state import Current
 
@@ -27,33 +29,36 @@ FORMULAS = {
 @fragments.body
 def factorize() -> None:
     current = state.current()
-    top = st.container()  # its formula is that of the form, which the controls know
     layers = current.compressed.base.layers
     if not factor_steps.able(layers):
         heading("Factorize", "Run a layer as thinner ones.", FORMULAS["channel"])
         st.info("No layer of this model can run as factors.")
         return
-    settings = show_factorization(current)
-    with top:
-        heading(
+    place = frame()
+    with place.controls:
+        settings = show_factorization(current)
+        if settings.whole:
+            whole_sentence(current)
+        else:
+            sentence(current, settings)
+        farthest.show(current, "factorize")
+    with place.title:
+        framed_heading(
             "Factorize",
             "Run one layer as two or three thinner ones that keep its largest singular values. "
             "Only up to the break-even rank are they smaller and faster.",
             FORMULAS[settings.form],
         )
-    live.show(current, settings)
-    farthest.show(current, "factorize")
-    if settings.whole:
-        whole_sentence(current)
-    else:
-        sentence(current, settings)
-    weights_before_after(current, settings.layer)
-    table.show(current)
+    with place.live:
+        live.show(current, settings)
+    if not settings.whole:
+        spectrum_table(current, settings)
+    in_view.lazily("factorize_more", partial(more, current, settings.layer))
 
 
 def sentence(current: Current, settings: Choice) -> None:
-    """A sentence on what the rank keeps and costs; below it the spectrum as a table."""
-    found, stored = factors.drawn(current, settings), current.compressed.layers[settings.layer]
+    """A sentence on what the rank keeps and costs."""
+    stored = current.compressed.layers[settings.layer]
     row = next(row for row in current.size.layers if row.name == settings.layer)
     dense = stored.layer.weight.numel()
     kept = words.percent(factors.energy_kept(current, settings.layer))
@@ -64,7 +69,10 @@ def sentence(current: Current, settings: Choice) -> None:
         f"**{settings.layer}** ({words.shape(stored.layer.shape)}) {at} keeps {kept} of {what} "
         f"with {row.parameters:,} weights of {dense:,}{larger}."
     )
-    values = singular_values(found)
+
+
+def spectrum_table(current: Current, settings: Choice) -> None:
+    values = singular_values(factors.drawn(current, settings))
     twin(
         "factorize_spectrum",
         f"Singular values of {settings.layer}",
@@ -73,16 +81,23 @@ def sentence(current: Current, settings: Choice) -> None:
 
 
 def whole_sentence(current: Current) -> None:
-    """What all layers keep together."""
+    """What the layers of the budget keep together."""
     share = factors.share_kept(current)
+    own = dict.fromkeys(map(words.describe, factors.exceptions(current).values()))
     larger = ": :orange[more than before, keep less energy]" if share > 1 else ""
     st.markdown(
-        f"All layers together keep {words.percent(share)} of their weights{larger}, and on "
-        f"average {words.percent(factors.mean_energy(current))} of their energy."
+        f"{'The other' if own else 'All'} layers together keep {words.percent(share)} of their "
+        f"weights{larger}, and on average {words.percent(factors.mean_energy(current))} of their "
+        "energy."
     )
-    own = dict.fromkeys(map(words.describe, factors.exceptions(current).values()))
     if own:
         st.caption(f"Layers with a step of their own: {'; '.join(own)}.")
+
+
+def more(current: Current, layer: str) -> None:
+    """The drawn layer's weights, and a table of all layers."""
+    weights_before_after(current, layer)
+    table.show(current)
 
 
 def weights_before_after(current: Current, layer: str) -> None:

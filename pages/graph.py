@@ -1,11 +1,14 @@
 """Graph: the ONNX graph before and after, drawn by Netron, with our numbers on its nodes."""
 
+from functools import partial
+
 import streamlit as st
 
-from ui import words
+from ui import in_view, words
 from ui.graph.view import viewer_address
 from ui.panels.page import heading
 from ui.session import caches, fragments, state
+from ui.session.state import Current
 
 
 @fragments.body
@@ -25,6 +28,11 @@ def graph() -> None:
                 address = viewer_address(title.lower(), current.model, recipe)
             st.iframe(address, height=620)
 
+    in_view.lazily("graph_table", partial(table, current), height=250)
+
+
+def table(current: Current) -> None:
+    """Layers before and after."""
     rows = current.size.layers
     original = caches.size(current.model, ()).layers
     st.markdown("**Layers before and after**")

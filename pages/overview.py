@@ -1,28 +1,32 @@
-"""Overview: the network, the bytes and MACs of its layers, and its mistakes."""
+"""Overview: something that moves, the doors to the methods, then the network in tables."""
+
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
 from compress_core.measurement.accuracy import confusion_matrix
-from ui import figures, words
+from ui import figures, in_view, words
 from ui.overview.coverage import show_coverage
+from ui.overview.first_minute import doors, first_minute
 from ui.panels.chart import chart
 from ui.panels.images import image_grid
 from ui.panels.missing_data import needs_data
-from ui.panels.page import heading
-from ui.session import caches, fragments, measuring, state
+from ui.session import fragments, measuring, state
 from ui.session.state import Current
 
 
 @fragments.body
 def overview() -> None:
     current = state.current()
-    heading(
-        "Overview",
-        "The network as it stands, layer by layer, and how it does on images that it never saw. "
-        "The pages under *Method* make it smaller; the strip above follows.",
-        r"\text{ratio} = \frac{\text{original bytes}}{\text{stored bytes}}",
-    )
+    first_minute(current)
+    doors()
+    st.subheader("The network, layer by layer", anchor=False)
+    in_view.lazily("overview_details", partial(details, current), height=900)
+
+
+def details(current: Current) -> None:
+    """The network in tables, and what it gets wrong."""
     layer_boxes(current)
     show_coverage(current)
     left, right = st.columns([3, 2])
@@ -85,8 +89,11 @@ def shares(current: Current) -> None:
 
 def mistakes(current: Current) -> None:
     """How the original does, and what the present model gets wrong."""
-    n = measuring.subset_size(current.model)
-    data = caches.test_images(current.model, n)
+    n = measuring.telling_size(current.model, current.recipe)
+    if not n:
+        st.caption("Being measured…")
+        return
+    data = measuring.test_images(current.model, n)
     classes = measuring.class_tensor(current.model, current.recipe, n)
     baseline, _ = measuring.score(current.model, (), n)
     interval = words.interval(baseline.low, baseline.high)

@@ -1,16 +1,18 @@
 """Prune: weights become zero, by one of five rules; the histogram shows which while one drags."""
 
+from functools import partial
+
 import streamlit as st
 
 from compress_core.recipe import up_to
 from compress_core.stored import StoredLayers
 from compress_core.views import summaries
 from compress_core.views.summaries import PrunedLayer
-from ui import figures, words
+from ui import figures, in_view, words
 from ui.panels import farthest
 from ui.panels.chart import chart, twin
 from ui.panels.norms import place_for_gain, show_gain
-from ui.panels.page import exceptions, heading
+from ui.panels.page import exceptions, frame, framed_heading
 from ui.prune import live
 from ui.prune.controls import Choice, show_pruning
 from ui.prune.methods import METHODS
@@ -21,26 +23,28 @@ from ui.session.state import Current
 @fragments.body
 def prune() -> None:
     current = state.current()
-    place = st.container()  # the formula is that of the method, which the controls know
+    place = frame()
     # without later steps: quantization would move the weights against the threshold
     pruned = up_to(current.recipe, "prune")
     layers = caches.compressed(current.model, pruned).layers
     cuts = caches.cuts(current.model, pruned)
-    choice = show_pruning(current, cuts)
-    gain = place_for_gain(current)
-    method = METHODS[choice.method]
-    with place:
-        heading(
+    with place.controls:
+        choice = show_pruning(current, cuts)
+        method = METHODS[choice.method]
+        st.caption(method.knows)
+        sentence(current, choice, cuts[choice.layer])
+        exceptions(current, "prune")
+        farthest.show(current, "prune")
+    with place.title:
+        framed_heading(
             "Prune",
             "Remove the weights that matter least: :blue[kept] ones stay, :orange[pruned] ones "
             "become zero.",
             rf"\text{{mask}} = {method.mask}, \qquad w' = w \cdot \text{{mask}}",
         )
-    st.caption(method.knows)
-    exceptions(current, "prune")
-    live.show(current, choice, cuts)
-    farthest.show(current, "prune")
-    sentence(current, choice, cuts[choice.layer])
+    with place.live:
+        live.show(current, choice, cuts)
+    gain = place_for_gain(current)
     twin(
         "prune_layers",
         "Sparsity of each layer",
@@ -51,7 +55,7 @@ def prune() -> None:
             "threshold": [cut.threshold for cut in cuts.values()],
         },
     )
-    pictures(layers, choice.layer)
+    in_view.lazily("prune_pictures", partial(pictures, layers, choice.layer))
     show_gain(current, gain)
 
 

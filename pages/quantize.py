@@ -1,12 +1,14 @@
 """Quantize: every weight moves to one of a few levels; the ticks show them."""
 
+from functools import partial
+
 import streamlit as st
 
-from ui import words
+from ui import in_view, words
 from ui.panels import farthest
 from ui.panels.chart import twin
 from ui.panels.norms import show_folding
-from ui.panels.page import exceptions, heading
+from ui.panels.page import exceptions, frame, framed_heading
 from ui.quantize import charts, live
 from ui.quantize.activations import show_activations, show_correction, show_samples
 from ui.quantize.controls import show_quantization
@@ -18,29 +20,28 @@ from ui.session.state import Current
 @fragments.body
 def quantize() -> None:
     current = state.current()
-    top = st.container()  # its formula is that of the method chosen below
-    choice = show_quantization(current)
-    method = QUANTIZERS[choice.method]
-    caption = method.caption
-    if choice.stands_aside(current):
-        caption = f"{choice.layer} has a step of its own: choose scope one to change it."
-    with top:
-        heading(
+    place = frame()
+    with place.controls:
+        choice = show_quantization(current)
+        method = QUANTIZERS[choice.method]
+        aside = f"{choice.layer} has a step of its own: choose scope one to change it."
+        st.caption(aside if choice.stands_aside(current) else method.caption)
+        exceptions(current, "quantize")
+        farthest.show(current, "quantize")
+    with place.title:
+        framed_heading(
             "Quantize",
             "Round every weight to one of a few :green[levels], and store the number of the level. "
             "Few levels, or a scale that must serve too many weights, cost accuracy.",
             method.formula,
         )
-    exceptions(current, "quantize")
-    live.show(current, choice)
-    farthest.show(current, "quantize")
-    st.caption(
-        f"{caption} SQNR is against the original weights: pruning and factorizing count as noise, "
-        "too."
-    )
+    with place.live:
+        live.show(current, choice)
+    if current.compressed.layers[choice.layer].bits != FLOAT:
+        in_view.lazily("quantize_pictures", partial(pictures, current, choice.layer))
     layers_table(current)
     around(current)
-    pictures(current, choice.layer)
+    in_view.lazily("quantize_more", partial(more, current, choice.layer))
 
 
 def layers_table(current: Current) -> None:
@@ -79,14 +80,18 @@ def around(current: Current) -> None:
 
 
 def pictures(current: Current, layer: str) -> None:
-    stored = current.compressed.layers[layer]
+    """How far the drawn layer's weights moved, and where to."""
     left, right = st.columns(2)
-    if stored.bits < FLOAT:
-        with left:
-            charts.errors(current, layer)
-    if stored.inputs:
-        with right if stored.bits < FLOAT else left:
-            charts.inputs(current, layer)
+    with left:
+        charts.errors(current, layer)
+    with right:
+        charts.moves(current, layer)
+
+
+def more(current: Current, layer: str) -> None:
+    """The inputs of the drawn layer, and other formulas."""
+    if current.compressed.layers[layer].inputs:
+        charts.inputs(current, layer)
     if is_affine(current.compressed.winners("quantize").get(layer)):
         charts.tutorials(current, layer)
 

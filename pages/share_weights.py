@@ -1,12 +1,14 @@
 """Share weights: every weight becomes one of a few values, a codebook that k-means chooses."""
 
+from functools import partial
+
 import streamlit as st
 
 from compress_core.views.codebooks import CodebookView
-from ui import figures
-from ui.panels import farthest
+from ui import figures, in_view
+from ui.panels import farthest, small_plane
 from ui.panels.chart import chart
-from ui.panels.page import exceptions, heading
+from ui.panels.page import exceptions, frame, framed_heading
 from ui.session import fragments, state
 from ui.session.state import Current
 from ui.share_weights import codebooks, tables
@@ -16,24 +18,37 @@ from ui.share_weights.controls import quantized_too, show_refusal, show_sharing
 @fragments.body
 def share_weights() -> None:
     current = state.current()
-    heading(
-        "Share weights",
-        "Sort the weights into a few clusters, and store for each weight only the number of its "
-        "cluster. The :green[codebook] holds the means of the clusters.",
-        r"w \approx \text{codebook}[\,i\,],\quad \min \textstyle\sum (w - w')^2",
-    )
-    layer = show_sharing()
-    exceptions(current, "share")
-    farthest.show(current, "share")
+    place = frame()
+    with place.title:
+        framed_heading(
+            "Share weights",
+            "Store for each weight only the number of its cluster. The :green[codebook] holds the "
+            "means of the clusters.",
+            r"w \approx \text{codebook}[\,i\,],\quad \min \textstyle\sum (w - w')^2",
+        )
     quantized = quantized_too(current)
-    if quantized:
-        show_refusal(quantized)
+    with place.controls:
+        layer = show_sharing()
+        exceptions(current, "share")
+        if quantized:
+            show_refusal(quantized)
+        farthest.show(current, "share")
     rows = codebooks.rows(current.model, current.recipe)
-    if any(row.name == layer for row in rows):
-        codebook(current, layer)
-    else:
-        not_shared(current, layer, waits=layer in quantized)
-    if rows:
+    with place.live:
+        picture, beside = st.columns([2, 1])
+    with beside:
+        small_plane.show(current, "share", "quantized")
+    with picture:
+        if any(row.name == layer for row in rows):
+            codebook(current, layer)
+        else:
+            not_shared(current, layer, waits=layer in quantized)
+    in_view.lazily("share_tables", partial(more, current), height=200)
+
+
+def more(current: Current) -> None:
+    """The layers in a table, and the same settings on two models."""
+    if codebooks.rows(current.model, current.recipe):
         tables.layers(current)
     tables.two_models(current)
 
@@ -52,11 +67,9 @@ def histogram(current: Current, layer: str) -> CodebookView:
 
 def not_shared(current: Current, layer: str, *, waits: bool) -> None:
     """A layer without a codebook, and how it gets one."""
-    left, right = st.columns([3, 2])
-    with left:
-        histogram(current, layer)
+    histogram(current, layer)
     how = "Choose a number of clusters: with 16 of them, a weight is an index of 4 bits."
-    right.info(
+    st.info(
         f"{layer} keeps its quantization for now." if waits else f"{layer} is not shared. {how}",
         icon=":material/touch_app:",
     )
@@ -64,17 +77,13 @@ def not_shared(current: Current, layer: str, *, waits: bool) -> None:
 
 def codebook(current: Current, layer: str) -> None:
     """The codebook on the weights, how often each entry is used, and what that costs."""
-    left, right = st.columns([3, 2])
-    with left:
-        view = histogram(current, layer)
-    with right:
-        colors, own_zero = state.colors(), view.zeros > 0
-        chart(
-            figures.codebook_usage(view.codebook, view.usage, colors, own_zero=own_zero),
-            "share_usage",
-            "How many weights use each entry",
-            {"value": view.codebook, "weights": view.usage},
-        )
+    view = histogram(current, layer)
+    chart(
+        figures.codebook_usage(view.codebook, view.usage, state.colors(), own_zero=view.zeros > 0),
+        "share_usage",
+        "How many weights use each entry",
+        {"value": view.codebook, "weights": view.usage},
+    )
     for sentence in codebooks.sentences(current.model, current.recipe, layer):
         st.markdown(sentence)
     factors = len(current.compressed.layers[layer].weights)

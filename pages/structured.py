@@ -1,21 +1,23 @@
 """Channels: whole filters, neurons and heads leave the network, which really gets smaller."""
 
+from functools import partial
+
 import streamlit as st
 
 from compress_core import Recipe
 from compress_core.recipe import up_to
 from compress_core.views.channels import ChannelGroup
-from ui import figures, words
-from ui.panels import farthest
+from ui import figures, in_view, words
+from ui.panels import farthest, small_plane
 from ui.panels.chart import chart, twin
 from ui.panels.norms import place_for_gain, show_gain
-from ui.panels.page import exceptions, heading
+from ui.panels.page import exceptions, frame, framed_heading
 from ui.session import caches, fragments, state
 from ui.session.state import Current
 from ui.structured import tables
 from ui.structured.controls import KNOWS, show_structured
 
-COLUMNS = 3
+COLUMNS = 2
 ONE_SHOT = (
     "The network is not trained again afterwards yet, and removing whole channels is a coarse cut: "
     "on fashion-cnn at 30 %, l2 is right on 56 % of the images, three draws of random on 22, 31 "
@@ -26,16 +28,23 @@ ONE_SHOT = (
 @fragments.body
 def structured() -> None:
     current = state.current()
-    heading(
-        "Channels",
-        "Remove whole filters, neurons and heads. What reads them loses those inputs, and the "
-        "network itself gets smaller, with fewer bytes and fewer MACs.",
-        r"W \in \mathbb{R}^{m \times n} \;\to\; W' \in \mathbb{R}^{m' \times n'}",
-    )
-    usual = show_structured(current)
+    place = frame()
+    with place.title:
+        framed_heading(
+            "Channels",
+            "Remove whole filters, neurons and heads: the network itself gets smaller, with fewer "
+            "bytes and fewer MACs.",
+            r"W \in \mathbb{R}^{m \times n} \;\to\; W' \in \mathbb{R}^{m' \times n'}",
+        )
+    with place.controls:
+        usual = show_structured(current)
+        st.caption(KNOWS[usual.importance])
+        farthest.show(current, "structured")
+    with place.live:
+        pictures, beside = st.columns([2, 1])
+    with beside:
+        small_plane.show(current, "channels", "pruned")
     gain = place_for_gain(current)
-    st.caption(KNOWS[usual.importance])
-    farthest.show(current, "structured")
     recipe = up_to(current.recipe, "structured")
     try:
         groups = tables.groups(current.model, recipe, usual)
@@ -43,9 +52,11 @@ def structured() -> None:
         st.warning(str(error), title="These importances cannot be measured")
         return
     if groups:
-        sentence(current, recipe, groups)
-        bars(groups)
-        table(current, recipe)
+        with place.controls:
+            sentence(current, recipe, groups)
+        with pictures:
+            bars(groups)
+        in_view.lazily("structured_table", partial(table, current, recipe), height=250)
     locked(current)
     show_gain(current, gain)
 

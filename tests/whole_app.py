@@ -4,6 +4,7 @@ After a callback has rerun some fragments, Streamlit's AppTest knows their eleme
 still sees the rest of the page, so a full run follows and brings it back.
 """
 
+import re
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
@@ -33,3 +34,21 @@ def open_app(page: str = "overview", **query: str) -> WholeApp:
 def turn_to(app: WholeApp, page: str) -> WholeApp:
     app.switch_page(str(ROOT / "pages" / f"{page}.py")).run()
     return app
+
+
+STRIP = {"score": "Accuracy", "bytes": "Size", "sparsity": "Sparsity", "macs": "MACs"}
+
+
+def strip_numbers(app: WholeApp) -> dict[str, str]:
+    """The numbers of the line over the page, as one reads them."""
+    return {name: what for name, (what, _, _) in strip_cells(app).items()}
+
+
+def strip_cells(app: WholeApp) -> dict[str, tuple[str, str, str]]:
+    """The same with what stands beside and below each number."""
+    pattern = (
+        r'data-strip="(\w+)".*?<span>(.*?)</span> <span class="beside[^>]*>(.*?)</span>'
+        r'.*?class="below">(.*?)</div>'
+    )
+    html = "".join(element.proto.body for element in app.get("html"))
+    return {STRIP[name]: tuple(texts) for name, *texts in re.findall(pattern, html)}

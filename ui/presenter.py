@@ -6,12 +6,8 @@ import streamlit as st
 from ui.session import values
 
 KEY = "present"
-# Streamlit sizes everything in rem. The strip is read from the last row of the room.
-LARGER = """<style>
-html { font-size: 20px; }
-.st-key-strip [data-testid="stMetricValue"] { font-size: 2.3rem; line-height: 1.2; }
-.st-key-strip [data-testid="stMetricLabel"] p { font-size: 1.1rem; }
-</style>"""
+# Streamlit sizes everything in rem; so do our own styles.
+LARGER = "<style>html { font-size: 20px; }</style>"
 FONT_SIZE = 18  # of figures, whose text does not follow the page's
 
 

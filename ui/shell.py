@@ -5,7 +5,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from ui import presenter
 from ui.panels import harm as harm_panel
-from ui.panels.alarms import alarms
+from ui.panels.alarms import alarms, notices
 from ui.panels.sidebar import sidebar
 from ui.panels.strip import accuracy, strip
 from ui.session import address, snapshots, state
@@ -75,14 +75,14 @@ st.session_state.page = name
 address.follow_history(name)
 st.session_state.shows_harm = name in HARM_PAGES
 sidebar()
-accuracy_slot = strip()
-alarm_slot = st.container()
+score_place, alarm_place = strip()
+notices()
 slow = name == "trade_offs"  # a sweep: the strip must not wait for its end
 if not slow:  # the page's own pictures first
     navigation.run()
-with accuracy_slot:
+with score_place:
     accuracy()
-with alarm_slot:
+with alarm_place:
     alarms()
 if slow:
     navigation.run()

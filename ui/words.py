@@ -45,6 +45,12 @@ def score_change(name: MetricName, difference: float) -> str:
     return f"{100 * difference:+.2f} points" if METRICS[name].is_share else f"{difference:+.4g}"
 
 
+def point_change(name: MetricName, difference: float) -> str:
+    """The same, short: "−0.72 points", or "±0" where nothing shows."""
+    shown = score_change(name, difference)
+    return "±0" if float(shown.split()[0]) == 0 else shown.replace("-", "−")
+
+
 def points(number: float) -> str:
     """ "1 point", "0.5 points"."""
     return f"{number:g} point" if number == 1 else f"{number:g} points"
@@ -59,6 +65,11 @@ def change(before: float, after: float) -> str:
 def signed(difference: float, digits: int, unit: str = "") -> str:
     """A difference with its sign, or "same" where it is none."""
     return f"{difference:+.{digits}f}{unit}" if round(difference, digits) else "same"
+
+
+def smaller(value: float) -> str:
+    """A compression ratio in words: "8.95× smaller"; below 1 "1.02× larger"."""
+    return f"{ratio(value)} smaller" if value > 1 else f"{ratio(1 / value)} larger"
 
 
 def ratio(value: float) -> str:

@@ -12,7 +12,7 @@ from compress_core.jobs.store import CANCELLED_EARLY, KEPT_JOBS, JobError, Store
 from compress_core.jobs.turns import Turns
 from compress_core.jobs.work import KINDS, Lane, Work, kind_of
 
-WORKERS: Mapping[Lane, int] = {"seconds": 1, "minutes": 1, "hours": 1}
+WORKERS: Mapping[Lane, int] = {"minutes": 1, "hours": 1}
 IDLE_S = 600.0  # a process that waits holds 260 MB, and after this long goes
 
 

@@ -9,13 +9,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from zipfile import BadZipFile
-
-import numpy as np
-import torch
 
 from compress_core.compressed import Compressed, compress
 from compress_core.data import DataError, Dataset, load_dataset
@@ -23,7 +18,6 @@ from compress_core.events import Progress, Watcher
 from compress_core.jobs.log import append_line, read_lines
 from compress_core.measurement.accuracy import Stopped
 from compress_core.measurement.cost import Latency
-from compress_core.measurement.harm import Answers, answers
 from compress_core.measurement.report import measure, measure_size
 from compress_core.measurement.scores import judge
 from compress_core.measurement.speed import Speed, measure_speed
@@ -43,13 +37,12 @@ from compress_core.search.farthest import check_movable, farthest, grid_of, with
 from compress_core.search.sweep import Row, point
 from compress_core.storage.container import ENCODINGS
 from compress_core.trained import NotTrained
-from compress_core.writing import write_file
 
 VERSION = 1  # of the functions below: a higher one makes every result anew
-POINTS, ANSWERS = "points.jsonl", "answers.npz"
+POINTS = "points.jsonl"
 
 # How long a kind of work takes: what takes hours or minutes must not keep the quick waiting.
-Lane = Literal["seconds", "minutes", "hours"]
+Lane = Literal["minutes", "hours"]
 
 
 @dataclass(frozen=True)
@@ -72,21 +65,6 @@ class Sweep:
 class Timing:
     """Time a recipe's graph beside the original's. Result: the fields of `Speed`, nested;
     `speed_from_json` reads them."""
-
-    model: str
-    recipe: str
-
-    def __post_init__(self) -> None:
-        _check(self.model, (self.recipe,))
-
-
-@dataclass(frozen=True)
-class Answering:
-    """What the compressed network answers to all test images.
-
-    Result: {"file": name, "n": images}; `load_answers` reads the file in the folder of what the job
-    kept.
-    """
 
     model: str
     recipe: str
@@ -129,7 +107,7 @@ class Searching:
             raise ValueError(f"tolerance={self.tolerance} allows no loss; 0.005 is half a point")
 
 
-Work = Sweep | Timing | Answering | Training | Searching
+Work = Sweep | Timing | Training | Searching
 
 
 def searching(model: str, recipe: Recipe, index: int, tolerance: float) -> Searching:
@@ -204,19 +182,6 @@ def speed_from_json(result: dict[str, Any]) -> Speed:
     return Speed(**{**result, **times})
 
 
-def run_answering(work: Answering, watcher: Watcher) -> dict[str, Any]:
-    _go_on(watcher, 0, "compressing")
-    module, data = _compressed(work.model, work.recipe).module, _test_images(work.model)
-    output = _original(work.model).task.output
-    watcher.report(Progress(0.1, f"answering {len(data):,} images"))
-    found = answers(module, data, output=output, stop=watcher.stopped)
-    classes = found.classes.numpy().astype(np.uint8)
-    raw = BytesIO()
-    np.savez(raw, classes=classes, confidences=found.confidences.numpy())
-    write_file(_kept(watcher) / ANSWERS, raw.getvalue())
-    return {"file": ANSWERS, "n": len(data)}
-
-
 def run_training(work: Training, watcher: Watcher) -> dict[str, Any]:
     from compress_core.training.recovering import train_steps  # only for this kind
 
@@ -240,17 +205,6 @@ def run_searching(work: Searching, watcher: Watcher) -> dict[str, Any]:
     grid = grid_of(original, _parsed(work.recipe), work.index)
     known = {**load_curves(work.model).rows, **kept}
     return farthest(grid, look, known, tolerance=work.tolerance).as_dict()
-
-
-def load_answers(kept: Path) -> Answers:
-    """What an `Answering` left: classes (n,) uint8, and confidences (n,) float32. Raises OSError or
-    ValueError where its file is gone or damaged."""
-    try:
-        with np.load(BytesIO((kept / ANSWERS).read_bytes())) as arrays:
-            classes, confidences = arrays["classes"], arrays["confidences"]
-    except (BadZipFile, EOFError, KeyError) as error:
-        raise ValueError(f"{kept / ANSWERS} is damaged: {error}") from error
-    return Answers(torch.from_numpy(classes), torch.from_numpy(confidences))
 
 
 def _go_on(watcher: Watcher, fraction: float, text: str) -> None:
@@ -291,7 +245,6 @@ class Kind(NamedTuple):
 KINDS = {
     "sweep": Kind(Sweep, run_sweep, "minutes"),
     "latency": Kind(Timing, run_timing, "minutes"),
-    "accuracy": Kind(Answering, run_answering, "seconds"),
     "train": Kind(Training, run_training, "hours"),
     "farthest": Kind(Searching, run_searching, "minutes"),
 }

@@ -81,18 +81,27 @@ def run_batches(
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[slice, Any]]:
     """The rows of each batch, and all that the model gives out for them."""
-    if model.training:
-        raise ValueError("the model is in training mode; pass model.eval() to measure it")
-    fast = faster_copy(model, inputs) if isinstance(inputs, Tensor) else None
-    # running may change buffers, which must not reach the next measurement
-    private = fast or share_parameters(model)
+    private = private_copy(model, inputs)
     for start in range(0, count_rows(inputs), batch):
         if stop():
             raise Stopped
         rows = slice(start, start + batch)
-        with torch.inference_mode():
-            given = call(private, take_rows(inputs, rows))
-        yield rows, given
+        yield rows, run_rows(private, take_rows(inputs, rows))
+
+
+def private_copy(model: nn.Module, inputs: Inputs) -> nn.Module:
+    """What runs in place of `model`: running may change buffers, which must not reach the next
+    measurement. Raises ValueError for a model in training mode."""
+    if model.training:
+        raise ValueError("the model is in training mode; pass model.eval() to measure it")
+    fast = faster_copy(model, inputs) if isinstance(inputs, Tensor) else None
+    return fast or share_parameters(model)
+
+
+def run_rows(private: nn.Module, inputs: Inputs) -> Any:
+    """All that a private copy gives out for some rows, without gradients."""
+    with torch.inference_mode():
+        return call(private, inputs)
 
 
 def check_finite(output: Tensor, *, allow_masked: bool = False) -> None:

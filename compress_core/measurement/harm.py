@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from compress_core.dataset import Dataset
-from compress_core.inputs import Which
-from compress_core.measurement.accuracy import PairedDifference, paired_change, predict
+from compress_core.inputs import Which, pick_output
+from compress_core.measurement.accuracy import (
+    PairedDifference,
+    check_finite,
+    paired_change,
+    predict,
+)
 
 Outcome = Literal["lost", "still_wrong", "gained"]
 OUTCOMES: tuple[Outcome, ...] = ("lost", "still_wrong", "gained")  # worst first
@@ -56,7 +61,19 @@ def answers(
 ) -> Answers:
     """The class of the largest logit for each image, and its softmax; `output` and `stop` as for
     `predict`. Only classifications have classes that can be hurt."""
-    logits = predict(model, data.inputs, output=output, stop=stop)  # (n, classes)
+    return _answers_of(predict(model, data.inputs, output=output, stop=stop))
+
+
+def answers_of(given: Any, *, output: Which = None) -> Answers:
+    """The answers in what a network gave out for some rows. Raises ValueError for NaN and
+    infinity."""
+    logits = pick_output(given, output)
+    check_finite(logits, allow_masked=True)
+    return _answers_of(logits)
+
+
+def _answers_of(logits: Tensor) -> Answers:
+    """From logits (n, classes)."""
     classes = logits.argmax(1)
     return Answers(classes, logits.softmax(1).gather(1, classes[:, None])[:, 0])
 

@@ -81,6 +81,18 @@ def error_histogram(
     return np.histogram(error, bins=bins, range=(-limit, limit))
 
 
+def before_after(
+    stored: StoredLayer, bins: int = 64
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """How many weights went from each bin of w to each of w', (bins of w', bins of w), and the
+    edges that both axes share."""
+    before, after = stored.layer.weight.numpy().ravel(), stored.dense.numpy().ravel()
+    limit = max(float(np.abs(before).max()), float(np.abs(after).max())) or 1e-9
+    span = (-limit, limit)
+    counts, edges, _ = np.histogram2d(after, before, bins=bins, range=(span, span))
+    return counts.astype(np.int64), edges
+
+
 @dataclass(frozen=True)
 class PrunedLayer:
     """What pruning took from a layer: the largest pruned magnitude, and fractions that remain."""

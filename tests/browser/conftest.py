@@ -124,5 +124,9 @@ def settle(page: Page) -> None:
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
 
 
+STRIP = {"Accuracy": "score", "Size": "bytes", "Sparsity": "sparsity", "MACs": "macs"}
+
+
 def metric(page: Page, label: str) -> Locator:
-    return page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue")
+    """A number of the line over the page."""
+    return page.locator(f'.strip [data-strip="{STRIP[label]}"] .what > span').first

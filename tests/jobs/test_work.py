@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch
 
 from compress_core.compressed import compress
 from compress_core.data import Dataset
@@ -12,14 +11,12 @@ from compress_core.events import Event, Silent
 from compress_core.jobs.log import append_line
 from compress_core.jobs.work import (
     KINDS,
-    Answering,
     Searching,
     Sweep,
     Timing,
     Training,
     Work,
     do,
-    load_answers,
     load_points,
     searching,
     work_from_json,
@@ -27,7 +24,6 @@ from compress_core.jobs.work import (
     work_to_json,
 )
 from compress_core.measurement.accuracy import Stopped
-from compress_core.measurement.harm import answers
 from compress_core.measurement.report import measure
 from compress_core.original import Original
 from compress_core.recipe import parse_recipe, to_json
@@ -38,7 +34,6 @@ TEXT = "prune:sparsity=0.9"
 WORKS = (
     Sweep("digits-mlp", (TEXT, "")),
     Timing("digits-mlp", TEXT),
-    Answering("digits-mlp", TEXT),
     Training("digits-mlp", f"{TEXT};finetune:epochs=1"),
     Searching("digits-mlp", "prune:sparsity=0.01;quantize:bits=8", 0, 0.01),
 )
@@ -141,32 +136,22 @@ def test_a_sweep_says_what_it_cannot_measure_and_measures_the_others(tmp_path: P
     assert rows[1]["accuracy"] > 0.5
 
 
-def test_answers_are_those_of_the_library(
-    tmp_path: Path, digits_mlp: Original, digits: Dataset
-) -> None:
-    do(WORKS[2], Notes(tmp_path))
-    found = load_answers(tmp_path)
-    expected = answers(compress(digits_mlp, parse_recipe(TEXT)).module, digits)
-    assert torch.equal(found.classes.long(), expected.classes)
-    assert torch.equal(found.confidences, expected.confidences)
-
-
 def test_a_search_is_the_same_whatever_the_number_is_now() -> None:
     keys = {
         work_key(searching("digits-mlp", parse_recipe(f"{step};quantize:bits=8"), 0, 0.01))
         for step in ("prune:sparsity=0.3", "prune:sparsity=0.9", "prune:threshold=0.1")
     }
-    assert keys == {work_key(WORKS[4])}
+    assert keys == {work_key(WORKS[3])}
 
 
 def test_a_search_finds_what_the_library_finds_and_goes_on_with_what_it_kept(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(Stopped):
-        do(WORKS[4], Notes(tmp_path, patience=2))
+        do(WORKS[3], Notes(tmp_path, patience=2))
     kept = len(load_points(tmp_path))
     notes = Notes(tmp_path)
-    found = farthest_from_json(do(WORKS[4], notes))
+    found = farthest_from_json(do(WORKS[3], notes))
     assert found.best
     assert found.best.lost is not None
     assert found.best.lost < 0.01

@@ -6,13 +6,27 @@ from pathlib import Path
 import pytest
 
 from tests.ui.bench import AtOnce, Bench
-from ui.session import executor
+from ui import in_view
+from ui.session import executor, measuring
 
 
 @pytest.fixture(scope="session")
 def jobs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one test has measured no other measures again."""
     return tmp_path_factory.mktemp("jobs")
+
+
+@pytest.fixture(autouse=True)
+def all_images_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages wait until all test images are measured, as if the server took no time for it."""
+    monkeypatch.setattr(measuring, "SLICE", 10**6)
+    monkeypatch.setattr(measuring, "WAIT_S", 60.0)
+
+
+@pytest.fixture(autouse=True)
+def tall_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is in view, as in a window that is higher than every page."""
+    monkeypatch.setattr(in_view, "is_seen", lambda _key: True)
 
 
 @pytest.fixture(autouse=True)

@@ -111,8 +111,9 @@ def score_change(before: Side, after: Side) -> str:
     if first.score is None or second.score is None or first.score.metric != second.score.metric:
         return "—"
     metric = first.score.metric
-    if (first.model, first.score.n) != (second.model, second.score.n):
+    if first.model != second.model:
         return f"{words.score_change(metric, second.score.value - first.score.value)}, unpaired"
-    found = measuring.change(first.model, before.recipe, after.recipe, first.score.n)
+    n = measuring.measured_size(first.model, before.recipe, after.recipe)
+    found = measuring.change(first.model, before.recipe, after.recipe, n)
     low, high = 100 * found.difference_low, 100 * found.difference_high
     return f"{words.score_change(metric, found.difference)} ({low:+.2f} … {high:+.2f})"

@@ -19,11 +19,12 @@ from compress_core.methods.quantization import (
 )
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.recipe_edit import step_for, with_layer_step
+from compress_core.recipe_edit import step_for
 from compress_core.steps import AnyStep, row_of
 from ui.quantize.methods import FLOAT
 
 Shapes = Mapping[str, tuple[int, ...]]
+Write = Callable[[Recipe, str, str, AnyStep | None], Recipe]
 CHANNELS, PRUNE, RANK, BITS, CLUSTERS = "channels cut, %", "pruned, %", "rank", "bits", "clusters"
 
 
@@ -36,16 +37,17 @@ class Cell:
     value: Any
 
 
-def edited(recipe: Recipe, cell: Cell, shapes: Shapes) -> Recipe:
-    """The recipe after one edit; `shapes` are those of all layers of the network as it is."""
+def edited(recipe: Recipe, cell: Cell, shapes: Shapes, write: Write) -> Recipe:
+    """The recipe after one edit; `shapes` are those of all layers of the network as it is, and
+    `write(recipe, kind, layer, step)` gives a layer a step of its own, or none."""
     kind, make = EDITS[cell.column]
     like = step_for(recipe, kind, cell.layer, shapes)
     step = make(like, cell.value, shapes[cell.layer])
     if step is not None and kind in EXCLUDE:  # a weight is stored either as codes or as indices
         other = EXCLUDE[kind]
         if step_for(recipe, other, cell.layer, shapes):
-            recipe = with_layer_step(recipe, other, cell.layer, None, shapes)
-    return with_layer_step(recipe, kind, cell.layer, step, shapes)
+            recipe = write(recipe, other, cell.layer, None)
+    return write(recipe, kind, cell.layer, step)
 
 
 def _structured(like: AnyStep | None, percent: Any, _: tuple[int, ...]) -> AnyStep | None:

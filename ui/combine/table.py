@@ -12,6 +12,7 @@ from compress_core.recipe import up_to
 from ui import words
 from ui.combine import edits
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell
+from ui.panels.widgets import with_exception
 from ui.quantize.methods import FLOAT
 from ui.session import caches, recipe_field, state
 from ui.session.state import Current
@@ -160,7 +161,7 @@ def _apply(table: pd.DataFrame) -> None:
     if cells:
         recipe = recipe_field.session_recipe()
         for cell in cells:
-            recipe = edits.edited(recipe, cell, shapes)
+            recipe = edits.edited(recipe, cell, shapes, with_exception)
         st.session_state.combine_wrote = recipe
         recipe_field.set_recipe(recipe)
     elif st.session_state.get("combine_wrote") is not None:

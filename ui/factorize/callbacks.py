@@ -7,9 +7,8 @@ import streamlit as st
 
 from compress_core import factor_steps
 from compress_core.methods.low_rank import FORMS, Factorize, Form, full_rank, largest_rank
-from compress_core.recipe_edit import with_layer_step
 from ui.factorize.factors import Choice
-from ui.panels.widgets import chosen_layer, moved
+from ui.panels.widgets import chosen_layer, moved, write_step
 from ui.session import recipe_field, state, values
 from ui.session.state import Current
 
@@ -120,13 +119,11 @@ def _as_chosen(step: Factorize) -> Factorize:
 
 def _set_layer(step: Factorize | None) -> None:
     layer = settings().layer
-    layers = state.current().compressed.base.layers
     # a budget is for all layers: an exception for one gets the rank that the budget gave it
     if step is not None and step.budget is not None:
         step = Factorize(rank=state.current().compressed.layers[layer].ranks[-1])
     made = None if step is None else _as_chosen(step)
-    recipe = with_layer_step(recipe_field.session_recipe(), "factorize", layer, made, layers)
-    recipe_field.set_recipe(recipe)
+    write_step("factorize", made, layer)
 
 
 def _set_whole(step: Factorize | None) -> None:

@@ -45,13 +45,12 @@ AWARE_HELP = (
 def show_factorization(current: Current) -> Choice:
     """Scope, layer and form; calibration; then rank and energy, or budget and energy."""
     layers = current.compressed.base.layers
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(key="pairs"):
         scope = choose("Ranks of", SCOPES, "factorize_scope", SCOPE_HELP, on_change=_nothing)
         layer = choose_layer("factorize_layer", layers=factor_steps.able(layers))
         whole = scope == "whole model"
         _take_over(current, layer, whole=whole)
         _form_buttons(current, layer, whole=whole)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
         if whole:
             _whole_numbers(current)
         else:
@@ -88,7 +87,7 @@ def _take_over(current: Current, layer: str, *, whole: bool) -> None:
 def _form_buttons(current: Current, layer: str, *, whole: bool) -> None:
     layers = current.compressed.base.layers
     names = factor_steps.able(layers) if whole else [layer]
-    with st.container(gap="xxsmall", width="content"):
+    with st.container(gap="xxsmall", key="factorize_form_choice"):
         st.markdown(":small[Form]", help="How the parts share the work of a kernel.")
         with st.container(horizontal=True, gap=None, key="factorize_forms"):
             for form, refusal in factors.form_refusals(layers, names).items():
@@ -131,7 +130,7 @@ def _layer_numbers(current: Current, layer: str) -> None:
         on_change=set_rank,
         disabled=full == 1,
         help="How many channels stand between the parts; all of them: not factorized. Drag it "
-        "below. Of a Tucker triple r_in follows in proportion.",
+        "in the picture. Of a Tucker triple r_in follows in proportion.",
     )
     _energy_input("factorize_energy", set_energy)
 
@@ -154,7 +153,7 @@ def _whole_numbers(current: Current) -> None:
         width=NUMBER_WIDTH + 30,
         on_change=set_budget,
         help="The share of weights that all layers together may keep. More go to layers where they "
-        "keep more energy; a layer that keeps all stays in one piece. Drag it below.",
+        "keep more energy; a layer that keeps all stays in one piece. Drag it in the picture.",
     )
     _energy_input("factorize_whole_energy", set_whole_energy)
 
@@ -176,15 +175,14 @@ def _energy_input(key: str, on_change: Any) -> None:
 def _calibration(current: Current) -> None:
     problem = measuring.data_problem(current.model)
     channel = chosen_form() == "channel"
-    with st.container(height="stretch", vertical_alignment="center", width="content"):
-        st.toggle(
-            "Data-aware",
-            key="factorize_whiten",
-            persist_state="session",
-            on_change=rewrite,
-            disabled=not channel or problem is not None,
-            help=f"Not here: {problem}" if problem else AWARE_HELP,
-        )
+    st.toggle(
+        "Data-aware",
+        key="factorize_whiten",
+        persist_state="session",
+        on_change=rewrite,
+        disabled=not channel or problem is not None,
+        help=f"Not here: {problem}" if problem else AWARE_HELP,
+    )
     if channel and values.switched("factorize_whiten") and not problem:
         number_field(
             "Training images",

@@ -89,16 +89,22 @@ def energy_kept(current: Current, layer: str) -> float:
     return decomposition(current.model, steps, layer, stored.form, samples).kept(stored.ranks)
 
 
+def moving(current: Current) -> list[str]:
+    """The layers that a budget moves: those without a step of their own, if there are any."""
+    able, own = factor_steps.able(current.compressed.base.layers), exceptions(current)
+    return [name for name in able if name not in own] or able
+
+
 def mean_energy(current: Current) -> float:
-    """The mean over all layers that can be factorized, as they are now; a budget makes it large."""
-    names = factor_steps.able(current.compressed.base.layers)
+    """The mean over the layers that a budget moves, as they are now; a budget makes it large."""
+    names = moving(current)
     return sum(energy_kept(current, name) for name in names) / len(names)
 
 
 def share_kept(current: Current) -> float:
-    """Weights of all layers that can be factorized, as a share of those without factors."""
-    layers = current.compressed.base.layers
-    rows = [row for row in current.size.layers if row.name in factor_steps.able(layers)]
+    """Weights of the layers that a budget moves, as a share of those without factors."""
+    layers, names = current.compressed.base.layers, moving(current)
+    rows = [row for row in current.size.layers if row.name in names]
     dense = sum(layers[row.name].weight.numel() for row in rows)
     return sum(row.parameters for row in rows) / dense
 
@@ -110,16 +116,20 @@ def rank_blob(model: str, steps: Recipe, layer: str, form: Form, samples: int | 
 
 
 @caches.keep(max_entries=64, show_spinner="Spreading budgets over the layers…")
-def budget_blob(model: str, steps: Recipe, form: Form, samples: int | None) -> bytes:
+def budget_blob(
+    model: str, steps: Recipe, form: Form, samples: int | None, moving: tuple[str, ...]
+) -> bytes:
+    """What budgets leave of the layers that one moves."""
     groups = [
         {
             name: decomposition(model, steps, name, kind, samples if kind == "channel" else None)
             for name in names
+            if name in moving
         }
         for kind, names in factor_steps.grouped(base(model, steps).layers, form)
     ]
-    found = {profile.name: profile for profile in budget_profiles(groups)}
-    return pack([found[name] for name in factor_steps.able(base(model, steps).layers)])
+    found = {profile.name: profile for profile in budget_profiles(list(filter(None, groups)))}
+    return pack([found[name] for name in moving])
 
 
 def exceptions(current: Current) -> dict[str, AnyStep]:

@@ -1,5 +1,7 @@
 """Factorize: the singular values of a layer, or what one budget leaves of all."""
 
+from typing import Any
+
 from compress_core import factor_steps
 from compress_core.measurement.report import LayerRow, Size
 from compress_core.methods.low_rank import full_rank, worthwhile_rank
@@ -7,9 +9,11 @@ from ui import live_histogram
 from ui.factorize import factors
 from ui.factorize.callbacks import release_budget, release_rank
 from ui.live_histogram.routes import publish
+from ui.panels import small_plane
 from ui.session import caches
 from ui.session.state import Current
 
+FAMILIES = {"channel": "factorize", "spatial": "spatial", "tucker": "tucker"}
 SNAPS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # budgets that a click sets
 
 
@@ -40,6 +44,10 @@ def show(current: Current, settings: factors.Choice) -> None:
             "dense_weights": before.parameters,
             "dense_macs": before.macs,
             "break_even": worthwhile_rank(shape, found.form),
+            "bytes": current.size.stored_bytes,
+            "all_macs": current.size.macs,
+            "layers": _rows(current),
+            "plane": small_plane.data(current, FAMILIES[found.form], "kept"),
         },
         on_release=release_rank,
     )
@@ -51,23 +59,38 @@ def _row(size: Size, layer: str) -> LayerRow:
 
 def _budget(current: Current, settings: factors.Choice) -> None:
     steps = factors.network(current.recipe)
-    names = factor_steps.able(current.compressed.base.layers)
     live_histogram.show(
         "budget",
         {
             "profiles": publish(
-                factors.budget_blob(current.model, steps, settings.form, settings.samples)
+                factors.budget_blob(
+                    current.model,
+                    steps,
+                    settings.form,
+                    settings.samples,
+                    tuple(factors.moving(current)),
+                )
             ),
             "constants": {"snaps": SNAPS},
             "budget": factors.share_kept(current),
             "energy": factors.mean_energy(current),
-            "layers": {
-                name: {
-                    "rank": current.compressed.layers[name].ranks[-1:],
-                    "weights": _row(current.size, name).parameters,
-                }
-                for name in names
-            },
+            "bytes": current.size.stored_bytes,
+            "layers": _rows(current),
+            "plane": small_plane.data(current, FAMILIES[settings.form], "kept"),
         },
         on_release=release_budget,
     )
+
+
+def _rows(current: Current) -> dict[str, dict[str, Any]]:
+    """Rank, weights and bytes of each layer that can be factorized."""
+    layers = current.compressed.base.layers
+    return {
+        name: {
+            "rank": current.compressed.layers[name].ranks[-1:],
+            "weights": _row(current.size, name).parameters,
+            "dense_weights": layers[name].weight.numel(),
+            "bytes": _row(current.size, name).bytes,
+        }
+        for name in factor_steps.able(layers)
+    }

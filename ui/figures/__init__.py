@@ -37,6 +37,7 @@ from ui.figures.results import (
 )
 from ui.figures.training import tallest, time_lapse, training_curves, weights_of_epoch
 from ui.figures.weights import (
+    before_after,
     channel_bars,
     error_histogram,
     input_histogram,
@@ -50,6 +51,7 @@ __all__ = [
     "Losses",
     "Place",
     "Style",
+    "before_after",
     "bytes_before_after",
     "change_by_class",
     "channel_bars",

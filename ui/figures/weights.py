@@ -61,6 +61,24 @@ def error_histogram(counts: Array, edges: Array, colors: Palette) -> go.Figure:
     return shown
 
 
+def before_after(counts: Array, edges: Array, colors: Palette) -> go.Figure:
+    """Where the weights went, (bins of w', bins of w): on the diagonal they stayed."""
+    shown = figure(colors, x="weight w before", y="w′ after")
+    middles = ((edges[:-1] + edges[1:]) / 2).astype(np.float32)
+    shown.add_heatmap(
+        x=middles,
+        y=middles,
+        z=np.where(counts > 0, np.log10(np.maximum(counts, 1)), np.nan).astype(np.float32),
+        customdata=counts,
+        colorscale=list(colors.sequential[1:]),
+        showscale=False,
+        hovertemplate="from %{x:.4f} to %{y:.4f}: %{customdata:,} weights<extra></extra>",
+    )
+    line = {"color": colors.grid, "width": 1}
+    shown.add_shape(type="line", x0=edges[0], y0=edges[0], x1=edges[-1], y1=edges[-1], line=line)
+    return shown
+
+
 def channel_bars(
     importances: Array, kept: Array, colors: Palette, *, unit: str, height: int = 180
 ) -> go.Figure:

@@ -11,11 +11,11 @@ from typing import Any
 
 import streamlit as st
 
+from compress_core.recipe import parse_recipe
 from ui.live_histogram.routes import FOLDER, PREFIX
 from ui.palette import ROLES
-from ui.session import fragments
+from ui.session import fragments, recipe_field
 
-HEIGHT = {"prune": "23rem", "quantize": "23rem", "factorize": "26rem", "budget": "23rem"}
 # A few lines: they travel with every rerun. The scripts themselves come from our own routes, once.
 LOADER = f"""
 const {{ mount }} = await import(new URL("{PREFIX}/main.js", document.baseURI));
@@ -34,10 +34,12 @@ def component() -> Any:
 
 
 def show(mode: str, data: dict[str, Any], *, on_release: Callable[[dict[str, Any]], None]) -> None:
-    """Draw `data` on the page called `mode`; `on_release` is a callback that gets each wish.
+    """Draw `data` on the page called `mode`; `on_release` is a callback that gets each wish, but
+    for a click on the small plane: that point's recipe becomes the recipe.
 
-    `data` has the addresses `profiles` and, for some pages, `view`, and the `constants` that the
-    page's script shares with Python; see main.js and its siblings.
+    `data` has what the small plane shows (`plane`), the addresses `profiles` and, for some pages,
+    `view`, and the `constants` that the page's script shares with Python; see main.js and its
+    siblings.
     """
     key, serial = f"{mode}_live", f"{mode}_live_serial"
 
@@ -47,7 +49,10 @@ def show(mode: str, data: dict[str, Any], *, on_release: Callable[[dict[str, Any
             for wish in (found and found.release) or []:
                 if wish["serial"] > st.session_state.get(serial, 0):
                     st.session_state[serial] = wish["serial"]
-                    on_release({name: v for name, v in wish.items() if name != "serial"})
+                    if "recipe" in wish:
+                        recipe_field.set_recipe(parse_recipe(wish["recipe"]))
+                    else:
+                        on_release({name: v for name, v in wish.items() if name != "serial"})
 
     component()(
         key=key,

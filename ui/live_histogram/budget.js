@@ -1,7 +1,9 @@
 // Budget: drag the share of all weights that may stay; every layer gets its rank from it.
 
-import { chips, draggable, everyFrame, isBusy, make, percent, readouts, slider, whole, write } from "./controls.js";
+import { chips, draggable, everyFrame, isBusy, make, percent, readouts, slider, whole } from "./controls.js";
+import { SmallPlane } from "./plane.js";
 import { Plot, interpolate, themeColours } from "./plot.js";
+import { WeightsRow } from "./weights_row.js";
 
 export class Budget {
   constructor(root, profiles, tell, constants) {
@@ -29,7 +31,9 @@ export class Budget {
       this.set(value);
       this.release();
     });
-    this.rows = this.layers.map(layer => new LayerRow(layer));
+    this.rows = this.layers.map(layer => new WeightsRow(layer));
+    this.others = make("div", { class: "others" });
+    this.plane = new SmallPlane(this.tell, this.draw);
     this.root.replaceChildren(
       make("div", { class: "split" },
         make("section", { class: "main" },
@@ -41,7 +45,8 @@ export class Budget {
         make("section", { class: "side" },
           make("header", {}, make("strong", {}, "Weights kept in each layer"),
             make("small", {}, "and its rank")),
-          make("div", { class: "rows" }, ...this.rows.map(row => row.element)))));
+          make("div", { class: "rows" }, ...this.rows.map(row => row.element), this.others),
+          this.plane.element)));
     this.plot = new Plot(this.stage, () => this.draw());
     this.stage.append(this.grip);
     const release = () => this.release();
@@ -77,7 +82,18 @@ export class Budget {
   update(data) {
     this.data = data;
     if (!isBusy(this.root)) this.wish = null;
+    this.others.replaceChildren(...this.exceptions());
     this.draw();
+  }
+
+  /** The rows of the layers that have a step of their own: no budget moves them. */
+  exceptions() {
+    const names = Object.keys(this.data.layers).filter(name => !this.layers.some(l => l.name === name));
+    return names.map(name => {
+      const row = new WeightsRow({ name, weights: this.data.layers[name].dense_weights });
+      row.fill({ rank: 0, ...this.exact(name) }, "");
+      return row.element;
+    });
   }
 
   get budget() {
@@ -127,6 +143,15 @@ export class Budget {
     plot.mark(shown.share, colours.text, { text: "" });
     this.grip.style.transform = `translateX(${plot.toPixel(shown.share)}px)`;
     this.fill(shown);
+    this.plane.draw(colours, this.wish && { bytes: this.bytes(shown.rows), macs: "…" });
+  }
+
+  /** Of the whole file: each layer's bytes go with its weights. */
+  bytes(rows) {
+    return this.layers.reduce((sum, { name }, i) => {
+      const { weights, bytes } = this.data.layers[name];
+      return sum + bytes * (rows[i].weights / weights - 1);
+    }, this.data.bytes);
   }
 
   fill({ rows, share, energy }) {
@@ -142,25 +167,5 @@ export class Budget {
     this.root.dataset.value = share;
     this.root.dataset.energy = energy;
     this.describe();
-  }
-}
-
-/** One layer: the share of its weights that its factors have, and the rank. */
-class LayerRow {
-  constructor(layer) {
-    this.layer = layer;
-    this.bar = make("div", { class: "fill keeps" });
-    this.number = make("span", { class: "number" });
-    this.rank = make("small");
-    this.element = make("div", { class: "row" }, make("span", { class: "name" }, layer.name),
-      make("div", { class: "track still", "aria-hidden": "true" }, this.bar), this.number, this.rank);
-  }
-
-  fill({ rank, weights }, about) {
-    const share = weights / this.layer.weights;
-    this.bar.style.transform = `scaleX(${Math.min(1, share)})`;
-    this.bar.classList.toggle("over", share > 1);
-    write(this.number, about + percent(share, 0));
-    write(this.rank, rank ? `rank ${Math.round(rank)}` : "whole");
   }
 }

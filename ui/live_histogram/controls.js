@@ -150,6 +150,14 @@ export function chips(label, values, text, choose) {
   };
 }
 
+/** A button that switches counts between a logarithmic and a linear scale. */
+export function scaleSwitch(toggle) {
+  const button = make("button", { type: "button", class: "chip" });
+  button.title = "Counts on a logarithmic or a linear scale";
+  button.onclick = toggle;
+  return { element: button, show: logarithmic => write(button, logarithmic ? "log" : "linear") };
+}
+
 export const percent = (fraction, digits = 1) => `${(100 * fraction).toFixed(digits)} %`;
 
 /** Decimal units, as files are sold: 41.2 KB is 41,200 bytes. */
@@ -159,3 +167,9 @@ export function byteSize(count) {
 }
 
 export const whole = count => Math.round(count).toLocaleString("en-US");
+
+/** 2,293,000 as 2.29 M, as the line over the page says it. */
+export function count(number) {
+  if (number < 10000) return whole(number);
+  return number < 1e6 ? `${(number / 1e3).toFixed(1)} K` : `${(number / 1e6).toFixed(2)} M`;
+}

@@ -1,7 +1,11 @@
 // Factorize: drag the rank along the singular values.
 
-import { draggable, everyFrame, isBusy, make, percent, readouts, slider, whole, write } from "./controls.js";
+import {
+  count, draggable, everyFrame, isBusy, make, percent, readouts, slider, whole, write,
+} from "./controls.js";
+import { SmallPlane } from "./plane.js";
 import { Plot, interpolate, niceTicks, themeColours } from "./plot.js";
+import { WeightsRow } from "./weights_row.js";
 
 const SPECTRUM = {
   channel: name => `Singular values of ${name}, as outputs × inputs`,
@@ -21,16 +25,23 @@ export class Factorize {
   }
 
   build() {
-    this.stage = make("div", { class: "stage tall" });
+    this.stage = make("div", { class: "stage" });
     this.grip = make("div", { class: "grip" });
     this.numbers = readouts(["rank", "energy kept", "weights", "MACs"]);
     this.title = make("strong");
     this.legend = make("div", { class: "legend" },
       make("span", { class: "kept" }, "kept"), make("span", { class: "pruned" }, "dropped"),
       make("span", { class: "compressed" }, "energy kept at rank r"));
+    this.rows = make("div", { class: "rows" });
+    this.plane = new SmallPlane(this.tell, this.draw);
     this.root.replaceChildren(
-      make("section", { class: "main" },
-        make("header", {}, this.title, this.legend), this.stage, this.numbers.element));
+      make("div", { class: "split" },
+        make("section", { class: "main" },
+          make("header", {}, this.title, this.legend), this.stage, this.numbers.element),
+        make("section", { class: "side" },
+          make("header", {}, make("strong", {}, "Weights kept in each layer"),
+            make("small", {}, "and its rank")),
+          this.rows, this.plane.element)));
     this.plot = new Plot(this.stage, () => this.draw());
     this.stage.append(this.grip);
     const release = () => this.wish && this.tell({ rank: this.wish });
@@ -60,7 +71,19 @@ export class Factorize {
     if (!isBusy(this.root)) this.wish = null;
     this.plot.forget();
     write(this.title, SPECTRUM[data.form](this.layer.name));
+    this.fillRows(data.layers);
     this.draw();
+  }
+
+  /** A row for each layer that can have factors; the drawn one moves with the wish. */
+  fillRows(layers) {
+    this.others = Object.entries(layers).map(([name, layer]) => {
+      const row = new WeightsRow({ name, weights: layer.dense_weights });
+      row.fill({ rank: layer.rank[0] ?? 0, weights: layer.weights }, "");
+      row.element.classList.toggle("drawn", name === this.layer.name);
+      return row;
+    });
+    this.rows.replaceChildren(...this.others.map(row => row.element));
   }
 
   get rank() {
@@ -102,7 +125,16 @@ export class Factorize {
     this.drawBreakEven(colours);
     plot.mark(rank + 0.5, colours.text, { text: "" });
     this.grip.style.transform = `translateX(${plot.toPixel(rank + 0.5)}px)`;
-    this.fill(this.shown);
+    const shown = this.shown;
+    this.fill(shown);
+    this.plane.draw(colours, this.wish && this.whole(shown));
+  }
+
+  /** What the wish means for the whole network. */
+  whole({ weights, macs }) {
+    const own = this.data.layers[this.layer.name];
+    const bytes = this.data.bytes + own.bytes * (weights / own.weights - 1);
+    return { bytes, macs: `≈ ${count(this.data.all_macs + macs - this.data.macs)}` };
   }
 
   drawBreakEven(colours) {
@@ -127,6 +159,8 @@ export class Factorize {
     const cells = this.numbers.element.children;
     cells[2].classList.toggle("worse", weights > data.dense_weights);
     cells[3].classList.toggle("worse", macs > data.dense_macs);
+    const row = this.others.find(({ layer }) => layer.name === this.layer.name);
+    row?.fill({ rank: plain ? 0 : inner, weights }, this.wish ? "≈ " : "");
     this.root.dataset.value = rank;
     this.root.dataset.energy = energy;
     this.root.dataset.weights = weights;

@@ -2,10 +2,11 @@
 
 import { Budget } from "./budget.js";
 import { Factorize } from "./factorize.js";
+import { PlaneAlone } from "./plane_alone.js";
 import { Prune } from "./prune.js";
 import { Quantize } from "./quantize.js";
 
-const VIEWS = { prune: Prune, quantize: Quantize, factorize: Factorize, budget: Budget };
+const VIEWS = { prune: Prune, quantize: Quantize, factorize: Factorize, budget: Budget, plane: PlaneAlone };
 const mounted = new WeakMap(); // parentElement → what stands in it
 const profiles = new Map(); // address → a promise of what it holds
 
@@ -48,9 +49,14 @@ export function mount({ parentElement, data, setTriggerValue }) {
   };
   show(root, place, data).catch(error => root.replaceChildren(String(error)));
   return () => {
-    place.view?.plot.observer.disconnect();
+    close(place.view);
     mounted.delete(parentElement);
   };
+}
+
+function close(view) {
+  view?.plot?.observer.disconnect();
+  view?.plane.close();
 }
 
 async function show(root, place, data) {
@@ -58,10 +64,11 @@ async function show(root, place, data) {
   place.wishes = place.wishes.filter(wish => wish.serial > data.serial);
   if (place.wishes.length) return; // a later move is on its way to the server
   place.serial = Math.max(place.serial, data.serial);
-  if (place.address !== data.profiles) {
-    place.view?.plot.observer.disconnect();
+  if (!place.view || place.address !== data.profiles) {
+    close(place.view);
     place.view = new VIEWS[data.mode](root, layers, wish => place.tell(wish), data.constants);
     place.address = data.profiles;
   }
+  place.view.plane.update(data.plane);
   place.view.update(data, drawn?.layers[0]);
 }

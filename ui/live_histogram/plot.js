@@ -1,6 +1,6 @@
 // The drawing core: a canvas with axes, bars that change colour at a position, ticks, lines.
 
-const MARGIN = { left: 52, right: 14, top: 12, bottom: 44 };
+export const MARGIN = { left: 52, right: 14, top: 12, bottom: 44 };
 
 /** The theme's colours by role, also as --kept … for the style sheet: the first of its chart colours
  * are the app's colour code, in the order of the roles. */
@@ -22,11 +22,12 @@ export function themeColours(element, names) {
 
 export class Plot {
   /** A canvas of the full width of `host`; `redraw` is called when its size or theme changed. */
-  constructor(host, redraw) {
+  constructor(host, redraw, margin = MARGIN) {
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("aria-hidden", "true");
     host.append(this.canvas);
     this.host = host;
+    this.space = margin;
     this.context = this.canvas.getContext("2d");
     this.observer = new ResizeObserver(() => {
       this.resize();
@@ -41,7 +42,7 @@ export class Plot {
     const { width, height } = this.host.getBoundingClientRect();
     this.fontSize = 0.8 * parseFloat(getComputedStyle(document.documentElement).fontSize);
     const scale = Math.max(1, this.fontSize / 12);
-    this.margin = Object.fromEntries(Object.entries(MARGIN).map(([k, v]) => [k, v * scale]));
+    this.margin = Object.fromEntries(Object.entries(this.space).map(([k, v]) => [k, v * scale]));
     this.width = Math.max(width, 120);
     this.height = Math.max(height, 120);
     this.ratio = ratio;
@@ -123,7 +124,7 @@ export class Plot {
     this.context.restore();
   }
 
-  axes(colours, { x, y, yTicks = [], xTicks = niceTicks(this.low, this.high) }) {
+  axes(colours, { x, y, yTicks = [], xTicks = niceTicks(this.low, this.high), xText = label }) {
     const { context, fontSize } = this;
     const { x: left, y: top, width, height } = this.area;
     context.font = `${fontSize}px ${colours.font}`;
@@ -139,7 +140,7 @@ export class Plot {
     }
     context.textAlign = "center";
     context.textBaseline = "top";
-    for (const tick of xTicks) context.fillText(label(tick), this.toPixel(tick), top + height + 10);
+    for (const tick of xTicks) context.fillText(xText(tick), this.toPixel(tick), top + height + 10);
     context.fillText(x, left + width / 2, top + height + 11 + 1.2 * fontSize);
     context.save();
     context.translate(1, top + height / 2);
@@ -194,6 +195,43 @@ export class Plot {
     context.fillStyle = colour;
     context.fillRect(left, y, right - left, height);
     context.restore();
+  }
+
+  /** Draw something that must not leave the area. */
+  within(drawing) {
+    const { context } = this;
+    const { x, y, width, height } = this.area;
+    context.save();
+    context.beginPath();
+    context.rect(x, y, width, height);
+    context.clip();
+    drawing();
+    context.restore();
+  }
+
+  /** Pixels from the left and the top of a value and a fraction of the area. */
+  place(value, share) {
+    return { left: this.toPixel(value), top: this.area.y + this.area.height * (1 - share) };
+  }
+
+  /** A point, full or hollow. */
+  dot(value, share, radius, colour, hollow = false) {
+    const { context } = this;
+    const { left, top } = this.place(value, share);
+    context.beginPath();
+    context.arc(left, top, radius, 0, 2 * Math.PI);
+    context.lineWidth = 2;
+    context.strokeStyle = context.fillStyle = colour;
+    if (hollow) context.stroke();
+    else context.fill();
+  }
+
+  /** A thin upright line between two fractions of the area. */
+  whisker(value, low, high, colour) {
+    const [bottom, top] = [this.place(value, low), this.place(value, high)];
+    this.context.strokeStyle = colour;
+    this.context.lineWidth = 1;
+    this.line(bottom.left, bottom.top, top.left, top.top);
   }
 
   /** A line through points; `ys` are fractions of the area. */

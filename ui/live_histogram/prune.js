@@ -4,8 +4,9 @@
 // is no line; a profile then tells how many of each bin are pruned. N:M has nothing to drag.
 
 import {
-  byteSize, chips, draggable, everyFrame, isBusy, make, percent, readouts, slider, write,
+  byteSize, chips, draggable, everyFrame, isBusy, make, percent, readouts, scaleSwitch, slider, write,
 } from "./controls.js";
+import { SmallPlane } from "./plane.js";
 import { Plot, countScale, themeColours } from "./plot.js";
 import { byteKnotsOf, fallenAt, globalThreshold, sparsityAt } from "./prune_curves.js";
 import { Estimate } from "./prune_estimate.js";
@@ -33,21 +34,21 @@ export class Prune {
     this.chips = chips("Sparsity", this.constants.snaps, value => `${100 * value} %`, value => this.jump(value));
     this.legend = make("div", { class: "legend" },
       make("span", { class: "kept" }, "kept"), make("span", { class: "pruned" }, "pruned"));
-    this.scaleButton = make("button", { type: "button", class: "chip" }, "log");
-    this.scaleButton.title = "Counts on a logarithmic or a linear scale";
-    this.scaleButton.onclick = () => this.toggleScale();
+    this.scale = scaleSwitch(() => this.toggleScale());
     this.title = make("strong");
     this.hint = make("small");
+    this.plane = new SmallPlane(this.tell, this.draw);
     this.root.replaceChildren(
       make("div", { class: "split" },
         make("section", { class: "main" },
-          make("header", {}, this.title, this.legend, this.scaleButton),
+          make("header", {}, this.title, this.legend, this.scale.element),
           this.stage, this.numbers.element,
           make("div", { class: "bar" }, make("span", {}, "sparsity"), this.track, this.chips.element)),
         make("section", { class: "side" },
           make("header", {}, make("strong", {}, "Sparsity of each layer"),
             this.hint),
-          make("div", { class: "rows" }, ...this.rows.map(row => row.element)))));
+          make("div", { class: "rows" }, ...this.rows.map(row => row.element)),
+          this.plane.element)));
     this.plot = new Plot(this.stage, () => this.draw());
     this.stage.append(this.minus, this.plus);
     this.bind();
@@ -177,7 +178,6 @@ export class Prune {
 
   toggleScale() {
     this.logarithmic = !this.logarithmic;
-    write(this.scaleButton, this.logarithmic ? "log" : "linear");
     this.plot.forget();
     this.draw();
   }
@@ -208,6 +208,13 @@ export class Prune {
     };
   }
 
+  /** What the wish means for the whole network. */
+  whole({ rows, bytes }) {
+    const total = this.layers.reduce((sum, layer) => sum + layer.weights, 0);
+    const zeros = this.layers.reduce((sum, layer, i) => sum + rows[i].sparsity * layer.weights, 0);
+    return { bytes, at: zeros / total, sparsity: zeros / total };
+  }
+
   drawNow() {
     if (!this.data) return;
     const colours = themeColours(this.root, this.constants.roles);
@@ -221,7 +228,9 @@ export class Prune {
     this.plot.clear();
     this.plot.axes(colours, { x: "weight w", y: "weights per bin", yTicks: scale.ticks });
     this.drawBars(shown, scale.heights, colours);
+    this.scale.show(this.logarithmic);
     this.fill(shown);
+    this.plane.draw(colours, shown.exact ? null : this.whole(shown));
   }
 
   drawBars(shown, heights, colours) {

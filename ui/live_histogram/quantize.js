@@ -5,9 +5,11 @@ import {
   bestShare, decibel, energy, noise, parameters, percentileShare, quantileOf, rounded,
 } from "./affine.js";
 import {
-  byteSize, chips, draggable, everyFrame, isBusy, make, percent, readouts, slider, whole, write,
+  byteSize, chips, draggable, everyFrame, isBusy, make, percent, readouts, scaleSwitch, slider, whole,
+  write,
 } from "./controls.js";
 import { OPEN, NoiseRow } from "./noise_row.js";
+import { SmallPlane } from "./plane.js";
 import { Plot, countScale, themeColours } from "./plot.js";
 
 const MOST_TICKS = 128; // more even levels than this are a band of green
@@ -28,21 +30,29 @@ export class Quantize {
     this.numbers = readouts(["levels", "scale", "clipped", "SQNR of rounding these", "weights, packed"]);
     this.stepper = make("div", { class: "stepper" });
     this.title = make("strong");
+    this.zeroNote = make("small");
+    this.scale = scaleSwitch(() => {
+      this.logarithmic = !this.logarithmic;
+      this.plot.forget();
+      this.draw();
+    });
     this.setting = make("span");
     this.cut = make("span", { class: "pruned" }, "clipped");
     this.legend = make("div", { class: "legend" },
       make("span", { class: "original" }, "weights"), make("span", { class: "quantized" }, "levels"),
       this.cut);
     this.rows = this.layers.map(layer => new NoiseRow(layer));
+    this.plane = new SmallPlane(this.tell, this.draw);
     this.root.replaceChildren(
       make("div", { class: "split" },
         make("section", { class: "main" },
-          make("header", {}, this.title, this.legend),
+          make("header", {}, this.title, this.zeroNote, this.legend, this.scale.element),
           this.stage, this.numbers.element,
           make("div", { class: "bar" }, this.setting, this.stepper)),
         make("section", { class: "side" },
           make("header", {}, make("strong", {}, "SQNR of each layer, dB")),
-          make("div", { class: "rows" }, ...this.rows.map(row => row.element)))));
+          make("div", { class: "rows" }, ...this.rows.map(row => row.element)),
+          this.plane.element)));
     this.plot = new Plot(this.stage, () => this.draw());
     this.stage.append(...this.ends);
     const release = () => this.release();
@@ -98,6 +108,7 @@ export class Quantize {
     this.points = Array.from(view.points);
     if (!isBusy(this.root)) this.wish = null;
     this.magnitudes = this.points.map(Math.abs).filter(w => w > 0).sort((a, b) => a - b);
+    this.leaveZerosOut();
     this.reach = Math.max(this.magnitudes.at(-1) ?? 0, 1e-9);
     if (this.bound !== [data.choices.setting, ...data.choices.values].join()) this.bind(data.choices);
     this.plot.forget();
@@ -106,6 +117,17 @@ export class Quantize {
     this.cut.hidden = data.draws === "levels" && !data.zeroed;
     this.stage.classList.toggle("still", !this.drags);
     this.draw();
+  }
+
+  /** Exact zeros would tower over all other bars: a note tells how many they are. */
+  leaveZerosOut() {
+    const counts = Array.from(this.view.counts);
+    const zeros = this.points.filter(w => w === 0).length / Math.max(1, this.points.length);
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    const middle = counts.length >> 1;
+    this.counts = counts.map((count, i) => i === middle ? Math.max(0, count - zeros * total) : count);
+    write(this.zeroNote, zeros ? `${percent(zeros)} are 0, not drawn` : "");
+    this.logarithmic ??= zeros > 0;
   }
 
   /** The settings in force: the server's, with what is dragged over them. */
@@ -182,7 +204,8 @@ export class Quantize {
     const key = [colours.original, this.plot.width].join();
     if (key !== this.key) this.plot.forget();
     this.key = key;
-    const scale = countScale(this.view.counts, false);
+    const scale = countScale(this.counts, this.logarithmic);
+    this.scale.show(this.logarithmic);
     const edge = this.reach * 1.05;
     this.plot.setRange(-edge, edge);
     this.plot.clear();
@@ -195,6 +218,12 @@ export class Quantize {
     else this.fill(["–", "–", "–", "exact"]);
     this.chips.mark(this.chosen);
     this.describeStepper();
+    this.plane.draw(colours, this.wish && { at: this.followsCurve ? this.now.bits : undefined });
+  }
+
+  /** Whether the settings are those that the curve was measured with. */
+  get followsCurve() {
+    return !this.open && Object.entries(this.data.plane.settings).every(([k, v]) => this.now[k] === v);
   }
 
   /** The levels of the core as they are, however they are spaced. */

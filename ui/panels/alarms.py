@@ -19,30 +19,11 @@ ALARM_ICONS = {
     "no_effect": ":material/do_not_disturb_on:",
     "bytes_up": ":material/trending_up:",
 }
-NO_ALARMS = (
-    ":material/check_circle: No alarms: not more than {} lost for certain, no layer "
-    "collapsed, no step without effect."
-)
-TOLERANCE = "How many points may be lost without an alarm."
 
 
-@st.fragment(key=fragments.ALARMS)
-def alarms() -> None:
-    """What the address or the recipe asked for and could not have, and what went wrong."""
-    current = state.current()
-    _notices(current)
-    with (
-        st.container(key="alarms"),
-        st.container(horizontal=True, vertical_alignment="center"),
-    ):
-        found = alarming.current_alarms(current)
-        _alarms(found)
-        if any(alarm.fact.culprit is None for alarm in found if isinstance(alarm.fact, Lost)):
-            _which_step(current)
-        _tolerance()
-
-
-def _notices(current: Current) -> None:
+@st.fragment(key=fragments.NOTICES)
+def notices() -> None:
+    """What the address or the recipe asked for and could not have."""
     for text in st.session_state.notices:
         st.warning(text, icon=":material/link_off:")
     if st.session_state.notices:
@@ -52,25 +33,46 @@ def _notices(current: Current) -> None:
             help="Takes these notices away.",
             on_click=st.session_state.notices.clear,
         )
-    for refusal in current.refusals:
+    for refusal in state.current().refusals:
         st.error(
             f"{refusal.reason}. The other steps are shown without it.",
             title=f"Left out: {words.describe(refusal.step)}",
         )
 
 
-def _alarms(found: Sequence[Alarm]) -> None:
-    """The gravest alarm, the others behind a button. Without alarms a line keeps the place, so that
-    nothing below moves."""
-    if not found:
-        st.caption(NO_ALARMS.format(words.points(alarming.tolerance())))
-        return
-    gravest, *others = found
-    st.warning(alarm_in_words(gravest, words.describe), icon=ALARM_ICONS[gravest.kind])
-    if others:
-        with st.popover(f"{len(others)} more", key="more_alarms"):
-            for alarm in others:
-                st.warning(alarm_in_words(alarm, words.describe), icon=ALARM_ICONS[alarm.kind])
+@st.fragment(key=fragments.ALARMS)
+def alarms() -> None:
+    """What went wrong: how many alarms, and each behind a button, with the loss that is allowed."""
+    current = state.current()
+    found = alarming.current_alarms(current)
+    icon = ":material/warning:" if found else ":material/check_circle:"
+    with st.popover(
+        _count(found),
+        icon=icon,
+        key="alarm_list",
+        width="content",
+        type="secondary" if found else "tertiary",
+    ):
+        if not found:
+            allowed = words.points(alarming.tolerance())
+            st.caption(
+                f"Not more than {allowed} lost for certain, no layer collapsed, no step without "
+                "effect."
+            )
+        _list(found)
+        if any(alarm.fact.culprit is None for alarm in found if isinstance(alarm.fact, Lost)):
+            _which_step(current)
+        _tolerance()
+
+
+def _count(found: Sequence[Alarm]) -> str:
+    return "1 alarm" if len(found) == 1 else f"{len(found) or 'No'} alarms"
+
+
+def _list(found: Sequence[Alarm]) -> None:
+    """The gravest first."""
+    for alarm in found:
+        st.warning(alarm_in_words(alarm, words.describe), icon=ALARM_ICONS[alarm.kind])
 
 
 def _which_step(current: Current) -> None:
@@ -88,19 +90,16 @@ def _which_step(current: Current) -> None:
 def _tolerance() -> None:
     """How much may be lost without an alarm; the address carries it."""
     usual, low, high = address.NUMBERS[alarming.TOLERANCE]
-    with st.popover(
-        "Tolerance", key="tolerance", icon=":material/tune:", type="tertiary", help=TOLERANCE
-    ):
-        points = number_field(
-            "Alarm above … points lost",
-            alarming.TOLERANCE,
-            usual,
-            low,
-            high,
-            step=0.5,
-            format="%.4g",
-            persist_state="session",
-            width="stretch",
-            help="The loss must also be beyond its own 95 % interval.",
-        )
+    points = number_field(
+        "Alarm above … points lost",
+        alarming.TOLERANCE,
+        usual,
+        low,
+        high,
+        step=0.5,
+        format="%.4g",
+        persist_state="session",
+        width="stretch",
+        help="The loss must also be beyond its own 95 % interval.",
+    )
     address.tell(alarming.TOLERANCE, f"{points:g}", usual=f"{usual:g}")

@@ -7,10 +7,11 @@ import streamlit as st
 
 from compress_core.data import Dataset
 from compress_core.measurement.harm import ClassHarm, Flip, Outcome
-from ui import figures, words
+from ui import figures, in_view, words
 from ui.panels.chart import chart
 from ui.panels.images import captioned
-from ui.session import caches, fragments, measuring, state
+from ui.session import fragments, measuring, state
+from ui.session.state import Current
 
 MOST_IMAGES = 12
 ENDINGS: tuple[tuple[Outcome, str], ...] = (
@@ -23,20 +24,32 @@ ENDINGS: tuple[tuple[Outcome, str], ...] = (
 @st.fragment(key=fragments.HARM)
 def show() -> None:
     """The panel, or one sentence where nobody got hurt."""
-    current = state.current()
-    if measuring.metric(current.model) != "accuracy":
+    if measuring.metric(state.chosen_model()) != "accuracy":
         return  # only classes can be hurt
     st.subheader("Who got hurt", anchor=False)
+    in_view.lazily(fragments.HARM, _panel)
+
+
+def _panel() -> None:
+    current = state.current()
     if not current.recipe:
         st.caption("Nobody yet: the recipe is empty, so every answer is that of the original.")
     elif measuring.data_problem(current.model):
         st.caption("The test images are not on this machine; *Overview* says how to get them.")
     else:
-        n = measuring.subset_size(current.model)
-        rows, flips = measuring.harm(current.model, current.recipe, n)
-        st.markdown(sentence(flips, n))
-        if flips:
-            _classes_and_images(rows, flips, caches.test_images(current.model, n))
+        _show(current)
+
+
+def _show(current: Current) -> None:
+    model, recipe = current.model, current.recipe
+    n = measuring.telling_size(model, recipe)
+    if not n:
+        st.caption("Being measured…")
+        return
+    rows, flips = measuring.harm(model, recipe, n)
+    st.markdown(sentence(flips, n))
+    if flips:
+        _classes_and_images(rows, flips, measuring.test_images(model, n))
 
 
 def sentence(flips: Sequence[Flip], n: int) -> str:

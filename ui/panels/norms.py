@@ -86,7 +86,10 @@ def show_gain(current: Current, place: DeltaGenerator | None) -> None:
     if place is None:
         return
     without = without_kinds(current.recipe, ("recalibrate",))
-    n = measuring.subset_size(current.model)
+    n = measuring.telling_size(current.model, without, current.recipe)
+    if not n:
+        place.markdown("Recalibrated norms: being measured…")
+        return
     before, after = (
         measuring.score(current.model, recipe, n)[0] for recipe in (without, current.recipe)
     )

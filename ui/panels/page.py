@@ -1,4 +1,8 @@
-"""A page's own frame: its title, and the layers that its controls do not show."""
+"""A page's own frame: title, controls and live picture beside each other, and the layers that its
+controls do not show."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -7,9 +11,37 @@ from ui import presenter, words
 from ui.session.state import Current
 
 
+@dataclass(frozen=True)
+class Frame:
+    """The three places of a method's page; frame.css lays them out. On a phone the picture comes
+    before the controls."""
+
+    title: Any
+    live: Any
+    controls: Any
+
+
+def frame() -> Frame:
+    """Cause and effect in one glance: controls on the left, what moves beside them."""
+    with st.container(key="frame"):
+        return Frame(
+            title=st.container(key="frame_title"),
+            live=st.container(key="frame_live"),
+            controls=st.container(key="frame_controls"),
+        )
+
+
+def framed_heading(title: str, sentence: str, formula: str) -> None:
+    """The heading in the narrow place of a frame."""
+    st.title(title, anchor=False, width="content")
+    if not presenter.on():  # the presenter says it
+        st.caption(sentence)
+    st.latex(formula, width="content")
+
+
 def heading(title: str, sentence: str, formula: str) -> None:
     """A page's title, its one sentence, and its one formula, which wraps where it is narrow."""
-    if presenter.on():  # the presenter says the sentence
+    if presenter.on():
         with st.container(horizontal=True, vertical_alignment="center", gap="large"):
             st.title(title, anchor=False, width="content")
             st.latex(formula, width="content")

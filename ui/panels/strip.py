@@ -1,98 +1,176 @@
-"""The metrics strip over every page: accuracy, bytes, sparsity, multiply-accumulates."""
+"""The line over every page: score, bytes, sparsity, multiply-accumulates, alarms.
 
+Each number says for which model and recipe it is, and its value, as attributes of its element:
+while one drags, the live picture lays its estimates over the numbers, and its small plane takes the
+measured point from here (`strip.js`).
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from html import escape
 from typing import Any
 
 import streamlit as st
 
+from compress_core import Recipe
+from compress_core.measurement.accuracy import PairedDifference
+from compress_core.measurement.report import Size
+from compress_core.measurement.scores import Score
 from ui import wake_up, words
 from ui.session import fragments, measuring, state
-from ui.session.state import Current
+from ui.session.state import ROOT, Current
 
-# No option of Streamlit keeps an element in view while the page scrolls, or keeps the place of one
-# that is not there: the page below must not jump when an alarm comes or goes.
-FRAME_STYLE = """<style>
-@media (min-width: 640px) {
-  div:has(> .st-key-strip) { position: sticky; top: 3.75rem; z-index: 100; }
-}
-.st-key-strip { background: light-dark(#FFFFFF, #12161B); }
-.st-key-alarms { min-height: 3.6rem; justify-content: center; margin-block: -0.5rem; }
-</style>"""
+STYLE = ROOT / "ui" / "frame.css"
+UNCHANGED = "unchanged"
 
 
-def strip() -> Any:
-    """The frame of the metrics strip; returns the place of the accuracy, which is filled later."""
-    st.html(FRAME_STYLE)
-    with st.container(border=True, key="strip"):
-        left, right = st.columns([1.9, 4])
-        with right:
+def strip() -> tuple[Any, Any]:
+    """The frame of the line; returns the places of score and alarms, which are filled later."""
+    st.html(STYLE)
+    with st.container(horizontal=True, key="strip"):
+        score_place = st.container(width="content", key="score")
+        with st.container(width="content"):
             sizes()
-        return left
+        return score_place, st.container(width="content", key="alarms")
 
 
 @st.fragment(key=fragments.SIZES)
 def sizes() -> None:
-    """Size, ratio, sparsity and MACs of the present recipe."""
-    size = state.current().size
-    columns = st.columns([1.1, 0.9, 1, 1])
-    columns[0].metric(
-        "Size",
-        words.byte_size(size.stored_bytes),
-        delta_description=f"of {words.byte_size(size.original_bytes)}",
-        help=f"{size.stored_bytes:,} bytes, header included: the file that Combine downloads.",
+    """Size, ratio, sparsity and MACs of the present recipe, which is measured from here on."""
+    current = state.current()
+    size, is_untouched = current.size, not current.recipe
+    measuring.wish(current.model, current.recipe)
+    cells = (
+        _cell(
+            current,
+            "bytes",
+            (size.stored_bytes,),
+            words.byte_size(size.stored_bytes),
+            UNCHANGED if is_untouched else words.smaller(size.compression_ratio),
+            f"of {words.byte_size(size.original_bytes)}",
+            f"Size: {size.stored_bytes:,} bytes, header included: the file that Combine "
+            "downloads. Ratio: original bytes (dense fp32 safetensors) / stored bytes.",
+        ),
+        _cell(
+            current,
+            "sparsity",
+            (size.sparsity,),
+            words.percent(size.sparsity),
+            "",
+            "zeros",
+            "Sparsity: zeros among the stored weights of the compressible layers.",
+        ),
+        _cell(
+            current,
+            "macs",
+            (size.macs,),
+            words.count(size.macs),
+            "",
+            _macs_before(size),
+            "Multiply-accumulates of one image. Zeros are still multiplied: only fewer channels or "
+            "a factor pair change this number.",
+        ),
     )
-    columns[1].metric(
-        "Ratio",
-        words.ratio(size.compression_ratio),
-        delta_description="smaller" if size.compression_ratio > 1 else "larger",
-        help="Original bytes (dense fp32 safetensors) / stored bytes.",
-    )
-    columns[2].metric(
-        "Sparsity",
-        words.percent(size.sparsity),
-        delta_description="zeros",
-        help="Zeros among the stored weights of the compressible layers.",
-    )
+    st.html(f'{_pale_others(current)}<div class="strip">{"".join(cells)}</div>', width="content")
+
+
+def _pale_others(current: Current) -> str:
+    """While these bytes stand beside the score of another state, that one is pale, and does not say
+    of how many images it is."""
+    others = f'.strip .score:not([data-of="{current.label}"])'
+    pale = f"{others} .what {{ opacity: 0.55 }} {others} .below {{ visibility: hidden }}"
+    return f"<style>{pale}</style>"
+
+
+def _macs_before(size: Size) -> str:
     unchanged = size.macs == size.original_macs
-    columns[3].metric(
-        "MACs",
-        words.count(size.macs),
-        delta_description="unchanged" if unchanged else f"of {words.count(size.original_macs)}",
-        help="Multiply-accumulates of one image. Zeros are still multiplied: only "
-        "fewer channels or a factor pair change this number.",
-    )
+    return "MACs" if unchanged else f"MACs of {words.count(size.original_macs)}"
 
 
 @st.fragment(key=fragments.ACCURACY)
 def accuracy() -> None:
-    """The score on the subset at once; on the whole test set as soon as the background has it."""
+    """The score on the images that are measured by now; drawn again when there are more."""
     current = state.current()
-    if measuring.data_problem(current.model):
-        name = words.metric(measuring.metric(current.model)).capitalize()
-        st.metric(name, "—", delta_description="no test images")
+    model, recipe = current.model, current.recipe
+    name = words.metric(measuring.metric(model)).capitalize()
+    if measuring.data_problem(model):
+        missing = "No test images: this page offers the download."
+        cell = _cell(current, "score", (), "—", "", f"{name}: no test images", missing)
+        st.html(f'<div class="strip">{cell}</div>', width="content")
         return
     with st.container(gap=None):
-        n = measuring.measured_size(current.model, current.recipe)
-        _score_metric(current, n)
-        waiting = measuring.wait_for_exact(current, shown=n)
-        if waiting is not None:
-            wake_up.show("accuracy_wake_up", waiting)
+        n = measuring.measured_size(model, recipe, patience_s=measuring.WAIT_S)
+        cell = _score_cell(current, n) if n else _waiting_cell(current, name)
+        st.html(f'<div class="strip{"" if n else " old"}">{cell}</div>', width="content")
+        after_s = measuring.next_in_s(model, recipe, n)
+        if after_s is not None:
+            wake_up.show_after("accuracy_wake_up", after_s, partial(_grow, model, recipe, n))
 
 
-def _score_metric(current: Current, n: int) -> None:
+def _grow(model: str, recipe: Recipe, shown: int) -> None:
+    """Where much more is known by now, what depends on it is drawn anew, too."""
+    if measuring.grown(model, recipe, shown):
+        fragments.refresh_measured()
+
+
+def _waiting_cell(current: Current, name: str) -> str:
+    """The last score, while there is none of the present state; a dash where there was none."""
+    before = st.session_state.get("score_text", "—")
+    text = "No image is measured yet: the server measures for others, for each in turn."
+    return _cell(current, "score", (), before, "", f"{name}: being measured…", text)
+
+
+def _score_cell(current: Current, n: int) -> str:
     found, change = measuring.score(current.model, current.recipe, n)
-    exact = "exact, " if n == measuring.test_size(current.model) else ""
+    exact = n == measuring.test_size(current.model)
+    st.session_state.score_text = words.score(found, 2 if exact else 1)
+    name = words.metric(found.metric).capitalize()
+    return _cell(
+        current,
+        "score",
+        (found.value, found.low, found.high, found.n),
+        st.session_state.score_text,
+        words.point_change(found.metric, change.difference) if current.recipe else UNCHANGED,
+        f"{name}, {'exact, ' if exact else ''}n = {found.n:,}",
+        _score_help(found, change),
+        worse=change.difference < 0,
+    )
+
+
+def _score_help(found: Score, change: PairedDifference) -> str:
     interval = " … ".join(words.measured(found.metric, bound) for bound in (found.low, found.high))
     low, high = (
         words.score_change(found.metric, bound)
         for bound in (change.difference_low, change.difference_high)
     )
-    st.metric(
-        words.metric(found.metric).capitalize(),
-        words.score(found, 2 if exact else 1),
-        delta=f"{100 * change.difference:+.2f} pt" if current.recipe else None,
-        delta_description=f"{exact}n = {found.n:,}",
-        help=f"Right answers on {found.n:,} test images; Wilson 95 % interval {interval}. "
-        "Change in percentage points against the original on the same images: "
-        f"{change.gained} became right, {change.lost} wrong, 95 % interval {low} … {high}. First "
-        "on a class-balanced subset, then, in the background, on the whole test set.",
+    return (
+        f"{words.metric(found.metric).capitalize()} on {found.n:,} test images; Wilson 95 % "
+        f"interval {interval}. Change in percentage points against the original on the same "
+        f"images: {change.gained} became right, {change.lost} wrong, 95 % interval {low} … {high}. "
+        "First on a few images, as many of each class, in the end on the whole test set."
+    )
+
+
+def _cell(
+    current: Current,
+    name: str,
+    values: Sequence[float],
+    what: str,
+    beside: str,
+    below: str,
+    text: str,
+    *,
+    worse: bool = False,
+) -> str:
+    """A number with what stands beside and below it, as HTML; `text` explains it on hover and
+    focus. `values` are for strip.js: the number, and of a score its interval and n."""
+    numbers = " ".join(map(str, values))
+    tone = " worse" if worse else ""
+    return (
+        f'<div class="{name}" data-strip="{name}" data-of="{current.label}" '
+        f'data-values="{numbers}" '
+        f'tabindex="0"><div class="what"><span>{escape(what)}</span> '
+        f'<span class="beside{tone}">{escape(beside)}</span></div>'
+        f'<div class="below">{escape(below)}</div>'
+        f'<span class="tip" role="tooltip">{escape(text)}</span></div>'
     )

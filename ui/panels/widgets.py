@@ -1,4 +1,4 @@
-"""What the controls of all pages share: linked values, rows of choices."""
+"""What the controls of all pages share: linked values, choices, numbers."""
 
 import math
 import time
@@ -7,13 +7,16 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from compress_core import Recipe
 from compress_core.methods.step import ALL_LAYERS
+from compress_core.own_steps import with_own_step
+from compress_core.recipe import up_to
 from compress_core.recipe_edit import with_layer_step, with_step, without_step
 from compress_core.steps import AnyStep
 from ui.session import address, caches, recipe_field, state, values
 from ui.session.values import Number
 
-LAYER_WIDTH, NUMBER_WIDTH = 180, 140  # pixels
+LAYER_WIDTH, NUMBER_WIDTH = 180, 140  # pixels; in a frame all controls share its two columns
 ECHO_S = 3.0  # how long a browser may send back a value that we have replaced meanwhile
 SAMPLES, MOST_SAMPLES = 256, 4096  # training images that a step looks at
 
@@ -52,12 +55,22 @@ def write_step(kind: str, step: AnyStep | None, layer: str | None) -> None:
     the step is None, it is taken out."""
     recipe = recipe_field.session_recipe()
     if layer is not None:
-        names = caches.original(state.chosen_model()).layers
-        recipe_field.set_recipe(with_layer_step(recipe, kind, layer, step, names))
+        recipe_field.set_recipe(with_exception(recipe, kind, layer, step))
     elif step is None:
         recipe_field.set_recipe(without_step(recipe, kind, ALL_LAYERS))
     else:
         recipe_field.set_recipe(with_step(recipe, step))
+
+
+def with_exception(recipe: Recipe, kind: str, layer: str, step: AnyStep | None) -> Recipe:
+    """The recipe with a step of its own for one layer, or none; the others stay as they are."""
+    model = state.chosen_model()
+    try:
+        before = caches.compressed(model, up_to(recipe, kind))
+    except ValueError:  # refused or not trained yet: there is no result to keep
+        names = caches.original(model).layers
+        return with_layer_step(recipe, kind, layer, step, names)
+    return with_own_step(recipe, kind, layer, step, before)
 
 
 def choose(
@@ -69,17 +82,18 @@ def choose(
     in_address: bool = True,
     on_change: Callable[[], None] | Literal["rerun"] = "rerun",
 ) -> str:
-    """A row of choices that always has one chosen, the first to begin with; returns it.
+    """A list of choices, one of them always chosen, the first to begin with; returns it.
 
     The address carries it, except where the recipe says it already (`in_address` is False).
     """
     value = values.chosen(key, options)
     values.repair(key, value)
-    st.segmented_control(
+    st.selectbox(
         label,
         options,
         key=key,
-        required=True,
+        width=NUMBER_WIDTH,
+        filter_mode=None,
         persist_state="session",
         on_change=on_change,
         help=text,
@@ -110,7 +124,7 @@ def choose_layer(key: str, *, layers: list[str] | None = None) -> str:
         key=key,
         persist_state="session",
         width=LAYER_WIDTH,
-        help="The layer that is drawn below.",
+        help="The layer that is drawn.",
     )
     address.tell(key, value, usual=_largest_first(names)[0])
     return value

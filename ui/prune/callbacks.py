@@ -7,7 +7,7 @@ import streamlit as st
 from compress_core import Prune, Recipe
 from compress_core.methods.pruning import PruneNM
 from compress_core.methods.step import ALL_LAYERS
-from compress_core.recipe_edit import own_step, with_layer_step
+from compress_core.recipe_edit import own_step
 from compress_core.steps import AnyStep
 from ui.panels.widgets import SAMPLES, chosen_layer, moved, write_step
 from ui.prune.methods import METHODS, make_step, method_of, scope_of
@@ -98,10 +98,7 @@ def release_pruning(wish: dict[str, Any]) -> None:
         # a share of 0 is an exception, too: the other layers keep their step
         sparsity = round(float(wish["sparsity"]), 6)
         step = _step(sparsity, scope=alone) or Prune(sparsity=0.0, scope="layer")
-        recipe = with_layer_step(
-            recipe_field.session_recipe(), "prune", wish["layer"], step, layers
-        )
-        recipe_field.set_recipe(recipe)
+        write_step("prune", step, wish["layer"])
     elif "threshold" in wish:
         _prune_at(wish["threshold"])
     elif "sparsity" in wish:

@@ -7,10 +7,19 @@ import streamlit as st
 from compress_core import Prune
 from compress_core.methods.pruning import PruneNM
 from compress_core.methods.step import ALL_LAYERS
+from compress_core.recipe_edit import own_step
 from compress_core.steps import AnyStep, row_of
 from compress_core.views.summaries import PrunedLayer
 from ui.panels.norms import show_recalibration
-from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, choose_samples, number_field, put
+from ui.panels.widgets import (
+    NUMBER_WIDTH,
+    choose,
+    choose_layer,
+    choose_samples,
+    chosen_layer,
+    number_field,
+    put,
+)
 from ui.prune.callbacks import (
     MOST,
     chosen_pattern,
@@ -39,13 +48,14 @@ PATTERN_HELP = (
 @dataclass(frozen=True)
 class Choice:
     """What the controls show: the layer to draw, method and scope, the step of the recipe that
-    they edit, and the threshold on |w|."""
+    they edit, the threshold on |w|, and the share that is pruned."""
 
     layer: str
     method: str
     scope: str
     step: AnyStep | None
     threshold: float
+    share: float
 
     @property
     def by_threshold(self) -> bool:
@@ -55,24 +65,41 @@ class Choice:
 
 def show_pruning(current: Current, cuts: dict[str, PrunedLayer]) -> Choice:
     """Method, scope, layer, and the numbers of the method."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        choices, chosen, numbers = (
-            st.container(horizontal=True, vertical_alignment="bottom", width="content")
-            for _ in range(3)
-        )
+    with st.container(key="pairs"):
+        choices, chosen, numbers = (st.container() for _ in range(3))
     with chosen:
         layer = choose_layer("prune_layer")
     step = _follow(current, layer)
     with choices:
         method, scope = _choose_method_and_scope(step)
-    shown = {name: cuts[name] for name in moved_layers(current, layer, scope)} or cuts
-    share = min(MOST, round(100 * _share(step, current, shown), 1))
+    choice = _choice(current, layer, method, scope, step, cuts)
+    share = min(MOST, round(100 * choice.share, 1))
     st.session_state.prune_asked = round(share / 100, 6)
-    choice = Choice(layer, method, scope, step, _threshold(step, layer, shown))
     with numbers:
         _show_numbers(choice, share)
         show_recalibration(current, "prune")
     return choice
+
+
+def _choice(
+    current: Current,
+    layer: str,
+    method: str,
+    scope: str,
+    step: AnyStep | None,
+    cuts: dict[str, PrunedLayer],
+) -> Choice:
+    shown = {name: cuts[name] for name in moved_layers(current, layer, scope)} or cuts
+    share, threshold = _share(step, current, shown), _threshold(step, layer, shown)
+    return Choice(layer, method, scope, step, threshold, share)
+
+
+def choice_of_recipe(current: Current, cuts: dict[str, PrunedLayer]) -> Choice:
+    """What a page without controls drags: the step of all layers, in its usual scope if new."""
+    step = own_step(current.recipe, "prune")
+    method = method_of(step) if step else next(iter(METHODS))
+    scope = (step and scope_of(step)) or METHODS[method].scopes[0]
+    return _choice(current, chosen_layer("prune_layer"), method, scope, step, cuts)
 
 
 def _choose_method_and_scope(step: AnyStep | None) -> tuple[str, str]:
@@ -137,7 +164,7 @@ def _show_numbers(choice: Choice, share: float) -> None:
         step=0.1,
         format="%.1f",
         on_change=set_sparsity,
-        help="The share of weights that becomes zero. Drag it below.",
+        help="The share of weights that becomes zero. Drag it in the picture.",
     )
     if choice.method == "magnitude":
         put("prune_threshold", choice.threshold)

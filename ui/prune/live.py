@@ -14,11 +14,21 @@ from compress_core.views.live_pruning import (
 from compress_core.views.summaries import PrunedLayer
 from ui import live_histogram
 from ui.live_histogram.routes import pack, publish
+from ui.panels import small_plane
 from ui.prune.callbacks import MOST, chosen_samples, release_pruning
 from ui.prune.controls import SNAPS, Choice, moved_layers
 from ui.prune.methods import METHODS, make_step, scope_of
 from ui.session import caches
 from ui.session.state import Current
+
+# the measured curve that stands beside each method of the page
+FAMILIES = {
+    "magnitude": "prune",
+    "random": "random_prune",
+    "N:M": "n:m",
+    "Taylor": "prune_taylor",
+    "Wanda": "prune_wanda",
+}
 
 
 def show(current: Current, choice: Choice, cuts: dict[str, PrunedLayer]) -> None:
@@ -44,6 +54,13 @@ def show(current: Current, choice: Choice, cuts: dict[str, PrunedLayer]) -> None
             "threshold": choice.threshold if choice.layer in moves else own.threshold,
             "kept": _kept(current, choice),
             "bytes": current.size.stored_bytes,
+            "plane": small_plane.data(
+                current,
+                FAMILIES[choice.method],
+                "pruned",
+                place=lambda _, row: row["sparsity"],
+                at=current.size.sparsity,
+            ),
             "rest_bytes": current.size.rest_bytes + current.size.header_bytes,
             "layers": [
                 {

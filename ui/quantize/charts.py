@@ -23,6 +23,17 @@ def errors(current: Current, layer: str) -> None:
     )
 
 
+def moves(current: Current, layer: str) -> None:
+    """Where each weight went: the levels are the rows."""
+    counts, edges = summaries.before_after(current.compressed.layers[layer])
+    chart(
+        figures.before_after(counts, edges, state.colors()),
+        "quantize_moves",
+        f"Weights of {layer}, before → after; darker: more weights",
+        {"w′ from": edges[:-1], "w′ to": edges[1:], "weights": counts.sum(1)},
+    )
+
+
 def inputs(current: Current, layer: str) -> None:
     """What comes into a layer whose inputs are rounded, on the calibration images."""
     step = current.compressed.winners("activations").get(layer)

@@ -44,7 +44,7 @@ RANGE_HELP = (
     "min_max: the levels cover the full range. percentile: all but the largest weights. mse: the "
     "range of least squared error. Weights beyond the range are clipped to its ends."
 )
-BITS_HELP = "A weight gets one of 2ᵏ codes. 32 leaves the weights alone. Step through below."
+BITS_HELP = "A weight gets one of 2ᵏ codes. 32 leaves the weights alone."
 FORMAT_HELP = (
     "e4m3: 4 bits of exponent, 3 of mantissa. nf4: the quantiles of a normal distribution. 16 bit "
     "formats need no scale. fp32 leaves the weights alone."
@@ -75,8 +75,8 @@ class Choice:
 
 def show_quantization(current: Current) -> Choice:
     """Method, scope, layer and channel; under them the settings of the method."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        methods = st.container(horizontal=True, width="content")  # drawn when the layer is known
+    with st.container(key="pairs"):
+        methods = st.container()  # drawn when the layer is known
         scope = choose("Scope", SCOPES, "quantize_scope", SCOPE_HELP)
         layer = choose_layer("quantize_layer")
         step = edited(current.recipe, layer)
@@ -90,8 +90,7 @@ def show_quantization(current: Current) -> Choice:
                 in_address=step is None,
                 on_change=set_method,
             )
-        channels = st.container(width=NUMBER_WIDTH)  # drawn when the granularity is known
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+        channels = st.container()  # drawn when the granularity is known
         _show_settings(method, in_address=step is None)
     choice = Choice(layer, 0, scope == "one", method, step)
     with channels:
@@ -116,7 +115,7 @@ def _show_settings(method: str, *, in_address: bool) -> None:
             "Format",
             FORMATS,
             key="quantize_format",
-            width=150,
+            width=NUMBER_WIDTH,
             on_change=set_quantization,
             format_func=format_words,
             help=FORMAT_HELP,
@@ -126,7 +125,7 @@ def _show_settings(method: str, *, in_address: bool) -> None:
             "Bits",
             bit_choices(method),
             key="quantize_bits",
-            width=110,
+            width=NUMBER_WIDTH,
             on_change=set_quantization,
             help=BITS_HELP,
         )
@@ -197,7 +196,7 @@ def _show_range(*, in_address: bool) -> None:
             100.0,
             step=0.1,
             on_change=set_quantization,
-            help="Of the weights that are not zero; those beyond it are clipped. Drag it below.",
+            help="Of the weights that are not zero; those beyond it are clipped. Drag it.",
         )
 
 

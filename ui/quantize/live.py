@@ -13,6 +13,7 @@ from compress_core.views.live_profiles import range_sample, weight_points
 from compress_core.views.summaries import ScaleView
 from ui import live_histogram
 from ui.live_histogram.routes import pack, publish
+from ui.panels import small_plane
 from ui.quantize.callbacks import release_quantization
 from ui.quantize.controls import Choice
 from ui.quantize.methods import (
@@ -29,6 +30,15 @@ from ui.quantize.methods import (
 from ui.session import caches
 from ui.session.state import Current
 
+FAMILIES = {
+    "affine": "quantize",
+    "GPTQ": "gptq",
+    "float": "low-bit",
+    "ternary": "low-bit",
+    "binary": "low-bit",
+}
+CURVE_SETTINGS = {"scheme": "symmetric", "clipping": "mse"}  # of those along which bits are dragged
+MEASURED_WITH = {"affine": CURVE_SETTINGS, "GPTQ": CURVE_SETTINGS}
 AFTER_CODES = ("correct", "activations")  # kinds that leave the weights as they are
 
 
@@ -54,6 +64,7 @@ def show(current: Current, choice: Choice) -> None:
                 "least_percentile": LEAST_PERCENTILE,
             },
             "view": publish(pack([weight_points(view.weights)])),
+            "plane": _plane(current, choice),
             "title": _title(current, choice, drawn),
             "choices": _choices(choice),
             "foresees": choice.method in {"affine", "GPTQ"},
@@ -77,6 +88,23 @@ def show(current: Current, choice: Choice) -> None:
             ],
         },
         on_release=release_quantization,
+    )
+
+
+def _plane(current: Current, choice: Choice) -> dict[str, Any]:
+    """The curve of the method; along it one drags bits, if the other settings are the curve's."""
+    family = FAMILIES[choice.method]
+    if choice.method not in MEASURED_WITH:
+        return small_plane.data(current, family, "quantized")
+    settings = MEASURED_WITH[choice.method]
+    follows = all(getattr(choice.settings, name) == value for name, value in settings.items())
+    return small_plane.data(
+        current,
+        family,
+        "quantized",
+        place=lambda recipe, _: bits_of(recipe[0] if recipe else None),
+        at=bits_of(choice.step) if follows else None,
+        settings=settings,
     )
 
 

@@ -91,7 +91,7 @@ def _score(current: Current, before: Recipe, after: Recipe) -> None:
         st.metric("Accuracy", "—", delta_description="no test images")
         return
     model = current.model
-    n = min(measuring.measured_size(model, recipe) for recipe in (before, after))
+    n = measuring.measured_size(model, before, after)
     first, _ = measuring.score(model, before, n)
     last, _ = measuring.score(model, after, n)
     change = measuring.change(model, before, after, n)
@@ -205,7 +205,7 @@ def _arm(current: Current, arm: Arm, after: Recipe, twin: Recipe, job: Job | Non
 def _verdict(current: Current, arm: Arm, after: Recipe, twin: Recipe) -> str:
     if measuring.data_problem(current.model):
         return f"The control arm, {arm.words}, is trained; there are no test images to compare."
-    n = measuring.subset_size(current.model)
+    n = measuring.measured_size(current.model, twin, after)
     score, _ = measuring.score(current.model, twin, n)
     change = measuring.change(current.model, twin, after, n)
     low, high = (

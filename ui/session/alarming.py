@@ -10,7 +10,7 @@ from compress_core.measurement.losses import Lost, find_culprit, too_much_lost
 from compress_core.recipe import stages
 from compress_core.search.curves import load_curves
 from compress_core.views.alarms import Alarm, alarms
-from ui.session import address, caches, measured, measuring, values
+from ui.session import address, measuring, values
 from ui.session.state import Current
 
 TOLERANCE = "loss_tolerance"  # in points, in the session and the address
@@ -19,13 +19,14 @@ ASKED = "culprit_asked"  # the model and recipe of which somebody wants to know 
 
 def current_alarms(current: Current) -> tuple[Alarm, ...]:
     """What is wrong with the present state; each stage's file is encoded only where it is shown."""
-    accuracy, lost, classes = None, None, 0
-    if not measuring.data_problem(current.model):
-        n = measuring.measured_size(current.model, current.recipe)
-        accuracy = _accuracy(current, n)
-        classes = len(caches.test_images(current.model, n).class_names) if accuracy else 0
-        lost = _lost(current, n)
-    by_stage = st.session_state.get("page") == "combine" or len(stages(current.recipe)) == 1
+    model, recipe = current.model, current.recipe
+    accuracy, lost, classes, n = None, None, 0, 0
+    if not measuring.data_problem(model):
+        n = measuring.measured_size(model, recipe, patience_s=measuring.WAIT_S)
+    if n:
+        accuracy, lost = _accuracy(current, n), _lost(current, n)
+        classes = len(measuring.all_images(model).class_names) if accuracy else 0
+    by_stage = st.session_state.get("page") == "combine" or len(stages(recipe)) == 1
     return alarms(
         current.compressed,
         current.size,
@@ -69,13 +70,11 @@ def ask_for_culprit(current: Current) -> None:
 def _difference(model: str, recipe: Recipe, *, anyway: bool) -> float | None:
     """The change that a recipe is known to make, on all test images or a part of them; else it is
     measured if `anyway`."""
-    if all(measured.exact_answers(model, steps) for steps in ((), recipe)):
-        return measuring.change(model, (), recipe, measuring.test_size(model)).difference
     shipped = load_curves(model).rows.get(recipe, {})
     if "difference" in shipped:
         difference: float = shipped["difference"]
         return difference
-    n = measuring.subset_size(model)
-    if anyway or caches.is_answered(model, recipe, n):
-        return measuring.change(model, (), recipe, n).difference
-    return None
+    n = (measuring.measured_size if anyway else measuring.known_size)(model, recipe)
+    if n < measuring.first_size(model):
+        return None
+    return measuring.change(model, (), recipe, n).difference

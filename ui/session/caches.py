@@ -7,15 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import streamlit as st
 import torch
-from numpy.typing import NDArray
 
 from compress_core import MODELS, Original, Recipe, compress, load_dataset, load_model
 from compress_core.compressed import Compressed
 from compress_core.data import Dataset
-from compress_core.measurement.harm import answers as answers_of
 from compress_core.measurement.report import Size, measure_size
 from compress_core.measurement.scores import Judge
 from compress_core.measurement.scores import judge as judge_of
@@ -54,9 +51,16 @@ keep = partial(st.cache_resource, hash_funcs=BY_DIGEST)  # shared by all session
 keep_copies = partial(st.cache_data, hash_funcs=BY_DIGEST)  # each session gets a copy
 
 
-@keep(max_entries=8, show_spinner="Loading the test images…")
-def test_images(model: str, n: int) -> Dataset:
-    return load_dataset(dataset_name(model)).subset(n)
+@st.cache_resource(max_entries=4, show_spinner="Loading the test images…")
+def ordered_images(dataset: str, subset: int) -> Dataset:
+    """All test images; every beginning is balanced by class, the first `subset` are the subset."""
+    return load_dataset(dataset).balanced(subset)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def first_images(dataset: str, subset: int, n: int) -> Dataset:
+    """The first n of them."""
+    return ordered_images(dataset, subset).beginning(n)
 
 
 @keep(max_entries=64, show_spinner="Compressing…")  # seen after half a second
@@ -70,28 +74,10 @@ def size(model: str, recipe: Recipe) -> Size:
     return measure_size(compressed(model, recipe))
 
 
-@keep(max_entries=16, show_spinner=False)
-def judge(model: str, n: int) -> Judge:
-    """By which metric a model is judged on n test images: that of its task."""
-    return judge_of(original(model), test_images(model, n))
-
-
-@keep_copies(max_entries=1000, show_spinner=False)
-def subset_answers(
-    model: str, recipe: Recipe, n: int
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    _answered.add((original(model).digest, recipe, n))
-    output = original(model).task.output
-    found = answers_of(compressed(model, recipe).module, test_images(model, n), output=output)
-    return found.classes.numpy().astype(np.uint8), found.confidences.numpy()
-
-
-_answered: set[tuple[str, Recipe, int]] = set()  # what `subset_answers` has computed
-
-
-def is_answered(model: str, recipe: Recipe, n: int) -> bool:
-    """Whether `subset_answers` has it at hand, unless a thousand others were wanted since."""
-    return (original(model).digest, recipe, n) in _answered
+@keep(max_entries=8, show_spinner=False)
+def judge(model: str) -> Judge:
+    """By which metric a model is judged: that of its task."""
+    return judge_of(original(model), load_dataset(dataset_name(model)).beginning(2))
 
 
 @keep(max_entries=64, show_spinner=False)

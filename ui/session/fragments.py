@@ -10,15 +10,18 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-SIZES, BODY, RECIPE, ACCURACY, ALARMS, HARM = (
+from ui import in_view
+
+SIZES, BODY, RECIPE, NOTICES, ACCURACY, ALARMS, HARM = (
     "sizes",
     "body",
     "recipe",
+    "notices",
     "accuracy",
     "alarms",
     "harm",
 )
-ORDER = (SIZES, BODY, RECIPE, ACCURACY, ALARMS)
+ORDER = (SIZES, BODY, RECIPE, NOTICES, ACCURACY, ALARMS)
 
 body = st.fragment(key=BODY)  # every page's function is decorated with it
 
@@ -40,7 +43,17 @@ def refresh() -> None:
     if "refreshes" in st.session_state:  # refresh_once will do it
         st.session_state.refreshes += 1
         return
-    st.rerun([*ORDER, *([HARM] if st.session_state.get("shows_harm") else [])])
+    st.rerun([*ORDER, *_harm()])
+
+
+def refresh_measured() -> None:
+    """The last act of a callback when many more images are measured: what depends on them."""
+    st.rerun([ACCURACY, ALARMS, *_harm()])
+
+
+def _harm() -> list[str]:
+    """The panel of those who got hurt, where somebody looks at it."""
+    return [HARM] if st.session_state.get("shows_harm") and in_view.is_seen(HARM) else []
 
 
 def refresh_snapshots() -> None:

@@ -66,10 +66,10 @@ def _browser() -> str | None:
     return hashlib.sha256(token).hexdigest()[:16] if token else None
 
 
-def submit(work: Work, *, anew: bool = False, name: str = "") -> None:
-    """Have it done for the user, or for another `name`. Equal work is one job; `anew` forgets the
-    result of one that is done."""
-    _act(lambda found: _submit(found, work, anew=anew, name=name or user()))
+def submit(work: Work, *, anew: bool = False) -> None:
+    """Have it done for the user. Equal work is one job; `anew` forgets the result of one that is
+    done."""
+    _act(lambda found: _submit(found, work, anew=anew))
 
 
 def submit_all(works: Iterable[Work]) -> None:
@@ -78,11 +78,11 @@ def submit_all(works: Iterable[Work]) -> None:
         submit(work)
 
 
-def _submit(found: Executor, work: Work, *, anew: bool, name: str) -> None:
+def _submit(found: Executor, work: Work, *, anew: bool) -> None:
     done = job_of(work)
     if anew and done is not None and done.state == "done":
         found.delete(done.id)
-    found.submit(work, name)
+    found.submit(work, user())
 
 
 def stop(job: Job) -> None:
@@ -97,13 +97,6 @@ def stop_all(works: Iterable[Work]) -> None:
     for job in filter(None, map(job_of, works)):
         if job.unfinished:
             stop(job)
-
-
-def leave(work: Work, name: str) -> None:
-    """Somebody called `name` does not want it any more; it ends where nobody else does."""
-    job = job_of(work)
-    if job is not None and job.unfinished and name in job.users:
-        _act(lambda found: found.cancel(job.id, name))
 
 
 def resume(job: Job) -> None:

@@ -1,4 +1,4 @@
-"""What is measured, for all sessions: points of the plane, times, answers to all images.
+"""What is measured, for all sessions: points of the plane, times.
 
 Points ship with the project; what jobs of this machine have measured counts before them.
 """
@@ -8,15 +8,12 @@ from pathlib import Path
 
 from compress_core.jobs.store import JobError
 from compress_core.jobs.work import (
-    Answering,
     Searching,
     Sweep,
     Timing,
-    load_answers,
     load_points,
     speed_from_json,
 )
-from compress_core.measurement.harm import Answers
 from compress_core.measurement.speed import Speed
 from compress_core.recipe import Recipe, format_recipe, from_json, parse_recipe
 from compress_core.search.curves import load_curves
@@ -24,7 +21,6 @@ from compress_core.search.farthest import Farthest, farthest_from_json
 from compress_core.search.sweep import Row, family
 from ui.session import caches, executor, jobs
 
-MAX_ANSWERS = 1000  # in memory, of 50 KB each at 10,000 images
 MAX_SWEEPS = 200  # in memory, of 100 KB each
 
 
@@ -40,6 +36,11 @@ def curve(model: str, family_name: str) -> list[Row]:
     known = points(Sweep(model, texts))
     rows = zip(texts, map(known.get, found.recipes), strict=True)
     return [row | {"id": text} for text, row in rows if row and "refused" not in row]
+
+
+def original(model: str) -> list[Row]:
+    """The row of the network as it came, if it is known."""
+    return list(points(Sweep(model, ("",))).values())
 
 
 def points(work: Sweep) -> dict[Recipe, Row]:
@@ -99,19 +100,3 @@ def farthest(work: Searching) -> Farthest | None:
         return farthest_from_json(found.store.result(job.id))
     except (JobError, KeyError, TypeError):
         return None
-
-
-def exact_answers(model: str, recipe: Recipe) -> Answers | None:
-    """The answers to all test images; None where they are not known (any more)."""
-    job, found = jobs.job_of(Answering(model, format_recipe(recipe))), executor.present()
-    if job is None or found is None or job.state != "done":
-        return None
-    try:
-        return _answers(found.store.kept(job.id), job.ended)
-    except (OSError, ValueError):  # deleted meanwhile, or damaged
-        return None
-
-
-@lru_cache(maxsize=MAX_ANSWERS)
-def _answers(kept: Path, _ended: float | None) -> Answers:
-    return load_answers(kept)

@@ -1,25 +1,30 @@
-"""Accuracy and answers of a recipe, at once on a subset of the test images, and on all of
-them as soon as a job has it."""
+"""Accuracy and answers of a recipe on the test images that are measured by now: on the first 250 at
+once, on the subset a little later, and on all of them when the server has time."""
 
 import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
-import numpy as np
 import streamlit as st
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from compress_core import DataError, Recipe, load_dataset
-from compress_core.jobs.work import Answering
+from compress_core.data import Dataset
 from compress_core.measurement.accuracy import PairedDifference
 from compress_core.measurement.harm import Answers, ClassHarm, Flip, flips, harm_by_class
-from compress_core.measurement.scores import Score
-from compress_core.recipe import format_recipe, parse_recipe, stages
+from compress_core.measurement.scores import Judge, Score
+from compress_core.measurement.slices import SlicedRun
+from compress_core.recipe import stages
 from compress_core.tasks import WITH_LABELS, MetricName
-from ui.session import caches, executor, jobs, measured
+from ui.session import caches
+from ui.session.anytime import SLICE, Key, Work, measurer
 from ui.session.state import Current
 
-SUBSET = 2000  # images measured at once; the whole test set follows in a job
+SUBSET = 2000  # images that are measured for everybody before anything else gets all of them
+WAIT_S = 0.4  # how long a page waits for a first number before it shows that there is none yet
+PATIENCE_S = 60.0  # how long what cannot be drawn without a number waits for it
 
 
 def data_problem(model: str) -> str | None:
@@ -37,30 +42,115 @@ def test_size(model: str) -> int:
 
 
 def subset_size(model: str) -> int:
-    """How many of them are measured at once."""
+    """How many of them make the subset."""
     return min(SUBSET, test_size(model))
 
 
-def measured_size(model: str, recipe: Recipe) -> int:
-    """How many of them the recipe is measured on by now: all, or the subset."""
-    exact = all(measured.exact_answers(model, steps) for steps in ((), recipe))
-    return test_size(model) if exact else subset_size(model)
+def first_size(model: str) -> int:
+    """How many of them make a first number."""
+    return min(SLICE, test_size(model))
 
 
-def answers(model: str, recipe: Recipe, n: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Predicted classes of n test images, class-balanced, and the confidence in each."""
-    exact = measured.exact_answers(model, recipe) if n == test_size(model) else None
-    if exact:
-        return exact.classes.numpy(), exact.confidences.numpy()
-    return caches.subset_answers(model, recipe, n)
+def wish(model: str, recipe: Recipe) -> None:
+    """Have a recipe measured beside the original for this session, in place of what it wished
+    before."""
+    if not data_problem(model):
+        measurer().ask(_session(), _works(model, recipe))
 
 
-def classes(model: str, recipe: Recipe, n: int) -> NDArray[np.uint8]:
-    return answers(model, recipe, n)[0]
+def measured_size(model: str, *recipes: Recipe, patience_s: float = PATIENCE_S) -> int:
+    """How many images the original and all of these are measured on by now, after waiting for a
+    first number; 0 where there is none in time. Raises ValueError where they cannot be measured."""
+    keys, done = _keys(model, *recipes), known_size(model, *recipes)
+    if done < test_size(model):
+        measurer().ask(_session(), _works(model, *recipes), besides=True)
+        done = measurer().wait(keys, first_size(model), patience_s)
+    problems = [found.problem for key in keys if (found := measurer().growing(key))]
+    if any(problems):
+        raise ValueError("; ".join(filter(None, problems)))
+    return done
+
+
+def telling_size(model: str, *recipes: Recipe) -> int:
+    """The same in round numbers, for what is drawn anew only when much more is known: those of a
+    first number, of the subset, or all images; 0 where there is no number yet."""
+    return _round(model, measured_size(model, *recipes, patience_s=WAIT_S))
+
+
+def known_size(model: str, *recipes: Recipe) -> int:
+    """How many images the original and all of these are measured on by now, unasked."""
+    return measurer().wait(_keys(model, *recipes), 0, 0.0)
+
+
+def grown(model: str, recipe: Recipe, shown: int) -> bool:
+    """Whether more is known by now than what is drawn of `shown` images, in round numbers."""
+    return _round(model, known_size(model, recipe)) > _round(model, shown)
+
+
+def next_in_s(model: str, recipe: Recipe, shown: int) -> float | None:
+    """In about how many seconds there is a number worth showing; None if all are `shown`."""
+    sizes = (first_size(model), subset_size(model), test_size(model))
+    wanted = next((n for n in sizes if n > shown), None)
+    return None if wanted is None else measurer().eta_s(_keys(model, recipe), wanted)
+
+
+def _round(model: str, n: int) -> int:
+    sizes = (first_size(model), subset_size(model), test_size(model))
+    return max((size for size in sizes if size <= n), default=0)
+
+
+def _session() -> str:
+    name: str = st.session_state.setdefault("measuring_session", secrets.token_hex(8))
+    return name
+
+
+def _keys(model: str, *recipes: Recipe) -> list[Key]:
+    """Of the original first: everything is compared with it."""
+    digest = caches.original(model).digest
+    return [(digest, recipe) for recipe in dict.fromkeys(((), *recipes))]
+
+
+def _works(model: str, *recipes: Recipe) -> list[Work]:
+    n, size = test_size(model), subset_size(model)
+    keys = _keys(model, *recipes)
+    return [Work(key, _starter(model, key[1]), n, size) for key in keys]
+
+
+def _starter(model: str, recipe: Recipe) -> Callable[[], SlicedRun]:
+    """What prepares the network, in the measuring thread."""
+    module, data = caches.compressed(model, recipe).as_stored, all_images(model)
+    return partial(SlicedRun, module, data, output=caches.original(model).task.output)
+
+
+def all_images(model: str) -> Dataset:
+    """The test images in the order in which they are measured."""
+    return caches.ordered_images(caches.dataset_name(model), SUBSET)
+
+
+def test_images(model: str, n: int) -> Dataset:
+    """The first n of them, balanced by class."""
+    return caches.first_images(caches.dataset_name(model), SUBSET, n)
+
+
+def answers(model: str, recipe: Recipe, n: int) -> Answers:
+    """What a recipe answers to the first n test images; waits until it is known. Raises ValueError
+    where it cannot be measured."""
+    (*_, key) = _keys(model, recipe)
+    found = measurer().growing(key)
+    if found is None or found.done < n:
+        measurer().ask(_session(), _works(model, recipe), besides=True)
+        measurer().wait([key], n, PATIENCE_S)
+        found = measurer().growing(key)
+    if found is None or found.done < n:
+        raise ValueError(
+            (found and found.problem) or "the server is too busy: try again in a moment"
+        )
+    return Answers(torch.from_numpy(found.classes[:n]), torch.from_numpy(found.confidences[:n]))
 
 
 def class_tensor(model: str, recipe: Recipe, n: int) -> Tensor:
-    return torch.from_numpy(classes(model, recipe, n).astype(np.int64))
+    """The predicted classes (n,)."""
+    return answers(model, recipe, n).classes
 
 
 def metric(model: str) -> MetricName:
@@ -73,25 +163,24 @@ def metric(model: str) -> MetricName:
 def score(model: str, recipe: Recipe, n: int) -> tuple[Score, PairedDifference]:
     """How well a recipe does on n test images, and the paired change against the original."""
     found, first = (class_tensor(model, steps, n) for steps in (recipe, ()))
-    return caches.judge(model, n).score(found, first), change(model, (), recipe, n)
+    return _judge(model, n).score(found, first), change(model, (), recipe, n)
 
 
 def change(model: str, before: Recipe, after: Recipe, n: int) -> PairedDifference:
     """What one recipe changes against another on the same n test images."""
     first, second, untouched = (class_tensor(model, steps, n) for steps in (before, after, ()))
-    return caches.judge(model, n).change(first, second, untouched)
+    return _judge(model, n).change(first, second, untouched)
+
+
+def _judge(model: str, n: int) -> Judge:
+    return replace(caches.judge(model), data=test_images(model, n))
 
 
 def harm(model: str, recipe: Recipe, n: int) -> tuple[tuple[ClassHarm, ...], tuple[Flip, ...]]:
     """The change of each class on n test images, and the images whose answer flipped."""
-    data = caches.test_images(model, n)
-    before, after = (_answer_tensors(model, steps, n) for steps in ((), recipe))
+    before, after = (answers(model, steps, n) for steps in ((), recipe))
+    data = test_images(model, n)
     return harm_by_class(before.classes, after.classes, data), flips(before, after, data)
-
-
-def _answer_tensors(model: str, recipe: Recipe, n: int) -> Answers:
-    confidences = answers(model, recipe, n)[1]
-    return Answers(class_tensor(model, recipe, n), torch.from_numpy(confidences))
 
 
 def stage_bytes(current: Current) -> list[tuple[str, int]]:
@@ -99,43 +188,3 @@ def stage_bytes(current: Current) -> list[tuple[str, int]]:
     prefixes = stages(current.recipe)
     sizes = [(kind, caches.size(current.model, prefix).stored_bytes) for kind, prefix in prefixes]
     return [("original", current.size.original_bytes), *sizes]
-
-
-def wait_for_exact(current: Current, *, shown: int) -> int | None:
-    """How often the page has waited for the whole test set; None if there is nothing to wait for.
-
-    `shown` images are on the screen. The first call asks for the measurement: original and recipe
-    on all test images, in place of what the session asked for before."""
-    wanted = (current.model, current.recipe)
-    before, turn = st.session_state.get("exact_waiting", (None, 0))
-    turn = turn + 1 if before == wanted else 0
-    st.session_state.exact_waiting = (wanted, turn)
-    if shown == test_size(current.model) or executor.present() is None:
-        _wish()
-        return None
-    if turn == 0:
-        texts = dict.fromkeys(map(format_recipe, ((), current.recipe)))
-        _wish(*(Answering(current.model, text) for text in texts))
-    elif not _wish_is_unfinished() and measured_size(*wanted) == shown:
-        return None  # it failed: the subset stays
-    return turn
-
-
-def _wish(*works: Answering) -> None:
-    """All that this session wants; jobs for what it wanted before end, unless others want them."""
-    session = st.session_state.setdefault("exact_session", secrets.token_hex(8))
-    before: tuple[Answering, ...] = st.session_state.get("exact_wish", ())
-    st.session_state.exact_wish = works
-    for work in before:
-        if work not in works:
-            jobs.leave(work, session)
-    for work in works:
-        job = jobs.job_of(work)
-        if measured.exact_answers(work.model, parse_recipe(work.recipe)) is None:
-            damaged = job is not None and job.state == "done"
-            jobs.submit(work, anew=damaged, name=session)
-
-
-def _wish_is_unfinished() -> bool:
-    found = [jobs.job_of(work) for work in st.session_state.get("exact_wish", ())]
-    return any(job is not None and job.unfinished for job in found)

@@ -1,5 +1,6 @@
 """The session's keys, and the present state: model, recipe, and what came of it."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import streamlit as st
 from compress_core import MODELS, Original, Recipe
 from compress_core.compressed import Compressed
 from compress_core.measurement.report import Size
+from compress_core.recipe import format_recipe
 from compress_core.steps import AnyStep
 from compress_core.trained import NotTrained
 from ui.palette import Palette, palette
@@ -47,6 +49,11 @@ class Current:
     waiting: Recipe
     compressed: Compressed
     size: Size
+
+    @property
+    def label(self) -> str:
+        """Model and recipe as a few letters, by which the browser tells whose number it has."""
+        return f"{zlib.crc32(f'{self.model} {format_recipe(self.recipe)}'.encode()):08x}"
 
 
 def ensure() -> None:

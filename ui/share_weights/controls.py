@@ -7,7 +7,7 @@ import streamlit as st
 from compress_core import Recipe
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.weight_sharing import INITS, MAX_CLUSTERS, ShareWeights
-from compress_core.recipe_edit import last_stage, own_step, step_for, with_layer_step
+from compress_core.recipe_edit import last_stage, own_step, step_for
 from ui.panels.widgets import (
     choose,
     choose_layer,
@@ -15,6 +15,7 @@ from ui.panels.widgets import (
     moved,
     number_field,
     put,
+    with_exception,
     write_step,
 )
 from ui.session import caches, recipe_field, state, values
@@ -123,9 +124,8 @@ def quantized_too(current: Current) -> list[str]:
 def take_quantization_out(layers: list[str]) -> None:
     """The callback of the remedy: these layers are shared only."""
     recipe = recipe_field.session_recipe()
-    names = caches.original(state.chosen_model()).layers
     for layer in layers:
-        recipe = with_layer_step(recipe, "quantize", layer, None, names)
+        recipe = with_exception(recipe, "quantize", layer, None)
     recipe_field.set_recipe(recipe)
 
 
@@ -152,10 +152,10 @@ def show_sharing() -> str:
     said = isinstance(common, ShareWeights) and chosen_scope() != "one"
     if isinstance(common, ShareWeights) and said:
         put("share_scope", common.scope)
-    clusters = st.container(horizontal=True, vertical_alignment="bottom")
-    settings = st.container(horizontal=True, vertical_alignment="bottom")
-    with clusters:
-        numbers = st.container(horizontal=True, vertical_alignment="bottom", width="content")
+    clusters = st.container()
+    with st.container(key="pairs"):
+        numbers, chosen, settings = (st.container() for _ in range(3))
+    with chosen:
         choose(
             "Codebook for",
             SCOPES,
@@ -172,8 +172,10 @@ def show_sharing() -> str:
         put("share_init", step.init)
         put("share_zeros", step.keep_zeros)
         put("share_seed", step.seed)
-    with numbers:
+    with clusters:
         _show_clusters()
+    with numbers:
+        _show_any_number()
     with settings:
         _show_start(in_address=step is None)
     return layer
@@ -194,6 +196,9 @@ def _show_clusters() -> None:
         on_change=set_choice,
         help=CLUSTERS_HELP,
     )
+
+
+def _show_any_number() -> None:
     number_field(
         "Any number",
         "share_clusters",

@@ -14,7 +14,6 @@ from ui.session import recipe_field, values
 from ui.session.state import Current
 
 SCOPES: tuple[Scope, ...] = ("layer", "global")
-SLIDER_WIDTH = 420  # pixels
 MOST_FLOOR, MOST_SEED = 512, 9999
 MOST = 95.0  # percent of the channels that the slider removes at most
 KNOWS: dict[Importance, str] = {
@@ -65,7 +64,7 @@ def chosen_step() -> PruneStructured:
 def show_structured(current: Current) -> PruneStructured:
     """Ratio, importance, scope and floor; returns the step that they stand for, at any ratio."""
     shown = _follow(current)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(key="pairs"):
         importance = choose(
             "Importance",
             tuple(KNOWS),
@@ -87,20 +86,18 @@ def show_structured(current: Current) -> PruneStructured:
             choose_samples("structured_samples", on_change=set_structured)
         elif importance == "random":
             _choose_seed()
-    with st.container(horizontal=True, vertical_alignment="center", gap="large"):
-        st.slider(
-            "Pruning ratio, % of the channels",
-            0.0,
-            MOST,
-            step=1.0,
-            format="%g %%",
-            key="structured_ratio",
-            width=SLIDER_WIDTH,
-            on_change=set_structured,
-            help="The share of filters, neurons and heads that leaves the network for good.",
-        )
-        show_folding(current, "structured")
-        show_recalibration(current, "structured")
+    st.slider(
+        "Pruning ratio, % of the channels",
+        0.0,
+        MOST,
+        step=1.0,
+        format="%g %%",
+        key="structured_ratio",
+        on_change=set_structured,
+        help="The share of filters, neurons and heads that leaves the network for good.",
+    )
+    show_folding(current, "structured")
+    show_recalibration(current, "structured")
     return replace(chosen_step(), pruning_ratio=0.0)
 
 

@@ -7,6 +7,7 @@ from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda, Rand
 from compress_core.methods.quantization import Binarize, QuantizeFloat, QuantizeGPTQ, Ternarize
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
+from compress_core.recipe_edit import with_layer_step
 from compress_core.steps import AnyStep
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell, edited
 
@@ -15,8 +16,12 @@ OTHERS = ("conv1", "conv2", "fc1")
 OWN = ("fc2",)
 
 
+def write(recipe: Recipe, kind: str, layer: str, step: AnyStep | None) -> Recipe:
+    return with_layer_step(recipe, kind, layer, step, SHAPES)
+
+
 def edit(before: Recipe, column: str, value: object, layer: str = "fc2") -> Recipe:
-    return edited(before, Cell(layer, column, value), SHAPES)
+    return edited(before, Cell(layer, column, value), SHAPES, write)
 
 
 def test_a_sparsity_cell_becomes_an_exception_of_its_layer() -> None:

@@ -82,7 +82,7 @@ def test_the_bars_of_the_waterfall_end_at_the_stored_file() -> None:
 
 def test_the_files_in_between_can_be_coded_ones() -> None:
     app = open_app("combine", recipe="prune:sparsity=0.9;quantize:bits=4")
-    app.segmented_control(key="combine_files").set_value("coded after each stage").run()
+    app.selectbox(key="combine_files").set_value("coded after each stage").run()
     app.session_state["combine_waterfall_table"] = True
     app.run()
     table = frame(app, "after")

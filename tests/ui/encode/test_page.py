@@ -93,7 +93,7 @@ def test_the_sentence_and_the_bars_are_the_coders_bytes() -> None:
 
 def test_the_total_adds_the_layers_up() -> None:
     app = open_app("encode", recipe=format_recipe(SPARSE))
-    app.segmented_control(key="encode_extent").set_value("total").run()
+    app.selectbox(key="encode_extent").set_value("total").run()
     rows = coding_rows(compress(load_model("digits-cnn"), SPARSE))
     table = table_of(app, "encode_coders", "bits per weight")
     sizes = dict(zip(table["coder"], table["bytes"], strict=True))
@@ -103,7 +103,7 @@ def test_the_total_adds_the_layers_up() -> None:
 
 def test_layers_of_plain_floats_are_named_in_the_total() -> None:
     app = open_app("encode", recipe="quantize:bits=4,layers=fc1")
-    app.segmented_control(key="encode_extent").set_value("total").run()
+    app.selectbox(key="encode_extent").set_value("total").run()
     assert "not counted here: conv1, conv2, fc2" in texts(app)
 
 

@@ -8,7 +8,7 @@ from compress_core.methods.low_rank import Form, decompose, parameter_count, ran
 from compress_core.methods.structured import PruneStructured
 from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.steps import AnyStep
-from tests.whole_app import WholeApp, open_app, turn_to
+from tests.whole_app import WholeApp, open_app, strip_numbers, turn_to
 from ui import words
 
 WHOLE = "whole model"
@@ -24,7 +24,7 @@ def recipe_of(app: WholeApp) -> Recipe:
 
 
 def size_of(app: WholeApp) -> str:
-    return str(next(metric.value for metric in app.metric if metric.label == "Size"))
+    return strip_numbers(app)["Size"]
 
 
 def assert_size(app: WholeApp, recipe: Recipe, model: str = "digits-cnn") -> None:

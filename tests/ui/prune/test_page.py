@@ -6,6 +6,7 @@ import pytest
 
 from compress_core import Factorize, Prune, data, load_model
 from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda, RandomPrune
+from compress_core.recipe import parse_recipe
 from compress_core.steps import AnyStep
 from tests.ui.test_pages import assert_strip_shows, measured
 from tests.whole_app import WholeApp, open_app
@@ -24,7 +25,7 @@ RECIPES = (
 
 
 def choose(app: WholeApp, method: str) -> None:
-    app.segmented_control(key="prune_method").set_value(method).run()
+    app.selectbox(key="prune_method").set_value(method).run()
 
 
 def captions(app: WholeApp) -> str:
@@ -50,7 +51,7 @@ def test_the_page_renders_for_each_method(model: str, recipe: str) -> None:
 def test_a_method_takes_the_sparsity_over_in_its_usual_scope(method: str, step: AnyStep) -> None:
     app = open_app("prune", recipe="prune:sparsity=0.8")
     choose(app, method)
-    assert app.segmented_control(key="prune_scope").value == METHODS[method].scopes[0]
+    assert app.selectbox(key="prune_scope").value == METHODS[method].scopes[0]
     assert app.number_input(key="prune_sparsity").value == 80.0
     assert f"**{method}** knows" in captions(app)
     assert_strip_shows(app, measured((step,)))
@@ -73,7 +74,7 @@ def test_the_pattern_of_a_recipe_is_one_of_the_choices() -> None:
 
 def test_the_scope_of_a_score_is_the_cores() -> None:
     app = open_app("prune", recipe="prune_taylor:sparsity=0.7,seed=3")
-    app.segmented_control(key="prune_scope").set_value("row").run()
+    app.selectbox(key="prune_scope").set_value("row").run()
     assert_strip_shows(app, measured((PruneTaylor(0.7, scope="row", seed=3),)))
 
 
@@ -88,8 +89,12 @@ def test_one_layer_gets_an_exception_by_another_method() -> None:
     app = open_app("prune", recipe="prune:sparsity=0.5", prune_scope="one", prune_layer="fc1")
     choose(app, "Taylor")
     app.number_input(key="prune_sparsity").set_value(90.0).run()
-    steps = (Prune(0.5), PruneTaylor(0.9, layers=("fc1",)))
-    assert_strip_shows(app, measured(steps))
+    held, own = parse_recipe(app.session_state["recipe"])
+    assert own == PruneTaylor(0.9, layers=("fc1",))
+    rows = [row.sparsity for row in measured((Prune(0.5),)).size.layers if row.name != "fc1"]
+    report = measured((held, own))
+    assert [row.sparsity for row in report.size.layers if row.name != "fc1"] == rows
+    assert_strip_shows(app, report)
 
 
 def test_a_factorized_layer_has_no_scores_and_is_left_out_with_the_reason() -> None:

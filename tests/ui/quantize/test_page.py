@@ -15,7 +15,7 @@ from compress_core.methods.quantization import (
     Ternarize,
 )
 from compress_core.recipe import format_step
-from tests.whole_app import WholeApp, open_app
+from tests.whole_app import WholeApp, open_app, strip_numbers
 from ui import words
 from ui.figures import input_histogram
 from ui.palette import LIGHT
@@ -27,7 +27,7 @@ MODELS = ("digits-cnn", "digits-mlp", "digits-transformer")
 def assert_as_the_core(app: WholeApp, recipe: Recipe) -> None:
     """The app holds this recipe, and shows the size and the accuracy that the core measures."""
     report = measure(compress(load_model("digits-cnn"), recipe), load_dataset("digits"))
-    strip = {metric.label: metric.value for metric in app.metric}
+    strip = strip_numbers(app)
     assert not app.exception
     assert not app.error
     assert app.session_state["recipe"] == ";".join(map(format_step, recipe))
@@ -36,7 +36,7 @@ def assert_as_the_core(app: WholeApp, recipe: Recipe) -> None:
 
 
 def choose(app: WholeApp, key: str, value: str) -> WholeApp:
-    app.segmented_control(key=f"quantize_{key}").set_value(value).run()
+    app.selectbox(key=f"quantize_{key}").set_value(value).run()
     return app
 
 
@@ -86,12 +86,12 @@ def test_the_format_is_chosen_and_fp32_takes_the_step_away() -> None:
     assert_as_the_core(app, (QuantizeFloat("fp8_e5m2"),))
     app.selectbox(key="quantize_format").set_value("fp32").run()
     assert_as_the_core(app, ())
-    assert app.segmented_control(key="quantize_method").value == "float"
+    assert app.selectbox(key="quantize_method").value == "float"
 
 
 def test_a_format_without_scale_asks_for_no_granularity() -> None:
     app = open_app("quantize", recipe="quantize_float:format=fp16")
-    assert not any(row.key == "quantize_granularity" for row in app.segmented_control)
+    assert not any(row.key == "quantize_granularity" for row in app.selectbox)
 
 
 def test_the_group_size_has_a_control_where_groups_share_a_scale() -> None:
@@ -133,7 +133,7 @@ def test_one_layer_is_left_out() -> None:
 
 def test_a_drawn_layer_with_a_step_of_its_own_says_how_to_change_it() -> None:
     app = open_app("quantize", recipe="quantize:bits=4;ternarize:layers=fc1", quantize_layer="fc1")
-    assert app.segmented_control(key="quantize_method").value == "affine"
+    assert app.selectbox(key="quantize_method").value == "affine"
     assert any("choose scope one" in caption.value for caption in app.caption)
 
 

@@ -11,8 +11,8 @@ NAMES = ("conv1", "conv2", "fc1", "fc2")
 
 
 def test_two_methods_with_equal_fields_have_their_own_cache_entries() -> None:
-    magnitude = measuring.classes("digits-cnn", (Prune(0.9),), 600)
-    random = measuring.classes("digits-cnn", (RandomPrune(0.9),), 600)
+    magnitude = measuring.class_tensor("digits-cnn", (Prune(0.9),), 600)
+    random = measuring.class_tensor("digits-cnn", (RandomPrune(0.9),), 600)
     assert (magnitude != random).any()
 
 

@@ -7,7 +7,7 @@ from compress_core.measurement.report import measure_size
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe import Recipe, parse_recipe
 from compress_core.views.codebooks import before_sharing, best_sharing, compare_owners, shared_rows
-from tests.whole_app import WholeApp, open_app, turn_to
+from tests.whole_app import WholeApp, open_app, strip_numbers, turn_to
 from ui import words
 from ui.share_weights.codebooks import compare, numbers, saving
 
@@ -21,7 +21,7 @@ def recipe_of(app: WholeApp) -> Recipe:
 
 
 def size_shown(app: WholeApp) -> str:
-    return next(metric.value for metric in app.metric if metric.label == "Size")
+    return strip_numbers(app)["Size"]
 
 
 def core_size(recipe: Recipe, model: str = "digits-cnn") -> str:
@@ -62,10 +62,10 @@ def test_off_takes_the_step_out() -> None:
 
 def test_start_zeros_and_scope_become_fields_of_the_step() -> None:
     app = open_app("share_weights", recipe="share:clusters=8")
-    app.segmented_control(key="share_init").set_value("random").run()
+    app.selectbox(key="share_init").set_value("random").run()
     app.number_input(key="share_seed").set_value(3).run()
     app.toggle(key="share_zeros").set_value(False).run()
-    app.segmented_control(key="share_scope").set_value("all").run()
+    app.selectbox(key="share_scope").set_value("all").run()
     step = ShareWeights(clusters=8, init="random", keep_zeros=False, scope="all", seed=3)
     expected = "share:clusters=8,init=random,keep_zeros=False,scope=all,seed=3"
     assert recipe_of(app) == parse_recipe(expected)
@@ -74,7 +74,7 @@ def test_start_zeros_and_scope_become_fields_of_the_step() -> None:
 
 def test_settings_wait_for_a_number_of_clusters() -> None:
     app = open_app("share_weights")
-    app.segmented_control(key="share_init").set_value("density").run()
+    app.selectbox(key="share_init").set_value("density").run()
     assert app.session_state["recipe"] == ""
     app.segmented_control(key="share_choice").set_value(4).run()
     assert recipe_of(app) == parse_recipe("share:clusters=4,init=density")

@@ -54,8 +54,8 @@ def test_the_ratio_removes_what_the_core_removes() -> None:
 
 def test_all_controls_are_fields_of_the_step() -> None:
     app = open_app("structured", recipe="prune_structured:pruning_ratio=0.6")
-    app.segmented_control(key="structured_importance").set_value("taylor").run()
-    app.segmented_control(key="structured_scope").set_value("global").run()
+    app.selectbox(key="structured_importance").set_value("taylor").run()
+    app.selectbox(key="structured_scope").set_value("global").run()
     app.number_input(key="structured_floor").set_value(9).run()
     app.number_input(key="structured_samples").set_value(40).run()
     assert "knows weights and gradients" in texts(app)
@@ -113,7 +113,7 @@ def test_batch_norms_are_folded_only_where_there_are_some() -> None:
 
 def test_a_control_in_the_address_is_taken_and_a_wrong_one_named() -> None:
     app = open_app("structured", structured_importance="std")
-    assert app.segmented_control(key="structured_importance").value == "std"
+    assert app.selectbox(key="structured_importance").value == "std"
     app = open_app("structured", structured_importance="beauty")
     assert "structured_importance=beauty" in app.warning[0].value
 
@@ -136,7 +136,7 @@ def test_recalibrated_norms_show_what_they_give_beside_the_switch(page: str) -> 
     app = open_app(page, model="fashion-cnn", recipe="prune:sparsity=0.9")
     app.toggle(key=f"{page}_recalibrate").set_value(True).run()
     assert not app.exception
-    data = load_dataset("fashion-mnist").subset(2000)
+    data = load_dataset("fashion-mnist")
     module = compress(load_model("fashion-cnn"), (Prune(0.9), RecalibrateNorms())).module
     right = float((predicted_classes(module, data) == data.class_labels).double().mean())
     (said,) = (m.value for m in app.markdown if m.value.startswith("Recalibrated norms"))

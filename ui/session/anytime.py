@@ -1,0 +1,198 @@
+"""Answers at any time: the test images in slices, for everybody who waits, one after the other.
+
+A recipe's answers grow from the first image on, in an order of which every beginning is balanced
+by class. Whoever waits for a first number comes before those who wait for a better one, and among
+equals everybody comes round in turn. What several visitors wait for is measured once; what nobody
+waits for any more is dropped at the next slice, and goes on from there when it is wanted again.
+"""
+
+import atexit
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress_core import Recipe
+from compress_core.measurement.slices import SlicedRun
+
+SLICE = 250  # images: the first number, ± 1.3 points at 99 % right
+MAX_ANSWERS = 1000  # recipes whose answers are kept, of 60 KB each at 10,000 images
+THREADS = max(1, min(4, (os.cpu_count() or 1) // 2))  # the pages need the other processors
+
+Key = tuple[str, Recipe]  # digest of the network, recipe
+
+
+@dataclass(eq=False)
+class Growing:
+    """Answers of which the first `done` of n are there: classes (n,), and confidences (n,). If
+    `problem` says why, there will not be more."""
+
+    classes: NDArray[np.int16]
+    confidences: NDArray[np.float32]
+    done: int = 0
+    problem: str = ""
+
+    @classmethod
+    def none_of(cls, n: int) -> "Growing":
+        return cls(np.empty(n, np.int16), np.empty(n, np.float32))
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self.problem) or self.done == len(self.classes)
+
+
+@dataclass(eq=False)
+class Work:
+    """What is to be measured: `start` prepares the network, `n` images are to be answered, `size`
+    of them make the subset."""
+
+    key: Key
+    start: Callable[[], SlicedRun]
+    n: int
+    size: int
+    run: SlicedRun | None = field(default=None, init=False)
+
+
+class Measurer:
+    """Grows the answers of all that anybody waits for, in threads of its own."""
+
+    def __init__(self, threads: int = THREADS) -> None:
+        self._news = threading.Condition()
+        self._kept: OrderedDict[Key, Growing] = OrderedDict()
+        self._wishes: OrderedDict[str, tuple[Work, ...]] = OrderedDict()  # by who waits
+        self._in_hand: set[Key] = set()
+        self._threads: list[threading.Thread] = []
+        self._wanted_threads, self._closed = threads, False
+        self.slice_s = 0.03  # how long a slice took lately
+
+    def ask(self, who: str, works: Sequence[Work], *, besides: bool = False) -> None:
+        """`who` waits for these now, in place of what it waited for before, or `besides` that. The
+        first of them are the most wanted."""
+        with self._news:
+            before = self._wishes.get(who, ())
+            known = {work.key: work for wish in self._wishes.values() for work in wish}
+            wanted = [*(before if besides else ()), *works]
+            self._wishes[who] = tuple({w.key: known.get(w.key, w) for w in wanted}.values())
+            self._start_threads()
+            self._news.notify_all()
+
+    def growing(self, key: Key) -> Growing | None:
+        """The answers so far; None where there are none (any more)."""
+        with self._news:
+            return self._kept.get(key)
+
+    def wait(self, keys: Sequence[Key], n: int, patience_s: float) -> int:
+        """How many images all of these are measured on, after waiting until there are `n`."""
+        with self._news:
+            self._news.wait_for(
+                lambda: self._count(keys) >= n or self._is_lost(keys), timeout=patience_s
+            )
+            return self._count(keys)
+
+    def eta_s(self, keys: Sequence[Key], n: int) -> float:
+        """About how long it takes until these are measured on `n` images."""
+        with self._news:
+            missing = -(-max(0, n - self._count(keys)) // SLICE)
+            waiting = sum(any(self._is_open(w) for w in ws) for ws in self._wishes.values())
+            return missing * self.slice_s * max(1, waiting) / max(1, self._wanted_threads)
+
+    def close(self) -> None:
+        """End the threads; a process must not end while torch computes in one."""
+        with self._news:
+            self._closed = True
+            self._news.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _start_threads(self) -> None:
+        while len(self._threads) < self._wanted_threads and not self._closed:
+            thread = threading.Thread(target=self._measure, name="measuring", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _count(self, keys: Sequence[Key]) -> int:
+        return min(self._kept[key].done if key in self._kept else 0 for key in keys)
+
+    def _is_lost(self, keys: Sequence[Key]) -> bool:
+        return self._closed or any(k in self._kept and self._kept[k].problem for k in keys)
+
+    def _is_open(self, work: Work) -> bool:
+        return work.key not in self._kept or not self._kept[work.key].is_over
+
+    def _measure(self) -> None:
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._closed or self._next() is not None)
+                if self._closed:
+                    return
+                work = self._take()
+            self._answer(work, self._kept[work.key])
+            with self._news:
+                self._in_hand.discard(work.key)
+                self._forget_finished()
+                self._news.notify_all()
+
+    def _take(self) -> Work:
+        """The next work, in hand; whose turn it was comes last."""
+        found = self._next()
+        assert found is not None
+        who, work = found
+        self._wishes.move_to_end(who)
+        self._in_hand.add(work.key)
+        if work.key not in self._kept:
+            self._kept[work.key] = Growing.none_of(work.n)
+        self._kept.move_to_end(work.key)
+        if len(self._kept) > MAX_ANSWERS:
+            self._kept.popitem(last=False)
+        return work
+
+    def _next(self) -> tuple[str, Work] | None:
+        """Who is served next, and with what; None where there is nothing to do."""
+        firsts = (
+            (who, min(free, key=self._done))
+            for who, works in self._wishes.items()
+            if (free := [w for w in works if self._is_open(w) and w.key not in self._in_hand])
+        )
+        return min(firsts, key=lambda found: self._level(found[1]), default=None)
+
+    def _level(self, work: Work) -> int:
+        """A first number comes before the subset, and the subset before the rest."""
+        done = self._done(work)
+        return 0 if done < SLICE else 1 if done < work.size else 2
+
+    def _done(self, work: Work) -> int:
+        return self._kept[work.key].done if work.key in self._kept else 0
+
+    def _answer(self, work: Work, growing: Growing) -> None:
+        """Measure one slice; who waits reads `done` last, so never an answer that is not there."""
+        started, rows = time.perf_counter(), slice(growing.done, growing.done + SLICE)
+        try:
+            work.run = work.run or work.start()
+            found = work.run.answers(rows)
+        except Exception as error:  # whatever it is, the others must not wait for ever
+            growing.problem = str(error)
+            return
+        growing.classes[rows] = found.classes.numpy()
+        growing.confidences[rows] = found.confidences.numpy()
+        growing.done = min(rows.stop, work.n)
+        self.slice_s += 0.1 * (time.perf_counter() - started - self.slice_s)
+
+    def _forget_finished(self) -> None:
+        for who, works in list(self._wishes.items()):
+            self._wishes[who] = tuple(work for work in works if self._is_open(work))
+            if not self._wishes[who]:
+                del self._wishes[who]
+
+
+@lru_cache(maxsize=1)
+def measurer() -> Measurer:
+    """The one of this process; its threads start with the first wish."""
+    made = Measurer()
+    atexit.register(made.close)
+    return made
