@@ -173,7 +173,7 @@ def _setting(found: Farthest, tried: Tried) -> str:
 def _change(found: Farthest, tried: Tried) -> str:
     if tried.lost is None:
         return "refused"
-    return words.score_change(found.metric, METRICS[found.metric].lost(tried.lost))
+    return words.point_change(found.metric, METRICS[found.metric].lost(tried.lost))
 
 
 def _step(found: Farthest, tried: Tried) -> AnyStep:

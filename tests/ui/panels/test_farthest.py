@@ -82,7 +82,7 @@ def test_in_words_it_says_what_was_measured(at_once: AtOnce) -> None:
     (line,) = [m.value for m in app.markdown if "settings on 600 test images" in m.value]
     assert line.startswith(f"**quantize to {found.best.number} bit")
     assert size in line
-    assert f"; {found.best.number - 1} bits: −" in line.replace("-", "−")
+    assert f"; {found.best.number - 1} bits: −" in line
 
 
 def test_while_it_searches_the_page_says_how_far_and_can_stop_it(bench: Bench) -> None:
