@@ -285,7 +285,7 @@ def test_without_images_the_shipped_points_are_there(
 def test_before_they_are_measured_original_and_recipe_are_estimated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ui.session.measuring.SUBSET", 100)
+    monkeypatch.setattr("ui.session.measuring.measured_size", lambda *_, **_options: 100)
     monkeypatch.setattr(work, "UNASKED", 10)
     app = open_app("trade_offs", recipe="prune:sparsity=0.77")
     assert '"name":"original, estimate"' in spec(app)
