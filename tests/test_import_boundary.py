@@ -43,6 +43,7 @@ FLOORS = {
     "recipe_edit": 8,
     "factor_steps": 9,
     "compressed": 9,
+    "own_steps": 10,
     "restoring": 9,
     "measurement": 10,
     "graph": 11,

@@ -412,7 +412,7 @@ def test_the_plane_measures_the_same_numbers_as_the_core() -> None:
     report = measured((Prune(sparsity=0.9),))
     assert not app.exception
     assert row["stored_bytes"] == report.size.stored_bytes
-    assert row["accuracy"] == pytest.approx(report.accuracy.accuracy, abs=1e-6)  # as shipped
+    assert row["accuracy"] == pytest.approx(report.accuracy.accuracy, abs=1e-6)
 
 
 def test_the_overview_says_what_the_methods_reach() -> None:

@@ -50,7 +50,7 @@ def alarms() -> None:
         _count(found),
         icon=icon,
         key="alarm_list",
-        width="content",
+        width="stretch",
         type="secondary" if found else "tertiary",
     ):
         if not found:

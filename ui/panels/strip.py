@@ -31,7 +31,7 @@ def strip() -> tuple[Any, Any]:
         score_place = st.container(width="content", key="score")
         with st.container(width="content"):
             sizes()
-        return score_place, st.container(width="content", key="alarms")
+        return score_place, st.container(key="alarms")
 
 
 @st.fragment(key=fragments.SIZES)
