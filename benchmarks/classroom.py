@@ -49,7 +49,7 @@ TYPED = (
 )
 COLUMNS = (
     *("class", "visitors", "acts", "bytes p50", "p95", "accuracy p50", "p95", "turned p95"),
-    *("unanswered", "errors", "MB server", "MB all"),
+    *("unanswered", "errors", "CPU an act", "MB server", "MB all"),
 )
 
 
@@ -63,6 +63,7 @@ class Log:
     turned: list[float] = field(default_factory=list)
     unanswered: int = 0
     errors: list[str] = field(default_factory=list)
+    cpu_s: float = 0.0  # processor time of pages and messages while the class worked
     memory: list[tuple[int, int]] = field(default_factory=list)  # MB of the server, and of all
 
 
@@ -94,6 +95,7 @@ def cells(log: Log, visitors: int, mixed: float) -> tuple[str, ...]:
         p95(log.turned),
         str(log.unanswered),
         str(len(log.errors)),
+        f"{1000 * log.cpu_s / max(1, len(log.bytes) + len(log.turned)):.0f} ms",
         f"{servers[len(servers) // 2]} → {servers[-1]}",
         f"{alls[len(alls) // 2]} → {alls[-1]}",
     )
@@ -116,7 +118,7 @@ async def attend(origin: str, pid: int, visitors: int, mixed: float, seconds: fl
         student(origin, i, log, until, mixes=i < mixed * visitors, late=OPENING_S * i / visitors)
         for i in range(visitors)
     ]
-    await asyncio.gather(*lessons)
+    await asyncio.gather(*lessons, count_cpu(pid, log, until))
     watching.cancel()
     return log
 
@@ -212,6 +214,32 @@ def judged(visitor: Visitor) -> bool:
     """Whether the accuracy is that of the bytes beside it."""
     fresh = came(visitor, "score") > came(visitor, "bytes")
     return fresh and PENDING not in visitor.numbers["score"].below
+
+
+async def count_cpu(pid: int, log: Log, until: float) -> None:
+    """The processor time that pages and messages take, from when all have come: that of all but
+    the threads that live on, which measure and look after jobs."""
+    await asyncio.sleep(OPENING_S)
+    whole, others = cpu_s(f"{pid}"), threads(pid)
+    await asyncio.sleep(max(0.0, until - time.perf_counter()))
+    later = threads(pid)
+    lived_on = sum(later[thread] - others[thread] for thread in later.keys() & others.keys())
+    log.cpu_s = cpu_s(f"{pid}") - whole - lived_on
+
+
+def threads(pid: int) -> dict[str, float]:
+    """The processor time of each thread but the first, in which the server's loop runs."""
+    tasks = (path.name for path in Path(f"/proc/{pid}/task").glob("*"))
+    return {task: cpu_s(f"{pid}/task/{task}") for task in tasks if task != str(pid)}
+
+
+def cpu_s(process: str) -> float:
+    """Of a process or thread, in user and system mode; 0 where there is no /proc."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def watch_memory(pid: int, log: Log) -> None:
