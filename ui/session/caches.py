@@ -61,7 +61,7 @@ def ordered_images(dataset: str, subset: int) -> Dataset:
     return load_dataset(dataset).balanced(subset)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=256, show_spinner=False)
 def first_images(dataset: str, subset: int, n: int) -> Dataset:
     """The first n of them."""
     return ordered_images(dataset, subset).beginning(n)
