@@ -1,10 +1,12 @@
 """A class on one server: N visitors over the app's own websocket, each moving its main control.
 
 Every visitor opens a page and moves its main control every 4 s (uniform, 40 % more or less), to
-values of its own. In a mixed class half of the visitors also turn pages, use all methods and type
-recipes. Measured are the times from an act to the new bytes and to the first accuracy of the new
-recipe. An answer that had not come when the visitor went on counts with the time until then, or
-as unanswered after half a minute. The visitors share the machine with the server.
+values of its own. In a mixed class half of the visitors also turn pages, scroll through every
+second of them, use all methods and type recipes. Measured are the times from an act to the new
+bytes and to the first accuracy of the new recipe, to all of a turned page, and to what is drawn
+when it is scrolled through. An answer that had not come when the visitor went on counts with the
+time until then, or as unanswered after half a minute. The visitors share the machine with the
+server.
 
 `python -m benchmarks.classroom --visitors 10 50 --mixed 0.5` chooses another class.
 """
@@ -29,6 +31,7 @@ EVERY_S, JITTER = 4.0, 0.4
 PATIENCE_S = 30.0
 OPENING_S = 8.0  # the class comes in one after the other
 SECONDS = 120.0
+LOOK_DOWN = 0.5  # share of turned pages that are also scrolled through
 PENDING = "being measured"  # what stands under an accuracy that is not there yet
 CONTROLS: dict[str, tuple[str, float, float]] = {  # of each page: key, and the range of the values
     "prune": ("prune_sparsity", 50.0, 99.0),
@@ -48,7 +51,17 @@ TYPED = (
     "prune:sparsity={share:.4f},layers=fc*;quantize:bits={bits},clipping=mse",
 )
 COLUMNS = (
-    *("class", "visitors", "acts", "bytes p50", "p95", "accuracy p50", "p95", "turned p95"),
+    *(
+        "class",
+        "visitors",
+        "acts",
+        "bytes p50",
+        "p95",
+        "accuracy p50",
+        "p95",
+        "turned p95",
+        "seen p95",
+    ),
     *("unanswered", "errors", "CPU an act", "MB server", "MB all"),
 )
 
@@ -61,6 +74,7 @@ class Log:
     bytes: list[float] = field(default_factory=list)
     accuracy: list[float] = field(default_factory=list)
     turned: list[float] = field(default_factory=list)
+    seen: list[float] = field(default_factory=list)
     unanswered: int = 0
     errors: list[str] = field(default_factory=list)
     cpu_s: float = 0.0  # processor time of pages and messages while the class worked
@@ -93,6 +107,7 @@ def cells(log: Log, visitors: int, mixed: float) -> tuple[str, ...]:
         str(len(log.bytes) + len(log.turned)),
         *(text for times in (log.bytes, log.accuracy) for text in (p50(times), p95(times))),
         p95(log.turned),
+        p95(log.seen),
         str(log.unanswered),
         str(len(log.errors)),
         f"{1000 * log.cpu_s / max(1, len(log.bytes) + len(log.turned)):.0f} ms",
@@ -158,6 +173,8 @@ async def act(visitor: Visitor, page: str, kind: str, dice: random.Random, log: 
     start = time.perf_counter()
     if kind == "turn":
         await turn(visitor, page, log)
+        if dice.random() < LOOK_DOWN:
+            await look_down(visitor, log)
         return
     key = CONTROLS[page][0] if page in CONTROLS else ""
     if not visitor.has("recipe"):  # the page that was turned to has not come
@@ -183,6 +200,14 @@ async def turn(visitor: Visitor, page: str, log: Log) -> None:
     await visitor.turn_to(page)
     if await visitor.wait(lambda: visitor.whole_runs > before, PATIENCE_S):
         log.turned.append(time.perf_counter() - start)
+    else:
+        log.unanswered += 1
+
+
+async def look_down(visitor: Visitor, log: Log) -> None:
+    start = time.perf_counter()
+    if await visitor.look_down(PATIENCE_S):
+        log.seen.append(time.perf_counter() - start)
     else:
         log.unanswered += 1
 

@@ -22,7 +22,7 @@ from ui.session.state import ROOT, Current
 
 STYLE = ROOT / "ui" / "frame.css"
 UNCHANGED = "unchanged"
-ERRAND_S = 2.0  # after which it is looked whether an errand has come back
+ERRAND_S = 4.0  # after which it is looked whether an errand has come back
 
 
 def strip() -> tuple[Any, Any]:

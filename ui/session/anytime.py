@@ -25,6 +25,7 @@ from compress_core.measurement.slices import SlicedRun
 SLICE = 250  # images: the first number, ± 1.3 points at 99 % right
 MAX_ANSWERS = 1000  # recipes whose answers are kept, of 60 KB each at 10,000 images
 MAX_RESULTS = 200  # of errands, a few KB each
+QUIET_S = 1.0  # in a class somebody always asks: errands would take the pages' time
 LEVELS = 3  # a first number, the subset, all images
 THREADS = max(1, min(4, (os.cpu_count() or 1) // 2))  # the pages need the other processors
 
@@ -53,8 +54,8 @@ class Growing:
 
 @dataclass(eq=False)
 class Errand:
-    """What can wait until everybody has the subset: `steps` yields after each small part, and
-    returns the result."""
+    """What can wait until everybody has the subset and nobody has asked for anything for QUIET_S:
+    `steps` yields after each small part, and returns the result."""
 
     key: Hashable
     steps: Generator[None, None, object]
@@ -84,6 +85,7 @@ class Measurer:
         self._results: OrderedDict[Hashable, object] = OrderedDict()  # of errands
         self._threads: list[threading.Thread] = []
         self._wanted_threads, self._closed = threads, False
+        self._asked = time.monotonic()  # when anybody asked last
         self.slice_s = 0.03  # how long a slice took lately
 
     def ask(self, who: str, works: Sequence[Work], *, besides: bool = False) -> None:
@@ -93,6 +95,7 @@ class Measurer:
             before = self._wishes.get(who, ())
             known = {work.key: work for wish in self._wishes.values() for work in wish}
             wanted = [*(before if besides else ()), *works]
+            self._asked = time.monotonic()
             self._wishes[who] = tuple({w.key: known.get(w.key, w) for w in wanted}.values())
             self._start_threads()
             self._news.notify_all()
@@ -162,11 +165,12 @@ class Measurer:
     def _measure(self) -> None:
         while True:
             with self._news:
-                self._news.wait_for(lambda: self._closed or self._next() or self._errands)
-                if self._closed:
-                    return
                 errand = self._take_errand()
                 work = None if errand else self._take()
+                if self._closed:
+                    return
+                if not errand and not work:
+                    self._news.wait(QUIET_S / 4 if self._errands else None)
             if errand:
                 self._go_on(*errand)
             elif work:
@@ -180,9 +184,10 @@ class Measurer:
             self._news.notify_all()
 
     def _take_errand(self) -> tuple[str, Errand] | None:
-        """The next errand, if everybody has the subset; None where something else comes first."""
+        """The next errand; None where something else comes first."""
         found = self._next()
-        if not self._errands or (found and self._level(found[1]) < LEVELS - 1):
+        is_quiet = time.monotonic() > self._asked + QUIET_S
+        if not self._errands or not is_quiet or (found and self._level(found[1]) < LEVELS - 1):
             return None
         return self._errands.popitem(last=False)
 
@@ -205,10 +210,12 @@ class Measurer:
                 self._results.popitem(last=False)
             self._news.notify_all()
 
-    def _take(self) -> Work:
-        """The next work, in hand; whose turn it was comes last."""
+    def _take(self) -> Work | None:
+        """The next work, in hand; whose turn it was comes last. None where there is nothing to
+        do."""
         found = self._next()
-        assert found is not None
+        if found is None:
+            return None
         who, work = found
         self._wishes.move_to_end(who)
         self._in_hand.add(work.key)
