@@ -19,7 +19,7 @@ from compress_core.measurement.slices import SlicedRun
 from compress_core.recipe import stages
 from compress_core.tasks import WITH_LABELS, MetricName
 from ui.session import caches
-from ui.session.anytime import SLICE, Key, Work, measurer
+from ui.session.anytime import SLICE, UNKNOWN, Errand, Key, Work, measurer
 from ui.session.state import Current
 
 SUBSET = 2000  # images that are measured for everybody before anything else gets all of them
@@ -92,6 +92,27 @@ def next_in_s(model: str, recipe: Recipe, shown: int) -> float | None:
     sizes = (first_size(model), subset_size(model), test_size(model))
     wanted = next((n for n in sizes if n > shown), None)
     return None if wanted is None else measurer().eta_s(_keys(model, recipe), wanted)
+
+
+def send_errand(errand: Errand) -> None:
+    """Have it done for this session when everybody has the subset; what shows its result is drawn
+    anew then."""
+    st.session_state.errand = errand.key
+    measurer().send(_session(), errand)
+
+
+def waits_for_errand() -> bool:
+    """Whether the session has sent one whose result is not drawn yet."""
+    return st.session_state.get("errand") is not None
+
+
+def take_errand() -> bool:
+    """Whether the session's errand has come back since the last call."""
+    key = st.session_state.get("errand")
+    is_back = key is not None and measurer().result(key) is not UNKNOWN
+    if is_back:
+        st.session_state.errand = None
+    return is_back
 
 
 def _round(model: str, n: int) -> int:
