@@ -169,7 +169,6 @@ def test_the_real_clock_gives_the_rows_their_time(at_once: AtOnce) -> None:
     assert speed.bits == 4
 
 
-@pytest.mark.usefixtures("unshipped")
 def test_a_point_that_is_refused_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_given: Any, **_named: Any) -> Any:
         raise ValueError("the scores are not finite")
