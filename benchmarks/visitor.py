@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from html import unescape
 from typing import Any
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -28,16 +29,20 @@ from websockets.typing import Subprotocol
 # how the keys of timers and of places below the fold end, see ui/wake_up and ui/in_view
 WAKE_UP, IN_VIEW = "_wake_up", "_in_view"
 PATIENCE_S = 60.0
-CELL = re.compile(r'data-strip="(\w+)".*?<span>(.*?)</span>.*?class="below">(.*?)</div>', re.DOTALL)
+CELL = re.compile(
+    r'data-strip="(\w+)" data-of="(.*?)" .*?data-values="(.*?)".*?class="below">(.*?)</div>',
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A number of the line over the page: its text, what stands below it, and when it came
-    (perf_counter)."""
+    """A number of the line over the page: when it came (perf_counter), of which model and recipe it
+    is, its values, and what stands below it."""
 
     at: float
-    text: str
+    of: str
+    values: tuple[float, ...]
     below: str
 
 
@@ -190,8 +195,9 @@ class Visitor:
         found = getattr(element, kind)
         match kind:
             case "html":
-                for name, text, below in CELL.findall(found.body):
-                    self.numbers[name] = Shown(time.perf_counter(), text, below)
+                for name, label, numbers, below in CELL.findall(found.body):
+                    values = tuple(map(float, numbers.split()))
+                    self.numbers[name] = Shown(time.perf_counter(), unescape(label), values, below)
             case "exception":
                 self.errors.append(f"{found.type}: {found.message}")
             case "bidi_component":

@@ -18,7 +18,7 @@ from compress_core.measurement.scores import Judge, Score
 from compress_core.measurement.slices import SlicedRun
 from compress_core.recipe import stages
 from compress_core.tasks import WITH_LABELS, MetricName
-from ui.session import caches
+from ui.session import caches, turns
 from ui.session.anytime import SLICE, UNKNOWN, Errand, Key, Work, measurer
 from ui.session.state import Current
 
@@ -64,7 +64,8 @@ def measured_size(model: str, *recipes: Recipe, patience_s: float = PATIENCE_S) 
     keys, done = _keys(model, *recipes), known_size(model, *recipes)
     if done < test_size(model):
         measurer().ask(_session(), _works(model, *recipes), besides=True)
-        done = measurer().wait(keys, first_size(model), patience_s)
+        with turns.given_away():
+            done = measurer().wait(keys, first_size(model), patience_s)
     problems = [found.problem for key in keys if (found := measurer().growing(key))]
     if any(problems):
         raise ValueError("; ".join(filter(None, problems)))
@@ -160,7 +161,8 @@ def answers(model: str, recipe: Recipe, n: int) -> Answers:
     found = measurer().growing(key)
     if found is None or found.done < n:
         measurer().ask(_session(), _works(model, recipe), besides=True)
-        measurer().wait([key], n, PATIENCE_S)
+        with turns.given_away():
+            measurer().wait([key], n, PATIENCE_S)
         found = measurer().growing(key)
     if found is None or found.done < n:
         raise ValueError(

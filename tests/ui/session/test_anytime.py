@@ -52,7 +52,8 @@ def gate() -> Gate:
 
 
 @pytest.fixture
-def measurer(gate: Gate) -> Iterator[Measurer]:
+def measurer(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Iterator[Measurer]:
+    monkeypatch.setattr(anytime, "QUIET_S", 0.0)
     made = Measurer(threads=1)
     yield made
     gate.let(1000)
