@@ -14,7 +14,7 @@ import streamlit as st
 
 from ui.graph import routes as graph_routes
 from ui.live_histogram import routes as live_routes
-from ui.session import executor, last_page
+from ui.session import executor, last_page, theme_once
 
 FIRST_PAGE = ("ui.panels.sidebar", "ui.panels.strip", "ui.panels.alarms", "ui.panels.harm")
 SHELL = Path(__file__).resolve().parent / "ui" / "shell.py"
@@ -45,6 +45,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
 
 
 last_page.install()
+theme_once.install()
 routes = [*graph_routes.ROUTES, *live_routes.ROUTES]
 app = st.App(SHELL, routes=routes, lifespan=lifespan)
 

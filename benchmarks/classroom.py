@@ -1,10 +1,12 @@
 """A class on one server: N visitors over the app's own websocket, each moving its main control.
 
 Every visitor opens a page and moves its main control every 4 s (uniform, 40 % more or less), to
-values of its own. In a mixed class half of the visitors also turn pages, use all methods and type
-recipes. Measured are the times from an act to the new bytes and to the first accuracy of the new
-recipe. An answer that had not come when the visitor went on counts with the time until then, or
-as unanswered after half a minute. The visitors share the machine with the server.
+values of its own. In a mixed class half of the visitors also turn pages, scroll through every
+second of them, use all methods and type recipes. Measured are the times from an act to the new
+bytes and to the first accuracy of the new recipe, to all of a turned page, and to what is drawn
+when it is scrolled through. An answer that had not come when the visitor went on counts with the
+time until then, or as unanswered after half a minute. The visitors share the machine with the
+server.
 
 `python -m benchmarks.classroom --visitors 10 50 --mixed 0.5` chooses another class.
 """
@@ -29,6 +31,7 @@ EVERY_S, JITTER = 4.0, 0.4
 PATIENCE_S = 30.0
 OPENING_S = 8.0  # the class comes in one after the other
 SECONDS = 120.0
+LOOK_DOWN = 0.5  # share of turned pages that are also scrolled through
 PENDING = "being measured"  # what stands under an accuracy that is not there yet
 CONTROLS: dict[str, tuple[str, float, float]] = {  # of each page: key, and the range of the values
     "prune": ("prune_sparsity", 50.0, 99.0),
@@ -48,8 +51,18 @@ TYPED = (
     "prune:sparsity={share:.4f},layers=fc*;quantize:bits={bits},clipping=mse",
 )
 COLUMNS = (
-    *("class", "visitors", "acts", "bytes p50", "p95", "accuracy p50", "p95", "turned p95"),
-    *("unanswered", "errors", "MB server", "MB all"),
+    *(
+        "class",
+        "visitors",
+        "acts",
+        "bytes p50",
+        "p95",
+        "accuracy p50",
+        "p95",
+        "turned p95",
+        "seen p95",
+    ),
+    *("unanswered", "errors", "CPU an act", "MB server", "MB all"),
 )
 
 
@@ -61,8 +74,10 @@ class Log:
     bytes: list[float] = field(default_factory=list)
     accuracy: list[float] = field(default_factory=list)
     turned: list[float] = field(default_factory=list)
+    seen: list[float] = field(default_factory=list)
     unanswered: int = 0
     errors: list[str] = field(default_factory=list)
+    cpu_s: float = 0.0  # processor time of pages and messages while the class worked
     memory: list[tuple[int, int]] = field(default_factory=list)  # MB of the server, and of all
 
 
@@ -92,8 +107,10 @@ def cells(log: Log, visitors: int, mixed: float) -> tuple[str, ...]:
         str(len(log.bytes) + len(log.turned)),
         *(text for times in (log.bytes, log.accuracy) for text in (p50(times), p95(times))),
         p95(log.turned),
+        p95(log.seen),
         str(log.unanswered),
         str(len(log.errors)),
+        f"{1000 * log.cpu_s / max(1, len(log.bytes) + len(log.turned)):.0f} ms",
         f"{servers[len(servers) // 2]} → {servers[-1]}",
         f"{alls[len(alls) // 2]} → {alls[-1]}",
     )
@@ -116,7 +133,7 @@ async def attend(origin: str, pid: int, visitors: int, mixed: float, seconds: fl
         student(origin, i, log, until, mixes=i < mixed * visitors, late=OPENING_S * i / visitors)
         for i in range(visitors)
     ]
-    await asyncio.gather(*lessons)
+    await asyncio.gather(*lessons, count_cpu(pid, log, until))
     watching.cancel()
     return log
 
@@ -156,6 +173,8 @@ async def act(visitor: Visitor, page: str, kind: str, dice: random.Random, log: 
     start = time.perf_counter()
     if kind == "turn":
         await turn(visitor, page, log)
+        if dice.random() < LOOK_DOWN:
+            await look_down(visitor, log)
         return
     key = CONTROLS[page][0] if page in CONTROLS else ""
     if not visitor.has("recipe_typed"):  # the page that was turned to has not come
@@ -181,6 +200,14 @@ async def turn(visitor: Visitor, page: str, log: Log) -> None:
     await visitor.turn_to(page)
     if await visitor.wait(lambda: visitor.whole_runs > before, PATIENCE_S):
         log.turned.append(time.perf_counter() - start)
+    else:
+        log.unanswered += 1
+
+
+async def look_down(visitor: Visitor, log: Log) -> None:
+    start = time.perf_counter()
+    if await visitor.look_down(PATIENCE_S):
+        log.seen.append(time.perf_counter() - start)
     else:
         log.unanswered += 1
 
@@ -212,6 +239,32 @@ def judged(visitor: Visitor) -> bool:
     """Whether the accuracy is that of the bytes beside it."""
     fresh = came(visitor, "score") > came(visitor, "bytes")
     return fresh and PENDING not in visitor.numbers["score"].below
+
+
+async def count_cpu(pid: int, log: Log, until: float) -> None:
+    """The processor time that pages and messages take, from when all have come: that of all but
+    the threads that live on, which measure and look after jobs."""
+    await asyncio.sleep(OPENING_S)
+    whole, others = cpu_s(f"{pid}"), threads(pid)
+    await asyncio.sleep(max(0.0, until - time.perf_counter()))
+    later = threads(pid)
+    lived_on = sum(later[thread] - others[thread] for thread in later.keys() & others.keys())
+    log.cpu_s = cpu_s(f"{pid}") - whole - lived_on
+
+
+def threads(pid: int) -> dict[str, float]:
+    """The processor time of each thread but the first, in which the server's loop runs."""
+    tasks = (path.name for path in Path(f"/proc/{pid}/task").glob("*"))
+    return {task: cpu_s(f"{pid}/task/{task}") for task in tasks if task != str(pid)}
+
+
+def cpu_s(process: str) -> float:
+    """Of a process or thread, in user and system mode; 0 where there is no /proc."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def watch_memory(pid: int, log: Log) -> None:

@@ -12,18 +12,21 @@ import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.Slider_pb2 import Slider
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-WAKE_UP = "_wake_up"  # how the keys of the timers end, see ui/wake_up
+# how the keys of timers and of places below the fold end, see ui/wake_up and ui/in_view
+WAKE_UP, IN_VIEW = "_wake_up", "_in_view"
 PATIENCE_S = 60.0
 CELL = re.compile(r'data-strip="(\w+)".*?<span>(.*?)</span>.*?class="below">(.*?)</div>', re.DOTALL)
 
@@ -104,6 +107,19 @@ class Visitor:
             assert kind is not None
             setattr(state, kind, value)
         await self._rerun(fragment)
+
+    async def look_down(self, patience_s: float = PATIENCE_S) -> bool:
+        """Scroll through the page, and wait until all that was not drawn before is there."""
+        for key in [key for key in self._places if key.endswith(IN_VIEW)]:
+            before = self._finished
+            found, fragment = self._places[key]
+            await self._rerun(fragment, _trigger(found, "seen", True))
+            if not await self.wait(partial(self._has_finished, before), patience_s):
+                return False
+        return True
+
+    def _has_finished(self, before: int) -> bool:
+        return self._finished > before
 
     def has(self, key: str) -> bool:
         return key in self._places
@@ -208,9 +224,7 @@ class Visitor:
         self._turns[key] = data["turn"]
         if key in self._timers:
             self._timers[key].cancel()
-        value = json.dumps([{"event": "now", "value": data["turn"]}])
-        trigger = WidgetState(id=f"$$STREAMLIT_INTERNAL_KEY_{found}__events")
-        trigger.json_trigger_value = value
+        trigger = _trigger(found, "now", data["turn"])
         self._timers[key] = asyncio.get_running_loop().call_later(
             data["after_ms"] / 1000, self._wake, found, fragment, trigger
         )
@@ -237,6 +251,13 @@ class Visitor:
         task.add_done_callback(self._tasks.discard)
 
 
+def _trigger(component: str, event: str, value: Any) -> WidgetState:
+    """What a component of this id says with `setTriggerValue`."""
+    state = WidgetState(id=f"$$STREAMLIT_INTERNAL_KEY_{component}__events")
+    state.json_trigger_value = json.dumps([{"event": event, "value": value}])
+    return state
+
+
 def _selected(proto: Any, state: WidgetState) -> None:
     state.string_value = proto.raw_value if proto.set_value else proto.options[proto.default]
 
@@ -254,7 +275,13 @@ def _checked(proto: Any, state: WidgetState) -> None:
 
 
 def _slid(proto: Any, state: WidgetState) -> None:
-    state.double_array_value.data[:] = proto.value if proto.set_value else proto.default
+    if proto.type == Slider.SELECT_SLIDER:
+        chosen = (
+            proto.raw_value if proto.set_value else [proto.options[int(i)] for i in proto.default]
+        )
+        state.string_array_value.data[:] = chosen
+    else:
+        state.double_array_value.data[:] = proto.value if proto.set_value else proto.default
 
 
 def _picked(proto: Any, state: WidgetState) -> None:

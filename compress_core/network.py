@@ -107,14 +107,18 @@ class Network:
     @cached_property
     def weights_module(self) -> nn.Module:
         """The network with the stored weights and biases, its inputs not rounded; never run."""
-        module = with_weights(self.base.pristine, {})
+        module = self.base.pristine
+        factored = [stored for stored in self.layers.values() if stored.form != "plain"]
+        if factored:
+            module = with_weights(module, {})
+        for stored in factored:
+            _replace_by_factors(module, stored)
         tensors: dict[str, Tensor] = {}
         for stored in self.layers.values():
-            if stored.form != "plain":
-                _replace_by_factors(module, stored)
             tensors |= _tensors_of(stored)
-        coded = {key: weight.values for key, weight in self.coded.items()}
-        return with_tensors(with_weights(module, tensors), {**self.rest, **coded})
+        changed = with_weights(module, tensors)
+        others = {**self.rest, **{key: weight.values for key, weight in self.coded.items()}}
+        return with_tensors(changed, others) if others else changed  # each makes a copy
 
 
 def _without(coded: Mapping[str, StoredWeight], keys: Collection[str]) -> dict[str, StoredWeight]:

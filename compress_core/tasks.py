@@ -60,6 +60,10 @@ class Metric:
     is_share: bool
     higher_is_better: bool
 
+    def lost(self, difference: float) -> float:
+        """How much worse a network is that differs so much from the original."""
+        return 0.0 - difference if self.higher_is_better else difference
+
 
 METRICS: dict[MetricName, Metric] = {
     "accuracy": Metric("fraction of inputs classified right", True, True),

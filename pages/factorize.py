@@ -13,6 +13,7 @@ from ui import figures, in_view, words
 from ui.factorize import factors, live, table
 from ui.factorize.controls import show_factorization
 from ui.factorize.factors import Choice
+from ui.panels import farthest
 from ui.panels.chart import chart, twin
 from ui.panels.page import frame, framed_heading, heading
 from ui.session import caches, fragments, state
@@ -40,6 +41,7 @@ def factorize() -> None:
             whole_sentence(current)
         else:
             sentence(current, settings)
+        farthest.show(current, "factorize")
     with place.title:
         framed_heading(
             "Factorize",

@@ -9,6 +9,7 @@ from compress_core.stored import StoredLayers
 from compress_core.views import summaries
 from compress_core.views.summaries import PrunedLayer
 from ui import figures, in_view, words
+from ui.panels import farthest
 from ui.panels.chart import chart, twin
 from ui.panels.norms import place_for_gain, show_gain
 from ui.panels.page import exceptions, frame, framed_heading
@@ -33,6 +34,7 @@ def prune() -> None:
         st.caption(method.knows)
         sentence(current, choice, cuts[choice.layer])
         exceptions(current, "prune")
+        farthest.show(current, "prune")
     with place.title:
         framed_heading(
             "Prune",

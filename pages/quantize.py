@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from ui import in_view, words
+from ui.panels import farthest
 from ui.panels.chart import twin
 from ui.panels.norms import show_folding
 from ui.panels.page import exceptions, frame, framed_heading
@@ -26,6 +27,7 @@ def quantize() -> None:
         aside = f"{choice.layer} has a step of its own: choose scope one to change it."
         st.caption(aside if choice.stands_aside(current) else method.caption)
         exceptions(current, "quantize")
+        farthest.show(current, "quantize")
     with place.title:
         framed_heading(
             "Quantize",

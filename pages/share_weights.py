@@ -6,7 +6,7 @@ import streamlit as st
 
 from compress_core.views.codebooks import CodebookView
 from ui import figures, in_view
-from ui.panels import small_plane
+from ui.panels import farthest, small_plane
 from ui.panels.chart import chart
 from ui.panels.page import exceptions, frame, framed_heading
 from ui.session import fragments, state
@@ -32,6 +32,7 @@ def share_weights() -> None:
         exceptions(current, "share")
         if quantized:
             show_refusal(quantized)
+        farthest.show(current, "share")
     rows = codebooks.rows(current.model, current.recipe)
     with place.live:
         picture, beside = st.columns([2, 1])

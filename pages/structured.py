@@ -8,7 +8,7 @@ from compress_core import Recipe
 from compress_core.recipe import up_to
 from compress_core.views.channels import ChannelGroup
 from ui import figures, in_view, words
-from ui.panels import small_plane
+from ui.panels import farthest, small_plane
 from ui.panels.chart import chart, twin
 from ui.panels.norms import place_for_gain, show_gain
 from ui.panels.page import exceptions, frame, framed_heading
@@ -39,6 +39,7 @@ def structured() -> None:
     with place.controls:
         usual = show_structured(current)
         st.caption(KNOWS[usual.importance])
+        farthest.show(current, "structured")
     with place.live:
         pictures, beside = st.columns([2, 1])
     with beside:

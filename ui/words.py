@@ -51,6 +51,11 @@ def point_change(name: MetricName, difference: float) -> str:
     return "±0" if float(shown.split()[0]) == 0 else shown.replace("-", "−")
 
 
+def points(number: float) -> str:
+    """ "1 point", "0.5 points"."""
+    return f"{number:g} point" if number == 1 else f"{number:g} points"
+
+
 def change(before: float, after: float) -> str:
     """A signed difference, and its percentage: "−1,200 (−40.0 %)"."""
     relative = f" ({100 * (after / before - 1):+.1f} %)" if before else ""

@@ -13,11 +13,12 @@ from compress_core.command_line import console, training
 from compress_core.compressed import Compressed, compress
 from compress_core.data import Dataset, download, load_dataset
 from compress_core.measurement.report import Size, measure, measure_size
+from compress_core.measurement.scores import judge
 from compress_core.measurement.speed import Speed, measure_speed
 from compress_core.models.catalog import MODELS, model_spec
 from compress_core.models.checkpoints import load_card
 from compress_core.original import load_model
-from compress_core.recipe import Recipe, from_json, parse_step, to_json
+from compress_core.recipe import Recipe, format_step, from_json, parse_step, to_json
 from compress_core.restoring import read_stored
 from compress_core.wording.speed import speed_in_words
 from compress_core.writing import is_standard_output, write_file
@@ -205,6 +206,28 @@ def write_curves(options: argparse.Namespace) -> None:
             bar.fraction(options.model, done / total, f"{options.model}: {done} of {total} points")
     row = {"model": options.model, "points": total, "out": str(options.out)}
     emit(options, row, lambda: console.show_fields(row))
+
+
+def run_farthest(options: argparse.Namespace) -> None:
+    from compress_core.search.curves import load_curves
+    from compress_core.search.farthest import farthest, grid_of, last_movable
+    from compress_core.search.sweep import point
+
+    original, data = load_model(options.model), test_data(options.model, options)
+    recipe = compressed_of(options).recipe
+    index = last_movable(recipe) if options.move is None else options.move - 1
+    grid = grid_of(original, recipe, index)
+    known = load_curves(options.model).rows if options.subset is None else {}
+    baseline = judge(original, data).answers(original.pristine)
+    with console.progress() as bar:
+
+        def look(moved: Recipe, fraction: float) -> dict[str, Any]:
+            bar.fraction("farthest", fraction, f"measuring {format_step(moved[index])}")
+            return point(original, moved, data, baseline)
+
+        found = farthest(grid, look, known, tolerance=options.points / 100)
+    row = {"model": options.model, **found.as_dict()}
+    emit(options, row, lambda: console.show_farthest(options.model, found))
 
 
 def run_ledger(options: argparse.Namespace) -> None:

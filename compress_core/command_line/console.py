@@ -14,6 +14,7 @@ from compress_core.measurement.report import LayerRow, Report
 from compress_core.measurement.scores import Score
 from compress_core.measurement.speed import Speed
 from compress_core.recipe import format_step, from_json
+from compress_core.search.farthest import Farthest
 from compress_core.tasks import METRICS, MetricName
 from compress_core.weights import Coverage
 from compress_core.wording.numbers import percent
@@ -239,6 +240,33 @@ def show_sweep(rows: Sequence[Mapping[str, Any]]) -> None:
             for row in rows
         ],
     )
+
+
+def show_farthest(model: str, found: Farthest) -> None:
+    """All settings that are known, and the strongest that loses little enough."""
+    share = METRICS[found.metric].is_share
+
+    def loss(value: float | None) -> str:
+        if value is None:
+            return "refused"
+        return f"{100 * value:.2f}" if share else f"{value:.4g}"
+
+    unit = "points lost" if share else f"{metric_name(found.metric)}, more"
+    print_table(
+        (found.field, unit, "from", "to (95 %)", "bytes", ""),
+        [
+            (
+                f"{tried.number:g}",
+                *map(loss, (tried.lost, tried.lost_low, tried.lost_high)),
+                "" if tried.stored_bytes is None else f"{tried.stored_bytes:,}",
+                "farthest" if tried == found.best else "",
+            )
+            for tried in found.tried
+        ],
+        title=f"{model}, {found.n:,} inputs: less than {loss(found.allowed)} lost",
+    )
+    best = found.best.recipe if found.best else "none of these loses so little"
+    _console().print(f"farthest: {best}", highlight=False, soft_wrap=True)
 
 
 def show_ledger(ledger: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from compress_core.command_line import commands, jobs, training
 from compress_core.data import DATASETS
 from compress_core.models.catalog import MODELS
 from compress_core.models.checkpoints import CHECKPOINTS
+from compress_core.search.farthest import TOLERANCE
 from compress_core.writing import STANDARD_OUTPUT, WriteError, check_writable
 
 BAD_INPUT = 2
@@ -102,6 +103,27 @@ def build_parser() -> Parser:
         help="the curves as they ship (assets/curves/MODEL.json), written point by point; what "
         "the file has already is kept, so a run that broke off goes on",
     )
+
+    searched = add(
+        "farthest",
+        commands.run_farthest,
+        "find the strongest setting of a step that loses less than a tolerance",
+    )
+    add_recipe(searched)
+    searched.add_argument(
+        "--move",
+        type=int,
+        metavar="N",
+        help="the N-th step's number moves (default: the last step that has one); all else stays",
+    )
+    searched.add_argument(
+        "--points",
+        type=float,
+        default=100 * TOLERANCE,
+        metavar="P",
+        help="less than P points may be lost, of perplexity P percent (default: %(default)g)",
+    )
+    add_subset(searched)
 
     ledger = add("ledger", commands.run_ledger, "the same weights in every encoding, in real bytes")
     add_recipe(ledger)

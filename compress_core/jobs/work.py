@@ -24,8 +24,17 @@ from compress_core.measurement.speed import Speed, measure_speed
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import load_card
 from compress_core.original import Original, load_model
-from compress_core.recipe import Recipe, format_recipe, parse_recipe, to_json
-from compress_core.search.sweep import point
+from compress_core.recipe import (
+    Recipe,
+    format_recipe,
+    format_step,
+    from_json,
+    parse_recipe,
+    to_json,
+)
+from compress_core.search.curves import load_curves
+from compress_core.search.farthest import check_movable, farthest, grid_of, with_number
+from compress_core.search.sweep import Row, point
 from compress_core.storage.container import ENCODINGS
 from compress_core.trained import NotTrained
 
@@ -78,7 +87,34 @@ class Training:
         _check(self.model, (self.recipe,))
 
 
-Work = Sweep | Timing | Training
+@dataclass(frozen=True)
+class Searching:
+    """Find the strongest setting of the step at `index` that loses less than `tolerance` on all
+    test images (see search.farthest; `searching` makes equal searches equal).
+
+    Result: `Farthest.as_dict()`; `farthest_from_json` reads it.
+    """
+
+    model: str
+    recipe: str
+    index: int
+    tolerance: float
+
+    def __post_init__(self) -> None:
+        _check(self.model, (self.recipe,))
+        check_movable(_parsed(self.recipe), self.index)
+        if not self.tolerance > 0:
+            raise ValueError(f"tolerance={self.tolerance} allows no loss; 0.005 is half a point")
+
+
+Work = Sweep | Timing | Training | Searching
+
+
+def searching(model: str, recipe: Recipe, index: int, tolerance: float) -> Searching:
+    """The search over the number of a step, whatever that number is now."""
+    check_movable(recipe, index)
+    moved = (*recipe[:index], with_number(recipe[index]), *recipe[index + 1 :])
+    return Searching(model, format_recipe(moved), index, tolerance)
 
 
 def _check(model: str, recipes: Sequence[str]) -> None:
@@ -154,6 +190,23 @@ def run_training(work: Training, watcher: Watcher) -> dict[str, Any]:
     return measure(compressed, _test_images(work.model)).as_dict()
 
 
+def run_searching(work: Searching, watcher: Watcher) -> dict[str, Any]:
+    """It begins with the curves that ship, and with what an earlier run of the job has measured."""
+    original, data = _original(work.model), _test_images(work.model)
+    baseline = judge(original, data).answers(original.pristine)
+    kept = {from_json(row["recipe"]): row for row in load_points(_kept(watcher))}
+
+    def look(recipe: Recipe, fraction: float) -> Row:
+        _go_on(watcher, fraction, f"measuring {format_step(recipe[work.index])}")
+        row = point(original, recipe, data, baseline)
+        append_line(_kept(watcher) / POINTS, row)
+        return row
+
+    grid = grid_of(original, _parsed(work.recipe), work.index)
+    known = {**load_curves(work.model).rows, **kept}
+    return farthest(grid, look, known, tolerance=work.tolerance).as_dict()
+
+
 def _go_on(watcher: Watcher, fraction: float, text: str) -> None:
     """Tell what comes now, unless it is to end here."""
     if watcher.stopped():
@@ -193,6 +246,7 @@ KINDS = {
     "sweep": Kind(Sweep, run_sweep, "minutes"),
     "latency": Kind(Timing, run_timing, "minutes"),
     "train": Kind(Training, run_training, "hours"),
+    "farthest": Kind(Searching, run_searching, "minutes"),
 }
 
 

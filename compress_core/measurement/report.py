@@ -108,18 +108,17 @@ class Report:
 
 def measure_size(compressed: Compressed, file: File | None = None) -> Size:
     """Bytes, sparsity and MACs of a compressed model, stored in `file` (else the compact one)."""
-    return size_of(
-        compressed.original,
-        compressed.layers,
-        compressed.module,
-        file or compressed.file,
+    original, layers = compressed.original, compressed.layers
+    structure = tuple((stored.form, stored.ranks) for stored in layers.values())
+    macs = compressed.base.memo.get(  # they do not depend on the weights
+        ("macs", structure), lambda: macs_by_layer(compressed.as_stored, original)
     )
+    return size_of(original, layers, macs, file or compressed.file)
 
 
-def size_of(original: Original, layers: StoredLayers, module: nn.Module, file: File) -> Size:
-    """`measure_size` from the parts of a compressed model: its layers as stored, the module to run,
-    and its file."""
-    macs = macs_by_layer(module, original)
+def size_of(original: Original, layers: StoredLayers, macs: Mapping[str, int], file: File) -> Size:
+    """`measure_size` from the parts of a compressed model: its layers as stored with the MACs of
+    each, and its file."""
     sizes = layer_bytes(layers, file.parts)
     rows = tuple(
         replace(

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from compress_core.compressed import compress
 from compress_core.dataset import Dataset
+from compress_core.measurement.cost import macs_by_layer
 from compress_core.measurement.report import Report, report_of, size_of
 from compress_core.methods.quantization import InputQuantizer
 from compress_core.original import Original
@@ -28,7 +29,8 @@ def measure_file(
     decoded = read_stored(raw)
     module = restore_decoded(decoded, original.pristine)
     layers = stored_layers(decoded, original)
-    size = size_of(original, layers, module, File(raw, decoded.parts))
+    macs = macs_by_layer(module, original)
+    size = size_of(original, layers, macs, File(raw, decoded.parts))
     recipe = to_json(from_file(decoded.recipe))
     return report_of(module, size, original, data, recipe=recipe, baseline=baseline)
 

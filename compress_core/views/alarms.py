@@ -1,7 +1,7 @@
 """Alarms: unwanted effects of a recipe, as facts.
 
 Their sentences, with what to do, stand in wording/alarms.py. Alarms need no new measurement: they
-read the layers as stored, their sizes, and the memo of the original.
+read the layers as stored, their sizes, the memo of the original, and what a caller has measured.
 """
 
 import math
@@ -14,6 +14,7 @@ import torch
 
 from compress_core.compressed import Act, Compressed
 from compress_core.measurement.accuracy import Accuracy
+from compress_core.measurement.losses import Lost
 from compress_core.measurement.report import LayerRow, Size
 from compress_core.methods.low_rank import worthwhile_rank
 from compress_core.methods.step import ALL_LAYERS
@@ -25,7 +26,7 @@ from compress_core.stored import StoredLayer
 
 FLOOR = 0.01  # the density under which a layer counts as collapsed
 
-Kind = Literal["chance", "collapsed", "no_effect", "bytes_up"]
+Kind = Literal["chance", "loss", "collapsed", "no_effect", "bytes_up"]
 StageBytes = Sequence[tuple[str, int]]  # ("original", its bytes), then each stage and the file's
 
 
@@ -85,7 +86,7 @@ class LargerFile:
     more_bytes: int
 
 
-Fact = AtChance | FewWeights | AtFloor | NoEffect | LargerFactors | LargerFile
+Fact = AtChance | Lost | FewWeights | AtFloor | NoEffect | LargerFactors | LargerFile
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,12 @@ def alarms(
     *,
     class_count: int = 0,
     stage_bytes: StageBytes = (),
+    lost: Lost | None = None,
 ) -> tuple[Alarm, ...]:
     """Everything to warn about, the gravest first; an empty recipe gives no alarm.
 
-    `accuracy` with the dataset's `class_count`, and the bytes of the file after each stage, are
-    looked at where they are given.
+    `accuracy` with the dataset's `class_count`, the bytes of the file after each stage, and what is
+    `lost` beyond measure (`losses.too_much_lost`), are looked at where they are given.
     """
     if not compressed.recipe:
         return ()
@@ -120,6 +122,7 @@ def alarms(
     ]
     return (
         *_at_chance(accuracy, class_count),
+        *([Alarm("loss", None, lost)] if lost else []),
         *_collapsed(compressed, size),
         *_at_floor(compressed, size),
         *_without_effect(compressed),

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import assert_never
 
+from compress_core.measurement.losses import Lost
 from compress_core.recipe import format_step
 from compress_core.steps import AnyStep, row_of
+from compress_core.tasks import METRICS
 from compress_core.views.alarms import (
     Alarm,
     AtChance,
@@ -39,6 +41,8 @@ def alarm_in_words(alarm: Alarm, describe: Describe = format_step) -> str:
                 f"Right on {percent(fact.accuracy)} of {fact.n:,} images, no better than guessing "
                 f"one of {fact.class_count} classes: weaken a step of the recipe, or remove it."
             )
+        case Lost() as fact:
+            return f"{_loss(fact)}; {_culprit(fact, describe)}."
         case FewWeights() as fact:
             return f"{alarm.layer} {_left(fact)}: {_revival(fact.step)}."
         case AtFloor() as fact:
@@ -62,6 +66,28 @@ def alarm_in_words(alarm: Alarm, describe: Describe = format_step) -> str:
             )
         case fact:
             assert_never(fact)
+
+
+def _loss(fact: Lost) -> str:
+    if METRICS[fact.metric].is_share:
+        lost, low, allowed = (100 * value for value in (fact.lost, fact.lost_low, fact.allowed))
+        return (
+            f"{lost:.2f} points lost on {fact.n:,} images, at least {low:.2f} (95 %), where "
+            f"{allowed:g} would be no alarm"
+        )
+    return (
+        f"The {fact.metric.replace('_', ' ')} grew by {fact.lost:.4g} on {fact.n:,} rows, at least "
+        f"{fact.lost_low:.4g} (95 %), where {fact.allowed:.4g} would be no alarm"
+    )
+
+
+def _culprit(fact: Lost, describe: Describe) -> str:
+    if fact.culprit is None:
+        return "weaken a step of the recipe"
+    found = fact.culprit
+    share = METRICS[fact.metric].is_share
+    lost = f"{100 * found.lost:.2f}" if share else f"{found.lost:.4g}"
+    return f"weaken “{describe(found.step)}” (step {found.index + 1}), which lost {lost} of it"
 
 
 def _left(fact: FewWeights) -> str:

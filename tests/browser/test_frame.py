@@ -56,20 +56,25 @@ def overlap(one: FloatRect, other: FloatRect) -> bool:
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("present", ["", "&present=1"])
-@pytest.mark.parametrize("name", PAGES)
-def test_control_picture_rows_and_plane_stand_above_the_fold(
-    app: str, page: Page, name: str, present: str, scheme: str
-) -> None:
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    recipe, title = PAGES[name]
-    visit(page, f"{app}/{name}?recipe={recipe}{present}", title)
+def assert_above_the_fold(page: Page, width: int, height: int) -> None:
     found = {name: box(part) for name, part in parts(page).items()}
-    assert [name for name, part in found.items() if not inside(part, 1440, 900)] == []
+    assert [name for name, part in found.items() if not inside(part, width, height)] == []
     apart = ("line of numbers", "control", "picture", "rows", "small plane")
     pairs = [(a, b) for i, a in enumerate(apart) for b in apart[i + 1 :]]
     assert [pair for pair in pairs if overlap(*(found[part] for part in pair))] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_control_picture_rows_and_plane_stand_above_the_fold(
+    app: str, page: Page, name: str
+) -> None:
+    recipe, title = PAGES[name]
+    for present in ("", "&present=1"):
+        visit(page, f"{app}/{name}?recipe={recipe}{present}", title)
+        assert_above_the_fold(page, 1440, 900)
+        page.emulate_media(color_scheme="dark" if not present else "light")
+        page.wait_for_timeout(300)
+        assert_above_the_fold(page, 1440, 900)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -83,8 +88,7 @@ def test_with_the_sidebar_folded_a_small_screen_will_do(
     page.get_by_test_id("stSidebarHeader").hover()
     page.get_by_role("button", name="Collapse sidebar").click()
     page.wait_for_timeout(600)
-    found = {name: box(part) for name, part in parts(page).items()}
-    assert [name for name, part in found.items() if not inside(part, 1024, 768)] == []
+    assert_above_the_fold(page, 1024, 768)
     page.close()
 
 

@@ -283,3 +283,48 @@ def test_a_finger_drags_as_a_mouse_does(app: str, page: Page) -> None:
     found = step(page, before)
     assert isinstance(found, Prune)
     assert found.sparsity == pytest.approx(0.7, abs=0.02)
+
+
+def bars(page: Page) -> dict[str, str]:
+    """The name and the number of each layer's row."""
+    rows = live(page).locator(".row").all()
+    return {row.locator(".name").inner_text(): row.locator(".number").inner_text() for row in rows}
+
+
+def file_size(page: Page) -> float:
+    """The bytes that the picture tells, in KB."""
+    return float(live(page).locator("dd").last.inner_text().removeprefix("≈ ").split()[0])
+
+
+def test_what_a_drag_of_one_layer_previews_is_what_comes(
+    app: str, page: Page, drag: Callable[[Locator, float], int]
+) -> None:
+    before = "prune:sparsity=0.5;prune:sparsity=0.2,scope=layer,layers=conv2"
+    open_live(page, f"{app}/prune?recipe={before}", "Prune")
+    first = bars(page)
+    drag(page.get_by_role("slider", name="Sparsity of fc1"), 20)
+    preview, estimate = bars(page), file_size(page)
+    page.mouse.up()
+    expect(page.get_by_role("textbox", name="Recipe as text")).not_to_have_value(before)
+    expect(live(page).locator("dd").last).not_to_have_text(re.compile("≈"))
+    assert bars(page) == preview
+    assert {name for name in first if preview[name] != first[name]} == {"fc1"}
+    assert estimate == pytest.approx(file_size(page), rel=0.05)
+
+
+def test_a_dragged_budget_moves_the_layers_without_a_rank_of_their_own(
+    app: str, page: Page, drag: Callable[[Locator, float], int]
+) -> None:
+    before = "factorize:budget=0.5;factorize:rank=10,layers=fc1"
+    open_live(page, f"{app}/factorize?factorize_scope=whole model&recipe={before}", "Factorize")
+    first = bars(page)
+    drag(page.locator(".live .grip"), -60)
+    preview = {name: text.removeprefix("≈ ") for name, text in bars(page).items()}
+    page.mouse.up()
+    expect(page.get_by_role("textbox", name="Recipe as text")).not_to_have_value(before)
+    expect(live(page).locator(".number").first).not_to_have_text(re.compile("≈"))
+    after = bars(page)
+    assert preview["fc1"] == first["fc1"] == after["fc1"]
+    assert preview["conv2"] != first["conv2"]
+    for name, text in preview.items():
+        assert float(text.split()[0]) == pytest.approx(float(after[name].split()[0]), abs=4)

@@ -282,6 +282,20 @@ def test_a_sweep_writes_the_curves_that_ship_and_goes_on_with_them(
     assert len(read_curves(path, about("digits-mlp")).rows) == 6
 
 
+def test_farthest_tells_all_that_it_knows_and_the_strongest(run: Run) -> None:
+    steps = ("--step", "prune:sparsity=0.5", "--step", "quantize:bits=6")
+    options = (*steps, "--move", 1, "--points", 2)
+    found = json.loads(run("farthest", "digits-mlp", *options, "--json"))
+    best = found["best"]
+    assert (found["model"], found["field"], found["n"]) == ("digits-mlp", "sparsity", 600)
+    assert best in found["tried"]
+    assert best["lost"] < 0.02
+    assert best["recipe"] == f"prune:sparsity={best['number']};quantize:bits=6"
+    table = run("farthest", "digits-mlp", *options)
+    assert f"farthest: {best['recipe']}" in table
+    assert table.count("│ ") > len(found["tried"])
+
+
 def test_train_writes_a_checkpoint_and_its_card(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -391,6 +405,13 @@ def test_an_unknown_model_is_refused_by_every_command(
         (["sweep", "digits-mlp", "--out", "x"], ["--out x", "add --all"]),
         (["sweep", "digits-mlp", "--all", "--family", "prune"], ["not allowed with", "--all"]),
         (["train", "digits-mlp", "--out", "x", "--replace"], ["not allowed with", "--replace"]),
+        (["farthest", "digits-mlp"], ["an empty recipe has a number to search over"]),
+        (["farthest", "digits-mlp", "--step", "fold", "--move", "2"], ["no batch norm"]),
+        (["farthest", "digits-mlp", "--step", "prune:sparsity=0.5", "--move", "2"], ["step 2 is"]),
+        (
+            ["farthest", "digits-mlp", "--step", "prune:sparsity=0.5", "--points", "0"],
+            ["tolerance=0.0 allows no loss"],
+        ),
         (["data", "cifar"], ["invalid choice", "cifar"]),
         (["decode", "absent.safetensors", "--out", "x"], ["absent.safetensors"]),
     ],
@@ -518,7 +539,7 @@ def test_a_failed_download_is_told_in_one_line(
 
 @pytest.mark.parametrize(
     "command",
-    ["models", "train", "data", "measure", "compress", "decode", "sweep", "ledger", "export-onnx"],
+    ["models", "train", "data", "measure", "compress", "decode", "sweep", "farthest", "ledger"],
 )
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit, match="0"):

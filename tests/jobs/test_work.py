@@ -11,12 +11,14 @@ from compress_core.events import Event, Silent
 from compress_core.jobs.log import append_line
 from compress_core.jobs.work import (
     KINDS,
+    Searching,
     Sweep,
     Timing,
     Training,
     Work,
     do,
     load_points,
+    searching,
     work_from_json,
     work_key,
     work_to_json,
@@ -25,6 +27,7 @@ from compress_core.measurement.accuracy import Stopped
 from compress_core.measurement.report import measure
 from compress_core.original import Original
 from compress_core.recipe import parse_recipe, to_json
+from compress_core.search.farthest import farthest_from_json
 from compress_core.trained import NotTrained
 
 TEXT = "prune:sparsity=0.9"
@@ -32,6 +35,7 @@ WORKS = (
     Sweep("digits-mlp", (TEXT, "")),
     Timing("digits-mlp", TEXT),
     Training("digits-mlp", f"{TEXT};finetune:epochs=1"),
+    Searching("digits-mlp", "prune:sparsity=0.01;quantize:bits=8", 0, 0.01),
 )
 
 
@@ -130,3 +134,41 @@ def test_a_sweep_says_what_it_cannot_measure_and_measures_the_others(tmp_path: P
     rows = do(Sweep("digits-mlp", ("prune:sparsity=0.5,layers=nothing", TEXT)), Notes(tmp_path))
     assert "nothing" in rows[0]["refused"]
     assert rows[1]["accuracy"] > 0.5
+
+
+def test_a_search_is_the_same_whatever_the_number_is_now() -> None:
+    keys = {
+        work_key(searching("digits-mlp", parse_recipe(f"{step};quantize:bits=8"), 0, 0.01))
+        for step in ("prune:sparsity=0.3", "prune:sparsity=0.9", "prune:threshold=0.1")
+    }
+    assert keys == {work_key(WORKS[3])}
+
+
+def test_a_search_finds_what_the_library_finds_and_goes_on_with_what_it_kept(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(Stopped):
+        do(WORKS[3], Notes(tmp_path, patience=2))
+    kept = len(load_points(tmp_path))
+    notes = Notes(tmp_path)
+    found = farthest_from_json(do(WORKS[3], notes))
+    assert found.best
+    assert found.best.lost is not None
+    assert found.best.lost < 0.01
+    assert found.best in found.tried
+    assert kept + len(notes.events) == len(load_points(tmp_path)) == len(found.tried)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "index", "tolerance", "said"),
+    [
+        ("binarize", 0, 0.01, "has no number"),
+        (TEXT, 1, 0.01, "none of the recipe's 1"),
+        (TEXT, 0, 0.0, "allows no loss"),
+    ],
+)
+def test_a_search_that_cannot_end_well_is_refused_before_it_waits(
+    recipe: str, index: int, tolerance: float, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        Searching("digits-mlp", recipe, index, tolerance)

@@ -379,6 +379,7 @@ def test_an_alarm_stands_under_the_strip_and_goes_with_its_cause() -> None:
 def test_the_alarms_stand_behind_a_button_that_counts_them_the_gravest_first() -> None:
     app = open_app(recipe="prune:sparsity=0.5;random_prune:sparsity=0.9999")
     assert "no better than guessing" in app.warning[0].value
+    assert "points lost" in app.warning[1].value
     assert len(app.warning) > 2
     assert app.get("popover")[0].proto.popover.label == f"{len(app.warning)} alarms"
 

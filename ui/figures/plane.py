@@ -46,11 +46,10 @@ class Losses:
 
     def value(self, row: Row, bound: str = "") -> float:
         """What a row loses, or a bound of its interval; no less than the floor."""
-        higher_is_better = METRICS[self.metric].higher_is_better
-        sides = {"_low": "_high", "_high": "_low"} if higher_is_better else {}
-        difference = row["difference" + sides.get(bound, bound)]
-        lost = -difference if higher_is_better else difference
-        return max(self.floor, lost * (100 if METRICS[self.metric].is_share else 1))
+        metric = METRICS[self.metric]
+        sides = {"_low": "_high", "_high": "_low"} if metric.higher_is_better else {}
+        lost = metric.lost(row["difference" + sides.get(bound, bound)])
+        return max(self.floor, lost * (100 if metric.is_share else 1))
 
     def ticks(self, losses: Sequence[float]) -> dict[str, list[Any]]:
         """Ticks of the losses above the floor, and the floor's."""

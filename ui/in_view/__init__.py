@@ -9,6 +9,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui import scripts
+
 SCRIPT = Path(__file__).parent / "in_view.js"
 
 
@@ -29,7 +31,7 @@ def _part(key: str, draw: Callable[[], None], height: int) -> None:
         draw()
         return
     component = st.components.v2.component(
-        "in_view", html='<div class="in-view"></div>', js=SCRIPT.read_text()
+        "in_view", html='<div class="in-view"></div>', js=scripts.telling(SCRIPT)
     )
     with st.container(height=height, border=False):
         component(key=f"{key}_in_view", on_seen_change=partial(_see, key))

@@ -8,7 +8,7 @@ export default function ({ parentElement, setTriggerValue }) {
     entries => {
       if (!entries.some(entry => entry.isIntersecting)) return;
       observer.disconnect();
-      setTriggerValue("seen", true);
+      inTurn(() => setTriggerValue("seen", true));
     },
     { rootMargin: NEAR, scrollMargin: NEAR },
   );

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from compress_core.measurement.losses import Lost
 from compress_core.views.alarms import Alarm
 from compress_core.wording.alarms import alarm_in_words
 from ui import words
-from ui.session import fragments, measuring, state
+from ui.panels.widgets import number_field
+from ui.session import address, alarming, fragments, state
+from ui.session.state import Current
 
 ALARM_ICONS = {
     "chance": ":material/casino:",
+    "loss": ":material/trending_down:",
     "collapsed": ":material/block:",
     "no_effect": ":material/do_not_disturb_on:",
     "bytes_up": ":material/trending_up:",
@@ -38,20 +42,64 @@ def notices() -> None:
 
 @st.fragment(key=fragments.ALARMS)
 def alarms() -> None:
-    """What went wrong: how many alarms, and each behind a button; the place is always kept."""
-    found = measuring.current_alarms(state.current())
-    if not found:
-        st.caption(
-            ":material/check_circle: No alarms",
-            help="No layer collapsed, no step without effect.",
-        )
-        return
-    many = f"{len(found)} alarms" if len(found) > 1 else "1 alarm"
-    with st.popover(many, icon=":material/warning:", key="alarm_list", width="content"):
+    """What went wrong: how many alarms, and each behind a button, with the loss that is allowed."""
+    current = state.current()
+    found = alarming.current_alarms(current)
+    icon = ":material/warning:" if found else ":material/check_circle:"
+    with st.popover(
+        _count(found),
+        icon=icon,
+        key="alarm_list",
+        width="stretch",
+        type="secondary" if found else "tertiary",
+    ):
+        if not found:
+            allowed = words.points(alarming.tolerance())
+            st.caption(
+                f"Not more than {allowed} lost for certain, no layer collapsed, no step without "
+                "effect."
+            )
         _list(found)
+        if any(alarm.fact.culprit is None for alarm in found if isinstance(alarm.fact, Lost)):
+            _which_step(current)
+        _tolerance()
+
+
+def _count(found: Sequence[Alarm]) -> str:
+    return "1 alarm" if len(found) == 1 else f"{len(found) or 'No'} alarms"
 
 
 def _list(found: Sequence[Alarm]) -> None:
     """The gravest first."""
     for alarm in found:
         st.warning(alarm_in_words(alarm, words.describe), icon=ALARM_ICONS[alarm.kind])
+
+
+def _which_step(current: Current) -> None:
+    st.button(
+        "Which step?",
+        key="which_step",
+        icon=":material/troubleshoot:",
+        help="Measures the recipe's first step alone, then the first two, and so on, on a part of "
+        "the test images, and names the step that lost most.",
+        on_click=alarming.ask_for_culprit,
+        args=(current,),
+    )
+
+
+def _tolerance() -> None:
+    """How much may be lost without an alarm; the address carries it."""
+    usual, low, high = address.NUMBERS[alarming.TOLERANCE]
+    points = number_field(
+        "Alarm above … points lost",
+        alarming.TOLERANCE,
+        usual,
+        low,
+        high,
+        step=0.5,
+        format="%.4g",
+        persist_state="session",
+        width="stretch",
+        help="The loss must also be beyond its own 95 % interval.",
+    )
+    address.tell(alarming.TOLERANCE, f"{points:g}", usual=f"{usual:g}")

@@ -22,6 +22,7 @@ from ui.session.state import ROOT, Current
 
 STYLE = ROOT / "ui" / "frame.css"
 UNCHANGED = "unchanged"
+ERRAND_S = 4.0  # after which it is looked whether an errand has come back
 
 
 def strip() -> tuple[Any, Any]:
@@ -31,7 +32,7 @@ def strip() -> tuple[Any, Any]:
         score_place = st.container(width="content", key="score")
         with st.container(width="content"):
             sizes()
-        return score_place, st.container(width="content", key="alarms")
+        return score_place, st.container(key="alarms")
 
 
 @st.fragment(key=fragments.SIZES)
@@ -103,14 +104,17 @@ def accuracy() -> None:
         cell = _score_cell(current, n) if n else _waiting_cell(current, name)
         st.html(f'<div class="strip{"" if n else " old"}">{cell}</div>', width="content")
         after_s = measuring.next_in_s(model, recipe, n)
+        if after_s is None and measuring.waits_for_errand():
+            after_s = ERRAND_S
         if after_s is not None:
             wake_up.show_after("accuracy_wake_up", after_s, partial(_grow, model, recipe, n))
 
 
 def _grow(model: str, recipe: Recipe, shown: int) -> None:
     """Where much more is known by now, what depends on it is drawn anew, too."""
-    if measuring.grown(model, recipe, shown):
-        fragments.refresh_measured()
+    errand = measuring.take_errand()
+    if errand or measuring.grown(model, recipe, shown):
+        fragments.refresh_measured(body=errand)
 
 
 def _waiting_cell(current: Current, name: str) -> str:

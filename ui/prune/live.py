@@ -1,13 +1,16 @@
 """Prune: the histogram of a layer with its threshold, and the sparsity of every layer."""
 
+from collections.abc import Hashable
+
 from compress_core import DataError, Prune, Recipe
 from compress_core.applying.prune import ScoreStep, is_scored, refuse_scores, scores_of
-from compress_core.recipe import up_to, without_kinds
+from compress_core.recipe import of_kinds, up_to, without_kinds
 from compress_core.views.live_pruning import (
     BYTES_EVERY,
+    MAGNITUDE,
     PruningProfile,
     kept_counts,
-    measured_bytes,
+    measure_bytes,
     pruning_profile,
     score_profile,
 )
@@ -18,7 +21,8 @@ from ui.panels import small_plane
 from ui.prune.callbacks import MOST, chosen_samples, release_pruning
 from ui.prune.controls import SNAPS, Choice, moved_layers
 from ui.prune.methods import METHODS, make_step, scope_of
-from ui.session import caches
+from ui.session import caches, measuring
+from ui.session.anytime import UNKNOWN, Errand, measurer
 from ui.session.state import Current
 
 # the measured curve that stands beside each method of the page
@@ -95,24 +99,51 @@ def _kept(current: Current, choice: Choice) -> list[int] | None:
 def _prune_blob(current: Current, choice: Choice) -> bytes:
     others = without_kinds(current.recipe, ("prune",))
     if not METHODS[choice.method].is_scored:
-        return pruning_blob(current.model, others)
+        return pruning_blob(current.model, others, coded=_is_measured(current, others))
     samples = chosen_samples()
     seed = vars(choice.step).get("seed", 0) if choice.step else 0
     scope = "row" if _ranked_scope(choice) == "row" else "layer"
     ranked = make_step(choice.method, 0.0, scope=scope, samples=samples, seed=seed)
     assert is_scored(ranked)
     try:
-        return score_blob(current.model, others, ranked)
+        coded = _is_measured(current, others, ranked)
+        return score_blob(current.model, others, ranked, coded=coded)
     except DataError:  # the step will be refused with the remedy
-        return pruning_blob(current.model, others)
+        return pruning_blob(current.model, others, coded=_is_measured(current, others))
 
 
-@caches.keep(max_entries=64, show_spinner="Encoding at some sparsities…")
-def pruning_blob(model: str, others: Recipe) -> bytes:
-    """Profiles of all layers under the steps that are not pruning, by magnitude."""
+def _is_measured(current: Current, others: Recipe, by: Prune | ScoreStep = MAGNITUDE) -> bool:
+    """Whether the bytes of codes at some sparsities are measured; they are asked for, if not.
+
+    It takes a second, and so is done when nobody waits for an accuracy. Until then the picture
+    estimates them by the bits of a weight.
+    """
+    if not of_kinds(others, ("quantize", "share")):
+        return False
+    key = _measured_key(current.model, others, by)
+    if measurer().result(key) is UNKNOWN:
+        steps = measure_bytes(current.original, others, by)
+        measuring.send_errand(Errand(key, steps))
+        return False
+    return True
+
+
+def _measured(model: str, others: Recipe, by: Prune | ScoreStep) -> dict[str, list[float]]:
+    found = measurer().result(_measured_key(model, others, by))
+    return found if isinstance(found, dict) else {}
+
+
+def _measured_key(model: str, others: Recipe, by: Prune | ScoreStep) -> Hashable:
+    return "bytes", caches.original(model).digest, others, by
+
+
+@caches.keep(max_entries=64, show_spinner=False)
+def pruning_blob(model: str, others: Recipe, *, coded: bool) -> bytes:
+    """Profiles of all layers under the steps that are not pruning, by magnitude; with the measured
+    bytes of their codes, if they are `coded`."""
     layers = caches.compressed(model, up_to(others, "prune")).layers
     bits = _bits(model, others)
-    measured = measured_bytes(caches.original(model), others) or {}
+    measured = _measured(model, others, MAGNITUDE) if coded else {}
     return pack(
         [
             pruning_profile(stored, bits=bits[name], measured=measured.get(name))
@@ -125,13 +156,13 @@ def pruning_blob(model: str, others: Recipe) -> bytes:
     max_entries=64,
     show_spinner="Measuring the scores on training images…",
 )
-def score_blob(model: str, others: Recipe, ranked: ScoreStep) -> bytes:
+def score_blob(model: str, others: Recipe, ranked: ScoreStep, *, coded: bool) -> bytes:
     """The same by a score; by magnitude for layers without scores, which the step leaves out.
 
     Raises DataError where the training images cannot be read.
     """
     made, bits = caches.compressed(model, up_to(others, "prune")), _bits(model, others)
-    measured = measured_bytes(caches.original(model), others, ranked) or {}
+    measured = _measured(model, others, ranked) if coded else {}
     profiles: list[PruningProfile] = []
     for name, stored in made.layers.items():
         size, sizes = bits[name], measured.get(name)

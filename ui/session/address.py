@@ -45,6 +45,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 
+# Numbers beside the recipe: the usual one, the least and the largest.
+NUMBERS = {"loss_tolerance": (1.0, 0.0, 100.0)}
 LAYERS = ("prune_layer", "quantize_layer", "share_layer", "factorize_layer", "encode_layer")
 
 
@@ -69,6 +71,13 @@ def read(
             seeds[key] = query[key]
         elif key in query:
             notices.append(_notice(key, query[key], f"one of {', '.join(choices)}"))
+    for key in NUMBERS.keys() & query.keys():
+        found = _number(key, query[key])
+        if found is None:
+            _, low, high = NUMBERS[key]
+            notices.append(_notice(key, query[key], f"a number from {low:g} to {high:g}"))
+        else:
+            seeds[key] = found
     if "recipe" in query:
         recipe = _recipe(query["recipe"], notices)
     else:
@@ -91,6 +100,19 @@ def follow_history(page: str) -> None:
             st.session_state[key] = st.query_params[key]
         elif key in st.session_state:
             del st.session_state[key]
+    for key, (usual, _, _) in NUMBERS.items():
+        found = _number(key, st.query_params.get(key, ""))
+        st.session_state[key] = usual if found is None else found
+
+
+def _number(key: str, text: str) -> float | None:
+    """A number of NUMBERS as the address says it; None if it says none that can be."""
+    _, low, high = NUMBERS[key]
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return found if low <= found <= high else None
 
 
 def tell(key: str, value: str, *, usual: str) -> None:

@@ -7,11 +7,12 @@ waits for any more is dropped at the next slice, and goes on from there when it 
 """
 
 import atexit
+import logging
 import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -23,9 +24,13 @@ from compress_core.measurement.slices import SlicedRun
 
 SLICE = 250  # images: the first number, ± 1.3 points at 99 % right
 MAX_ANSWERS = 1000  # recipes whose answers are kept, of 60 KB each at 10,000 images
+MAX_RESULTS = 200  # of errands, a few KB each
+QUIET_S = 1.0  # in a class somebody always asks: errands would take the pages' time
+LEVELS = 3  # a first number, the subset, all images
 THREADS = max(1, min(4, (os.cpu_count() or 1) // 2))  # the pages need the other processors
 
 Key = tuple[str, Recipe]  # digest of the network, recipe
+UNKNOWN = object()  # the result of an errand that is not over
 
 
 @dataclass(eq=False)
@@ -48,6 +53,15 @@ class Growing:
 
 
 @dataclass(eq=False)
+class Errand:
+    """What can wait until everybody has the subset and nobody has asked for anything for QUIET_S:
+    `steps` yields after each small part, and returns the result."""
+
+    key: Hashable
+    steps: Generator[None, None, object]
+
+
+@dataclass(eq=False)
 class Work:
     """What is to be measured: `start` prepares the network, `n` images are to be answered, `size`
     of them make the subset."""
@@ -67,8 +81,11 @@ class Measurer:
         self._kept: OrderedDict[Key, Growing] = OrderedDict()
         self._wishes: OrderedDict[str, tuple[Work, ...]] = OrderedDict()  # by who waits
         self._in_hand: set[Key] = set()
+        self._errands: OrderedDict[str, Errand] = OrderedDict()  # by who asks
+        self._results: OrderedDict[Hashable, object] = OrderedDict()  # of errands
         self._threads: list[threading.Thread] = []
         self._wanted_threads, self._closed = threads, False
+        self._asked = time.monotonic()  # when anybody asked last
         self.slice_s = 0.03  # how long a slice took lately
 
     def ask(self, who: str, works: Sequence[Work], *, besides: bool = False) -> None:
@@ -78,6 +95,7 @@ class Measurer:
             before = self._wishes.get(who, ())
             known = {work.key: work for wish in self._wishes.values() for work in wish}
             wanted = [*(before if besides else ()), *works]
+            self._asked = time.monotonic()
             self._wishes[who] = tuple({w.key: known.get(w.key, w) for w in wanted}.values())
             self._start_threads()
             self._news.notify_all()
@@ -94,6 +112,25 @@ class Measurer:
                 lambda: self._count(keys) >= n or self._is_lost(keys), timeout=patience_s
             )
             return self._count(keys)
+
+    def result(self, key: Hashable) -> object:
+        """What came of an errand; UNKNOWN if nothing has (yet)."""
+        with self._news:
+            return self._results.get(key, UNKNOWN)
+
+    def wait_for_result(self, key: Hashable, patience_s: float) -> object:
+        """The same after waiting for it."""
+        with self._news:
+            self._news.wait_for(lambda: key in self._results, timeout=patience_s)
+            return self._results.get(key, UNKNOWN)
+
+    def send(self, who: str, errand: Errand) -> None:
+        """Have it done for `who`, in place of another errand, unless it is under way already."""
+        with self._news:
+            if self._errands.get(who, errand).key != errand.key or who not in self._errands:
+                self._errands[who] = errand
+            self._start_threads()
+            self._news.notify_all()
 
     def eta_s(self, keys: Sequence[Key], n: int) -> float:
         """About how long it takes until these are measured on `n` images."""
@@ -128,20 +165,57 @@ class Measurer:
     def _measure(self) -> None:
         while True:
             with self._news:
-                self._news.wait_for(lambda: self._closed or self._next() is not None)
+                errand = self._take_errand()
+                work = None if errand else self._take()
                 if self._closed:
                     return
-                work = self._take()
-            self._answer(work, self._kept[work.key])
-            with self._news:
-                self._in_hand.discard(work.key)
-                self._forget_finished()
-                self._news.notify_all()
+                if not errand and not work:
+                    self._news.wait(QUIET_S / 4 if self._errands else None)
+            if errand:
+                self._go_on(*errand)
+            elif work:
+                self._go_on_measuring(work)
 
-    def _take(self) -> Work:
-        """The next work, in hand; whose turn it was comes last."""
+    def _go_on_measuring(self, work: Work) -> None:
+        self._answer(work, self._kept[work.key])
+        with self._news:
+            self._in_hand.discard(work.key)
+            self._forget_finished()
+            self._news.notify_all()
+
+    def _take_errand(self) -> tuple[str, Errand] | None:
+        """The next errand; None where something else comes first."""
         found = self._next()
-        assert found is not None
+        is_quiet = time.monotonic() > self._asked + QUIET_S
+        if not self._errands or not is_quiet or (found and self._level(found[1]) < LEVELS - 1):
+            return None
+        return self._errands.popitem(last=False)
+
+    def _go_on(self, who: str, errand: Errand) -> None:
+        """One step of an errand; then the next one has its turn, if it is not over."""
+        try:
+            next(errand.steps)
+        except StopIteration as end:
+            result = end.value
+        except Exception:  # whatever it is: there is no result
+            logging.getLogger(__name__).exception("the errand %s", errand.key)
+            result = None
+        else:
+            with self._news:
+                self._errands.setdefault(who, errand)  # unless another one was asked for meanwhile
+            return
+        with self._news:
+            self._results[errand.key] = result
+            if len(self._results) > MAX_RESULTS:
+                self._results.popitem(last=False)
+            self._news.notify_all()
+
+    def _take(self) -> Work | None:
+        """The next work, in hand; whose turn it was comes last. None where there is nothing to
+        do."""
+        found = self._next()
+        if found is None:
+            return None
         who, work = found
         self._wishes.move_to_end(who)
         self._in_hand.add(work.key)
@@ -164,7 +238,7 @@ class Measurer:
     def _level(self, work: Work) -> int:
         """A first number comes before the subset, and the subset before the rest."""
         done = self._done(work)
-        return 0 if done < SLICE else 1 if done < work.size else 2
+        return 0 if done < SLICE else 1 if done < work.size else LEVELS - 1
 
     def _done(self, work: Work) -> int:
         return self._kept[work.key].done if work.key in self._kept else 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 import torch
+from threadpoolctl import threadpool_limits
 
 from compress_core import MODELS, Original, Recipe, compress, load_dataset, load_model
 from compress_core.compressed import Compressed
@@ -20,7 +21,10 @@ from compress_core.measurement.waterfall import Stage, waterfall
 from compress_core.views.summaries import PrunedLayer, pruned_layer
 from ui.session.snapshot_store import SnapshotStore
 
-torch.set_num_threads(1)  # many sessions share the server: more threads would slow each other
+# Many sessions share the server: more threads would slow each other. numpy's products of small
+# matrices took 50 times as long when two threads of two cores waited for each other.
+torch.set_num_threads(1)
+threadpool_limits(1)
 
 
 def dataset_name(model: str) -> str:
@@ -57,7 +61,7 @@ def ordered_images(dataset: str, subset: int) -> Dataset:
     return load_dataset(dataset).balanced(subset)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=256, show_spinner=False)
 def first_images(dataset: str, subset: int, n: int) -> Dataset:
     """The first n of them."""
     return ordered_images(dataset, subset).beginning(n)

@@ -46,9 +46,10 @@ def refresh() -> None:
     st.rerun([*ORDER, *_harm()])
 
 
-def refresh_measured() -> None:
-    """The last act of a callback when many more images are measured: what depends on them."""
-    st.rerun([ACCURACY, ALARMS, *_harm()])
+def refresh_measured(*, body: bool = False) -> None:
+    """The last act of a callback when many more images are measured: what depends on them, and the
+    page's `body` where more is known that it shows."""
+    st.rerun([ACCURACY, ALARMS, *([BODY] if body else []), *_harm()])
 
 
 def _harm() -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from compress_core.jobs.store import JobError
 from compress_core.jobs.work import (
+    Searching,
     Sweep,
     Timing,
     load_points,
@@ -16,6 +17,7 @@ from compress_core.jobs.work import (
 from compress_core.measurement.speed import Speed
 from compress_core.recipe import Recipe, format_recipe, from_json, parse_recipe
 from compress_core.search.curves import load_curves
+from compress_core.search.farthest import Farthest, farthest_from_json
 from compress_core.search.sweep import Row, family
 from ui.session import caches, executor, jobs
 
@@ -86,4 +88,15 @@ def speed(model: str, recipe: Recipe) -> Speed | None:
     try:
         return speed_from_json(found.store.result(job.id))
     except JobError:  # damaged: as if it were not there
+        return None
+
+
+def farthest(work: Searching) -> Farthest | None:
+    """What a search found; None where it was not done, or its result is damaged."""
+    job, found = jobs.job_of(work), executor.present()
+    if job is None or found is None or job.state != "done":
+        return None
+    try:
+        return farthest_from_json(found.store.result(job.id))
+    except (JobError, KeyError, TypeError):
         return None

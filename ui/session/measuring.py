@@ -1,5 +1,5 @@
-"""Accuracy, answers and alarms of a recipe on the test images that are measured by now: on the
-first 250 at once, on the subset a little later, and on all of them when the server has time."""
+"""Accuracy and answers of a recipe on the test images that are measured by now: on the first 250 at
+once, on the subset a little later, and on all of them when the server has time."""
 
 import secrets
 from collections.abc import Callable
@@ -18,9 +18,8 @@ from compress_core.measurement.scores import Judge, Score
 from compress_core.measurement.slices import SlicedRun
 from compress_core.recipe import stages
 from compress_core.tasks import WITH_LABELS, MetricName
-from compress_core.views.alarms import Alarm, alarms
 from ui.session import caches
-from ui.session.anytime import SLICE, Key, Work, measurer
+from ui.session.anytime import SLICE, UNKNOWN, Errand, Key, Work, measurer
 from ui.session.state import Current
 
 SUBSET = 2000  # images that are measured for everybody before anything else gets all of them
@@ -62,8 +61,7 @@ def wish(model: str, recipe: Recipe) -> None:
 def measured_size(model: str, *recipes: Recipe, patience_s: float = PATIENCE_S) -> int:
     """How many images the original and all of these are measured on by now, after waiting for a
     first number; 0 where there is none in time. Raises ValueError where they cannot be measured."""
-    keys = _keys(model, *recipes)
-    done = measurer().wait(keys, 0, 0.0)
+    keys, done = _keys(model, *recipes), known_size(model, *recipes)
     if done < test_size(model):
         measurer().ask(_session(), _works(model, *recipes), besides=True)
         done = measurer().wait(keys, first_size(model), patience_s)
@@ -79,10 +77,14 @@ def telling_size(model: str, *recipes: Recipe) -> int:
     return _round(model, measured_size(model, *recipes, patience_s=WAIT_S))
 
 
+def known_size(model: str, *recipes: Recipe) -> int:
+    """How many images the original and all of these are measured on by now, unasked."""
+    return measurer().wait(_keys(model, *recipes), 0, 0.0)
+
+
 def grown(model: str, recipe: Recipe, shown: int) -> bool:
     """Whether more is known by now than what is drawn of `shown` images, in round numbers."""
-    done = measurer().wait(_keys(model, recipe), 0, 0.0)
-    return _round(model, done) > _round(model, shown)
+    return _round(model, known_size(model, recipe)) > _round(model, shown)
 
 
 def next_in_s(model: str, recipe: Recipe, shown: int) -> float | None:
@@ -90,6 +92,27 @@ def next_in_s(model: str, recipe: Recipe, shown: int) -> float | None:
     sizes = (first_size(model), subset_size(model), test_size(model))
     wanted = next((n for n in sizes if n > shown), None)
     return None if wanted is None else measurer().eta_s(_keys(model, recipe), wanted)
+
+
+def send_errand(errand: Errand) -> None:
+    """Have it done for this session when everybody has the subset; what shows its result is drawn
+    anew then."""
+    st.session_state.errand = errand.key
+    measurer().send(_session(), errand)
+
+
+def waits_for_errand() -> bool:
+    """Whether the session has sent one whose result is not drawn yet."""
+    return st.session_state.get("errand") is not None
+
+
+def take_errand() -> bool:
+    """Whether the session's errand has come back since the last call."""
+    key = st.session_state.get("errand")
+    is_back = key is not None and measurer().result(key) is not UNKNOWN
+    if is_back:
+        st.session_state.errand = None
+    return is_back
 
 
 def _round(model: str, n: int) -> int:
@@ -186,23 +209,3 @@ def stage_bytes(current: Current) -> list[tuple[str, int]]:
     prefixes = stages(current.recipe)
     sizes = [(kind, caches.size(current.model, prefix).stored_bytes) for kind, prefix in prefixes]
     return [("original", current.size.original_bytes), *sizes]
-
-
-def current_alarms(current: Current) -> tuple[Alarm, ...]:
-    """What is wrong with the present state; each stage's file is encoded only where it is shown."""
-    model, recipe = current.model, current.recipe
-    found, classes = None, 0
-    if not data_problem(model):
-        n = measured_size(model, recipe, patience_s=WAIT_S)
-        judged = score(model, recipe, n)[0] if n else None
-        if judged and judged.metric == "accuracy":
-            found = judged.as_accuracy()
-            classes = len(all_images(model).class_names)
-    by_stage = st.session_state.get("page") == "combine" or len(stages(recipe)) == 1
-    return alarms(
-        current.compressed,
-        current.size,
-        found,
-        class_count=classes,
-        stage_bytes=stage_bytes(current) if by_stage else (),
-    )

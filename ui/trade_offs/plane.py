@@ -71,11 +71,14 @@ def snapshot_rows(model: str) -> Rows:
 
 def estimate(current: Current) -> Row | None:
     """The present recipe as the strip over the page shows it, until its point is measured: on the
-    whole test set or a subset of it. None without test images."""
+    whole test set or the first images of it. None without test images, and before the first number
+    is there."""
     model, recipe = current.model, current.recipe
     if measuring.data_problem(model):
         return None
-    n = measuring.measured_size(model, recipe)
+    n = measuring.measured_size(model, recipe, patience_s=measuring.WAIT_S)
+    if not n:
+        return None
     score, change = measuring.score(model, recipe, n)
     images = "all" if n == measuring.test_size(model) else f"{n:,}"
     return {

@@ -55,7 +55,8 @@ def offer(works: Sequence[Measuring]) -> None:
     todo = [work for work in works if _left(work)]
     running = [work for work in works if _is_running(work)]
     if running:
-        progress(running, sum(map(_done, running)))
+        asked = [work for work in works if work in running or _done(work) == _size(work)]
+        progress(asked, sum(map(_done, asked)), running)
     if executor.present():
         with st.container(horizontal=True):
             if idle := [work for work in todo if work not in running]:
@@ -134,25 +135,25 @@ def _submit_quick(todo: Sequence[Measuring]) -> None:
 
 
 @st.fragment
-def progress(works: Sequence[Measuring], before: int) -> None:
+def progress(works: Sequence[Measuring], before: int, running: Sequence[Measuring]) -> None:
     """How far these are, and Stop; the plane is drawn again when more than `before` is measured, or
-    one of the jobs ended."""
+    one of those `running` has ended."""
     total, done = sum(map(_size, works)), sum(map(_done, works))
-    states = {job.state for job in map(jobs.job_of, works) if job}
+    states = {job.state for job in map(jobs.job_of, running) if job}
     waits = "queued" in states and "running" not in states
     job_bar(
         done / total,
         f"{done} of {total} measured{': waiting, others measure now' if waits else '…'}",
         key="trade_offs_stop",
         stop=jobs.stop_all,
-        of=works,
+        of=running,
         help_text="Keeps what is measured so far.",
     )
-    wake_up.show("trade_offs_wake_up", wake_up.SECOND, partial(_grow, works, before))
+    wake_up.show("trade_offs_wake_up", wake_up.SECOND, partial(_grow, works, before, running))
 
 
-def _grow(works: Sequence[Measuring], before: int) -> None:
-    if sum(map(_done, works)) > before or not all(map(_is_running, works)):
+def _grow(works: Sequence[Measuring], before: int, running: Sequence[Measuring]) -> None:
+    if sum(map(_done, works)) > before or not all(map(_is_running, running)):
         st.rerun([fragments.BODY])
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui import scripts
+
 FIRST_MS, LONGEST_MS = 250, 2000
 SECOND = 6  # the turn that comes after about one
 
@@ -23,7 +25,7 @@ def show_after(key: str, seconds: float, first: Callable[[], None] = lambda: Non
     component = st.components.v2.component(
         "wake_up",
         html='<span class="wake-up" hidden></span>',
-        js=(Path(__file__).parent / "wake_up.js").read_text(),
+        js=scripts.telling(Path(__file__).parent / "wake_up.js"),
     )
     after_ms = round(max(FIRST_MS, 1000 * seconds))
     st.session_state[f"{key}_turn"] = turn = st.session_state.get(f"{key}_turn", 0) + 1

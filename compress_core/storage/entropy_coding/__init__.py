@@ -7,6 +7,7 @@ gap       Deep Compression's distances between kept weights
 masked    a bit a symbol for the usual one, the others packed
 context   ANS with a model for each class of rows and columns
 adaptive  a range coder whose model is what it has coded so far
+survey    histograms that several of them look at
 coders    the table of them all
 """
 

@@ -87,4 +87,7 @@ def _model(frequency: Frequencies) -> constriction.stream.model.Categorical:
     return constriction.stream.model.Categorical(probabilities, perfect=False)
 
 
-ANS = SymbolCoder(encode_symbols, decode_symbols, ans_size)
+SLACK = 16  # bytes by which a stream may stay below its model's bits
+ANS = SymbolCoder(
+    encode_symbols, decode_symbols, ans_size, table=lambda alphabet: 2 * alphabet, slack=SLACK
+)

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from compress_core.storage.entropy_coding.adaptive import (
     MAX_LINES,
     decode_adaptive,
@@ -13,7 +11,12 @@ from compress_core.storage.entropy_coding.adaptive import (
 )
 from compress_core.storage.entropy_coding.ans import ANS, MAX_ALPHABET
 from compress_core.storage.entropy_coding.context import decode_context, encode_context
-from compress_core.storage.entropy_coding.gap import decode_gap, encode_gap, gap_size
+from compress_core.storage.entropy_coding.gap import (
+    decode_gap,
+    encode_gap,
+    gap_size,
+    least_gap_size,
+)
 from compress_core.storage.entropy_coding.huffman import HUFFMAN
 from compress_core.storage.entropy_coding.masked import decode_masked, encode_masked, masked_size
 from compress_core.storage.entropy_coding.packing import (
@@ -27,12 +30,12 @@ from compress_core.storage.entropy_coding.packing import (
     pack,
     unpack,
 )
+from compress_core.storage.entropy_coding.survey import Survey
 
 Shape = tuple[int, int]
-Size = Callable[[Symbols, int], int]  # (symbols, alphabet) → bytes
+Bound = Callable[[Survey], int]  # bytes that a stream has at least
 
 MAX_KEPT = 2**13  # symbols other than the usual one that the adaptive code is tried on unasked
-SLACK = 32  # bytes by which ANS may stay below its model's bits; gap coding has two ANS streams
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,15 @@ class MatrixCoder:
     matrices of up to `max_lines` rows and columns together.
 
     encode(symbols (rows, columns), alphabet) → stream; decode(stream, alphabet, shape) → symbols,
-    or a StreamError. least(symbols, alphabet) → a lower bound on the stream's bytes, much faster
-    than encoding; 0 where none is known. `max_kept`: with more symbols other than the most
-    frequent one encoding takes too long to be tried in search of the smallest stream.
+    or a StreamError. `bounds` are lower bounds on the stream's bytes, much faster than encoding,
+    the fastest first. `max_kept`: with more symbols other than the most frequent one encoding takes
+    too long to be tried in search of the smallest stream.
     """
 
     encode: Encode
     decode: Callable[[Bytes, int, Shape], Symbols]
     max_alphabet: int
-    least: Size = lambda _symbols, _alphabet: 0
+    bounds: tuple[Bound, ...] = ()
     max_lines: int | None = None
     max_kept: int | None = None
 
@@ -58,22 +61,19 @@ class MatrixCoder:
         is_short = self.max_lines is None or sum(shape) <= self.max_lines
         return alphabet <= self.max_alphabet and is_short
 
-    def may_beat(self, size: int, symbols: Symbols, alphabet: int) -> bool:
-        """Whether it is worth trying, where another code needs this many bytes."""
-        if self.max_kept is not None and kept_count(symbols) > self.max_kept:
-            return False
-        return self.least(symbols, alphabet) < size
+    def is_worth_trying(self, survey: Survey) -> bool:
+        """Whether it is tried in search of the smallest stream."""
+        return self.max_kept is None or survey.kept <= self.max_kept
 
-
-def kept_count(symbols: Symbols) -> int:
-    """How many symbols differ from the most frequent one."""
-    return symbols.size - int(np.bincount(symbols.ravel()).max())
+    def may_reach(self, size: int, survey: Survey) -> bool:
+        """Whether its stream may be as small as this."""
+        return all(bound(survey) <= size for bound in self.bounds)
 
 
 def _row_major(
-    encode: Encode, decode: Decode, size: Size, max_alphabet: int = MAX_ALPHABET
+    encode: Encode, decode: Decode, *bounds: Bound, max_alphabet: int = MAX_ALPHABET
 ) -> MatrixCoder:
-    """A code of symbols one after the other, whose bytes `size` tells within SLACK."""
+    """A code of symbols one after the other."""
 
     def encode_rows(symbols: Symbols, alphabet: int) -> Bytes:
         return encode(symbols.ravel(), alphabet)
@@ -81,27 +81,34 @@ def _row_major(
     def decode_rows(stream: Bytes, alphabet: int, shape: Shape) -> Symbols:
         return decode(stream, alphabet, shape[0] * shape[1]).reshape(shape)
 
-    def least(symbols: Symbols, alphabet: int) -> int:
-        return size(symbols.ravel(), alphabet) - SLACK
-
-    return MatrixCoder(encode_rows, decode_rows, max_alphabet, least)
+    return MatrixCoder(encode_rows, decode_rows, max_alphabet, bounds)
 
 
 def _of_histogram(coder: SymbolCoder) -> MatrixCoder:
-    def size(symbols: Symbols, alphabet: int) -> int:
-        return coder.size(np.bincount(symbols, minlength=alphabet))
-
-    return _row_major(coder.encode, coder.decode, size)
+    return _row_major(
+        coder.encode,
+        coder.decode,
+        lambda survey: coder.least(survey.counts),
+        lambda survey: coder.size(survey.counts) - coder.slack,
+    )
 
 
 def _of_gaps(coder: SymbolCoder) -> MatrixCoder:
-    encode, decode = partial(encode_gap, coder=coder), partial(decode_gap, coder=coder)
-    return _row_major(encode, decode, partial(gap_size, coder=coder))
+    return _row_major(
+        partial(encode_gap, coder=coder),
+        partial(decode_gap, coder=coder),
+        lambda survey: least_gap_size(survey, coder),
+        lambda survey: gap_size(survey, coder) - 2 * coder.slack,  # two streams
+    )
 
 
 def _of_masks(coder: SymbolCoder) -> MatrixCoder:
-    encode, decode = partial(encode_masked, coder=coder), partial(decode_masked, coder=coder)
-    return _row_major(encode, decode, partial(masked_size, coder=coder), 2**16)
+    return _row_major(
+        partial(encode_masked, coder=coder),
+        partial(decode_masked, coder=coder),
+        lambda survey: masked_size(survey, coder=coder) - coder.slack,
+        max_alphabet=2**16,
+    )
 
 
 def _pack(symbols: Symbols, alphabet: int) -> Bytes:
@@ -112,12 +119,12 @@ def _unpack(stream: Bytes, alphabet: int, count: int) -> Symbols:
     return unpack(stream, bits_for(alphabet), count)
 
 
-def _packed_size(symbols: Symbols, alphabet: int) -> int:
-    return -(-symbols.size * bits_for(alphabet) // 8)
+def _packed_size(survey: Survey) -> int:
+    return -(-survey.symbols.size * bits_for(survey.alphabet) // 8)
 
 
 CODERS: dict[str, MatrixCoder] = {
-    "packed": _row_major(_pack, _unpack, _packed_size, 2**16),
+    "packed": _row_major(_pack, _unpack, _packed_size, max_alphabet=2**16),
     "ans": _of_histogram(ANS),
     # its tables, one for each pair of classes, cost larger alphabets more than they save
     "context": MatrixCoder(encode_context, decode_context, 256),
@@ -150,13 +157,19 @@ def encode_all(symbols: Symbols, alphabet: int, coders: Coders = CODERS) -> dict
 def encode_smallest(symbols: Symbols, alphabet: int, coders: Coders = CODERS) -> tuple[str, Bytes]:
     """The smallest of `encode_all`, of equal ones the first, and the name of its code.
 
-    A code that cannot be smaller than the best so far is not tried, nor is one that takes too long.
+    Those of which nothing is known beforehand come first: they are the most often the smallest.
+    Then a code that cannot be as small as the best so far is not tried; nor is any that takes too
+    long.
     """
-    best_name, best = "", None
-    for name, coder in fitting_coders(alphabet, symbols.shape, coders).items():
-        if best is None or coder.may_beat(best.size, symbols, alphabet):
+    survey = Survey(symbols, alphabet)
+    fitting = list(fitting_coders(alphabet, symbols.shape, coders).items())
+    best: tuple[int, int, Bytes] | None = None
+    for place, (_, coder) in sorted(enumerate(fitting), key=lambda entry: bool(entry[1][1].bounds)):
+        if not coder.is_worth_trying(survey):
+            continue
+        if best is None or coder.may_reach(best[0], survey):
             stream = coder.encode(symbols, alphabet)
-            if best is None or stream.size < best.size:
-                best_name, best = name, stream
+            if best is None or (stream.size, place) < best[:2]:
+                best = stream.size, place, stream
     assert best is not None, "packed takes every alphabet"
-    return best_name, best
+    return fitting[best[1]][0], best[2]

@@ -7,6 +7,7 @@ Distances and symbols are then coded each with a model of its own. Source: Han e
 -1, so that the first weight may be kept.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,9 @@ from compress_core.storage.entropy_coding.packing import (
     SymbolCoder,
     Symbols,
 )
+from compress_core.storage.entropy_coding.survey import Survey, distances
+
+Size = Callable[[Counts], int]  # histogram → bytes
 
 INDEX_BITS = range(2, 9)
 HEADER = np.dtype([("bits", "u1"), ("usual", "<u2"), ("entries", "<u4"), ("gap_bytes", "<u4")])
@@ -39,19 +43,14 @@ def relative_index(kept: NDArray[np.bool_], bits: int) -> RelativeIndex:
     >>> relative_index(np.array([0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 1], bool), 2).gaps
     array([2, 0, 3, 2], dtype=int32)
     """
-    distances = _distances(kept)
-    fillers = distances >> bits  # (kept,)
+    far = distances(kept)
+    fillers = far >> bits  # (kept,)
     ends = np.cumsum(fillers + 1) - 1  # the place of each kept one among all entries
     gaps = np.full(kept.sum() + fillers.sum(), 2**bits - 1, np.int32)
-    gaps[ends] = distances & (2**bits - 1)
+    gaps[ends] = far & (2**bits - 1)
     is_filler = np.ones(gaps.size, np.bool_)
     is_filler[ends] = False
     return RelativeIndex(gaps, is_filler)
-
-
-def _distances(kept: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """How many are not kept before each kept one, since the one before it."""
-    return np.diff(np.flatnonzero(kept), prepend=-1) - 1
 
 
 def positions(gaps: Symbols) -> NDArray[np.int64]:
@@ -61,33 +60,43 @@ def positions(gaps: Symbols) -> NDArray[np.int64]:
 
 def best_index_bits(symbols: Symbols, alphabet: int, coder: SymbolCoder = HUFFMAN) -> int:
     """The index bits in 2 … 8 that need the fewest bytes, fillers and tables included."""
-    sizes = _sizes(symbols, alphabet, coder)
-    return min(sizes, key=sizes.__getitem__)
+    return _best(Survey(symbols, alphabet), coder)[1]
 
 
-def gap_size(symbols: Symbols, alphabet: int, *, coder: SymbolCoder = HUFFMAN) -> int:
+def least_gap_size(survey: Survey, coder: SymbolCoder) -> int:
+    """A lower bound on the bytes of `encode_gap`, much faster than `gap_size`."""
+    return HEADER.itemsize + min(_size(survey, bits, coder.least) for bits in INDEX_BITS)
+
+
+def gap_size(survey: Survey, coder: SymbolCoder) -> int:
     """Bytes of `encode_gap`, as exactly as the coder's size is."""
-    return HEADER.itemsize + min(_sizes(symbols, alphabet, coder).values())
+    return HEADER.itemsize + _best(survey, coder)[0]
 
 
-def _sizes(symbols: Symbols, alphabet: int, coder: SymbolCoder) -> dict[int, int]:
-    counts = np.bincount(symbols, minlength=alphabet)
-    usual = int(counts.argmax())
-    distances = np.bincount(_distances(symbols != usual), minlength=1)
-    return {bits: _size(distances, counts, bits, coder) for bits in INDEX_BITS}
+def _best(survey: Survey, coder: SymbolCoder) -> tuple[int, int]:
+    """The fewest bytes and the index bits that need them; of equal ones the fewest bits. What
+    cannot be shorter by its entropy is not sized up."""
+    bounds = {bits: _size(survey, bits, coder.least) for bits in INDEX_BITS}
+    best: tuple[int, int] | None = None
+    for bits in sorted(INDEX_BITS, key=bounds.__getitem__):
+        if best is None or bounds[bits] <= best[0]:
+            found = _size(survey, bits, coder.size), bits
+            best = found if best is None else min(best, found)
+    assert best is not None
+    return best
 
 
-def _size(distances: Counts, counts: Counts, bits: int, coder: SymbolCoder) -> int:
-    """Bytes of gaps and symbols, from the histograms of distances and of all symbols."""
-    far = np.arange(distances.size)
-    gaps = np.bincount(far & (2**bits - 1), distances, 2**bits).astype(np.int64)
-    fillers = int(distances @ (far >> bits))
+def _size(survey: Survey, bits: int, size: Size) -> int:
+    """Bytes of gaps and symbols."""
+    far = np.arange(survey.distances.size)
+    gaps = np.bincount(far & (2**bits - 1), survey.distances, 2**bits).astype(np.int64)
+    fillers = int(survey.distances @ (far >> bits))
     gaps[-1] += fillers
-    values = counts.copy()
-    values[counts.argmax()] = fillers
+    values = survey.counts.copy()
+    values[survey.usual] = fillers
     if not gaps.any():
         return 0
-    return coder.size(gaps) + coder.size(values)
+    return size(gaps) + size(values)
 
 
 def encode_gap(symbols: Symbols, alphabet: int, *, coder: SymbolCoder = HUFFMAN) -> Bytes:

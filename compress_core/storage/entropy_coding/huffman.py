@@ -58,7 +58,10 @@ def _package_merge(weights: Counts) -> Lengths:
         order = np.argsort(items, kind="stable")
         leaf_levels.append(order < weights.size)
         items = items[order]
-        packages = items[: items.size // 2 * 2].reshape(-1, 2).sum(1)
+        before, packages = packages, items[: items.size // 2 * 2].reshape(-1, 2).sum(1)
+        if np.array_equal(packages, before):  # so are those of all levels above
+            leaf_levels += [leaf_levels[-1]] * (MAX_LENGTH - len(leaf_levels))
+            break
     lengths = np.zeros(weights.size, np.int32)
     taken = 2 * weights.size - 2
     for is_leaf in reversed(leaf_levels):
@@ -194,4 +197,6 @@ def _grow(code: str, leaves: dict[str, HuffmanNode]) -> HuffmanNode:
     return HuffmanNode(code, sum(branch.count for branch in branches), branches=branches)
 
 
-HUFFMAN = SymbolCoder(encode_huffman, decode_huffman, huffman_size)
+HUFFMAN = SymbolCoder(
+    encode_huffman, decode_huffman, huffman_size, table=lambda alphabet: -(-alphabet // 2)
+)

@@ -16,6 +16,7 @@ from compress_core.storage.entropy_coding.packing import (
     pack,
     unpack,
 )
+from compress_core.storage.entropy_coding.survey import Survey
 
 HEADER = np.dtype([("usual", "<u2"), ("mask_bytes", "<u4")])
 
@@ -33,11 +34,11 @@ def _split(symbols: Symbols, alphabet: int) -> tuple[int, NDArray[np.bool_]]:
     return usual, symbols != usual
 
 
-def masked_size(symbols: Symbols, alphabet: int, *, coder: SymbolCoder = BIT) -> int:
+def masked_size(survey: Survey, *, coder: SymbolCoder = BIT) -> int:
     """Bytes of `encode_masked`, as exactly as the coder's size is."""
-    others = int(_split(symbols, alphabet)[1].sum())
-    mask_bytes = coder.size(np.array([symbols.size - others, others]))
-    return HEADER.itemsize + mask_bytes - (-others * bits_for(alphabet) // 8)
+    others = survey.kept
+    mask_bytes = coder.size(np.array([survey.symbols.size - others, others]))
+    return HEADER.itemsize + mask_bytes - (-others * bits_for(survey.alphabet) // 8)
 
 
 def decode_masked(stream: Bytes, alphabet: int, count: int, *, coder: SymbolCoder = BIT) -> Symbols:

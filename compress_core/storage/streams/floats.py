@@ -32,6 +32,7 @@ from compress_core.weights import as_matrix
 
 # encoding: the coder of its mask
 MASKS = {"bitmask" if name == "packed" else f"{name}_mask": name for name in CODERS}
+HEADER_BYTES = 1024  # more than the headers of two files differ by
 # Those that are tried. Beside the kept floats the adaptive code saves 0 to 1.3 % of a file, and it
 # took longer than all else that happens when a slider is released.
 TRIED = {name: coder for name, coder in CODERS.items() if name != "adaptive"}
@@ -52,6 +53,9 @@ def smallest_floats(values: Tensor) -> Streams:
     if mask.all():
         return dense
     sparse = masked(values, *encode_smallest(mask, 2, TRIED), dtype)
+    more = dense.byte_count - sparse.byte_count
+    if abs(more) > HEADER_BYTES:
+        return sparse if more > 0 else dense
     return min(dense, sparse, key=lambda streams: len(save(streams.tensors)))
 
 

@@ -1,7 +1,7 @@
 """Answers at any time: whose turn it is, what is measured once, what is dropped, what is shown."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from compress_core.recipe import parse_recipe
 from tests.whole_app import WholeApp, open_app, strip_cells
 from ui import words
 from ui.session import anytime, measuring
-from ui.session.anytime import SLICE, Measurer, Work
+from ui.session.anytime import SLICE, UNKNOWN, Errand, Measurer, Work
 
 N, SUBSET = 10 * SLICE, 4 * SLICE
 MODEL, RECIPE = "digits-mlp", "prune:sparsity=0.9"
@@ -204,3 +204,32 @@ def test_without_a_number_in_time_the_old_one_stands_and_says_that_it_is_measure
     app.text_input(key="recipe_typed").set_value("prune:sparsity=0.5").run()
     value, text = accuracy(app)
     assert (value, text) == (before, "Accuracy: being measured…")
+
+
+def test_an_errand_is_done_in_steps_after_everybody_has_the_subset(
+    gate: Gate, measurer: Measurer
+) -> None:
+    def steps() -> Generator[None, None, str]:
+        for _ in range(3):
+            gate.done.append("step")
+            yield
+        return "back"
+
+    measurer.ask("a", [gate.work("a")])
+    measurer.send("b", Errand("errand", steps()))
+    gate.let(SUBSET // SLICE)
+    assert measurer.wait_for_result("errand", 20) == "back"
+    assert gate.done[: SUBSET // SLICE + 3] == ["a"] * (SUBSET // SLICE) + ["step"] * 3
+
+
+def test_a_later_errand_takes_the_place_of_the_earlier(gate: Gate, measurer: Measurer) -> None:
+    def steps(name: str) -> Generator[None, None, str]:
+        yield
+        return name
+
+    measurer.ask("a", [gate.work("a")])
+    measurer.send("b", Errand("old", steps("old")))
+    measurer.send("b", Errand("new", steps("new")))
+    gate.let(N // SLICE)
+    assert measurer.wait_for_result("new", 20) == "new"
+    assert measurer.result("old") is UNKNOWN
