@@ -177,13 +177,13 @@ async def act(visitor: Visitor, page: str, kind: str, dice: random.Random, log: 
             await look_down(visitor, log)
         return
     key = CONTROLS[page][0] if page in CONTROLS else ""
-    if not visitor.has("recipe"):  # the page that was turned to has not come
+    if not visitor.has("recipe_typed"):  # the page that was turned to has not come
         log.unanswered += 1
         return
     if kind == "move" and visitor.has(key):
         await visitor.set(key, value_of(page, dice))
     else:
-        await visitor.set("recipe", typed(dice))
+        await visitor.set("recipe_typed", typed(dice))
     if not await visitor.wait(lambda: came(visitor, "bytes") > start, PATIENCE_S):
         log.unanswered += 1
         return

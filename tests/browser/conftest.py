@@ -114,8 +114,25 @@ def complaints(log: Path) -> list[str]:
 
 def visit(page: Page, address: str, title: str = "Overview") -> None:
     page.goto(address)
-    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    expect(heading(page, title)).to_be_visible()
     settle(page)
+
+
+def heading(page: Page, title: str) -> Locator:
+    """The heading of a page by its name in the navigation; the first one bears the app's name."""
+    name = "Compress Explorer" if title == "Overview" else title
+    return page.get_by_role("heading", name=name, level=1)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Take an option of a list of choices; what stands below the fold is scrolled to first."""
+    box = page.get_by_role("combobox", name=label, exact=True)
+    while not box.is_visible():
+        page.get_by_test_id("stMain").evaluate("main => main.scrollBy(0, 300)")
+        page.wait_for_timeout(200)
+    box.click()
+    page.get_by_role("option", name=option, exact=True).click()
+    expect(box).to_have_value(option)
 
 
 def settle(page: Page) -> None:

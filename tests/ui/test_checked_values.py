@@ -10,7 +10,7 @@ from ui.session.state import ROOT
 
 FILES = sorted([*(ROOT / "ui").rglob("*.py"), *(ROOT / "pages").glob("*.py")])
 OURS = {  # keys that no widget has: nobody but our own code writes them
-    *("notices", "last_recipe", "recipe_echoes", "recipe_written", "refreshes"),
+    *("notices", "recipe_shown", "recipe_echoes", "recipe_written", "refreshes"),
     *("snapshots_token", "shows_harm", "score_text", "combine_wrote", "combine_upload_error"),
 }
 

@@ -167,5 +167,6 @@ export class Budget {
     this.root.dataset.value = share;
     this.root.dataset.energy = energy;
     this.describe();
+    if (!this.wish) this.plot.say(`Energy that a budget keeps: ${this.numbers.said()}.`);
   }
 }

@@ -126,13 +126,15 @@ export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** A row of read-outs, label over number; returns the element and a function that fills them. */
+/** A row of read-outs, label over number; returns the element, a function that fills them, and one
+ * that says them in a line. */
 export function readouts(names) {
   const cells = names.map(name => make("dd", {}, "–"));
   const items = names.map((name, i) => make("div", {}, make("dt", {}, name), cells[i]));
   return {
     element: make("dl", { class: "readouts" }, ...items),
     fill: texts => texts.forEach((text, i) => write(cells[i], text)),
+    said: () => names.map((name, i) => `${name} ${cells[i].textContent}`).join(", "),
   };
 }
 

@@ -166,6 +166,7 @@ export class Factorize {
     this.root.dataset.weights = weights;
     this.root.dataset.macs = macs;
     this.describe();
+    if (!this.wish) this.plot.say(`${this.title.textContent}: ${this.numbers.said()}.`);
   }
 }
 

@@ -1,6 +1,7 @@
 // The component: one root a place on the page, kept over reruns; profiles are fetched once.
 
 import { Budget } from "./budget.js";
+import { make } from "./controls.js";
 import { Factorize } from "./factorize.js";
 import { PlaneAlone } from "./plane_alone.js";
 import { Prune } from "./prune.js";
@@ -48,10 +49,27 @@ export function mount({ parentElement, data, setTriggerValue }) {
     setTriggerValue("release", place.wishes); // of two quick releases only the last gets through
   };
   show(root, place, data).catch(error => root.replaceChildren(String(error)));
+  const unlink = linkTo(root);
   return () => {
+    unlink();
     close(place.view);
     mounted.delete(parentElement);
   };
+}
+
+/** A link before everything else on the page: from there the tab key would pass navigation, recipe
+ * and the line of numbers, some 30 stops, before it came to what can be dragged. Returns how to
+ * take it away. */
+function linkTo(root) {
+  const link = make("a", { href: "#", class: "to-picture" }, "To the picture");
+  link.onclick = event => {
+    event.preventDefault();
+    const seen = what => [...root.querySelectorAll(what)].find(part => part.checkVisibility());
+    (seen("[role=slider]") ?? seen("button"))?.focus();
+  };
+  document.querySelector(".to-picture")?.remove();
+  document.body.prepend(link);
+  return () => link.remove();
 }
 
 function close(view) {

@@ -209,5 +209,6 @@ export class SmallPlane {
       ? `${curve}${metric} is being measured.`
       : `${curve}You are at ${this.text(value)} in ${byteSize(bytes)}, n = ${n.toLocaleString("en-US")}.`;
     if (this.says.textContent !== text) this.says.textContent = text;
+    this.plot.say(`${this.title.textContent}: ${points.length} measured points. ${text}`);
   }
 }

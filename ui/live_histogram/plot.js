@@ -24,7 +24,7 @@ export class Plot {
   /** A canvas of the full width of `host`; `redraw` is called when its size or theme changed. */
   constructor(host, redraw, margin = MARGIN) {
     this.canvas = document.createElement("canvas");
-    this.canvas.setAttribute("aria-hidden", "true");
+    this.canvas.setAttribute("role", "img");
     host.append(this.canvas);
     this.host = host;
     this.space = margin;
@@ -35,6 +35,11 @@ export class Plot {
     });
     this.observer.observe(host);
     this.resize();
+  }
+
+  /** What the picture shows now, in a sentence for those who do not see it. */
+  say(sentence) {
+    if (this.canvas.getAttribute("aria-label") !== sentence) this.canvas.setAttribute("aria-label", sentence);
   }
 
   resize() {

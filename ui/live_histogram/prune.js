@@ -274,5 +274,6 @@ export class Prune {
     this.root.dataset.sparsity = shown.sparsity;
     this.describeGrip();
     this.describeTrack();
+    if (shown.exact) this.plot.say(`${this.title.textContent}: ${this.numbers.said()}.`);
   }
 }

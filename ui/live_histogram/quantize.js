@@ -79,7 +79,7 @@ export class Quantize {
       this.release();
     });
     this.stepper.replaceChildren(this.chips.element);
-    this.describeStepper = slider(this.stepper, `${setting} of a weight`, {
+    this.describeStepper = slider(this.setting, `${setting} of a weight`, {
       range: () => {
         const index = values.indexOf(this.chosen);
         const text = texts[index] ?? "";
@@ -283,6 +283,7 @@ export class Quantize {
     this.rows.forEach((row, i) => row.fill(this.noiseOf(i), most));
     this.root.dataset.value = this.chosen;
     this.root.dataset.limit = this.drags ? this.limit : "";
+    if (!this.wish) this.plot.say(`${this.title.textContent}: ${this.numbers.said()}.`);
   }
 
   /** Weights of all layers at fixed width, with their scales. */

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from html import escape
 
 import streamlit as st
 
@@ -9,7 +10,7 @@ from compress_core.data import Dataset
 from compress_core.measurement.harm import ClassHarm, Flip, Outcome
 from ui import figures, in_view, words
 from ui.panels.chart import chart
-from ui.panels.images import captioned
+from ui.panels.images import Tile, tiles
 from ui.session import fragments, measuring, state
 from ui.session.state import Current
 
@@ -47,30 +48,25 @@ def _show(current: Current) -> None:
         st.caption("Being measured…")
         return
     rows, flips = measuring.harm(model, recipe, n)
-    st.markdown(sentence(flips, n))
+    data = measuring.test_images(model, n)
+    tiles([_tile(flip, data) for flip in flips[:MOST_IMAGES]], sentence(flips, n))
     if flips:
-        _classes_and_images(rows, flips, measuring.test_images(model, n))
+        _class_chart(rows)
 
 
 def sentence(flips: Sequence[Flip], n: int) -> str:
-    """How many of n images changed their answer, and to what."""
+    """How many of n images changed their answer, and to what; HTML."""
     if not flips:
         return f"Nobody: each of {n:,} images keeps its answer."
     counts = Counter(flip.outcome for flip in flips)
     parts = [f"{counts[kind]:,} {ending}" for kind, ending in ENDINGS if counts[kind]]
     images = "image" if len(flips) == 1 else "images"
-    return f"**{len(flips):,} {images}** of {n:,} changed their answer: {', '.join(parts)}."
-
-
-def _classes_and_images(rows: Sequence[ClassHarm], flips: Sequence[Flip], data: Dataset) -> None:
-    left, right = st.columns([2, 3])
-    with left:
-        _class_chart(rows)
-    with right:
-        st.markdown("**Images whose answer changed, the newly wrong first**")
-        with st.container(horizontal=True, gap="small"):
-            for flip in flips[:MOST_IMAGES]:
-                _flipped_image(flip, data)
+    shown = ""
+    if len(flips) > MOST_IMAGES:
+        shown = f" {MOST_IMAGES} of them, the newly wrong first:"
+    return (
+        f"<b>{len(flips):,} {images}</b> of {n:,} changed their answer: {', '.join(parts)}.{shown}"
+    )
 
 
 def _class_chart(rows: Sequence[ClassHarm]) -> None:
@@ -99,13 +95,13 @@ def _class_chart(rows: Sequence[ClassHarm]) -> None:
     )
 
 
-def _flipped_image(flip: Flip, data: Dataset) -> None:
+def _tile(flip: Flip, data: Dataset) -> Tile:
     true, before, after = (data.class_names[c] for c in (flip.true, flip.before, flip.after))
-    color = "blue" if flip.outcome == "gained" else "orange"
+    tone = "better" if flip.outcome == "gained" else "worse"
     sure, now = (words.percent(c, 0) for c in (flip.confidence_before, flip.confidence_after))
-    captioned(
+    answers = f'{escape(before)} → <b class="{tone}">{escape(after)}</b>'
+    return Tile(
         data.images[flip.index],
-        f"**{true}**: {before} → :{color}[**{after}**]  \n{sure} → {now}",
-        alt=f"a {true}, taken for {before} before ({sure}) and for {after} after ({now})",
-        width=112,
+        f"<b>{escape(true)}</b>: {answers}<br>{sure} → {now}",
+        f"{true}, taken for {before} before ({sure}) and for {after} after ({now})",
     )

@@ -2,6 +2,9 @@
 
 import base64
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import streamlit as st
@@ -12,22 +15,40 @@ from torch import Tensor
 from compress_core.data import Dataset
 
 
+@dataclass(frozen=True)
+class Tile:
+    """A test image (1 or 3, H, W) over its caption, which is HTML; `alt` says both in words."""
+
+    image: Tensor
+    caption: str
+    alt: str
+
+
+def tiles(shown: Sequence[Tile], heading: str = "") -> None:
+    """Tiles under a heading (HTML). They are one element of the page: an element that is drawn anew
+    is drawn as a whole, so all of them, and the heading, tell of the same state."""
+    figures = "".join(map(_figure, shown))
+    st.html(f'<div class="tiles"><p>{heading}</p><div>{figures}</div></div>')
+
+
+def _figure(tile: Tile) -> str:
+    address = _address_of(picture(tile.image))
+    image = f'<img src="{address}" alt="{escape(tile.alt)}" width="72">'
+    return f"<figure>{image}<figcaption>{tile.caption}</figcaption></figure>"
+
+
 def image_grid(data: Dataset, classes: Tensor, *, limit: int = 12) -> None:
     """Some test images with true and predicted class, wrong ones first."""
     wrong_first = (classes == data.class_labels).int().argsort(stable=True)[:limit]
-    with st.container(horizontal=True, gap="small"):
-        for index in wrong_first.tolist():
-            true, found = (data.class_names[int(c[index])] for c in (data.class_labels, classes))
-            right = true == found
-            text = f":material/check: {true}" if right else f"{true} → :orange[**{found}**]"
-            captioned(data.images[index], text, alt=f"a {true}, taken for {found}")
+    tiles([_answered(data, classes, index) for index in wrong_first.tolist()])
 
 
-def captioned(image: Tensor, text: str, *, alt: str, width: int = 92) -> None:
-    """One test image over its caption, a tile of a grid."""
-    with st.container(width=width, gap=None):
-        st.image(_address_of(picture(image)), width=72, alt=alt)
-        st.caption(text)
+def _answered(data: Dataset, classes: Tensor, index: int) -> Tile:
+    true, found = (data.class_names[int(c[index])] for c in (data.class_labels, classes))
+    if true == found:
+        return Tile(data.images[index], f"{escape(true)} ✓", f"{true}, recognized")
+    caption = f'{escape(true)} → <b class="worse">{escape(found)}</b>'
+    return Tile(data.images[index], caption, f"{true}, taken for {found}")
 
 
 def _address_of(pixels: NDArray[np.uint8]) -> str:

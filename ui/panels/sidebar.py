@@ -8,6 +8,7 @@ from compress_core import MODELS, Recipe
 from compress_core.events import Progress
 from compress_core.steps import AnyStep
 from ui import presenter, wake_up, words
+from ui.icon_button import icon_button
 from ui.panels import skipped
 from ui.session import fragments, history, jobs, recipe_field, snapshots, state, values
 from ui.session.state import Current
@@ -30,28 +31,14 @@ def sidebar() -> None:
 
 @st.fragment(key=fragments.RECIPE)
 def recipe() -> None:
-    """The recipe in words with a way out of each step, and as text."""
+    """The recipe as text, and in words with a way out of each step."""
     recipe_field.settle_recipe_text()
     recipe_field.assert_bound("recipe", values.text("recipe"))
-    steps = st.container()  # drawn after the text field: back and forward change that one
-    st.text_input(
-        "Recipe as text",
-        key="recipe",
-        bind="query-params",
-        placeholder="prune:sparsity=0.9;quantize:bits=5",
-        on_change=fragments.refresh,
-        help="The same recipe as on the command line, steps joined by `;`. Edit, copy or "
-        "paste it; the address of this page carries it too.",
-    )
-    with steps:
-        _recipe_list(recipe_field.session_recipe())
-    error = recipe_field.recipe_error()
-    if error:
-        st.error(f"{error}. The last recipe that could be read is shown.", title="Not a recipe")
+    recipe_field.field()
+    _recipe_list(recipe_field.session_recipe())
 
 
 def _recipe_list(recipe: Recipe) -> None:
-    st.markdown("**Recipe**")
     if not recipe:
         st.caption("Nothing yet: the model as it was trained. Each method's page adds a step.")
     current = state.current()
@@ -80,14 +67,16 @@ def _entry(index: int, step: AnyStep, *, waits: bool) -> None:
     said = f"{index + 1}. {words.describe(step)}"
     text, button = st.columns([7, 1], vertical_alignment="center", gap="small")
     text.markdown(f":gray[{said}]" if waits else said)
-    button.button(
-        ":material/close:",
-        key=f"remove_step_{index + 1}",
-        type="tertiary",
-        help=f"Remove step {index + 1}: {words.describe(step)}",
-        on_click=_drop_step,
-        args=(index,),
-    )
+    with button:
+        icon_button(
+            f"Remove step {said}",
+            "close",
+            f"remove_step_{index + 1}",
+            type="tertiary",
+            help=f"Remove step {index + 1}",
+            on_click=_drop_step,
+            args=(index,),
+        )
 
 
 def _untrained(current: Current) -> None:

@@ -9,6 +9,7 @@ from compress_core.jobs.work import Training
 from compress_core.recipe import parse_recipe
 from compress_core.trained import CAP_BYTES, cached_bytes, forget_results
 from ui import words
+from ui.icon_button import icon_button
 from ui.session import caches, jobs, recipe_field
 from ui.session.state import Current
 
@@ -66,9 +67,10 @@ def _row(job: Job) -> None:
     text.markdown(f"{ICONS[job.state]} {_recipe_words(job)}  \n:gray[{_when(job)}]")
     with buttons, st.container(horizontal=True, horizontal_alignment="right"):
         _go_to(job, key=f"recover_go_{job.id}", label="Show")
-        st.button(
-            ":material/stop:" if job.unfinished else ":material/delete:",
-            key=f"recover_end_{job.id}",
+        icon_button(
+            f"{'Stop' if job.unfinished else 'Delete'} {_recipe_words(job)}",
+            "stop" if job.unfinished else "delete",
+            f"recover_end_{job.id}",
             type="tertiary",
             on_click=jobs.stop if job.unfinished else jobs.delete,
             args=(job,),

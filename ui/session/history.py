@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+from ui.icon_button import icon_button
 from ui.session import recipe_field, values
 
 LIMIT = 100  # texts that can be undone
@@ -52,16 +53,18 @@ def buttons() -> None:
     """Undo and redo, as far as they go. Draw them after the recipe's text field: the browser's
     back and forward change the recipe only there."""
     history = record()
-    st.button(
-        ":material/undo:",
-        key="undo",
+    icon_button(
+        "Undo",
+        "undo",
+        "undo",
         help=f"Undo: back to {history.past[-1] or 'no steps'}" if history.past else "Undo",
         disabled=not history.past,
         on_click=_undo,
     )
-    st.button(
-        ":material/redo:",
-        key="redo",
+    icon_button(
+        "Redo",
+        "redo",
+        "redo",
         help=f"Redo: {history.future[-1] or 'no steps'}" if history.future else "Redo",
         disabled=not history.future,
         on_click=_redo,

@@ -10,6 +10,7 @@ import streamlit as st
 from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.views.summaries import kept_histogram
 from ui import words
+from ui.icon_button import icon_button
 from ui.session import caches, fragments, measuring, recipe_field, state, values
 from ui.session.snapshot_store import MAX_NAME, Snapshot
 from ui.session.state import Current
@@ -126,9 +127,10 @@ def _name_field(snapshot: Snapshot) -> None:
 
 
 def _action(snapshot: Snapshot, verb: str, icon: str, act: Any, text: str) -> None:
-    st.button(
-        f":material/{icon}:",
-        key=f"snapshot_{verb}_{snapshot.id}",
+    icon_button(
+        f"{verb.capitalize()} {snapshot.name}",
+        icon,
+        f"snapshot_{verb}_{snapshot.id}",
         type="tertiary",
         help=text,
         on_click=act,

@@ -66,7 +66,6 @@ def ensure() -> None:
     query = st.query_params.to_dict()
     seeds, notices = address.read(query, DEFAULT_MODEL, lambda model: caches.original(model).layers)
     st.session_state.notices = notices
-    st.session_state.last_recipe = ""
     st.session_state.recipe_echoes = []
     for key, value in seeds.items():
         st.session_state[key] = value

@@ -119,7 +119,7 @@ def test_the_onnx_file_joins_the_ledger_on_demand() -> None:
 def test_another_structure_asks_for_its_onnx_file_anew() -> None:
     app = open_app("combine", recipe="prune:sparsity=0.9")
     app.button(key="ledger_add_onnx").click().run()
-    app.text_input(key="recipe").set_value("factorize:rank=9,layers=fc1").run()
+    app.text_input(key="recipe_typed").set_value("factorize:rank=9,layers=fc1").run()
     assert [button for button in app.button if button.key == "ledger_add_onnx"]
 
 

@@ -202,7 +202,7 @@ def test_what_makes_no_sense_together_is_refused_in_words(recipe: str, reason: s
 def test_a_channel_that_structured_pruning_took_away_is_not_drawn() -> None:
     app = open_app("quantize", recipe="quantize:bits=4", quantize_layer="conv2")
     app.number_input(key="quantize_channel").set_value(31).run()
-    app.text_input(key="recipe").set_value("quantize:bits=4;structured:ratio=0.5").run()
+    app.text_input(key="recipe_typed").set_value("quantize:bits=4;structured:ratio=0.5").run()
     assert not app.exception
 
 

@@ -113,7 +113,7 @@ def test_two_users_who_start_the_same_share_one_job(bench: Bench) -> None:
 def test_a_training_of_another_recipe_is_named_and_leads_back(bench: Bench) -> None:
     recipe = f"{PRUNED};finetune:epochs=1,seed=4"
     app = press(open_page(recipe), "recover_start")
-    app.text_input(key="recipe").set_value("prune:sparsity=0.5").run()
+    app.text_input(key="recipe_typed").set_value("prune:sparsity=0.5").run()
     assert "another recipe" in app.info[0].value
     press(app, f"recover_back_{bench.jobs()[0].id}")
     assert app.session_state["recipe"] == recipe

@@ -202,7 +202,7 @@ def test_without_a_number_in_time_the_old_one_stands_and_says_that_it_is_measure
     before, _ = accuracy(app)
     monkeypatch.setattr(Measurer, "_count", lambda _self, _keys: 0)
     monkeypatch.setattr(measuring, "WAIT_S", 0.0)
-    app.text_input(key="recipe").set_value("prune:sparsity=0.5").run()
+    app.text_input(key="recipe_typed").set_value("prune:sparsity=0.5").run()
     value, text = accuracy(app)
     assert (value, text) == (before, "Accuracy: being measured…")
 

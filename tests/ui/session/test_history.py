@@ -76,10 +76,30 @@ def test_undo_after_five_moves_returns_to_the_first_state_exactly_and_redo_to_th
 
 def test_a_typed_recipe_and_starting_over_can_be_undone() -> None:
     app = open_app(recipe=START)
-    app.text_input(key="recipe").set_value("prune:sparsity=0.7; quantize:bits=5").run()
+    app.text_input(key="recipe_typed").set_value("prune:sparsity=0.7; quantize:bits=5").run()
     press(app, "start_over")
     assert press(app, "undo") == "prune:sparsity=0.7; quantize:bits=5"
     assert press(app, "undo") == START
+
+
+def test_text_that_cannot_be_read_is_no_state() -> None:
+    app = open_app(recipe=START)
+    app.text_input(key="recipe_typed").set_value("prune:sparsty=0.7").run()
+    assert "sparsty" in app.error[0].value
+    assert app.text_input(key="recipe_typed").value == "prune:sparsty=0.7"
+    assert recipe(app) == START
+    assert app.button(key="undo").disabled
+    app.text_input(key="recipe_typed").set_value("prune:sparsity=0.7").run()
+    assert not app.error
+    assert press(app, "undo") == START
+
+
+def test_the_text_that_could_not_be_read_goes_when_the_recipe_changes() -> None:
+    app = open_app(recipe=START)
+    app.text_input(key="recipe_typed").set_value("prune:sparsty=0.7").run()
+    press(app, "start_over")
+    assert not app.error
+    assert app.text_input(key="recipe_typed").value == ""
 
 
 def test_nothing_can_be_undone_at_first() -> None:

@@ -209,7 +209,7 @@ def test_one_snapshot_too_many_is_refused_in_words(monkeypatch: pytest.MonkeyPat
 
 def test_two_states_are_compared_side_by_side() -> None:
     app = turn_to(pin(open_app(recipe="prune:sparsity=0.5")), "combine")
-    app.text_input(key="recipe").set_value("prune:sparsity=0.8").run()
+    app.text_input(key="recipe_typed").set_value("prune:sparsity=0.8").run()
     table = app.table[0].value
     before, after = measured((Prune(sparsity=0.5),)), measured((Prune(sparsity=0.8),))
     shown = {row.iloc[0]: tuple(row.iloc[1:]) for _, row in table.iterrows()}

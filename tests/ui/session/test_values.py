@@ -94,7 +94,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A session that has begun, without a browser."""
     monkeypatch.setattr(st, "rerun", lambda *_: None)
     st.session_state.clear()
-    st.session_state.update(recipe="prune:sparsity=0.5;quantize:bits=4", last_recipe="")
+    st.session_state.update(recipe="prune:sparsity=0.5;quantize:bits=4")
     st.session_state.update(recipe_echoes=[], recipe_written=st.session_state.recipe, notices=[])
     yield st.session_state
     st.session_state.clear()
@@ -126,7 +126,7 @@ def test_a_callback_stands_nonsense_in_every_control(
     for key in (*address.CHOICES, *address.LAYERS, *CONTROLS):
         session[key] = junk if key != "combine_upload" and key != "trade_offs_plane" else None
     callback()
-    assert recipe_field.recipe_error() is None
+    assert recipe_field.problem_of(session.recipe) is None
 
 
 @pytest.mark.parametrize("callback", CALLBACKS, ids=name_of)
@@ -135,7 +135,7 @@ def test_a_callback_stands_controls_that_were_never_drawn(
 ) -> None:
     assert "prune_method" not in session
     callback()
-    assert recipe_field.recipe_error() is None
+    assert recipe_field.problem_of(session.recipe) is None
 
 
 @pytest.mark.parametrize("junk", JUNK)
