@@ -244,3 +244,13 @@ def test_tabs_that_were_open_while_the_server_was_restarted_go_on(
                 choose(tab, label, USUAL[address])
                 assert state(tab)[0] == title
     assert [complaints(log) for log in logs] == [[], []]
+
+
+def test_an_address_whose_recipe_cannot_be_read_gives_a_notice_and_gives_way(
+    app: str, page: Page, console_errors: list[str]
+) -> None:
+    visit(page, f"{app}/prune?recipe=prune:sparsity=0.9;prune:sparsty=1", "Prune")
+    expect(page.get_by_text("cannot be used")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Recipe as text")).to_have_value("")
+    expect(page).not_to_have_url(re.compile("sparsty"))
+    assert console_errors == []

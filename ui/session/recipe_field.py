@@ -79,6 +79,8 @@ def field() -> None:
     message, until the recipe changes; address and history do not hear of it."""
     with st.container(key="recipe_in_address"):  # not seen: frame.css
         st.text_input("Recipe in the address", key="recipe", bind="query-params")
+    if problem_of(values.text("recipe")):
+        st.rerun()  # it came with the address, which wins when a bound field is first drawn
     settle_recipe_text()  # the browser's back and forward change the one above
     _show_recipe_as_typed()
     st.text_input(

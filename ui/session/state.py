@@ -74,6 +74,8 @@ def ensure() -> None:
         del st.query_params[key]
     if seeds["recipe"]:
         st.query_params["recipe"] = seeds["recipe"]
+    elif "recipe" in query:  # it is no recipe, as a notice says
+        del st.query_params["recipe"]
 
 
 def chosen_model() -> str:
