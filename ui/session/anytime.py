@@ -9,6 +9,7 @@ waits for any more is dropped at the next slice, and goes on from there when it 
 import atexit
 import logging
 import os
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -26,8 +27,10 @@ SLICE = 250  # images: the first number, ± 1.3 points at 99 % right
 MAX_ANSWERS = 1000  # recipes whose answers are kept, of 60 KB each at 10,000 images
 MAX_RESULTS = 200  # of errands, a few KB each
 QUIET_S = 1.0  # in a class somebody always asks: errands would take the pages' time
-LEVELS = 3  # a first number, the subset, all images
-THREADS = max(1, min(4, (os.cpu_count() or 1) // 2))  # the pages need the other processors
+FIRST, BETTER, ALL = range(3)  # what is measured next: a first number, the subset, all images
+# What each thread measures. A first number waits for no better one; the pages need processors, too.
+THREADS = ((FIRST,), *[(BETTER, ALL)] * max(1, min(4, (os.cpu_count() or 1) // 2)))
+NICENESS = 10  # of the threads that measure no first numbers: pages come before them
 
 Key = tuple[str, Recipe]  # digest of the network, recipe
 UNKNOWN = object()  # the result of an errand that is not over
@@ -74,9 +77,10 @@ class Work:
 
 
 class Measurer:
-    """Grows the answers of all that anybody waits for, in threads of its own."""
+    """Grows the answers of all that anybody waits for, in threads of its own: each measures what
+    `threads` says of it."""
 
-    def __init__(self, threads: int = THREADS) -> None:
+    def __init__(self, threads: Sequence[tuple[int, ...]] = THREADS) -> None:
         self._news = threading.Condition()
         self._kept: OrderedDict[Key, Growing] = OrderedDict()
         self._wishes: OrderedDict[str, tuple[Work, ...]] = OrderedDict()  # by who waits
@@ -137,7 +141,7 @@ class Measurer:
         with self._news:
             missing = -(-max(0, n - self._count(keys)) // SLICE)
             waiting = sum(any(self._is_open(w) for w in ws) for ws in self._wishes.values())
-            return missing * self.slice_s * max(1, waiting) / max(1, self._wanted_threads)
+            return missing * self.slice_s * max(1, waiting) / len(self._wanted_threads)
 
     def close(self) -> None:
         """End the threads; a process must not end while torch computes in one."""
@@ -148,8 +152,8 @@ class Measurer:
             thread.join()
 
     def _start_threads(self) -> None:
-        while len(self._threads) < self._wanted_threads and not self._closed:
-            thread = threading.Thread(target=self._measure, name="measuring", daemon=True)
+        for levels in self._wanted_threads[len(self._threads) :]:
+            thread = threading.Thread(target=self._measure, args=(levels,), daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -162,22 +166,24 @@ class Measurer:
     def _is_open(self, work: Work) -> bool:
         return work.key not in self._kept or not self._kept[work.key].is_over
 
-    def _measure(self) -> None:
+    def _measure(self, levels: tuple[int, ...]) -> None:
+        if FIRST not in levels and sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while True:
             with self._news:
-                errand = self._take_errand()
-                work = None if errand else self._take()
+                errand = self._take_errand() if ALL in levels else None
+                taken = None if errand else self._take(levels)
                 if self._closed:
                     return
-                if not errand and not work:
+                if not errand and not taken:
                     self._news.wait(QUIET_S / 4 if self._errands else None)
             if errand:
                 self._go_on(*errand)
-            elif work:
-                self._go_on_measuring(work)
+            elif taken:
+                self._go_on_measuring(*taken)
 
-    def _go_on_measuring(self, work: Work) -> None:
-        self._answer(work, self._kept[work.key])
+    def _go_on_measuring(self, work: Work, growing: Growing) -> None:
+        self._answer(work, growing)
         with self._news:
             self._in_hand.discard(work.key)
             self._forget_finished()
@@ -185,9 +191,8 @@ class Measurer:
 
     def _take_errand(self) -> tuple[str, Errand] | None:
         """The next errand; None where something else comes first."""
-        found = self._next()
         is_quiet = time.monotonic() > self._asked + QUIET_S
-        if not self._errands or not is_quiet or (found and self._level(found[1]) < LEVELS - 1):
+        if not self._errands or not is_quiet or self._next((FIRST, BETTER)):
             return None
         return self._errands.popitem(last=False)
 
@@ -210,10 +215,10 @@ class Measurer:
                 self._results.popitem(last=False)
             self._news.notify_all()
 
-    def _take(self) -> Work | None:
+    def _take(self, levels: tuple[int, ...]) -> tuple[Work, Growing] | None:
         """The next work, in hand; whose turn it was comes last. None where there is nothing to
         do."""
-        found = self._next()
+        found = self._next(levels)
         if found is None:
             return None
         who, work = found
@@ -224,21 +229,25 @@ class Measurer:
         self._kept.move_to_end(work.key)
         if len(self._kept) > MAX_ANSWERS:
             self._kept.popitem(last=False)
-        return work
+        return work, self._kept[work.key]
 
-    def _next(self) -> tuple[str, Work] | None:
-        """Who is served next, and with what; None where there is nothing to do."""
+    def _next(self, levels: tuple[int, ...]) -> tuple[str, Work] | None:
+        """Who is served next, and with what of these levels; None where there is nothing to do."""
         firsts = (
             (who, min(free, key=self._done))
             for who, works in self._wishes.items()
-            if (free := [w for w in works if self._is_open(w) and w.key not in self._in_hand])
+            if (free := [work for work in works if self._is_free(work, levels)])
         )
         return min(firsts, key=lambda found: self._level(found[1]), default=None)
+
+    def _is_free(self, work: Work, levels: tuple[int, ...]) -> bool:
+        is_open = self._is_open(work) and work.key not in self._in_hand
+        return is_open and self._level(work) in levels
 
     def _level(self, work: Work) -> int:
         """A first number comes before the subset, and the subset before the rest."""
         done = self._done(work)
-        return 0 if done < SLICE else 1 if done < work.size else LEVELS - 1
+        return FIRST if done < SLICE else BETTER if done < work.size else ALL
 
     def _done(self, work: Work) -> int:
         return self._kept[work.key].done if work.key in self._kept else 0

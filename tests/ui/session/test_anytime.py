@@ -12,7 +12,7 @@ from compress_core.recipe import parse_recipe
 from tests.whole_app import WholeApp, open_app, strip_cells
 from ui import words
 from ui.session import anytime, measuring
-from ui.session.anytime import SLICE, UNKNOWN, Errand, Measurer, Work
+from ui.session.anytime import ALL, BETTER, FIRST, SLICE, UNKNOWN, Errand, Measurer, Work
 
 N, SUBSET = 10 * SLICE, 4 * SLICE
 MODEL, RECIPE = "digits-mlp", "prune:sparsity=0.9"
@@ -54,7 +54,7 @@ def gate() -> Gate:
 @pytest.fixture
 def measurer(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Iterator[Measurer]:
     monkeypatch.setattr(anytime, "QUIET_S", 0.0)
-    made = Measurer(threads=1)
+    made = Measurer([(FIRST, BETTER, ALL)])
     yield made
     gate.let(1000)
     made.close()
@@ -151,6 +151,18 @@ def test_the_oldest_answers_are_forgotten(
         measurer.ask("me", [gate.work(name)])
         wait_for(measurer, name, N)
     assert measurer.growing(("a", ())) is None
+
+
+def test_a_first_number_does_not_wait_for_a_slice_of_a_better_one(gate: Gate) -> None:
+    made, slow = Measurer([(FIRST,), (BETTER, ALL)]), Gate()
+    gate.let(100)
+    slow.let(1)
+    made.ask("early", [slow.work("early")])
+    wait_for(made, "early", SLICE)  # its second slice is in hand now, and is never over
+    made.ask("late", [gate.work("late")])
+    wait_for(made, "late", SLICE)
+    slow.let(100)
+    made.close()
 
 
 @pytest.mark.parametrize("model", ["digits-mlp", "digits-cnn", "digits-transformer"])
