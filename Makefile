@@ -10,13 +10,16 @@ CHROMIUM_PATH = PYTHON=$(BIN)/python tests/browser/find_or_install_chromium.sh
 pytest bench: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help app setup test lint types pytest bench format clean
+.PHONY: help app class setup test lint types pytest bench format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 app: $(VENV)/.installed ## run the explorer; PORT=8502 make app chooses the port
 	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+class: $(VENV)/.installed ## run it for a class: on the network, with a QR code and an instructor's page
+	$(BIN)/python -m ui.classroom.serve --port $(PORT)
 
 setup: $(VENV)/.installed-dev ## install all that `make test` needs, a browser included
 	$(CHROMIUM_PATH)

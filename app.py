@@ -11,7 +11,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
+from ui import classroom
+from ui.classroom.limits import Limits
 from ui.graph import routes as graph_routes
 from ui.live_histogram import routes as live_routes
 from ui.session import executor, last_page, theme_once, turns
@@ -48,7 +51,8 @@ last_page.install()
 theme_once.install()
 turns.install()
 routes = [*graph_routes.ROUTES, *live_routes.ROUTES]
-app = st.App(SHELL, routes=routes, lifespan=lifespan)
+middleware = [Middleware(Limits)] if classroom.token() else []
+app = st.App(SHELL, routes=routes, lifespan=lifespan, middleware=middleware)
 
 if __name__ == "__main__":
     app.run()

@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from ui import presenter
+from ui import classroom, presenter
 from ui.panels import harm as harm_panel
 from ui.panels.alarms import alarms, notices
 from ui.panels.sidebar import sidebar
@@ -67,9 +67,10 @@ st.set_page_config(
 state.ensure()
 snapshots.ensure()
 presenter.apply()
-navigation = st.navigation(
-    {section: [page(*entry) for entry in entries] for section, entries in PAGES.items()}
-)
+pages = {section: [page(*entry) for entry in entries] for section, entries in PAGES.items()}
+if classroom.token():  # its page is for those who know the address
+    pages["Class"] = [st.Page(ROOT / "pages" / "instructor.py", visibility="hidden")]
+navigation = st.navigation(pages)
 name = navigation.url_path or "overview"
 st.session_state.page = name
 address.follow_history(name)

@@ -9,7 +9,7 @@ from compress_core import from_json
 from compress_core.methods.quantization import BITS as WIDTHS
 from compress_core.methods.weight_sharing import MAX_CLUSTERS, ShareWeights
 from compress_core.recipe import up_to
-from ui import words
+from ui import classroom, words
 from ui.combine import edits
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell
 from ui.panels.widgets import with_exception
@@ -170,7 +170,9 @@ def _apply(table: pd.DataFrame) -> None:
 
 
 def recipe_upload() -> None:
-    """A recipe's JSON file in place of the present recipe."""
+    """A recipe's JSON file in place of the present recipe; a server for a class takes none."""
+    if classroom.token():
+        return
     st.file_uploader(
         "Load a recipe (JSON)",
         type="json",

@@ -143,6 +143,11 @@ class Measurer:
             waiting = sum(any(self._is_open(w) for w in ws) for ws in self._wishes.values())
             return missing * self.slice_s * max(1, waiting) / len(self._wanted_threads)
 
+    def busyness(self) -> int:
+        """How many wait for a measurement."""
+        with self._news:
+            return len(self._wishes)
+
     def close(self) -> None:
         """End the threads; a process must not end while torch computes in one."""
         with self._news:
