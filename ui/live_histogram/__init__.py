@@ -11,10 +11,9 @@ from typing import Any
 
 import streamlit as st
 
-from compress_core.recipe import parse_recipe
 from ui.live_histogram.routes import FOLDER, PREFIX
 from ui.palette import ROLES
-from ui.session import fragments, recipe_field
+from ui.session import fragments
 
 # A few lines: they travel with every rerun. The scripts themselves come from our own routes, once.
 LOADER = f"""
@@ -31,6 +30,14 @@ def component() -> Any:
         css=(Path(FOLDER) / "style.css").read_text(),
         js=LOADER,
     )
+
+
+def _apply(recipe: str) -> None:
+    # the server imports this module before it listens: torch would take seconds there
+    from compress_core.recipe import parse_recipe
+    from ui.session import recipe_field
+
+    recipe_field.set_recipe(parse_recipe(recipe))
 
 
 def show(mode: str, data: dict[str, Any], *, on_release: Callable[[dict[str, Any]], None]) -> None:
@@ -50,7 +57,7 @@ def show(mode: str, data: dict[str, Any], *, on_release: Callable[[dict[str, Any
                 if wish["serial"] > st.session_state.get(serial, 0):
                     st.session_state[serial] = wish["serial"]
                     if "recipe" in wish:
-                        recipe_field.set_recipe(parse_recipe(wish["recipe"]))
+                        _apply(wish["recipe"])
                     else:
                         on_release({name: v for name, v in wish.items() if name != "serial"})
 
