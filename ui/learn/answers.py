@@ -151,6 +151,11 @@ def scores(asked: Asked) -> list[tuple[Score, PairedDifference]]:
     return [measuring.score(asked.model, recipe, n) for recipe in asked.recipes]
 
 
+def lost_points(change: PairedDifference) -> float:
+    """Percentage points lost, negative where some were won."""
+    return -100 * change.difference + 0.0  # no -0.0
+
+
 def accuracy_percent(asked: Asked) -> Answer:
     """Right answers in %. Facts: accuracy, before, lost, n, size."""
     return Answer(100 * _last(asked).value, _in_words(_last(asked)), _facts(asked))
@@ -159,7 +164,7 @@ def accuracy_percent(asked: Asked) -> Answer:
 def points_lost(asked: Asked) -> Answer:
     """Percentage points lost against the original. Facts: those of `accuracy_percent`."""
     _, change = scores(asked)[-1]
-    lost = -100 * change.difference
+    lost = lost_points(change)
     return Answer(lost, f"{lost:.2f}", _facts(asked))
 
 
@@ -178,7 +183,7 @@ def _facts(asked: Asked) -> tuple[tuple[str, str], ...]:
     return (
         ("accuracy", _in_words(found)),
         ("before", _in_words(original)),
-        ("lost", f"{-100 * change.difference:.2f}"),
+        ("lost", f"{lost_points(change):.2f}"),
         ("images", f"{change.lost or 0:,}"),
         ("n", f"{found.n:,}"),
         ("size", words.byte_size(size.stored_bytes)),
@@ -209,7 +214,7 @@ def most_hurt(asked: Asked) -> Answer:
         ("before", words.percent(worst.accuracy_before)),
         ("after", words.percent(worst.accuracy_after)),
         ("flipped", f"{len(flipped):,}"),
-        ("lost", f"{-100 * change.difference:.2f}"),
+        ("lost", f"{lost_points(change):.2f}"),
     )
     return Answer(names.index(worst.name), worst.name, facts)
 

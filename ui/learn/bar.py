@@ -4,6 +4,7 @@ import math
 import re
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -77,7 +78,13 @@ def _question(found: Place) -> str:
 
 def _links(found: Place) -> None:
     """Back, next, and the way out."""
-    with st.container(horizontal=True, gap="small", width="content", key="lesson_links"):
+    with st.container(
+        horizontal=True,
+        gap="small",
+        width="content",
+        vertical_alignment="center",
+        key="lesson_links",
+    ):
         if found.at > 1:
             _link_to(found, found.at - 1, "Back", ":material/arrow_back:")
         if found.at < found.steps:
@@ -124,7 +131,8 @@ def _leave() -> None:
 
 def _answer(found: Place, step: Step) -> None:
     """The prediction, and beside it, once it was checked, what is measured."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+    quiet = st.container(key="lesson_quiet")
+    with st.container(horizontal=True, vertical_alignment="center", key="lesson_row"):
         _prediction_field(found, step)
         st.button(
             "Check",
@@ -132,11 +140,10 @@ def _answer(found: Place, step: Step) -> None:
             type="primary",
             on_click=_check,
             args=(found, step),
-            help="Measures it, and shows it beside your prediction.",
         )
         outcome = st.session_state.get(OUTCOME)
         if isinstance(outcome, Outcome) and outcome.key == found.key:
-            _reveal(found, step, outcome)
+            _reveal(found, step, outcome, quiet)
         elif found.class_code:
             st.caption(f"Your prediction goes, without a name, to the class {found.class_code}.")
 
@@ -238,7 +245,8 @@ def _recipes(step: Step) -> tuple[Recipe, ...]:
     return tuple(map(parse_recipe, step.goals)) or (state.current().recipe,)
 
 
-def _reveal(found: Place, step: Step, outcome: Outcome) -> None:
+def _reveal(found: Place, step: Step, outcome: Outcome, quiet: Any) -> None:
+    """`quiet` is a place for what nobody sees."""
     if outcome.predicted is None:
         st.caption(outcome.problem)
         return
@@ -248,11 +256,13 @@ def _reveal(found: Place, step: Step, outcome: Outcome) -> None:
         answer = measured(step, asked)
     except NotYet as waiting:
         st.caption(f":material/hourglass_empty: {waiting}")
-        wake_up.show_after("lesson_wake_up", waiting.after_s)
+        with quiet:
+            wake_up.show_after("lesson_wake_up", waiting.after_s)
     except (ValueError, DataError) as error:
         st.warning(f"It cannot be measured: {error}")
     else:
-        progress.note(found.key)
+        with quiet:
+            progress.note(found.key)
         st.markdown(sentence(step, outcome.predicted, answer))
 
 

@@ -5,7 +5,7 @@ import streamlit as st
 from compress_core import Recipe
 from ui import wake_up, words
 from ui.learn import progress
-from ui.learn.answers import NotYet, whole_test_set
+from ui.learn.answers import NotYet, lost_points, whole_test_set
 from ui.learn.lesson import Challenge
 from ui.learn.place import Place
 from ui.session import caches, measuring, state
@@ -44,7 +44,7 @@ def judge(challenge: Challenge, recipe: Recipe) -> Verdict:
     measured, ValueError where there is none."""
     n = whole_test_set(challenge.model, recipe)
     size = caches.size(challenge.model, recipe)
-    lost = -100 * measuring.change(challenge.model, (), recipe, n).difference
+    lost = lost_points(measuring.change(challenge.model, (), recipe, n))
     verdict = [
         (
             lost <= challenge.most_points + 1e-9,  # 3 images of 600 are 0.5 points

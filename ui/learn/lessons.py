@@ -261,7 +261,8 @@ LESSONS = (
                 "Now each layer keeps 90 % of its energy. How many points are lost?",
                 POINTS,
                 "points_lost",
-                "The file has {size}. Energy is a sum over weights; the answers need not follow it.",
+                "The file has {size}. Energy is a sum over weights; the answers need not follow "
+                "it.",
                 recipe="factorize:rank=60,layers=fc1",
                 goals=("factorize:energy=0.9",),
                 choices=(("factorize_scope", "whole model"),),
@@ -305,8 +306,8 @@ LESSONS = (
                 "0.5. How many different values has fc1, of 32,768 weights, under it?",
                 Number("values", 0, 40000),
                 "values_under_max_norm",
-                "Nearly as many as weights: the constraint limits lengths, and makes no two of them "
-                "equal. Sharing leaves {shared} values.",
+                "Nearly as many as weights: the constraint limits lengths, and makes no two of "
+                "them equal. Sharing leaves {shared} values.",
                 layer="fc1",
                 goals=("share:clusters=16",),
                 choices=(("share_layer", "fc1"),),
@@ -335,8 +336,8 @@ LESSONS = (
                 "Now 99 % of the weights are zero. How many bits does Huffman need for one?",
                 BITS,
                 "huffman_bits",
-                "The entropy is {entropy} bits, but even the most frequent symbol gets a whole bit. "
-                "The file takes another coder instead ({taken}), with {taken_bits} bits.",
+                "The entropy is {entropy} bits, but even the most frequent symbol gets a whole "
+                "bit. The file takes another coder instead ({taken}), with {taken_bits} bits.",
                 layer="fc1",
                 recipe="quantize:bits=4",
                 goals=("prune:sparsity=0.99;quantize:bits=4",),
