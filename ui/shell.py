@@ -92,7 +92,7 @@ sidebar()
 composer.show(name)
 score_place, alarm_place = strip()
 notices()
-bar.show(name)
+lesson_place = bar.place_for_bar()
 slow = name == "trade_offs"  # a sweep: the strip must not wait for its end
 if not slow:  # the page's own pictures first
     navigation.run()
@@ -100,6 +100,8 @@ with score_place:
     accuracy()
 with alarm_place:
     alarms()
+with lesson_place:
+    bar.show(name)
 if slow:
     navigation.run()
 if st.session_state.shows_harm:

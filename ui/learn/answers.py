@@ -142,7 +142,7 @@ def whole_test_set(model: str, *recipes: Recipe) -> int:
     wanted = measuring.test_size(model)
     if n < wanted:
         after = max([LEAST_WAIT_S, *(measuring.next_in_s(model, r, n) or 0 for r in recipes)])
-        raise NotYet(after, f"Measured on {n:,} of {wanted:,} test images by now.")
+        raise NotYet(after, f"{n:,} of {wanted:,} test images are measured by now.")
     return n
 
 

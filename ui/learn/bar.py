@@ -39,16 +39,22 @@ def class_store() -> ClassStore:
     return ClassStore()
 
 
-def show(page: str) -> None:
-    """The bar, and what it hides; nothing where no lesson is on."""
+def place_for_bar() -> Any:
+    """Where the bar will be, and the style of what is hidden. The bar is drawn last, by `show`: a
+    click in it, while the page is still being drawn, would break off the rest."""
     found = place.present()
     st.session_state.lesson_shown = found is not None
     if found is None:
-        return
-    if found.step:
-        st.html(hiding.style(found.step.hides) or "<style></style>")
-    st.html(STYLE)
-    _bar(page)
+        return st.container()
+    hidden = hiding.style(found.step.hides) if found.step else ""
+    st.html(f"<style>{STYLE.read_text()}</style>{hidden}")
+    return st.container(key="lesson_place")
+
+
+def show(page: str) -> None:
+    """The bar; nothing where no lesson is on."""
+    if place.present():
+        _bar(page)
 
 
 @st.fragment(key=fragments.LESSON)

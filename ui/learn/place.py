@@ -3,7 +3,7 @@
 The address says it; the session keeps it, and puts it back where a page switch has dropped it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -14,7 +14,7 @@ from ui.session import address, recipe_field, values
 
 KEYS = ("lesson", "at", "ask", "measure", "choices", "goal", "hide", "class")
 AWAY = ("learn", "class_answers")  # the pages where no lesson is
-PLACE = "lesson_place"
+PLACE, SAID = "lesson_place", "lesson_said"  # in the session: the place, and its address
 
 
 @dataclass(frozen=True)
@@ -65,28 +65,44 @@ def present() -> Place | None:
 def ensure(page: str) -> None:
     """Bring address and session together, before any widget of the run is drawn."""
     if page in AWAY:
-        st.session_state[PLACE] = None
+        leave(but="class" if page == "class_answers" else "")
         return
     before, is_new = present(), PLACE not in st.session_state
     query = {key: st.query_params[key] for key in KEYS if key in st.query_params}
     if not query and before and not values.went_back():
-        st.query_params.update(dict(before.query))
+        _tell(dict(before.query))
         return
-    if before and query == dict(before.query):
+    if before and query == st.session_state.get(SAID) and not values.went_back():
         return
     place, notices = read(query)
-    st.session_state[PLACE] = place
     st.session_state.notices = [*st.session_state.get("notices", []), *notices]
+    if values.went_back():
+        st.session_state[PLACE], st.session_state[SAID] = place and _on(page, place), query
+        return
+    st.session_state[PLACE] = place
     _tell(dict(place.query) if place else {})
-    reloaded = is_new and "recipe" in st.query_params
-    if place and not values.went_back() and not reloaded:
+    if place and not (is_new and "recipe" in st.query_params):  # else it was reloaded
         _begin(place)
 
 
-def leave() -> None:
-    """Forget the lesson; the page and its recipe stay."""
+def _on(page: str, place: Place) -> Place:
+    """The place itself, or the step before it that is on this page: on the way from one page to the
+    next, Streamlit 1.67 leaves an entry in the browser's history that has the address of the new
+    step and the page of the old one."""
+    if not isinstance(place.item, Lesson) or place.start.page in ("", page):
+        return place
+    earlier = [at for at in range(1, place.at) if place.item.steps[at - 1].page == page]
+    return (
+        replace(place, at=earlier[-1], query=tuple(place.query_at(earlier[-1]).items()))
+        if earlier
+        else place
+    )
+
+
+def leave(but: str = "") -> None:
+    """Forget the lesson; the page and its recipe stay, and the key `but` of the address."""
     st.session_state[PLACE] = None
-    _tell({})
+    _tell({key: st.query_params[key] for key in (but,) if key in st.query_params})
 
 
 def read(query: dict[str, str]) -> tuple[Place | None, list[str]]:
@@ -131,6 +147,7 @@ def _lesson(query: dict[str, str], notices: list[str]) -> tuple[Lesson | Challen
 
 def _tell(query: dict[str, str]) -> None:
     """Let the address say this and nothing else of a lesson."""
+    st.session_state[SAID] = query
     for key in KEYS:
         if key in st.query_params and key not in query:
             del st.query_params[key]
