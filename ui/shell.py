@@ -1,9 +1,12 @@
 """The frame around every page: navigation, model, recipe, metrics strip."""
 
+from typing import Literal
+
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from ui import classroom, presenter
+from ui.learn import bar, composer, place
 from ui.panels import harm as harm_panel
 from ui.panels.alarms import alarms, notices
 from ui.panels.sidebar import sidebar
@@ -20,6 +23,7 @@ PAGES = {
             "Layers, bytes, and what it gets wrong.",
         ),
         ("graph", "Graph", "account_tree", "The ONNX graph before and after, side by side."),
+        ("learn", "Learn", "school", "Lessons of five minutes: predict, do, see."),
     ),
     "Method": (
         ("prune", "Prune", "content_cut", "Set the weights that matter least to zero."),
@@ -45,16 +49,24 @@ PAGES = {
         ),
     ),
 }
+HIDDEN = (("class_answers", "Class answers", "bar_chart", "What a class has predicted."),)
 HARM_PAGES = ("prune", "structured", "quantize", "share_weights", "factorize", "combine")
 
 
-def page(name: str, title: str, icon: str, text: str) -> StreamlitPage:
+def page(
+    name: str,
+    title: str,
+    icon: str,
+    text: str,
+    visibility: Literal["visible", "hidden"] = "visible",
+) -> StreamlitPage:
     return st.Page(
         ROOT / "pages" / f"{name}.py",
         title=title,
         icon=f":material/{icon}:",
         help=text,
         default=name == "overview",
+        visibility=visibility,
     )
 
 
@@ -68,24 +80,26 @@ state.ensure()
 snapshots.ensure()
 presenter.apply()
 pages = {section: [page(*entry) for entry in entries] for section, entries in PAGES.items()}
+pages[""] = [page(*entry, "hidden") for entry in HIDDEN]
 if classroom.token():  # its page is for those who know the address
-    pages["Class"] = [st.Page(ROOT / "pages" / "instructor.py", visibility="hidden")]
+    pages[""].append(st.Page(ROOT / "pages" / "instructor.py", visibility="hidden"))
 navigation = st.navigation(pages)
 name = navigation.url_path or "overview"
 st.session_state.page = name
 address.follow_history(name)
+place.ensure(name)
 st.session_state.shows_harm = name in HARM_PAGES
 sidebar()
+composer.show(name)
 score_place, alarm_place = strip()
 notices()
-slow = name == "trade_offs"  # a sweep: the strip must not wait for its end
-if not slow:  # the page's own pictures first
-    navigation.run()
+lesson_place = bar.place_for_bar()
+navigation.run()  # the page's own pictures first
 with score_place:
     accuracy()
 with alarm_place:
     alarms()
-if slow:
-    navigation.run()
+with lesson_place:
+    bar.show(name)
 if st.session_state.shows_harm:
     harm_panel.show()

@@ -14,7 +14,7 @@ from ui import words
 
 pytestmark = pytest.mark.browser
 TITLES = (
-    *("Overview", "Graph", "Prune", "Channels", "Quantize", "Share weights", "Factorize"),
+    *("Overview", "Graph", "Learn", "Prune", "Channels", "Quantize", "Share weights", "Factorize"),
     *("Encode", "Combine", "Trade-offs"),
 )
 RECIPE = "prune:sparsity=0.8;quantize:bits=4"

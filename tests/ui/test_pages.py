@@ -27,7 +27,17 @@ from ui.figures import change_by_class
 from ui.palette import LIGHT
 from ui.panels import harm as harm_panel
 
-PAGES = ("overview", "prune", "quantize", "factorize", "combine", "trade_offs", "graph")
+PAGES = (
+    "overview",
+    "learn",
+    "class_answers",
+    "prune",
+    "quantize",
+    "factorize",
+    "combine",
+    "trade_offs",
+    "graph",
+)
 
 
 def shown(app: WholeApp) -> dict[str, str]:

@@ -26,6 +26,7 @@ from ui.figures.plane import (
     trade_off_plane,
     value,
 )
+from ui.figures.predictions import predictions
 from ui.figures.results import (
     bytes_before_after,
     change_by_class,
@@ -73,6 +74,7 @@ __all__ = [
     "losses_of",
     "mask_picture",
     "metric_of",
+    "predictions",
     "shares",
     "symbol_histogram",
     "tallest",

@@ -9,6 +9,7 @@ from ui.session import caches
 from ui.session.state import ROOT, Current
 
 DOORS = (
+    ("learn", "school", "Learn", "lessons of five minutes"),
     ("prune", "content_cut", "Prune", "set the smallest weights to zero"),
     ("quantize", "straighten", "Quantize", "round them to a few levels"),
     ("factorize", "call_split", "Factorize", "two thin layers for one"),

@@ -12,7 +12,7 @@ import streamlit as st
 
 from ui import in_view
 
-SIZES, BODY, RECIPE, NOTICES, ACCURACY, ALARMS, HARM = (
+SIZES, BODY, RECIPE, NOTICES, ACCURACY, ALARMS, HARM, LESSON = (
     "sizes",
     "body",
     "recipe",
@@ -20,6 +20,7 @@ SIZES, BODY, RECIPE, NOTICES, ACCURACY, ALARMS, HARM = (
     "accuracy",
     "alarms",
     "harm",
+    "lesson",
 )
 ORDER = (SIZES, BODY, RECIPE, NOTICES, ACCURACY, ALARMS)
 
@@ -43,7 +44,7 @@ def refresh() -> None:
     if "refreshes" in st.session_state:  # refresh_once will do it
         st.session_state.refreshes += 1
         return
-    st.rerun([*ORDER, *_harm()])
+    st.rerun([*ORDER, *_lesson(), *_harm()])
 
 
 def refresh_measured(*, body: bool = False) -> None:
@@ -55,6 +56,11 @@ def refresh_measured(*, body: bool = False) -> None:
 def _harm() -> list[str]:
     """The panel of those who got hurt, where somebody looks at it."""
     return [HARM] if st.session_state.get("shows_harm") and in_view.is_seen(HARM) else []
+
+
+def _lesson() -> list[str]:
+    """The bar of the lesson, while one is on."""
+    return [LESSON] if st.session_state.get("lesson_shown") else []
 
 
 def refresh_snapshots() -> None:

@@ -1,0 +1,1 @@
+"""The room of the lessons: what they ask, what is measured, and the bar over the page."""

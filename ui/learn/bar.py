@@ -1,0 +1,307 @@
+"""The bar over a page while a lesson is on: the question, the prediction, and what was measured."""
+
+import math
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from compress_core import DataError, Recipe
+from compress_core.recipe import parse_recipe
+from ui import wake_up, words
+from ui.learn import challenges, hiding, place, progress
+from ui.learn.answers import ANSWERS, Answer, Asked, NotYet, Predicted, largest_layer
+from ui.learn.classes import Asked as ClassQuestion
+from ui.learn.classes import ClassStore
+from ui.learn.lesson import Choice, Number, Step, Values
+from ui.learn.place import Place
+from ui.session import fragments, recipe_field, state, values
+from ui.session.state import ROOT
+
+STYLE = ROOT / "ui" / "learn" / "bar.css"
+OUTCOME = "lesson_outcome"
+MOST_DIGITS = 40  # characters of a number in a list of values
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was predicted at the place called `key`; None where it could not be read, and why."""
+
+    key: str
+    predicted: Predicted | None
+    problem: str = ""
+
+
+@st.cache_resource(show_spinner=False)
+def class_store() -> ClassStore:
+    return ClassStore()
+
+
+def place_for_bar() -> Any:
+    """Where the bar will be, and the style of what is hidden. The bar is drawn last, by `show`: a
+    click in it, while the page is still being drawn, would break off the rest."""
+    found = place.present()
+    st.session_state.lesson_shown = found is not None
+    if found is None:
+        return st.container()
+    hidden = hiding.style(found.step.hides) if found.step else ""
+    st.html(f"<style>{STYLE.read_text()}</style>{hidden}")
+    return st.container(key="lesson_place")
+
+
+def show(page: str) -> None:
+    """The bar; nothing where no lesson is on."""
+    if place.present():
+        _bar(page)
+
+
+@st.fragment(key=fragments.LESSON)
+def _bar(page: str) -> None:
+    found = place.present()
+    if found is None:
+        return
+    with st.container(key="lesson"):
+        with st.container(horizontal=True, vertical_alignment="top"):
+            st.markdown(_question(found))
+            _links(found)
+        if found.start.page not in ("", page):
+            _way_back(found)
+        elif found.step is None:
+            challenges.show(found)
+        else:
+            _answer(found, found.step)
+
+
+def _question(found: Place) -> str:
+    text = found.step.question if found.step else found.item.text
+    if found.is_asked:
+        return f"**{words.escape_markdown(text)}**"
+    where = f" · {found.at} of {found.steps}" if found.step else ""
+    return f":small[{found.item.title}{where}]  \n**{text}**"
+
+
+def _links(found: Place) -> None:
+    """Back, next, and the way out."""
+    with st.container(
+        horizontal=True,
+        gap="small",
+        width="content",
+        vertical_alignment="center",
+        key="lesson_links",
+    ):
+        if found.at > 1:
+            _link_to(found, found.at - 1, "Back", ":material/arrow_back:")
+        if found.at < found.steps:
+            _link_to(found, found.at + 1, "Next", ":material/arrow_forward:")
+        elif not found.is_asked:
+            st.page_link(
+                st.Page(ROOT / "pages" / "learn.py"), label="All lessons", icon=":material/school:"
+            )
+        st.button(
+            ":material/close:",
+            key="lesson_leave",
+            type="tertiary",
+            help="Leave the lesson. The page and its recipe stay.",
+            on_click=_leave,
+        )
+
+
+def _link_to(found: Place, at: int, label: str, icon: str) -> None:
+    page = found.item.steps[at - 1].page  # type: ignore[union-attr]  # a challenge has one step
+    st.page_link(
+        st.Page(ROOT / "pages" / f"{page}.py"),
+        label=label,
+        icon=icon,
+        query_params=found.query_at(at),
+    )
+
+
+def _way_back(found: Place) -> None:
+    """Somebody turned to another page meanwhile."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("This step stands on another page.", width="content")
+        st.page_link(
+            st.Page(ROOT / "pages" / f"{found.start.page}.py"),
+            label="Back to it",
+            icon=":material/undo:",
+            query_params=dict(found.query),
+        )
+
+
+def _leave() -> None:
+    place.leave()
+    st.rerun()
+
+
+def _answer(found: Place, step: Step) -> None:
+    """The prediction, and beside it, once it was checked, what is measured."""
+    quiet = st.container(key="lesson_quiet")
+    with st.container(horizontal=True, vertical_alignment="center", key="lesson_row"):
+        _prediction_field(found, step)
+        st.button(
+            "Check",
+            key="lesson_check",
+            type="primary",
+            on_click=_check,
+            args=(found, step),
+        )
+        outcome = st.session_state.get(OUTCOME)
+        if isinstance(outcome, Outcome) and outcome.key == found.key:
+            _reveal(found, step, outcome, quiet)
+        elif found.class_code:
+            st.caption(f"Your prediction goes, without a name, to the class {found.class_code}.")
+
+
+# --- the prediction ---
+
+
+def _field_key(found: Place) -> str:
+    """A field of its own for each step, so that none begins with another one's prediction."""
+    return f"lesson_prediction_{found.item.name}_{found.at}"
+
+
+def _prediction_field(found: Place, step: Step) -> None:
+    key = _field_key(found)
+    match step.prediction:
+        case Number(unit, low, high, by):
+            with st.container(horizontal=True, width="content", vertical_alignment="center"):
+                st.number_input(
+                    f"Your prediction, {unit}",
+                    float(low),
+                    float(high),
+                    value=None,
+                    step=float(by),
+                    format="%g",
+                    key=key,
+                    placeholder="Your guess",
+                    label_visibility="collapsed",
+                    width=150,
+                )
+                st.markdown(unit, width="content")
+        case Choice(options):
+            st.segmented_control(
+                "Your prediction",
+                range(len(options)),
+                format_func=lambda i: words.escape_markdown(options[i]),
+                key=key,
+                label_visibility="collapsed",
+            )
+        case Values(count):
+            st.text_input(
+                f"{count} values",
+                key=key,
+                placeholder=f"{count} values",
+                max_chars=count * MOST_DIGITS,
+                label_visibility="collapsed",
+                width=260,
+            )
+
+
+def _read(found: Place, step: Step) -> Outcome:
+    """What the field says, checked: the browser may send anything."""
+    key = _field_key(found)
+    match step.prediction:
+        case Choice(options):
+            chosen = values.number(key, -1, 0, len(options) - 1)
+            return Outcome(found.key, None if chosen < 0 else float(chosen), "Choose one first.")
+        case Number(_, low, high, _):
+            number = values.number(key, math.nan, low, high)
+            problem = "Predict a number first."
+            return Outcome(found.key, None if math.isnan(number) else number, problem)
+        case Values(count):
+            return _read_values(found, values.text(key), count)
+
+
+def _read_values(found: Place, text: str, count: int) -> Outcome:
+    plain = text.replace("−", "-").replace(",", " ").split()
+    numbers = [float(word) for word in plain if re.fullmatch(r"[+-]?\d*\.?\d+", word)]
+    if len(numbers) == len(plain) == count == len(set(numbers)):
+        return Outcome(found.key, tuple(numbers))
+    problem = f"Write {count} different numbers, such as −0.1, with spaces between them."
+    return Outcome(found.key, None, problem)
+
+
+def _check(found: Place, step: Step) -> None:
+    """The callback: note the prediction, and let the page show what it is about."""
+    outcome = _read(found, step)
+    st.session_state[OUTCOME] = outcome
+    if outcome.predicted is None:
+        return
+    if found.class_code:
+        _tell_class(found, step, outcome.predicted)
+    if step.goals:
+        recipe_field.set_recipe_text(step.goals[-1])
+
+
+def _tell_class(found: Place, step: Step, predicted: Predicted) -> None:
+    model, recipes = state.chosen_model(), _recipes(step)
+    who = st.session_state.setdefault("lesson_who", secrets.token_hex(8))
+    question = ClassQuestion(found.item.title, step, model, recipes)
+    if not class_store().predict(found.class_code, found.key, question, str(who), predicted):
+        st.toast("The class has as many predictions as it may have: yours is not counted.")
+
+
+# --- the answer ---
+
+
+def _recipes(step: Step) -> tuple[Recipe, ...]:
+    """What is measured: the goals, or what is on the page."""
+    return tuple(map(parse_recipe, step.goals)) or (state.current().recipe,)
+
+
+def _reveal(found: Place, step: Step, outcome: Outcome, quiet: Any) -> None:
+    """`quiet` is a place for what nobody sees."""
+    if outcome.predicted is None:
+        st.caption(outcome.problem)
+        return
+    model = state.chosen_model()
+    asked = Asked(model, _recipes(step), step.layer or largest_layer(model), outcome.predicted)
+    try:
+        answer = measured(step, asked)
+    except NotYet as waiting:
+        st.caption(f":material/hourglass_empty: {waiting}")
+        with quiet:
+            wake_up.show_after("lesson_wake_up", waiting.after_s)
+    except (ValueError, DataError) as error:
+        st.warning(f"It cannot be measured: {error}")
+    else:
+        with quiet:
+            progress.note(found.key)
+        st.markdown(sentence(step, outcome.predicted, answer))
+
+
+def measured(step: Step, asked: Asked) -> Answer:
+    """The answer to a step's question. Raises NotYet while it is being measured, ValueError where
+    it cannot be."""
+    return ANSWERS[step.answer](asked)
+
+
+def sentence(step: Step, predicted: Predicted, answer: Answer) -> str:
+    """The measured answer beside the prediction, and why."""
+    text = _beside(step, predicted, answer)
+    why = step.why.format(**dict(answer.facts))
+    return f"{text} {why}".strip()
+
+
+def _beside(step: Step, predicted: Predicted, answer: Answer) -> str:
+    match step.prediction:
+        case Choice(options) if isinstance(predicted, float):
+            chosen = words.escape_markdown(options[int(predicted)])
+            if step.why == "":  # a link's own texts: nobody says which of them is right
+                return f"You: {chosen}. Measured: **{answer.shown}**."
+            if predicted == answer.value:
+                return f":material/check: **{chosen}** is right."
+            right = words.escape_markdown(options[int(answer.value)])
+            return f"You: {chosen}. Measured: **{right}**."
+        case Values():
+            return f"The optimum: **{answer.shown}**."
+        case Number(unit):
+            shown = answer.shown if _has_unit(answer.shown) else f"{answer.shown} {unit}"
+            return f"You: {predicted:g} {unit}. Measured: **{shown}**."
+    return f"Measured: **{answer.shown}**."
+
+
+def _has_unit(shown: str) -> bool:
+    return not shown[-1].isdigit()

@@ -1,0 +1,110 @@
+"""In the sidebar: an instructor makes a link of what is on the screen, with a question."""
+
+import secrets
+
+import streamlit as st
+
+from ui import presenter
+from ui.learn import hiding, link
+from ui.learn.link import MEASURES, MOST_QUESTION, Question
+from ui.session import recipe_field, state, values
+from ui.session.state import ROOT
+
+PREFIX = "link"
+START_HELP = (
+    "The link opens with the untouched model, and the steps are applied when a prediction is "
+    "checked. Off: it opens as the screen is now, and what is on the page is measured."
+)
+OPTIONS_HELP = "With options, one of them is chosen; without, a number is asked for."
+CLASS_HELP = (
+    "The link carries a code. Predictions are collected under it, without names, in this server's "
+    "memory, for a day; who has the code sees them."
+)
+HIDE_HELP = "Controls that whoever opens the link neither sees nor reaches."
+
+
+def show(page: str) -> None:
+    """The panel; it makes the link when asked to, of what is on the screen then."""
+    if page in ("learn", "class_answers"):
+        return
+    with st.sidebar, st.container(key="link_panel"):
+        _panel(page)
+
+
+@st.fragment
+def _panel(page: str) -> None:
+    with st.expander("Make a link of this screen", icon=":material/link:", key="link_open"):
+        st.text_area(
+            "Question", key="link_ask", max_chars=MOST_QUESTION, height=80, persist_state="session"
+        )
+        st.selectbox(
+            "What is measured",
+            list(MEASURES),
+            key="link_measure",
+            format_func=lambda name: MEASURES[name][0],
+            filter_mode=None,
+            persist_state="session",
+        )
+        st.text_input(
+            "Options, with | between them",
+            key="link_options",
+            placeholder="less than 1 | 1 to 5 | more",
+            help=OPTIONS_HELP,
+            persist_state="session",
+        )
+        labels = hiding.labels(page)
+        st.multiselect(
+            "Hide",
+            list(labels),
+            key=f"link_hide_{page}",
+            format_func=lambda key: labels[key],
+            help=HIDE_HELP,
+        )
+        st.toggle("Begin with the untouched model", value=True, key="link_start", help=START_HELP)
+        st.toggle("Collect the predictions of a class", key="link_class", help=CLASS_HELP)
+        if st.button("Make the link", key="link_make", width="stretch"):
+            _made(page)
+
+
+def _made(page: str) -> None:
+    """The link, to be copied, or why there is none."""
+    code = secrets.token_hex(4) if values.switched("link_class") else ""
+    try:
+        address = _link(page, code)
+    except ValueError as error:
+        st.error(str(error), title="No link")
+        return
+    st.code(address, language=None, wrap_lines=True)
+    if code:
+        st.page_link(
+            st.Page(ROOT / "pages" / "class_answers.py"),
+            label="The answers of the class",
+            icon=":material/bar_chart:",
+            query_params={"class": code},
+        )
+
+
+def _link(page: str, code: str) -> str:
+    if not values.text("link_ask").strip():
+        raise ValueError("There is no question: write one above.")
+    recipe, apart = values.text("recipe"), values.switched("link_start", True)
+    if recipe_field.recipe_error():
+        raise ValueError("The recipe cannot be read: mend it in its field first.")
+    hidden = st.session_state.get(f"link_hide_{page}")
+    options = tuple(filter(None, map(str.strip, values.text("link_options").split(link.SEPARATOR))))
+    question = Question(
+        ask=values.text("link_ask").strip(),
+        measure=values.chosen("link_measure", MEASURES),
+        options=options,
+        goal=recipe if apart and recipe else None,
+        hides=tuple(key for key in hiding.labels(page) if key in (hidden or ())),
+        class_code=code,
+    )
+    return link.write(
+        st.context.url or "",
+        "" if page == "overview" else page,
+        question,
+        model=state.chosen_model(),
+        recipe="" if apart else recipe,
+        present="1" if presenter.on() else "",
+    )

@@ -1,0 +1,147 @@
+"""A question that an instructor asks by an address: written, read, and checked.
+
+    /prune?model=…&recipe=…&ask=…&measure=points_lost&goal=…&choices=a|b&hide=prune_scope&class=…
+
+`model` and `recipe` are what the page begins with, `goal` the recipe that is measured (without it,
+whatever is on the page).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from compress_core.recipe import parse_recipe
+from ui.learn import hiding
+from ui.learn.lesson import Choice, Number, Step
+
+MOST_QUESTION, MOST_OPTION, MOST_OPTIONS = 300, 60, 6  # characters, characters, options
+SEPARATOR = "|"
+CODE = re.compile(r"[A-Za-z0-9-]{4,24}")
+CODE_RULE = "4 to 24 letters, digits and hyphens"
+MEASURES = {  # what is measured: its name, the unit of a prediction
+    "points_lost": ("Points of accuracy lost", Number("points", -100, 100, 0.1)),
+    "accuracy_percent": ("Accuracy, %", Number("%", 0, 100, 0.1)),
+    "file_kb": ("Size of the file, KB", Number("KB", 0, 100_000)),
+    "ratio": ("How many times smaller", Number("times", 0, 10_000, 0.1)),
+    "sparsity_percent": ("Zeros, %", Number("%", 0, 100, 0.1)),
+    "macs_percent": ("MACs that are left, %", Number("%", 0, 1000, 0.1)),
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the panel of the instructor says; `goal` is a recipe, "" the untouched model, None
+    whatever is on the page."""
+
+    ask: str
+    measure: str
+    options: tuple[str, ...] = ()
+    goal: str | None = None
+    hides: tuple[str, ...] = ()
+    class_code: str = ""
+
+
+def write(base: str, page: str, question: Question, **state: str) -> str:
+    """The address; `state` are model, recipe, and what else the page's address says. Raises
+    ValueError for what `read` would refuse."""
+    query = {
+        "ask": question.ask,
+        "measure": question.measure,
+        "choices": SEPARATOR.join(question.options),
+        "hide": SEPARATOR.join(question.hides),
+        "class": question.class_code,
+    }
+    said = {key: value for key, value in (state | query).items() if value}
+    if question.goal is not None:
+        said["goal"] = question.goal
+    if SEPARATOR in "".join(question.options):
+        raise ValueError(f"{SEPARATOR} separates the options: leave it out of them")
+    _, problems = read(said)
+    if problems:
+        raise ValueError(" ".join(problems))
+    return f"{base.rstrip('/')}/{page}?{urlencode(said)}"
+
+
+def read(query: Mapping[str, str]) -> tuple[Step | None, list[str]]:
+    """The step that the keys of an address make, None without a question; and a notice for each
+    value that cannot be used."""
+    notices: list[str] = []
+    ask = " ".join(query.get("ask", "").split())
+    if not 1 <= len(ask) <= MOST_QUESTION:
+        notices.append(
+            f"ask in the address has {len(ask):,} characters; a question has 1 to {MOST_QUESTION}: "
+            "the link shows no question."
+        )
+        return None, notices
+    measure = query.get("measure", "points_lost")
+    if measure not in MEASURES:
+        notices.append(
+            f"measure={measure} in the address is not one of {', '.join(MEASURES)}; the link shows "
+            "no question."
+        )
+        return None, notices
+    goal = _goal(query, notices)
+    return (
+        Step(
+            page="",
+            question=ask,
+            prediction=_options(query, notices) or MEASURES[measure][1],
+            answer=measure,
+            why="",
+            goals=() if goal is None else (goal,),
+            hides=_hides(query, notices),
+        ),
+        notices,
+    )
+
+
+def class_code(query: Mapping[str, str], notices: list[str]) -> str:
+    """The code of the class whose predictions are collected, or none."""
+    code = query.get("class", "")
+    if code and not CODE.fullmatch(code):
+        notices.append(
+            f"class={code[:40]} in the address is not {CODE_RULE}; predictions are not collected."
+        )
+        return ""
+    return code
+
+
+def _goal(query: Mapping[str, str], notices: list[str]) -> str | None:
+    if "goal" not in query:
+        return None
+    try:
+        parse_recipe(query["goal"])
+    except ValueError as error:
+        notices.append(
+            f"The goal in the address cannot be used: {error}. What is on the page is measured."
+        )
+        return None
+    return query["goal"]
+
+
+def _options(query: Mapping[str, str], notices: list[str]) -> Choice | None:
+    if "choices" not in query:
+        return None
+    options = tuple(" ".join(text.split()) for text in query["choices"].split(SEPARATOR))
+    if 2 <= len(set(options)) == len(options) <= MOST_OPTIONS and all(
+        1 <= len(text) <= MOST_OPTION for text in options
+    ):
+        return Choice(options)
+    notices.append(
+        f"choices={query['choices'][:80]} in the address are not 2 to {MOST_OPTIONS} different "
+        f"texts of 1 to {MOST_OPTION} characters, with {SEPARATOR} between them; a number is asked "
+        "for."
+    )
+    return None
+
+
+def _hides(query: Mapping[str, str], notices: list[str]) -> tuple[str, ...]:
+    keys: Sequence[str] = query["hide"].split(SEPARATOR) if query.get("hide") else ()
+    wrong = [key for key in keys if key not in hiding.ALL]
+    if wrong:
+        notices.append(
+            f"hide={SEPARATOR.join(wrong)[:80]} in the address names no control; it is one of "
+            f"{', '.join(sorted(hiding.ALL))}."
+        )
+    return tuple(key for key in keys if key in hiding.ALL)
