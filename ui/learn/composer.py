@@ -88,7 +88,7 @@ def _link(page: str, code: str) -> str:
     if not values.text("link_ask").strip():
         raise ValueError("There is no question: write one above.")
     recipe, apart = values.text("recipe"), values.switched("link_start", True)
-    if recipe_field.recipe_error():
+    if recipe_field.problem_of(values.text(recipe_field.TYPED)):
         raise ValueError("The recipe cannot be read: mend it in its field first.")
     hidden = st.session_state.get(f"link_hide_{page}")
     options = tuple(filter(None, map(str.strip, values.text("link_options").split(link.SEPARATOR))))

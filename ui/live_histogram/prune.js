@@ -249,8 +249,9 @@ export class Prune {
     const t = shown.threshold;
     plot.stamp(plot.bars(heights, colours.kept));
     if (own > 0) plot.stamp(plot.bars(heights, colours.pruned), -t, t);
-    plot.mark(t, colours.text, { text: "+t", dash: [4, 3] });
-    plot.mark(-t, colours.text, { text: "−t", dash: [4, 3], side: "left" });
+    const [left, right] = t > 0 ? ["−t", "+t"] : ["", "drag"];
+    plot.mark(t, colours.text, { text: right, dash: [4, 3] });
+    plot.mark(-t, colours.text, { text: left, dash: [4, 3], side: "left" });
     this.plus.style.transform = `translateX(${plot.toPixel(t)}px)`;
     this.minus.style.transform = `translateX(${plot.toPixel(-t)}px)`;
   }
