@@ -7,7 +7,8 @@ from ui.session import values
 
 KEY = "present"
 # Streamlit sizes everything in rem; so do our own styles.
-LARGER = "<style>html { font-size: 20px; }</style>"
+# The numbers are read from the last row of the room.
+LARGER = "<style>html { font-size: 20px; } html .strip .what { font-size: 1.6rem; }</style>"
 FONT_SIZE = 18  # of figures, whose text does not follow the page's
 
 
