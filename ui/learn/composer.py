@@ -133,8 +133,9 @@ def _link(page: str, code: str) -> str:
         hides=tuple(_hidden(page)),
         class_code=code,
     )
+    here = (st.context.url or "").rstrip("/")  # with or without the page: Streamlit 1.67 has both
     return link.write(
-        st.context.url or "",
+        here.removesuffix(f"/{page}"),
         "" if page == "overview" else page,
         question,
         model=state.chosen_model(),
