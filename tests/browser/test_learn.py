@@ -105,17 +105,28 @@ def test_what_a_lesson_hides_cannot_be_reached_by_the_keyboard(app: str, page: P
     assert any("Sparsity" in name for name in reached)
 
 
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
 def test_an_instructors_link_collects_a_prediction_that_the_class_page_shows(
     app: str, page: Page, console_errors: list[str]
 ) -> None:
-    question = "ask=How+many+zeros%3F&measure=sparsity_percent&goal=prune%3Asparsity%3D0.9"
-    visit(page, f"{app}/prune?{question}&hide=prune_scope&class=blue-7", "Prune")
+    visit(page, f"{app}/prune?recipe=prune:sparsity=0.9", "Prune")
+    page.get_by_text("Make a link of this screen").click()
+    page.get_by_label("Question").fill("How many zeros?")
+    choose(page, "What is measured", "Zeros, %")
+    page.get_by_text("Collect the predictions of a class").click()
+    page.get_by_role("button", name="Make the link").click()
+    page.goto(page.get_by_test_id("stCode").inner_text())
+    code = page.url.partition("class=")[2].partition("&")[0]
+    expect(metric(page, "Sparsity")).to_have_text("0.0 %")
     bar(page).get_by_role("spinbutton").fill("80")
     bar(page).get_by_role("button", name="Check").click()
     expect(bar(page)).to_contain_text("You: 80 %. Measured: 90.0 %.")
-    expect(page.locator(".st-key-prune_scope")).to_be_hidden()
     expect(metric(page, "Sparsity")).to_have_text("90.0 %")
-    page.goto(f"{app}/class_answers?class=blue-7")
+    page.goto(f"{app}/class_answers?class={code}")
     expect(page.get_by_text("1 prediction.")).to_be_visible()
     page.get_by_text("Show the measured answers").click()
     expect(page.get_by_text("1 prediction. Measured: 90.0 %.")).to_be_visible()

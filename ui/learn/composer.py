@@ -10,7 +10,6 @@ from ui.learn.link import MEASURES, MOST_QUESTION, Question
 from ui.session import recipe_field, state, values
 from ui.session.state import ROOT
 
-PREFIX = "link"
 START_HELP = (
     "The link opens with the untouched model, and the steps are applied when a prediction is "
     "checked. Off: it opens as the screen is now, and what is on the page is measured."
@@ -33,37 +32,72 @@ def show(page: str) -> None:
 
 @st.fragment
 def _panel(page: str) -> None:
-    with st.expander("Make a link of this screen", icon=":material/link:", key="link_open"):
-        st.text_area(
-            "Question", key="link_ask", max_chars=MOST_QUESTION, height=80, persist_state="session"
-        )
-        st.selectbox(
-            "What is measured",
-            list(MEASURES),
-            key="link_measure",
-            format_func=lambda name: MEASURES[name][0],
-            filter_mode=None,
-            persist_state="session",
-        )
-        st.text_input(
-            "Options, with | between them",
-            key="link_options",
-            placeholder="less than 1 | 1 to 5 | more",
-            help=OPTIONS_HELP,
-            persist_state="session",
-        )
-        labels = hiding.labels(page)
-        st.multiselect(
-            "Hide",
-            list(labels),
-            key=f"link_hide_{page}",
-            format_func=lambda key: labels[key],
-            help=HIDE_HELP,
-        )
-        st.toggle("Begin with the untouched model", value=True, key="link_start", help=START_HELP)
-        st.toggle("Collect the predictions of a class", key="link_class", help=CLASS_HELP)
-        if st.button("Make the link", key="link_make", width="stretch"):
-            _made(page)
+    closed = st.expander(
+        "Make a link of this screen",
+        icon=":material/link:",
+        type="compact",
+        key="link_open",
+        on_change="rerun",
+    )
+    if closed.open:  # few visitors are instructors
+        with closed:
+            _question()
+            _state(page)
+            if st.button("Make the link", key="link_make", width="stretch"):
+                _made(page)
+
+
+def _question() -> None:
+    """What is asked, what is measured, and what can be chosen."""
+    values.repair("link_ask", values.text("link_ask"))
+    values.repair("link_measure", values.chosen("link_measure", MEASURES))
+    values.repair("link_options", values.text("link_options"))
+    st.text_area(
+        "Question", key="link_ask", max_chars=MOST_QUESTION, height=80, persist_state="session"
+    )
+    st.selectbox(
+        "What is measured",
+        list(MEASURES),
+        key="link_measure",
+        format_func=lambda name: MEASURES[name][0],
+        filter_mode=None,
+        persist_state="session",
+    )
+    st.text_input(
+        "Options, with | between them",
+        key="link_options",
+        placeholder="less than 1 | 1 to 5 | more",
+        help=OPTIONS_HELP,
+        persist_state="session",
+    )
+
+
+def _state(page: str) -> None:
+    """What is hidden, where it begins, and whether a class predicts together."""
+    labels = hiding.labels(page)
+    values.repair(_hide_key(page), _hidden(page))
+    values.repair("link_start", values.switched("link_start", True))
+    values.repair("link_class", values.switched("link_class"))
+    st.multiselect(
+        "Hide",
+        list(labels),
+        key=_hide_key(page),
+        format_func=lambda key: labels[key],
+        help=HIDE_HELP,
+    )
+    st.toggle("Begin with the untouched model", key="link_start", help=START_HELP)
+    st.toggle("Collect the predictions of a class", key="link_class", help=CLASS_HELP)
+
+
+def _hide_key(page: str) -> str:
+    return f"link_hide_{page}"
+
+
+def _hidden(page: str) -> list[str]:
+    """The chosen keys, checked."""
+    found = st.session_state.get(_hide_key(page))
+    chosen = found if isinstance(found, list) else []
+    return [key for key in hiding.labels(page) if key in chosen]
 
 
 def _made(page: str) -> None:
@@ -90,18 +124,18 @@ def _link(page: str, code: str) -> str:
     recipe, apart = values.text("recipe"), values.switched("link_start", True)
     if recipe_field.problem_of(values.text(recipe_field.TYPED)):
         raise ValueError("The recipe cannot be read: mend it in its field first.")
-    hidden = st.session_state.get(f"link_hide_{page}")
     options = tuple(filter(None, map(str.strip, values.text("link_options").split(link.SEPARATOR))))
     question = Question(
         ask=values.text("link_ask").strip(),
         measure=values.chosen("link_measure", MEASURES),
         options=options,
         goal=recipe if apart and recipe else None,
-        hides=tuple(key for key in hiding.labels(page) if key in (hidden or ())),
+        hides=tuple(_hidden(page)),
         class_code=code,
     )
+    here = (st.context.url or "").rstrip("/")  # with or without the page: Streamlit 1.67 has both
     return link.write(
-        st.context.url or "",
+        here.removesuffix(f"/{page}"),
         "" if page == "overview" else page,
         question,
         model=state.chosen_model(),

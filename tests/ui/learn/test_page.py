@@ -169,6 +169,11 @@ def test_a_challenge_judges_what_is_on_the_page() -> None:
 # --- the instructor ---
 
 
+def with_panel(app: WholeApp) -> WholeApp:
+    app.session_state["link_open"] = True
+    return app.run()
+
+
 def link_of(app: WholeApp) -> dict[str, str]:
     app.button(key="link_make").click().run()
     assert not app.exception
@@ -176,7 +181,7 @@ def link_of(app: WholeApp) -> dict[str, str]:
 
 
 def test_the_panel_makes_a_link_that_asks_the_question() -> None:
-    app = open_app("prune", recipe="prune:sparsity=0.9")
+    app = with_panel(open_app("prune", recipe="prune:sparsity=0.9"))
     app.text_area(key="link_ask").set_value("How many zeros?").run()
     app.selectbox(key="link_measure").set_value("sparsity_percent").run()
     app.multiselect(key="link_hide_prune").set_value(["prune_scope"]).run()
@@ -195,7 +200,7 @@ def test_the_panel_makes_a_link_that_asks_the_question() -> None:
 
 
 def test_a_panel_without_a_question_says_what_is_missing() -> None:
-    app = open_app("prune")
+    app = with_panel(open_app("prune"))
     app.button(key="link_make").click().run()
     assert any("There is no question" in error.value for error in app.error)
 
