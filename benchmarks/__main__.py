@@ -6,6 +6,7 @@ import torch
 
 from benchmarks import (
     arms,
+    classroom,
     cold_start,
     deep_compression,
     int8,
@@ -23,6 +24,7 @@ BENCHMARKS = {
     "slider": slider.run,
     "live": live.run,
     "cold_start": cold_start.run,
+    "classroom": classroom.run,
     "sweep": sweep.run,
     "toolbox": toolbox.run,
     "int8": int8.run,

@@ -1,4 +1,4 @@
-const NEAR = "400px"; // below the window: what comes soon is drawn before it is there
+const NEAR = "100px"; // below the window: what comes soon is drawn before it is there
 const observers = new WeakMap(); // parentElement → its observer
 
 export default function ({ parentElement, setTriggerValue }) {
