@@ -43,8 +43,8 @@ def place_for_bar() -> Any:
     """Where the bar will be, and the style of what is hidden. The bar is drawn last, by `show`: a
     click in it, while the page is still being drawn, would break off the rest."""
     found = place.present()
-    st.session_state.lesson_shown = found is not None
     if found is None:
+        st.session_state.lesson_shown = False
         return st.container()
     hidden = hiding.style(found.step.hides) if found.step else ""
     st.html(f"<style>{STYLE.read_text()}</style>{hidden}")
@@ -55,6 +55,7 @@ def show(page: str) -> None:
     """The bar; nothing where no lesson is on."""
     if place.present():
         _bar(page)
+        st.session_state.lesson_shown = True  # from here on it can be rerun by its key
 
 
 @st.fragment(key=fragments.LESSON)
