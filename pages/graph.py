@@ -7,8 +7,11 @@ import streamlit as st
 from ui import in_view, words
 from ui.graph.view import viewer_address
 from ui.panels.page import heading
+from ui.panels.placeholder import placeholder
 from ui.session import caches, fragments, state
 from ui.session.state import Current
+
+HEIGHT = 620  # pixels of a viewer
 
 
 @fragments.body
@@ -20,15 +23,24 @@ def graph() -> None:
         "Quantized weights come in through DequantizeLinear, a factor pair is two nodes.",
         r"w = \text{scale} \cdot (q - \text{zero\_point})",
     )
-    left, right = st.columns(2)
-    for column, title, recipe in ((left, "Before", ()), (right, "After", current.recipe)):
+    viewers(current)
+    in_view.lazily("graph_table", partial(table, current), height=250)
+
+
+def viewers(current: Current) -> None:
+    """Netron twice; a frame stands where a graph is still being exported."""
+    columns, panes = st.columns(2), (("Before", ()), ("After", current.recipe))
+    places = []
+    for column, (title, _) in zip(columns, panes, strict=True):
         with column:
             st.markdown(f"**{title}**")
-            with st.spinner("Exporting the graph, a few seconds the first time…"):
-                address = viewer_address(title.lower(), current.model, recipe)
-            st.iframe(address, height=620)
-
-    in_view.lazily("graph_table", partial(table, current), height=250)
+            places.append(st.empty())
+    for place in places:
+        with place:
+            placeholder("Exporting the graph, a few seconds the first time…", height=HEIGHT)
+    for place, (title, recipe) in zip(places, panes, strict=True):
+        address = viewer_address(title.lower(), current.model, recipe)
+        place.iframe(address, height=HEIGHT)
 
 
 def table(current: Current) -> None:
@@ -49,6 +61,7 @@ def table(current: Current) -> None:
             "MACs after": [row.macs for row in rows],
         },
         hide_index=True,
+        placeholder="—",
         alt="Layers before and after",
     )
 

@@ -127,7 +127,9 @@ def heading(page: Page, title: str) -> Locator:
 def choose(page: Page, label: str, option: str) -> None:
     """Take an option of a list of choices; what stands below the fold is scrolled to first."""
     box = page.get_by_role("combobox", name=label, exact=True)
-    while not box.is_visible():
+    for _ in range(100):
+        if box.is_visible():
+            break
         page.get_by_test_id("stMain").evaluate("main => main.scrollBy(0, 300)")
         page.wait_for_timeout(200)
     box.click()

@@ -28,11 +28,16 @@ def bytes_before_after(
             name=name,
             marker={"color": color},
             texttemplate="%{x:,}",
+            textposition="outside",
+            textfont={"size": 11},
+            cliponaxis=False,
             hovertemplate="%{y}: %{x:,} bytes<extra>" + name + "</extra>",
         )
     shown.update_layout(barmode="group")
     shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
-    shown.update_xaxes(type="log", dtick="D2")
+    largest, smallest = max(*before, *after), max(1, min(*before, *after))
+    low, high = np.log10(smallest), np.log10(largest)  # and room for the numbers beside the bars
+    shown.update_xaxes(type="log", dtick=1, range=[low - 0.35, high + 0.25 * (high - low) + 0.2])
     return shown
 
 
@@ -45,7 +50,7 @@ def waterfall(stages: Sequence[str], sizes: Sequence[int], colors: Palette) -> g
         y=changes,
         measure=["absolute", *["relative"] * (len(sizes) - 1), "total"],
         text=[
-            f"{change:+,}" if 0 < i <= len(sizes) - 1 else f"{change:,}"
+            _signed(change) if 0 < i <= len(sizes) - 1 else f"{change:,}"
             for i, change in enumerate(changes)
         ],
         textposition="outside",
@@ -58,6 +63,10 @@ def waterfall(stages: Sequence[str], sizes: Sequence[int], colors: Palette) -> g
     top = max(sizes)  # room below zero and above the bars for the numbers
     shown.update_yaxes(range=[-0.12 * top, 1.12 * top])
     return shown
+
+
+def _signed(change: int) -> str:
+    return f"{change:+,}".replace("-", "−") if change else "±0"
 
 
 def ledger_bars(
