@@ -112,6 +112,23 @@ def test_both_graphs_are_drawn(
     assert foreign_requests == []
 
 
+@pytest.mark.parametrize("press", ["click", "keyboard"])
+def test_a_box_of_the_graph_page_leads_to_the_numbers_of_its_layer(
+    app: str, page: Page, press: str
+) -> None:
+    visit(page, f"{app}/graph?recipe={RECIPE}", "Graph")
+    box = page.get_by_role("button", name=re.compile("^fc1: .* zeros, changed"))
+    if press == "click":
+        box.click()
+    else:
+        box.press("Enter")
+    row = page.locator(".layer-numbers tr[data-layer=fc1]")
+    expect(row).to_be_in_viewport()
+    expect(row).to_be_focused()
+    page.get_by_role("button", name="bits", exact=True).click()
+    expect(page.get_by_role("button", name=re.compile("^fc1: .* 4 bit, changed"))).to_be_visible()
+
+
 def test_the_download_is_the_file_that_was_measured(app: str, page: Page, tmp_path: Path) -> None:
     visit(page, f"{app}/combine?recipe={RECIPE}", "Combine")
     with page.expect_download() as started:
