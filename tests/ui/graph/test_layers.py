@@ -32,7 +32,7 @@ def test_nothing_is_marked_in_an_untouched_network() -> None:
 
 def test_the_table_has_a_row_for_each_layer_and_a_dash_where_there_is_nothing() -> None:
     app = open_app("graph", recipe="prune:sparsity=0.5,layers=conv2")
-    (table,) = (e.proto.body for e in app.get("html") if "layer-numbers" in e.proto.body)
+    (table,) = (e.proto.body for e in app.get("html") if 'class="layer-numbers"' in e.proto.body)
     rows = dict(re.findall(r'<tr data-layer="(\w+)".*?</th>(.*?)</tr>', table))
     assert list(rows) == ["conv1", "conv2", "fc1", "fc2"]
     assert "<td>50.0 %</td>" in rows["conv2"]
