@@ -65,13 +65,15 @@ def heatmap(
     rows: Sequence[str] | None = None,
     limits: tuple[float, float] = (0.0, 1.0),
     height: int = HEIGHT,
+    ends: tuple[str, str] | None = None,
 ) -> go.Figure:
     """A matrix as colours, its first row on top; `axes` are the titles of x and y. With names of
     the `rows` it is as high as they need.
 
-    `limits` fix the colour scale; one that reaches below zero gets the colours around zero.
+    `limits` fix the colour scale; one that reaches below zero gets the colours around zero. `ends`
+    are the colours of low and high where these are roles.
     """
-    scale = colors.diverging if limits[0] < 0 else colors.sequential
+    scale = ends or (colors.diverging if limits[0] < 0 else colors.sequential)
     needed = NAMED_ROW * len(rows) + 90 if rows else 0
     shown = figure(colors, x=axes[0], y=axes[1], height=max(height, needed))
     shown.add_heatmap(
