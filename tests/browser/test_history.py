@@ -232,6 +232,7 @@ def test_tabs_that_were_open_while_the_server_was_restarted_go_on(
         with logs[0].open("w") as log, running_app(port=port, log=log) as app:
             for address, tab in tabs.items():
                 title, *change = PAGES[address]
+                tab.bring_to_front()  # in a tab behind nothing comes into view
                 visit(tab, f"{app.origin}/{address}?recipe=prune%3Asparsity%3D0.5", title)
                 choose(tab, *change)
         with logs[1].open("w") as log, running_app(port=port, log=log):
