@@ -93,6 +93,7 @@ def test_each_live_picture_says_what_it_shows_now(
 
 def test_two_keys_lead_to_the_handle(app: str, page: Page) -> None:
     visit(page, f"{app}/prune?recipe={RECIPE}", "Prune")
+    expect(page.locator(".live .grip").last).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="To the picture")).to_be_in_viewport()
     page.keyboard.press("Enter")
