@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from compress_core import compress, load_model
+from compress_core.compressed import Compressed
 from compress_core.own_steps import with_own_step
 from compress_core.recipe import format_recipe, parse_recipe, up_to
 from compress_core.recipe_edit import with_layer_step
@@ -28,6 +29,28 @@ def test_the_other_layers_stay_as_they_are(kind: str, shared: str, own: str, lay
     assert not torch.equal(after.layers[layer].dense, quantized.layers[layer].dense)
     for name in model.layers.keys() - {layer}:
         assert torch.equal(after.layers[name].dense, quantized.layers[name].dense)
+
+
+@pytest.mark.parametrize("importance", ["l2", "random", "taylor"])
+@pytest.mark.parametrize("ratio", [0.3, 0.6])
+@pytest.mark.parametrize("own", ["prune_structured:pruning_ratio=0.5", None])
+def test_the_channels_of_the_other_layers_stay_too(
+    importance: str, ratio: float, own: str | None
+) -> None:
+    text = f"prune_structured:pruning_ratio={ratio},scope=global,importance={importance}"
+    model, recipe = load_model("digits-cnn"), parse_recipe(text)
+    step = parse_recipe(own)[0] if own else None
+    before = compress(model, recipe)
+    after = compress(model, with_own_step(recipe, "structured", "conv2", step, before))
+    assert channels(after, "conv1") == channels(before, "conv1")
+    assert channels(after, "fc1") == channels(before, "fc1")
+    assert channels(after, "conv2") != channels(before, "conv2")
+
+
+def channels(made: Compressed, layer: str) -> list[float]:
+    """The biases of a layer: of other channels they are others."""
+    values: list[float] = made.module.state_dict()[f"{layer}.bias"].tolist()
+    return values
 
 
 def test_taking_a_layer_out_of_a_global_step_leaves_the_others_too() -> None:
