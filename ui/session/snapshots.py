@@ -1,8 +1,10 @@
 """Pinned states: taking one, the list of them in the sidebar, and their points on the plane.
 
-The address carries the session's token once something is pinned, so that a reload finds them.
+The browser keeps the session's token in a cookie, so that a reload finds them; the address, which
+people share, does not carry it.
 """
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -12,30 +14,40 @@ from compress_core.views.summaries import kept_histogram
 from ui import words
 from ui.icon_button import icon_button
 from ui.session import caches, fragments, measuring, recipe_field, state, values
-from ui.session.snapshot_store import MAX_NAME, Snapshot
+from ui.session.snapshot_store import MAX_AGE_S, MAX_NAME, Snapshot
 from ui.session.state import Current
 
-PARAMETER = "session"
-LOST = "The snapshots of this address are no longer on the server; the recipe is."
+COOKIE = "compress_explorer_snapshots"
+LOST = "The snapshots of this browser are no longer on the server; the recipe is."
 PIN_HELP = (
-    "Keep the present model and recipe, to come back to it and to compare. From then on the "
-    "address carries the key to your snapshots: who gets it can see and change them."
+    "Keep the present model and recipe, to come back to it and to compare. This browser holds the "
+    "key to your snapshots in a cookie, for a week; the address that you share has none."
 )
+KEY_SCRIPT = Path(__file__).parent / "snapshots_key.js"
 THUMBNAIL_BINS = 36
 
 
 def ensure() -> None:
-    """Take the token from the address, once; put it back where a page switch has dropped it."""
+    """Take the token from the browser's cookie, once, and let the browser keep it."""
     if "snapshots_token" not in st.session_state:
-        token = st.query_params.get(PARAMETER, "")
+        token = key_of_browser()
         known = caches.snapshot_store().snapshots(token) is not None
         st.session_state.snapshots_token = token if known else ""
         if token and not known:
-            del st.query_params[PARAMETER]
             st.session_state.notices.append(LOST)
-    token = st.session_state.snapshots_token
-    if token and st.query_params.get(PARAMETER) != token:
-        st.query_params[PARAMETER] = token
+
+
+def key_of_browser() -> str:
+    """The token that the browser kept, or nothing."""
+    found: str = st.context.cookies.get(COOKIE, "")
+    return found
+
+
+def let_browser_keep_key() -> None:
+    """Draw this where the sidebar is drawn: a cookie needs the browser's help."""
+    component = st.components.v2.component("snapshots_key", js=KEY_SCRIPT.read_text())
+    key = st.session_state.snapshots_token
+    component(key="snapshots_key", data={"name": COOKIE, "key": key, "age_s": MAX_AGE_S}, height=0)
 
 
 def pinned() -> tuple[Snapshot, ...]:
@@ -84,12 +96,13 @@ def pin(*states: Current) -> None:
     except ValueError as error:
         st.toast(f"Not pinned: {error}.", icon=":material/error:")
     else:
-        st.session_state.snapshots_token = st.query_params[PARAMETER] = token
+        st.session_state.snapshots_token = token
         fragments.refresh_snapshots()
 
 
 def menu() -> None:
     """The snapshots behind one button, the latest first; nothing until something is pinned."""
+    let_browser_keep_key()
     snapshots = pinned()
     if not snapshots:
         return

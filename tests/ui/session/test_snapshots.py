@@ -13,7 +13,7 @@ from tests.ui.test_pages import assert_strip_shows, measured, open_app, turn_to
 from tests.whole_app import WholeApp
 from ui import figures, words
 from ui.palette import LIGHT
-from ui.session import snapshot_store
+from ui.session import snapshot_store, snapshots
 from ui.session.snapshot_store import MAX_AGE_S, MAX_NAME, MAX_SNAPSHOTS, Snapshot, SnapshotStore
 from ui.session.snapshots import thumbnail
 
@@ -185,18 +185,22 @@ def test_a_snapshot_is_renamed_applied_and_removed() -> None:
     assert pinned(app) == []
 
 
-def test_the_address_of_a_session_restores_its_snapshots_and_no_others() -> None:
-    app = open_app(recipe="prune:sparsity=0.8")
-    assert "session" not in app.query_params
-    token = "".join(pin(app).query_params["session"])
-    assert pinned(open_app(session=token)) == ["prune 80.0 % globally"]
+def test_the_cookie_of_a_browser_restores_its_snapshots_and_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = pin(open_app(recipe="prune:sparsity=0.8"))
+    token = app.session_state["snapshots_token"]
+    assert token not in str(app.query_params)
+    monkeypatch.setattr(snapshots, "key_of_browser", lambda: token)
+    assert pinned(open_app()) == ["prune 80.0 % globally"]
+    monkeypatch.setattr(snapshots, "key_of_browser", lambda: "")
     assert pinned(open_app()) == []
 
 
-def test_an_address_with_a_lost_token_says_so() -> None:
-    app = open_app(session="x" * 22, recipe="prune:sparsity=0.8")
+def test_a_browser_with_a_lost_token_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "key_of_browser", lambda: "x" * 22)
+    app = open_app(recipe="prune:sparsity=0.8")
     assert "no longer on the server" in app.warning[0].value
-    assert "session" not in app.query_params
     assert pinned(pin(app)) == ["prune 80.0 % globally"]
 
 
