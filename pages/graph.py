@@ -1,14 +1,18 @@
 """Graph: the ONNX graph before and after, drawn by Netron, with our numbers on its nodes."""
 
-from functools import partial
+from typing import Any
 
 import streamlit as st
 
-from ui import in_view, words
-from ui.graph.view import viewer_address
+from compress_core import Recipe
+from ui.graph import layers
+from ui.graph.view import viewer_address, was_shown
 from ui.panels.page import heading
-from ui.session import caches, fragments, state
+from ui.panels.placeholder import placeholder
+from ui.session import fragments, state
 from ui.session.state import Current
+
+HEIGHT = 620  # pixels of a viewer
 
 
 @fragments.body
@@ -20,37 +24,31 @@ def graph() -> None:
         "Quantized weights come in through DequantizeLinear, a factor pair is two nodes.",
         r"w = \text{scale} \cdot (q - \text{zero\_point})",
     )
-    left, right = st.columns(2)
-    for column, title, recipe in ((left, "Before", ()), (right, "After", current.recipe)):
-        with column:
-            st.markdown(f"**{title}**")
-            with st.spinner("Exporting the graph, a few seconds the first time…"):
-                address = viewer_address(title.lower(), current.model, recipe)
-            st.iframe(address, height=620)
-
-    in_view.lazily("graph_table", partial(table, current), height=250)
+    layers.strip(current)
+    viewers(current)
+    layers.table(current)
 
 
-def table(current: Current) -> None:
-    """Layers before and after."""
-    rows = current.size.layers
-    original = caches.size(current.model, ()).layers
-    st.markdown("**Layers before and after**")
-    st.dataframe(
-        {
-            "layer": [row.name for row in rows],
-            "shape": [words.shape(row.shape) for row in rows],
-            "bits": [row.bits for row in rows],
-            "rank": [str(row.rank or "full") for row in rows],
-            "sparsity": [words.percent(row.sparsity) for row in rows],
-            "bytes before": [row.bytes for row in original],
-            "bytes after": [row.bytes for row in rows],
-            "MACs before": [row.macs for row in original],
-            "MACs after": [row.macs for row in rows],
-        },
-        hide_index=True,
-        alt="Layers before and after",
-    )
+def viewers(current: Current) -> None:
+    """Netron twice; at first a frame stands where a graph is still being exported."""
+    panes = (("Before", ()), ("After", current.recipe))
+    places = [viewer_place(*both) for both in zip(st.columns(2), panes, strict=True)]
+    for place, (title, recipe) in zip(places, panes, strict=True):
+        address = viewer_address(title.lower(), current.model, recipe)
+        place.iframe(address, height=HEIGHT)
+
+
+def viewer_place(column: Any, pane: tuple[str, Recipe]) -> Any:
+    """Under its title; what is shown there already stays until the next graph comes."""
+    title, _ = pane
+    with column:
+        st.markdown(f"**{title}**")
+        if was_shown(title.lower()):
+            return st.container()
+        place = st.empty()
+        with place:
+            placeholder("Exporting the graph, a few seconds the first time…", height=HEIGHT)
+        return place
 
 
 graph()

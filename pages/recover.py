@@ -6,6 +6,7 @@ from compress_core.recipe import Recipe
 from compress_core.steps import TRAINING
 from ui.panels.missing_data import needs_data
 from ui.panels.page import heading
+from ui.panels.placeholder import placeholder
 from ui.recover import controls, job_list, presets, results, waiting
 from ui.recover.methods import RETRAININGS, method_of
 from ui.session import fragments, state
@@ -61,7 +62,13 @@ def show_choice(current: Current) -> str:
     """How to train; below it what earlier trainings of the recipe gave."""
     method = controls.show(current)
     job_list.note_others(current)
-    results.show(current)
+    if any(step.kind == TRAINING for step in current.recipe):
+        results.show(current)
+    else:
+        placeholder(
+            "Loss and accuracy are drawn here while it trains, and before beside after at the end.",
+            height=200,
+        )
     return method
 
 

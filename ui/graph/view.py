@@ -7,6 +7,11 @@ from ui.graph.routes import publish
 from ui.session import caches
 
 
+def was_shown(pane: str) -> bool:
+    """Whether this session has seen a graph in that `pane`."""
+    return f"graph_address_{pane}" in st.session_state
+
+
 def viewer_address(pane: str, model: str, recipe: Recipe) -> str:
     """Publish a graph for this session's `pane`; the same graph keeps its address."""
     key = f"graph_address_{pane}"

@@ -35,9 +35,9 @@ SMALLEST_RATE, LARGEST_RATE = 1e-8, 100.0
 
 def show(current: Current) -> str:
     """Method and its numbers, what it does, and the buttons; returns the method's name."""
-    method = choose("Method", tuple(RETRAININGS), "recover_method", METHOD_HELP)
-    name = row_of(RETRAININGS[method].step).name
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        method = choose("Method", tuple(RETRAININGS), "recover_method", METHOD_HELP)
+        name = row_of(RETRAININGS[method].step).name
         step = _step(current, method, name)
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             _buttons(current, step)

@@ -1,0 +1,71 @@
+// The network as a row of boxes, as wide as their bytes; a click goes to the layer's numbers below.
+
+const SHOWS = {
+  sparsity: {
+    text: layer => `${(100 * layer.sparsity).toFixed(1)} % zeros`,
+    colour: (layer, { pruned, kept }) => `color-mix(in srgb, ${pruned} ${100 * layer.sparsity}%, ${kept})`,
+    ends: ["no zeros", "all zeros"],
+    at: [{ sparsity: 0 }, { sparsity: 1 }],
+  },
+  bits: {
+    text: layer => `${layer.bits} bit`,
+    colour: (layer, { quantized, original }) =>
+      `color-mix(in srgb, ${quantized} ${(100 * (32 - layer.bits)) / 31}%, ${original})`,
+    ends: ["32 bit", "1 bit"],
+    at: [{ bits: 32 }, { bits: 1 }],
+  },
+};
+let chosen = "sparsity"; // stays over reruns
+
+function make(tag, attributes, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+function goTo(name) {
+  const rows = [...document.querySelectorAll(".layer-numbers tr[data-layer]")];
+  const row = rows.find(found => found.dataset.layer === name);
+  row?.scrollIntoView({ block: "center", behavior: "smooth" });
+  row?.focus({ preventScroll: true });
+}
+
+function box(layer, { text, colour }, colours) {
+  const said = `${layer.name}: ${layer.bytes_text}, ${text(layer)}${layer.changed ? ", changed" : ""}`;
+  const made = make("button", { type: "button", title: `${said}. Click: its numbers.`, "aria-label": said },
+    make("span", { class: "fill" }), make("span", { class: "name" }, layer.name),
+    make("small", {}, text(layer).replace(" zeros", "")));
+  made.classList.toggle("changed", layer.changed);
+  made.style.flexGrow = layer.bytes;
+  made.firstChild.style.background = colour(layer, colours);
+  made.onclick = () => goTo(layer.name);
+  return made;
+}
+
+function draw(root, data) {
+  const shows = SHOWS[chosen];
+  const switches = Object.keys(SHOWS).map(name => {
+    const button = make("button", { type: "button", class: "chip", "aria-pressed": name === chosen }, name);
+    button.onclick = () => {
+      chosen = name;
+      draw(root, data);
+      root.querySelector("[aria-pressed=true]").focus();
+    };
+    return button;
+  });
+  const [low, high] = shows.at.map(end => shows.colour(end, data.colours));
+  const scale = make("span", { class: "scale", "aria-hidden": "true" });
+  scale.style.background = `linear-gradient(to right, ${low}, ${high})`;
+  root.replaceChildren(
+    make("div", { class: "head" }, make("strong", {}, "Layers, as wide as their bytes"),
+      make("span", { role: "group", "aria-label": "Colour by" }, ...switches),
+      make("span", { class: "legend" }, shows.ends[0], scale, shows.ends[1]),
+      make("span", { class: "legend" }, make("span", { class: "mark" }), "changed")),
+    make("div", { class: "boxes", role: "group", "aria-label": "Layers" },
+      ...data.layers.map(layer => box(layer, shows, data.colours))));
+}
+
+export default function ({ parentElement, data }) {
+  draw(parentElement.querySelector(".layer-strip"), data);
+}
