@@ -36,7 +36,7 @@ def _panel() -> None:
     if not current.recipe:
         st.caption("Nobody yet: the recipe is empty, so every answer is that of the original.")
     elif measuring.data_problem(current.model):
-        st.caption("The test images are not on this machine; *Overview* says how to get them.")
+        st.caption("The test images are not on this machine; *Get them*, above, tells how.")
     else:
         _show(current)
 

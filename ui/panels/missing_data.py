@@ -9,16 +9,18 @@ from compress_core.data import FILES, download
 from ui.session import caches, measuring
 
 
-def needs_data(model: str) -> bool:
-    """True, with the remedy on the page, where the test images cannot be read on this machine."""
+def needs_data(model: str, key: str = "download_data") -> bool:
+    """True, with the remedy on the page, where the test images cannot be read on this machine.
+    `key` tells several offers on one page apart."""
     problem = measuring.data_problem(model)
     if problem is None:
         return False
-    files = FILES[caches.dataset_name(model)]
-    st.warning(problem, title=f"{files.title} cannot be read on this machine")
-    if st.button(
+    name = caches.dataset_name(model)
+    files = FILES.get(name)  # none of a dataset that comes with a library
+    st.warning(problem, title=f"{files.title if files else name} cannot be read on this machine")
+    if files and st.button(
         f"Download {files.title} ({files.download_bytes / 1e6:.0f} MB)",
-        key="download_data",
+        key=key,
         icon=":material/download:",
         help="The official files, into your user's cache; checked by their checksums.",
     ):

@@ -17,6 +17,7 @@ from compress_core.measurement.accuracy import PairedDifference
 from compress_core.measurement.report import Size
 from compress_core.measurement.scores import Score
 from ui import wake_up, words
+from ui.panels.missing_data import needs_data
 from ui.session import fragments, measuring, state
 from ui.session.state import ROOT, Current
 
@@ -95,9 +96,7 @@ def accuracy() -> None:
     model, recipe = current.model, current.recipe
     name = words.metric(measuring.metric(model)).capitalize()
     if measuring.data_problem(model):
-        missing = "No test images: this page offers the download."
-        cell = _cell(current, "score", (), "—", "", f"{name}: no test images", missing)
-        st.html(f'<div class="strip">{cell}</div>', width="content")
+        _no_images(current, name)
         return
     with st.container(gap=None):
         n = measuring.measured_size(model, recipe, patience_s=measuring.WAIT_S)
@@ -108,6 +107,16 @@ def accuracy() -> None:
             after_s = ERRAND_S
         if after_s is not None:
             wake_up.show_after("accuracy_wake_up", after_s, partial(_grow, model, recipe, n))
+
+
+def _no_images(current: Current, name: str) -> None:
+    """A dash, and beside it on every page the way to the test images."""
+    missing = "Without test images nothing is measured but bytes, sparsity and MACs."
+    cell = _cell(current, "score", (), "—", "", f"{name}: no test images", missing)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(f'<div class="strip">{cell}</div>', width="content")
+        with st.popover("Get them", icon=":material/download:", key="get_images"):
+            needs_data(current.model, key="download_images")
 
 
 def _grow(model: str, recipe: Recipe, shown: int) -> None:
