@@ -86,6 +86,7 @@ def pictures(layers: StoredLayers, layer: str) -> None:
                 axes=("block of output channels", "layer"),
                 title="sparsity",
                 rows=names,
+                ends=(colors.kept, colors.pruned),
             ),
             "prune_heatmap",
             "Sparsity of layers × blocks of output channels",

@@ -1,5 +1,8 @@
 """The colours of the five roles, the same on every page; none differ by red and green alone.
 
+The two scales are teal and olive, hues of no role: a count, a share or a weight is neither kept nor
+pruned. Where a scale runs between two roles, as sparsity does, it runs between their colours.
+
 The same ten values stand in .streamlit/config.toml, as chart colours and as the names for markdown
 (:blue[kept] :orange[pruned] :green[quantized] :gray[original] :violet[compressed]).
 """
@@ -34,8 +37,8 @@ LIGHT = Palette(
     text="#1D232B",
     grid="#E3E7EC",
     surface="#FFFFFF",
-    sequential=("#F1F5FA", "#BFD4EB", "#7DA9D7", "#3A78BD", "#104B8C", "#0A3566"),
-    diverging=("#8C3205", "#D9713A", "#F6D5C3", "#FFFFFF", "#CFDFF0", "#6396CD", "#0D4789"),
+    sequential=("#EFF6F7", "#BBDDE3", "#79BAC6", "#2F93A5", "#0A6578", "#063F4C"),
+    diverging=("#5C4A00", "#9C8330", "#E6DCB8", "#FFFFFF", "#C5E2E7", "#4FA3B3", "#0A5566"),
 )
 DARK = Palette(
     kept="#85BBFB",
@@ -46,8 +49,8 @@ DARK = Palette(
     text="#E4E8ED",
     grid="#2A323B",
     surface="#12161B",
-    sequential=("#18222E", "#1F4064", "#32659D", "#5B90CE", "#9AC3F6", "#C6DFFD"),
-    diverging=("#F9B284", "#DC6414", "#533120", "#12161B", "#22344A", "#4080C2", "#A5CEFF"),
+    sequential=("#17252A", "#1B4550", "#246B7A", "#3F98AA", "#84CBD9", "#C9EEF5"),
+    diverging=("#EBD58C", "#B8973A", "#4A3F1C", "#12161B", "#1C3D46", "#3D93A5", "#A5E2EF"),
 )
 
 

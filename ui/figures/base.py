@@ -11,6 +11,7 @@ from ui.palette import Palette
 
 Array = NDArray[Any]
 HEIGHT = 300
+NAMED_ROW = 19  # pixels of a row whose name stands beside it
 FONT = '"Source Sans", sans-serif'  # the app's own, from streamlit's package
 
 
@@ -64,13 +65,17 @@ def heatmap(
     rows: Sequence[str] | None = None,
     limits: tuple[float, float] = (0.0, 1.0),
     height: int = HEIGHT,
+    ends: tuple[str, str] | None = None,
 ) -> go.Figure:
-    """A matrix as colours, its first row on top; `axes` are the titles of x and y.
+    """A matrix as colours, its first row on top; `axes` are the titles of x and y. With names of
+    the `rows` it is as high as they need.
 
-    `limits` fix the colour scale; one that reaches below zero gets the colours around zero.
+    `limits` fix the colour scale; one that reaches below zero gets the colours around zero. `ends`
+    are the colours of low and high where these are roles.
     """
-    scale = colors.diverging if limits[0] < 0 else colors.sequential
-    shown = figure(colors, x=axes[0], y=axes[1], height=height)
+    scale = ends or (colors.diverging if limits[0] < 0 else colors.sequential)
+    needed = NAMED_ROW * len(rows) + 90 if rows else 0
+    shown = figure(colors, x=axes[0], y=axes[1], height=max(height, needed))
     shown.add_heatmap(
         z=values.astype(np.float32),
         y=list(rows) if rows is not None else None,
@@ -81,5 +86,5 @@ def heatmap(
         hovertemplate="%{y}, %{x}: %{z:.3f}<extra></extra>",
     )
     shown.update_xaxes(showgrid=False)
-    shown.update_yaxes(autorange="reversed", showgrid=False)
+    shown.update_yaxes(autorange="reversed", showgrid=False, dtick=1 if rows else None)
     return shown

@@ -28,36 +28,47 @@ def bytes_before_after(
             name=name,
             marker={"color": color},
             texttemplate="%{x:,}",
+            textposition="outside",
+            textfont={"size": 11},
+            cliponaxis=False,
             hovertemplate="%{y}: %{x:,} bytes<extra>" + name + "</extra>",
         )
     shown.update_layout(barmode="group")
     shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
-    shown.update_xaxes(type="log", dtick="D2")
+    largest, smallest = max(*before, *after), max(1, min(*before, *after))
+    low, high = np.log10(smallest), np.log10(largest)  # and room for the numbers beside the bars
+    shown.update_xaxes(type="log", dtick=1, range=[low - 0.35, high + 0.25 * (high - low) + 0.2])
     return shown
 
 
 def waterfall(stages: Sequence[str], sizes: Sequence[int], colors: Palette) -> go.Figure:
-    """File size from the original through each stage to the stored file; the steps add up."""
-    changes = [sizes[0], *(b - a for a, b in pairwise(sizes)), sizes[-1]]
+    """File size from the original through each stage to the stored file; the steps add up. What a
+    stage takes off is pale, what one adds has the colour of what is lost."""
+    steps = [b - a for a, b in pairwise(sizes)]
+    added = [colors.pruned if step > 0 else _pale(colors.original) for step in steps]
     shown = figure(colors, x="", y="bytes of the file")
-    shown.add_waterfall(
+    shown.add_bar(
         x=[*stages, "stored file"],
-        y=changes,
-        measure=["absolute", *["relative"] * (len(sizes) - 1), "total"],
-        text=[
-            f"{change:+,}" if 0 < i <= len(sizes) - 1 else f"{change:,}"
-            for i, change in enumerate(changes)
-        ],
+        y=[sizes[0], *map(abs, steps), sizes[-1]],
+        base=[0, *map(min, sizes, sizes[1:]), 0],
+        text=[f"{sizes[0]:,}", *map(_signed, steps), f"{sizes[-1]:,}"],
         textposition="outside",
         cliponaxis=False,
-        decreasing={"marker": {"color": colors.compressed}},
-        increasing={"marker": {"color": colors.pruned}},
-        totals={"marker": {"color": colors.original}},
-        connector={"line": {"color": colors.grid}},
+        marker={"color": [colors.original, *added, colors.compressed], "line": {"width": 0}},
+        hovertemplate="%{x}: %{text} bytes<extra></extra>",
     )
     top = max(sizes)  # room below zero and above the bars for the numbers
     shown.update_yaxes(range=[-0.12 * top, 1.12 * top])
     return shown
+
+
+def _pale(color: str) -> str:
+    """A colour like #50545B at a third of its strength."""
+    return f"rgba({', '.join(str(int(color[i : i + 2], 16)) for i in (1, 3, 5))}, 0.33)"
+
+
+def _signed(change: int) -> str:
+    return f"{change:+,}".replace("-", "−") if change else "±0"
 
 
 def ledger_bars(

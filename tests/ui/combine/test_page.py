@@ -1,5 +1,7 @@
 """The page of combining: the table tells what is stored, the bars add up to the file."""
 
+from itertools import pairwise
+
 import onnx
 import pandas as pd
 import pytest
@@ -75,9 +77,19 @@ def test_the_waterfall_of_the_page_is_the_cores() -> None:
 
 def test_the_bars_of_the_waterfall_end_at_the_stored_file() -> None:
     stages = caches.stages_of("digits-cnn", parse_recipe(CHAIN))
-    shown = figures.waterfall([s.name for s in stages], [s.file_bytes for s in stages], LIGHT)
-    (trace,) = shown.data
-    assert sum(trace.y[:-1]) == trace.y[-1] == stages[-1].file_bytes
+    sizes = [stage.file_bytes for stage in stages]
+    shown = figures.waterfall([s.name for s in stages], sizes, LIGHT)
+    (bars,) = shown.data
+    assert bars.y[0] == stages[0].file_bytes
+    assert bars.y[0] + sum(after - before for before, after in pairwise(sizes)) == bars.y[-1]
+    assert [base + y for base, y in zip(bars.base, bars.y, strict=True)][1:-1] == [
+        max(pair) for pair in pairwise(sizes)
+    ]
+
+
+def test_a_stage_that_changes_nothing_says_so() -> None:
+    (bars,) = figures.waterfall(["original", "prune", "encode"], [100, 100, 30], LIGHT).data
+    assert bars.text == ("100", "±0", "−70", "30")
 
 
 def test_the_files_in_between_can_be_coded_ones() -> None:
