@@ -39,11 +39,19 @@ def combine() -> None:
 
 def where_the_bytes_are(current: Current) -> None:
     """By layer and by stage."""
+    files = choose(
+        "Files in between",
+        FILES,
+        "combine_files",
+        FILES_HELP,
+        on_change=lambda: None,
+        width=240,
+    )
     left, right = st.columns(2)
     with left:
         layers_before_after(current)
     with right:
-        stages(current)
+        stages(current, files)
 
 
 def layers_before_after(current: Current) -> None:
@@ -79,9 +87,8 @@ def layers_before_after(current: Current) -> None:
     )
 
 
-def stages(current: Current) -> None:
+def stages(current: Current, files: str) -> None:
     """The file after each stage; the bars add up to the stored file, to the byte."""
-    files = choose("Files in between", FILES, "combine_files", FILES_HELP, on_change=lambda: None)
     if files == FILES[0]:
         found = caches.stages_of(current.model, current.recipe)
         after = [(stage.name, stage.file_bytes) for stage in found]

@@ -9,7 +9,7 @@ from compress_core.measurement.accuracy import confusion_matrix
 from ui import figures, in_view, words
 from ui.overview.coverage import show_coverage
 from ui.overview.first_minute import doors, first_minute
-from ui.panels.chart import chart
+from ui.panels.chart import chart, layer_column
 from ui.panels.images import image_grid
 from ui.panels.missing_data import needs_data
 from ui.session import fragments, measuring, state
@@ -64,6 +64,7 @@ def layer_table(current: Current) -> None:
             }
         ),
         column_config={
+            "layer": layer_column(row.name for row in rows),
             "weights": st.column_config.NumberColumn(format="localized"),
             "bytes": st.column_config.NumberColumn(format="localized", help="In the stored file."),
             "MACs": st.column_config.NumberColumn(format="localized", help="For one image."),
@@ -71,6 +72,7 @@ def layer_table(current: Current) -> None:
             "histogram of w": st.column_config.BarChartColumn(help="Of the original weights."),
         },
         hide_index=True,
+        placeholder="—",
         alt="Layers with their weights, bytes, MACs, sparsity and histogram",
     )
 

@@ -4,6 +4,7 @@ from functools import partial
 
 import streamlit as st
 
+from compress_core.recipe import without_kinds
 from ui import in_view, words
 from ui.panels import farthest
 from ui.panels.chart import twin
@@ -13,8 +14,10 @@ from ui.quantize import charts, live
 from ui.quantize.activations import show_activations, show_correction, show_samples
 from ui.quantize.controls import show_quantization
 from ui.quantize.methods import FLOAT, QUANTIZERS, is_affine
-from ui.session import fragments, state
+from ui.session import caches, fragments, state
 from ui.session.state import Current
+
+MANY_ZEROS = 0.5  # of all weights, beyond those that were zero before
 
 
 @fragments.body
@@ -27,6 +30,7 @@ def quantize() -> None:
         aside = f"{choice.layer} has a step of its own: choose scope one to change it."
         st.caption(aside if choice.stands_aside(current) else method.caption)
         exceptions(current, "quantize")
+        fallen(current)
         farthest.show(current, "quantize")
     with place.title:
         framed_heading(
@@ -42,6 +46,19 @@ def quantize() -> None:
     layers_table(current)
     around(current)
     in_view.lazily("quantize_more", partial(more, current, choice.layer))
+
+
+def fallen(current: Current) -> None:
+    """Where most weights were rounded to zero: that this makes the file small, not the bits."""
+    before = caches.size(current.model, without_kinds(current.recipe, ("quantize",)))
+    new = current.size.sparsity - before.sparsity
+    if new < MANY_ZEROS:
+        return
+    st.caption(
+        f"The file is {words.smaller(current.size.compression_ratio)} because "
+        f"{words.percent(new, 0)} of the weights fell on **zero**: they are smaller than half a "
+        "step between two levels. The zeros are what the file saves, more than the bits."
+    )
 
 
 def layers_table(current: Current) -> None:

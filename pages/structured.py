@@ -5,24 +5,20 @@ from functools import partial
 import streamlit as st
 
 from compress_core import Recipe
-from compress_core.recipe import up_to
+from compress_core.methods.structured import PruneStructured
+from compress_core.recipe import format_recipe, up_to
 from compress_core.views.channels import ChannelGroup
 from ui import figures, in_view, words
 from ui.panels import farthest, small_plane
 from ui.panels.chart import chart, twin
 from ui.panels.norms import place_for_gain, show_gain
 from ui.panels.page import exceptions, frame, framed_heading
-from ui.session import caches, fragments, state
+from ui.session import caches, fragments, measured, state
 from ui.session.state import Current
 from ui.structured import tables
 from ui.structured.controls import KNOWS, show_structured
 
 COLUMNS = 2
-ONE_SHOT = (
-    "The network is not trained again afterwards yet, and removing whole channels is a coarse cut: "
-    "on fashion-cnn at 30 %, l2 is right on 56 % of the images, three draws of random on 22, 31 "
-    "and 61 %."
-)
 
 
 @fragments.body
@@ -71,7 +67,24 @@ def sentence(current: Current, recipe: Recipe, groups: tuple[ChannelGroup, ...])
         f"{words.count(before)}."
     )
     exceptions(current, "structured")
-    st.caption(ONE_SHOT)
+    st.caption(one_shot(current))
+
+
+def one_shot(current: Current) -> str:
+    """What such a cut does without training, by the curve of this model, if it has one."""
+    text = "Removing whole channels is a coarse cut, and nothing is trained again afterwards"
+    step = PruneStructured(0.3)
+    rows = {row["id"]: row for row in measured.curve(current.model, "channels")}
+    row = rows.get(format_recipe((step,)))
+    if row is None:
+        return f"{text}: *Recover* does."
+    found = words.measured(row["metric"], figures.value(row))
+    change = words.point_change(row["metric"], row["difference"])
+    name = words.metric(row["metric"])
+    return (
+        f"{text}: {words.describe(step)} of {current.model} leaves {found} {name} ({change}, n = "
+        f"{row['n']:,}). *Recover* trains it again."
+    )
 
 
 def bars(groups: tuple[ChannelGroup, ...]) -> None:
@@ -103,6 +116,7 @@ def table(current: Current, recipe: Recipe) -> None:
     st.dataframe(
         rows,
         hide_index=True,
+        placeholder="—",
         column_config={name: whole for name in rows if name.startswith(("MACs", "bytes"))},
         alt="Channels, multiply-accumulates and bytes of each layer",
     )

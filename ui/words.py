@@ -41,14 +41,15 @@ def score(found: Score | None, digits: int = 1) -> str:
 
 
 def score_change(name: MetricName, difference: float) -> str:
-    """A signed difference: of a share in percentage points, of another number as it is."""
-    return f"{100 * difference:+.2f} points" if METRICS[name].is_share else f"{difference:+.4g}"
+    """A signed difference: of a share in percentage points, of another number as it is; "±0" where
+    nothing shows."""
+    shown = f"{100 * difference:+.2f} points" if METRICS[name].is_share else f"{difference:+.4g}"
+    return "±0" if float(shown.split()[0]) == 0 else shown
 
 
 def point_change(name: MetricName, difference: float) -> str:
-    """The same, short: "−0.72 points", or "±0" where nothing shows."""
-    shown = score_change(name, difference)
-    return "±0" if float(shown.split()[0]) == 0 else shown.replace("-", "−")
+    """The same with a minus sign: "−0.72 points". (`st.metric` knows only a hyphen.)"""
+    return score_change(name, difference).replace("-", "−")
 
 
 def points(number: float) -> str:
@@ -69,11 +70,15 @@ def signed(difference: float, digits: int, unit: str = "") -> str:
 
 def smaller(value: float) -> str:
     """A compression ratio in words: "8.95× smaller"; below 1 "1.02× larger"."""
+    if round(value, 3) == 1:
+        return "as large as before"
     return f"{ratio(value)} smaller" if value > 1 else f"{ratio(1 / value)} larger"
 
 
 def ratio(value: float) -> str:
     """Two digits, but three near 1, where a header decides."""
+    if round(value, 3) == 1:
+        return "1×"
     return f"{value:.3f}×" if 0.99 < value < 1.01 else f"{value:.2f}×"
 
 

@@ -30,3 +30,23 @@ def test_a_score_in_words(score: Score | None, text: str) -> None:
 def test_a_share_changes_by_points_and_another_number_by_itself() -> None:
     assert words.score_change("accuracy", -0.0125) == "-1.25 points"
     assert words.score_change("perplexity", 1.5) == "+1.5"
+
+
+@pytest.mark.parametrize("difference", [0.0, 0.00001, -0.00001])
+def test_a_change_that_does_not_show_has_no_sign(difference: float) -> None:
+    assert words.score_change("accuracy", difference) == "±0"
+    assert words.point_change("accuracy", difference) == "±0"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (8.9512, "8.95× smaller"),
+        (1.0021, "1.002× smaller"),
+        (1.0, "as large as before"),
+        (0.9998, "as large as before"),
+        (0.8, "1.25× larger"),
+    ],
+)
+def test_a_file_of_the_same_size_is_not_1_000_times_smaller(ratio: float, text: str) -> None:
+    assert words.smaller(ratio) == text

@@ -115,5 +115,7 @@ def score_change(before: Side, after: Side) -> str:
         return f"{words.score_change(metric, second.score.value - first.score.value)}, unpaired"
     n = measuring.measured_size(first.model, before.recipe, after.recipe)
     found = measuring.change(first.model, before.recipe, after.recipe, n)
-    low, high = 100 * found.difference_low, 100 * found.difference_high
-    return f"{words.score_change(metric, found.difference)} ({low:+.2f} … {high:+.2f})"
+    low, high = (
+        words.score_change(metric, bound) for bound in (found.difference_low, found.difference_high)
+    )
+    return f"{words.score_change(metric, found.difference)} ({low} … {high})"

@@ -48,7 +48,7 @@ def show(current: Current) -> None:
             "the first time. Quantized weights are integers in it, zeros are stored.",
         )
         table.recipe_upload()
-    st.code(command(current), language="bash")
+    st.code(command(current), language=None)
 
 
 def _button(key: str, label: str, make: Callable[[], bytes], name: str, help_text: str) -> None:

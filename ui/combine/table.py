@@ -12,6 +12,7 @@ from compress_core.recipe import up_to
 from ui import words
 from ui.combine import edits
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell
+from ui.panels.chart import layer_column
 from ui.panels.widgets import with_exception
 from ui.quantize.methods import FLOAT
 from ui.session import caches, recipe_field, state
@@ -28,8 +29,12 @@ def show(current: Current) -> None:
         table,
         key=_key(table),
         hide_index=True,
+        placeholder="—",
         disabled=READ_ONLY,
-        column_config=_columns({row.bits for row in current.size.layers}),
+        column_config={
+            "layer": layer_column(table["layer"]),
+            **_columns({row.bits for row in current.size.layers}),
+        },
         on_change=_apply,
         args=(table,),
         alt="The recipe, layer by layer",
@@ -69,7 +74,7 @@ def _clusters(current: Current, layer: str) -> int | None:
 def _how(current: Current, layer: str) -> str:
     """The methods at work in a layer, in the order they act."""
     acting = (act.step for act in current.compressed.acts if layer in act.names)
-    return " · ".join(said(step).method for step in acting)
+    return " · ".join(said(step).method for step in acting) or "—"
 
 
 def _columns(bits: set[int]) -> dict[str, Any]:

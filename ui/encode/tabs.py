@@ -53,7 +53,7 @@ def _huffman(place: Place, found: Coding) -> None:
     }
     if code.tree is None:
         st.markdown("**Lengths of the codes**")
-        st.dataframe(lengths, hide_index=True, alt="Code of each symbol")
+        st.dataframe(lengths, hide_index=True, placeholder="—", alt="Code of each symbol")
     else:
         chart(
             figures.huffman_tree(code.tree, names, state.colors(), path=chosen.bits),

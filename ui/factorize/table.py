@@ -22,6 +22,7 @@ def show(current: Current) -> None:
     st.dataframe(
         [_line(current, row, before[row.name]) for row in rows],
         hide_index=True,
+        placeholder="—",
         column_config=dict.fromkeys(NUMBERS, st.column_config.NumberColumn(format="localized")),
         alt="Weights and multiply-accumulates of each layer",
     )

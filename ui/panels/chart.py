@@ -1,6 +1,6 @@
 """A chart under its title, and its numbers as a table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -30,10 +30,18 @@ def chart(figure: go.Figure, key: str, title: str, table: Columns | None, **opti
     return event
 
 
+def layer_column(names: Iterable[str]) -> Any:
+    """The configuration of a table's column of layers: as wide as the longest name needs."""
+    longest = max(map(len, names), default=0)
+    return st.column_config.TextColumn(width=max(70, 30 + 7 * longest), pinned=True)
+
+
 def twin(key: str, title: str, table: Columns) -> None:
     """What a picture shows, as a table behind a click; not for the projector."""
     if presenter.on():
         return
     closed = st.expander("As a table", key=f"{key}_table", type="compact", on_change="rerun")
     if closed.open:
-        closed.dataframe(pd.DataFrame(dict(table)), hide_index=True, alt=f"{title}, as a table")
+        closed.dataframe(
+            pd.DataFrame(dict(table)), hide_index=True, placeholder="—", alt=f"{title}, as a table"
+        )

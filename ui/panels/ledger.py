@@ -74,6 +74,7 @@ def _table(rows: tuple[LedgerRow, ...]) -> None:
             "note": [_note(row) for row in rows],
         },
         hide_index=True,
+        placeholder="—",
         height="content",
         column_config={
             "bytes": st.column_config.NumberColumn(format="localized", help="Of the whole file."),
@@ -123,6 +124,7 @@ def _layers(rows: tuple[LedgerRow, ...]) -> None:
     closed.dataframe(
         lines,
         hide_index=True,
+        placeholder="—",
         column_config=dict.fromkeys(numbers, localized),
         alt="The byte ledger, layer by layer",
     )

@@ -81,6 +81,7 @@ def choose(
     *,
     in_address: bool = True,
     on_change: Callable[[], None] | Literal["rerun"] = "rerun",
+    width: int = NUMBER_WIDTH,
 ) -> str:
     """A list of choices, one of them always chosen, the first to begin with; returns it.
 
@@ -92,7 +93,7 @@ def choose(
         label,
         options,
         key=key,
-        width=NUMBER_WIDTH,
+        width=width,
         filter_mode=None,
         persist_state="session",
         on_change=on_change,

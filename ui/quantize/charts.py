@@ -83,4 +83,6 @@ def tutorials(current: Current, layer: str) -> None:
     except ValueError as error:
         closed.info(str(error))
     else:
-        closed.dataframe(table, hide_index=True, alt=f"Weights of {layer} by three formulas")
+        closed.dataframe(
+            table, hide_index=True, placeholder="—", alt=f"Weights of {layer} by three formulas"
+        )

@@ -16,6 +16,7 @@ def layers(current: Current) -> None:
     st.dataframe(
         codebooks.layer_table(rows, current.size),
         hide_index=True,
+        placeholder="—",
         column_config={
             "SSE": st.column_config.NumberColumn(format="%.4g"),
             "SQNR, dB": st.column_config.NumberColumn(format="%.1f"),
@@ -53,6 +54,7 @@ def two_models(current: Current) -> None:
         {"codebooks": codebooks.quantities(names)}
         | {f"for {codebooks.OWNERS[way.owner]}": codebooks.numbers(way) for way in found},
         hide_index=True,
+        placeholder="—",
         alt="Bytes and error with own codebooks, and with a common one",
     )
     st.markdown(codebooks.saving(found))

@@ -14,12 +14,12 @@ from compress_core.methods.quantization import (
     QuantizeGPTQ,
     Ternarize,
 )
-from compress_core.recipe import format_step
+from compress_core.recipe import format_step, parse_recipe
 from tests.whole_app import WholeApp, open_app, strip_numbers
 from ui import words
 from ui.figures import input_histogram
 from ui.palette import LIGHT
-from ui.session import executor
+from ui.session import caches, executor
 
 MODELS = ("digits-cnn", "digits-mlp", "digits-transformer")
 
@@ -239,3 +239,18 @@ def test_the_inputs_are_drawn_with_their_levels_and_what_is_clipped() -> None:
     assert (list(ticks.x), ticks.marker.color) == ([0, 1, 2, 3], LIGHT.quantized)
     band, end = figure.layout.shapes
     assert (band.x0, band.x1, band.fillcolor, end.x0) == (3.5, 9, LIGHT.pruned, 3.5)
+
+
+def test_where_most_weights_fell_on_zero_the_page_says_that_this_saves_the_bytes() -> None:
+    recipe = "quantize:bits=2,granularity=tensor"
+    size = caches.size("digits-cnn", parse_recipe(recipe))
+    told = f"{words.percent(size.sparsity, 0)} of the weights fell on **zero**"
+    captions = [caption.value for caption in open_app("quantize", recipe=recipe).caption]
+    (found,) = (text for text in captions if told in text)
+    assert words.smaller(size.compression_ratio) in found
+
+
+@pytest.mark.parametrize("recipe", ["quantize:bits=8", "prune:sparsity=0.9;quantize:bits=8", ""])
+def test_zeros_that_rounding_did_not_make_are_not_its_merit(recipe: str) -> None:
+    captions = [caption.value for caption in open_app("quantize", recipe=recipe).caption]
+    assert not any("fell on" in text for text in captions)

@@ -9,9 +9,11 @@ from compress_core.measurement.accuracy import predicted_classes
 from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.recalibration import RecalibrateNorms
 from compress_core.methods.structured import PruneStructured
+from compress_core.search.curves import load_curves
 from compress_core.views.channels import channel_groups
 from tests.ui.test_pages import assert_strip_shows, measured, shown
 from tests.whole_app import WholeApp, open_app
+from ui import words
 from ui.figures import channel_bars
 from ui.palette import LIGHT
 
@@ -146,3 +148,12 @@ def test_recalibrated_norms_show_what_they_give_beside_the_switch(page: str) -> 
 def test_a_network_without_norms_has_no_switch() -> None:
     keys = {toggle.key for toggle in open_app("prune", model="digits-cnn").toggle}
     assert "prune_recalibrate" not in keys
+
+
+def test_the_page_quotes_the_curve_of_the_shown_model_or_none() -> None:
+    row = load_curves("digits-cnn").rows[(PruneStructured(0.3),)]
+    told = [c.value for c in open_app("structured").caption if "coarse cut" in c.value]
+    assert words.percent(row["accuracy"]) in told[0]
+    assert "digits-cnn" in told[0]
+    other = open_app("structured", model="digits-transformer")
+    assert "fashion" not in " ".join(caption.value for caption in other.caption)
