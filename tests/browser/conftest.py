@@ -9,13 +9,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from starlette.types import ASGIApp
 
 from benchmarks.browser import BROWSER_ARGS, find_chromium, running_app
@@ -127,11 +128,18 @@ def heading(page: Page, title: str) -> Locator:
 def choose(page: Page, label: str, option: str) -> None:
     """Take an option of a list of choices; what stands below the fold is scrolled to first."""
     box = page.get_by_role("combobox", name=label, exact=True)
-    while not box.is_visible():
+    for _ in range(100):
+        if box.is_visible():
+            break
         page.get_by_test_id("stMain").evaluate("main => main.scrollBy(0, 300)")
         page.wait_for_timeout(200)
-    box.click()
-    page.get_by_role("option", name=option, exact=True).click()
+    listed = page.get_by_role("option", name=option, exact=True)
+    for _ in range(10):  # a part of the page that is drawn anew closes its lists
+        if box.input_value() == option:
+            break
+        box.click()
+        with suppress(PlaywrightTimeout):
+            listed.click(timeout=3000)
     expect(box).to_have_value(option)
 
 

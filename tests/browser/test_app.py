@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from compress_core import Prune, Quantize, compress, decode, from_json, load_model
 from tests.browser.conftest import TIMEOUT_MS, metric, settle, visit
 from ui import words
+from ui.session.snapshots import COOKIE
 
 pytestmark = pytest.mark.browser
 TITLES = (
@@ -110,6 +111,23 @@ def test_both_graphs_are_drawn(
     expect(after.locator("g.node", has_text="DequantizeLinear")).to_have_count(4)
     assert console_errors == []
     assert foreign_requests == []
+
+
+@pytest.mark.parametrize("press", ["click", "keyboard"])
+def test_a_box_of_the_graph_page_leads_to_the_numbers_of_its_layer(
+    app: str, page: Page, press: str
+) -> None:
+    visit(page, f"{app}/graph?recipe={RECIPE}", "Graph")
+    box = page.get_by_role("button", name=re.compile("^fc1: .* zeros, changed"))
+    if press == "click":
+        box.click()
+    else:
+        box.press("Enter")
+    row = page.locator(".layer-numbers tr[data-layer=fc1]")
+    expect(row).to_be_in_viewport()
+    expect(row).to_be_focused()
+    page.get_by_role("button", name="bits", exact=True).click()
+    expect(page.get_by_role("button", name=re.compile("^fc1: .* 4 bit, changed"))).to_be_visible()
 
 
 def test_the_download_is_the_file_that_was_measured(app: str, page: Page, tmp_path: Path) -> None:
@@ -214,7 +232,7 @@ def test_the_list_of_steps_follows_the_browsers_back(app: str, page: Page) -> No
 def test_a_snapshot_survives_page_switches_and_a_reload(app: str, page: Page) -> None:
     visit(page, f"{app}/?recipe={RECIPE}")
     press(page, "pin")
-    expect(page).to_have_url(re.compile("session="))
+    expect(page.get_by_role("button", name="Snapshots: 1")).to_be_visible()
     settle(page)
     press(page, "start_over")
     expect(recipe_field(page)).to_have_value("")
@@ -244,12 +262,18 @@ def test_two_browsers_see_neither_each_others_snapshots_nor_recipe(
         expect(other.get_by_role("button", name="Snapshots")).to_have_count(0)
         press(other, "pin")
         expect(other.get_by_role("button", name="Snapshots: 1")).to_be_visible()
-        other_url = other.url
+        other_key = key_in_cookie(other)
     page.reload()
     expect(page.get_by_role("button", name="Snapshots: 1")).to_be_visible()
     expect(recipe_field(page)).to_have_value(RECIPE)
-    session = re.compile(r"session=([^&]+)")
-    assert session.findall(page.url) != session.findall(other_url)
+    assert key_in_cookie(page) not in ("", other_key)
+    assert key_in_cookie(page) not in page.url
+
+
+def key_in_cookie(page: Page) -> str:
+    """What the browser keeps to find its snapshots again."""
+    kept = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
+    return kept[COOKIE]
 
 
 def test_presenter_mode_is_large_and_folds_the_sidebar(app: str, page: Page) -> None:

@@ -101,7 +101,7 @@ export class SmallPlane {
     this.drawCurve(colours);
     this.drawTrail(colours);
     this.drawOwn(own, colours, Boolean(wish));
-    this.note.textContent = this.data.points.length ? "click a point" : "";
+    this.note.textContent = this.data.points.length ? "click a point" : "no curve is measured yet";
     this.speak(own, Boolean(wish));
   }
 
