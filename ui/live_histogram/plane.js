@@ -5,6 +5,10 @@ import { byteSize, make } from "./controls.js";
 import { MARGIN, Plot, interpolate, niceTicks } from "./plot.js";
 import { clearEstimates, measuredScore, showEstimates, watchStrip } from "./strip.js";
 
+/** A share as an estimate; null where it is not known, nothing where it does not change. */
+const share = value =>
+  value === undefined ? undefined : value === null ? "…" : `≈ ${(100 * value).toFixed(1)} %`;
+
 const LONGEST_TRAIL = 12;
 const DEEPEST = 0.12; // how far below the best point the picture begins, unless the own one is lower
 const trails = new Map(); // model → the measured places of the own point, the latest last
@@ -117,7 +121,7 @@ export class SmallPlane {
     showEstimates({
       score: value === null ? "…" : `≈ ${this.text(value)}`,
       bytes: bytes === null ? "…" : `≈ ${byteSize(bytes)}`,
-      sparsity: sparsity === undefined ? null : `≈ ${(100 * sparsity).toFixed(1)} %`,
+      sparsity: share(sparsity),
       macs,
     });
   }
@@ -205,8 +209,9 @@ export class SmallPlane {
     const { points, metric } = this.data;
     if (isEstimate) return; // not sixty times a second
     const curve = points.length ? "" : "No curve of this method is measured for this model yet. ";
+    const waiting = this.data.measurable ? `${metric} is being measured.` : "There are no test images.";
     const text = value === null
-      ? `${curve}${metric} is being measured.`
+      ? `${curve}${waiting}`
       : `${curve}You are at ${this.text(value)} in ${byteSize(bytes)}, n = ${n.toLocaleString("en-US")}.`;
     if (this.says.textContent !== text) this.says.textContent = text;
     this.plot.say(`${this.title.textContent}: ${points.length} measured points. ${text}`);

@@ -212,7 +212,8 @@ export class Prune {
   whole({ rows, bytes }) {
     const total = this.layers.reduce((sum, layer) => sum + layer.weights, 0);
     const zeros = this.layers.reduce((sum, layer, i) => sum + rows[i].sparsity * layer.weights, 0);
-    return { bytes, at: zeros / total, sparsity: zeros / total };
+    const share = zeros / total; // later steps may make more zeros: nobody foresees them here
+    return { bytes, at: share, sparsity: this.data.zeros_follow ? share : null };
   }
 
   drawNow() {

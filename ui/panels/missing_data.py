@@ -15,9 +15,10 @@ def needs_data(model: str, key: str = "download_data") -> bool:
     problem = measuring.data_problem(model)
     if problem is None:
         return False
-    files = FILES[caches.dataset_name(model)]
-    st.warning(problem, title=f"{files.title} cannot be read on this machine")
-    if st.button(
+    name = caches.dataset_name(model)
+    files = FILES.get(name)  # none of a dataset that comes with a library
+    st.warning(problem, title=f"{files.title if files else name} cannot be read on this machine")
+    if files and st.button(
         f"Download {files.title} ({files.download_bytes / 1e6:.0f} MB)",
         key=key,
         icon=":material/download:",

@@ -43,6 +43,7 @@ def data(
         "model": current.model,
         "metric": words.metric(measuring.metric(current.model)).capitalize(),
         "is_share": metric.is_share,
+        "measurable": not measuring.data_problem(current.model),
         "role": role,
         "points": points,
         "at": at,

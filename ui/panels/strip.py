@@ -16,6 +16,7 @@ from compress_core import Recipe
 from compress_core.measurement.accuracy import PairedDifference
 from compress_core.measurement.report import Size
 from compress_core.measurement.scores import Score
+from compress_core.recipe import of_kinds
 from ui import wake_up, words
 from ui.panels.missing_data import needs_data
 from ui.session import fragments, measuring, state
@@ -121,9 +122,9 @@ def _no_images(current: Current, name: str) -> None:
 
 def _grow(model: str, recipe: Recipe, shown: int) -> None:
     """Where much more is known by now, what depends on it is drawn anew, too."""
-    errand = measuring.take_errand()
+    errand, gains = measuring.take_errand(), bool(of_kinds(recipe, ("recalibrate",)))
     if errand or measuring.grown(model, recipe, shown):
-        fragments.refresh_measured(body=errand)
+        fragments.refresh_measured(body=errand or gains)
 
 
 def _waiting_cell(current: Current, name: str) -> str:

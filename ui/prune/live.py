@@ -1,5 +1,6 @@
 """Prune: the histogram of a layer with its threshold, and the sparsity of every layer."""
 
+import math
 from collections.abc import Hashable
 
 from compress_core import DataError, Prune, Recipe
@@ -41,6 +42,8 @@ def show(current: Current, choice: Choice, cuts: dict[str, PrunedLayer]) -> None
     moves = moved_layers(current, choice.layer, choice.scope)
     counted = {name: rows[name].parameters for name in moves}
     fallen = sum(cuts[name].sparsity * n for name, n in counted.items())
+    everything = sum(row.parameters for row in rows.values())
+    pruned = sum(cuts[name].sparsity * row.parameters for name, row in rows.items()) / everything
     live_histogram.show(
         "prune",
         {
@@ -63,8 +66,9 @@ def show(current: Current, choice: Choice, cuts: dict[str, PrunedLayer]) -> None
                 FAMILIES[choice.method],
                 "pruned",
                 place=lambda _, row: row["sparsity"],
-                at=current.size.sparsity,
+                at=pruned,
             ),
+            "zeros_follow": math.isclose(pruned, current.size.sparsity, abs_tol=1e-9),
             "rest_bytes": current.size.rest_bytes + current.size.header_bytes,
             "layers": [
                 {

@@ -24,6 +24,7 @@ SIZES, BODY, RECIPE, NOTICES, ACCURACY, ALARMS, HARM, LESSON = (
 )
 ORDER = (SIZES, BODY, RECIPE, NOTICES, ACCURACY, ALARMS)
 
+SCORED = ("overview", "trade_offs", "recover", "combine")  # pages whose body shows scores
 body = st.fragment(key=BODY)  # every page's function is decorated with it
 
 
@@ -50,7 +51,8 @@ def refresh() -> None:
 def refresh_measured(*, body: bool = False) -> None:
     """The last act of a callback when many more images are measured: what depends on them, and the
     page's `body` where more is known that it shows."""
-    st.rerun([ACCURACY, ALARMS, *([BODY] if body else []), *_harm()])
+    shows_scores = st.session_state.get("page") in SCORED
+    st.rerun([ACCURACY, ALARMS, *([BODY] if body or shows_scores else []), *_harm()])
 
 
 def _harm() -> list[str]:
