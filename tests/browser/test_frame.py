@@ -167,3 +167,18 @@ def test_a_click_on_the_curve_applies_that_point(app: str, page: Page) -> None:
     settle(page)
     row = load_curves("digits-cnn").rows[parse_recipe("prune:sparsity=0.5")]
     expect(page.locator(".strip .bytes .tip")).to_contain_text(f"{row['stored_bytes']:,} bytes")
+
+
+def test_zeros_that_a_later_step_makes_are_not_foreseen(app: str, page: Page) -> None:
+    visit(
+        page, f"{app}/prune?recipe=prune:sparsity=0.5;quantize:bits=3,granularity=tensor", "Prune"
+    )
+    expect(page.get_by_text("exact, n = 600")).to_be_visible()
+    before = float((page.locator(".strip .score").get_attribute("data-values") or "").split()[0])
+    page.get_by_role("slider", name="Threshold").focus()
+    page.keyboard.down("PageUp")  # a long press: nothing is released yet
+    marked = page.locator(".strip .sparsity[data-estimate] .what")
+    expect(marked).to_have_attribute("data-text", "…")
+    own = page.locator(".live .side > div").last.get_attribute("data-own") or ""
+    assert float(own.split()[1]) < before + 0.005  # pruning more is no gain
+    page.keyboard.up("PageUp")

@@ -6,7 +6,7 @@ import { MARGIN, Plot, interpolate, niceTicks } from "./plot.js";
 import { clearEstimates, measuredScore, showEstimates, watchStrip } from "./strip.js";
 
 /** A share as an estimate; null where it is not known, nothing where it does not change. */
-const share = value =>
+const shareText = value =>
   value === undefined ? undefined : value === null ? "…" : `≈ ${(100 * value).toFixed(1)} %`;
 
 const LONGEST_TRAIL = 12;
@@ -121,7 +121,7 @@ export class SmallPlane {
     showEstimates({
       score: value === null ? "…" : `≈ ${this.text(value)}`,
       bytes: bytes === null ? "…" : `≈ ${byteSize(bytes)}`,
-      sparsity: share(sparsity),
+      sparsity: shareText(sparsity),
       macs,
     });
   }
