@@ -10,7 +10,7 @@ from compress_core.steps import AnyStep
 from ui import presenter, wake_up, words
 from ui.icon_button import icon_button
 from ui.panels import skipped
-from ui.session import fragments, history, jobs, recipe_field, snapshots, state, values
+from ui.session import fragments, history, jobs, recipe_field, snapshots, state
 from ui.session.state import Current
 
 
@@ -33,7 +33,7 @@ def sidebar() -> None:
 def recipe() -> None:
     """The recipe as text, and in words with a way out of each step."""
     recipe_field.settle_recipe_text()
-    recipe_field.assert_bound("recipe", values.text("recipe"))
+    recipe_field.assert_bound("recipe", st.session_state.recipe_written)
     recipe_field.field()
     _recipe_list(recipe_field.session_recipe())
 

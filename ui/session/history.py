@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from ui.icon_button import icon_button
-from ui.session import recipe_field, values
+from ui.session import recipe_field
 
 LIMIT = 100  # texts that can be undone
 
@@ -43,7 +43,7 @@ class History:
 def record() -> History:
     """The session's history up to the recipe of this run."""
     recipe_field.settle_recipe_text()
-    text = values.text("recipe")
+    text: str = st.session_state.recipe_written
     history: History = st.session_state.setdefault("history", History(text))
     history.record(text)
     return history

@@ -20,7 +20,7 @@ ECHO_S = 5.0  # how long a busy browser may send back a recipe that is replaced 
 def session_recipe() -> Recipe:
     """The present recipe; what cannot be read never becomes it."""
     settle_recipe_text()
-    return parse_recipe(values.text("recipe"))
+    return parse_recipe(st.session_state.recipe_written)
 
 
 def problem_of(text: str) -> str | None:
@@ -51,16 +51,16 @@ def write_recipe_text(text: str) -> None:
 
 
 def settle_recipe_text() -> None:
-    """Undo what a browser sends back of a recipe that a callback has replaced meanwhile, and what
-    an old address brings that is no recipe.
+    """Undo what a browser sends back of a recipe that a callback has replaced meanwhile; pass over
+    what an old address brings that is no recipe.
 
     Until its text field is redrawn, every message of the browser carries the old text, and
     Streamlit would take that for an edit. A text from the browser's back button is kept.
     """
     text = values.text("recipe")
-    if text == st.session_state.recipe_written:
+    if text == st.session_state.recipe_written or problem_of(text):
         return
-    if problem_of(text) or (not values.went_back() and _is_echo(text)):
+    if not values.went_back() and _is_echo(text):
         st.session_state.recipe = st.session_state.recipe_written
     else:
         st.session_state.recipe_written = text
@@ -79,8 +79,6 @@ def field() -> None:
     message, until the recipe changes; address and history do not hear of it."""
     with st.container(key="recipe_in_address"):  # not seen: frame.css
         st.text_input("Recipe in the address", key="recipe", bind="query-params")
-    if problem_of(values.text("recipe")):
-        st.rerun()  # it came with the address, which wins when a bound field is first drawn
     settle_recipe_text()  # the browser's back and forward change the one above
     _show_recipe_as_typed()
     st.text_input(

@@ -61,7 +61,7 @@ def ensure() -> None:
     if "notices" in st.session_state:
         recipe_field.assert_bound("model", chosen_model())
         recipe_field.settle_recipe_text()
-        recipe_field.assert_bound("recipe", values.text("recipe"))
+        recipe_field.assert_bound("recipe", st.session_state.recipe_written)
         return
     query = st.query_params.to_dict()
     seeds, notices = address.read(query, DEFAULT_MODEL, lambda model: caches.original(model).layers)
@@ -74,7 +74,7 @@ def ensure() -> None:
         del st.query_params[key]
     if seeds["recipe"]:
         st.query_params["recipe"] = seeds["recipe"]
-    elif "recipe" in query:  # it is no recipe, as a notice says
+    elif "recipe" in st.query_params:  # it could not be read
         del st.query_params["recipe"]
 
 
