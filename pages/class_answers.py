@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from ui import figures, wake_up
+from ui import figures, wake_up, words
 from ui.learn import link
 from ui.learn.answers import NotYet
 from ui.learn.bar import class_store
 from ui.learn.class_figures import Shown, shown_of
+from ui.learn.classes import Asked
 from ui.panels.chart import chart
 from ui.session import fragments, state, values
 
@@ -28,7 +29,8 @@ def class_answers() -> None:
     if not code:
         return
     if not link.CODE.fullmatch(code):
-        st.error(f"“{code}” is no code of a class: a code has {link.CODE_RULE}.")
+        said = words.escape_markdown(code[:40])  # the address may say anything
+        st.error(f"“{said}” is no code of a class: a code has {link.CODE_RULE}.")
         return
     st.query_params["class"] = code
     reveal = st.toggle(
@@ -52,19 +54,20 @@ def _questions(code: str, *, reveal: bool) -> None:
         except NotYet as waiting:
             st.caption(f":material/hourglass_empty: {waiting}")
         except ValueError as error:
-            st.warning(f"The answer cannot be measured: {error}")
+            reason = words.escape_markdown(words.clip(str(error)))
+            st.warning(f"The answer cannot be measured: {reason}")
         else:
-            _question(i, question.step.question, shown)
+            _question(i, question, shown)
     wake_up.show_after("class_answers_wake_up", LOOK_S)
 
 
-def _question(index: int, text: str, shown: Shown) -> None:
+def _question(index: int, question: Asked, shown: Shown) -> None:
     figure = figures.predictions(
         shown.labels, shown.counts, state.colors(), x=shown.axis, measured=shown.measured
     )
     columns = {shown.axis: shown.labels, "predictions": shown.counts}
-    chart(figure, f"class_answers_{index}", text, columns)
-    st.caption(shown.sentence)
+    chart(figure, f"class_answers_{index}", question.step.question, columns)
+    st.caption(f"{question.model}: {shown.sentence}")
 
 
 class_answers()

@@ -8,6 +8,8 @@ from compress_core.tasks import METRICS, MetricName
 from compress_core.wording.numbers import percent as percent
 from ui.steps import describe as describe
 
+MOST_SHOWN = 400  # characters of a message that may quote an address
+
 METRIC_NAMES: dict[MetricName, str] = {
     "accuracy": "accuracy",
     "agreement": "agreement with the original",
@@ -110,6 +112,15 @@ def shape(sizes: tuple[int, ...]) -> str:
 
 def describe_recipe(recipe: Recipe) -> str:
     return " → ".join(map(describe, recipe)) or "original"
+
+
+def clip(text: str, most: int = MOST_SHOWN) -> str:
+    """A text of at most so many characters; of a longer one its beginning and its end, since rule
+    and remedy stand there."""
+    if len(text) <= most:
+        return text
+    end = most // 3
+    return f"{text[: most - end - 3]} … {text[-end:]}"
 
 
 def escape_markdown(text: str) -> str:

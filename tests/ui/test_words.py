@@ -50,3 +50,11 @@ def test_a_change_that_does_not_show_has_no_sign(difference: float) -> None:
 )
 def test_a_file_of_the_same_size_is_not_1_000_times_smaller(ratio: float, text: str) -> None:
     assert words.smaller(ratio) == text
+
+
+def test_a_long_text_keeps_its_beginning_and_its_end() -> None:
+    assert words.clip("short") == "short"
+    found = words.clip("value" + "x" * 1000 + "remedy")
+    assert len(found) == words.MOST_SHOWN
+    assert found.startswith("value")
+    assert found.endswith("remedy")

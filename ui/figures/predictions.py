@@ -1,6 +1,7 @@
 """What a class has predicted, as bars."""
 
 from collections.abc import Sequence
+from html import escape
 
 import plotly.graph_objects as go
 
@@ -16,7 +17,8 @@ def predictions(
     x: str,
     measured: int | None,
 ) -> go.Figure:
-    """How many predicted what; the bar at place `measured` holds the measured answer."""
+    """How many predicted what; the bar at place `measured` holds the measured answer. The labels
+    are plain text."""
     shown = figure(colors, x=x, y="predictions", height=240)
     fill = [colors.compressed if i == measured else colors.original for i in range(len(labels))]
     shown.add_bar(
@@ -25,7 +27,8 @@ def predictions(
         marker={"color": fill},
         hovertemplate="%{y} predictions<extra></extra>",
     )
-    shown.update_xaxes(tickvals=list(range(len(labels))), ticktext=list(labels), showgrid=False)
+    plain = [escape(label, quote=False) for label in labels]  # Plotly reads some HTML
+    shown.update_xaxes(tickvals=list(range(len(labels))), ticktext=plain, showgrid=False)
     shown.update_yaxes(rangemode="tozero", tickformat="d")
     if measured is not None:
         shown.add_annotation(

@@ -237,19 +237,19 @@ def _check(found: Place, step: Step) -> None:
 
 
 def _tell_class(found: Place, step: Step, predicted: Predicted) -> None:
-    model, recipes = state.chosen_model(), _recipes(step)
     who = st.session_state.setdefault("lesson_who", secrets.token_hex(8))
-    question = ClassQuestion(found.item.title, step, model, recipes)
+    question = ClassQuestion(found.item.title, step, step.model, _recipes(step))
     if not class_store().predict(found.class_code, found.key, question, str(who), predicted):
-        st.toast("The class has as many predictions as it may have: yours is not counted.")
+        st.toast("There are as many predictions as there may be: yours is not counted.")
 
 
 # --- the answer ---
 
 
 def _recipes(step: Step) -> tuple[Recipe, ...]:
-    """What is measured: the goals, or what is on the page."""
-    return tuple(map(parse_recipe, step.goals)) or (state.current().recipe,)
+    """What is measured: the goals, or what the step begins with; never what the visitor has made of
+    the page, else each of a class would be told another answer."""
+    return tuple(map(parse_recipe, step.goals or (step.recipe,)))
 
 
 def _reveal(found: Place, step: Step, outcome: Outcome, quiet: Any) -> None:
@@ -257,8 +257,8 @@ def _reveal(found: Place, step: Step, outcome: Outcome, quiet: Any) -> None:
     if outcome.predicted is None:
         st.caption(outcome.problem)
         return
-    model = state.chosen_model()
-    asked = Asked(model, _recipes(step), step.layer or largest_layer(model), outcome.predicted)
+    layer = step.layer or largest_layer(step.model)
+    asked = Asked(step.model, _recipes(step), layer, outcome.predicted)
     try:
         answer = measured(step, asked)
     except NotYet as waiting:
@@ -266,11 +266,13 @@ def _reveal(found: Place, step: Step, outcome: Outcome, quiet: Any) -> None:
         with quiet:
             wake_up.show_after("lesson_wake_up", waiting.after_s)
     except (ValueError, DataError) as error:
-        st.warning(f"It cannot be measured: {error}")
+        st.warning(f"It cannot be measured: {words.escape_markdown(words.clip(str(error)))}")
     else:
         with quiet:
             progress.note(found.key)
-        st.markdown(sentence(step, outcome.predicted, answer))
+        other = state.chosen_model() != step.model
+        about = f" It is about {step.model}, not the model on the page." if other else ""
+        st.markdown(sentence(step, outcome.predicted, answer) + about)
 
 
 def measured(step: Step, asked: Asked) -> Answer:

@@ -27,7 +27,7 @@ def show(found: Place) -> None:
         wake_up.show_after("lesson_wake_up", waiting.after_s)
         return
     except ValueError as error:
-        st.warning(f"It cannot be measured: {error}")
+        st.warning(f"It cannot be measured: {words.escape_markdown(words.clip(str(error)))}")
         return
     st.markdown(" · ".join(f"{_mark(met)} {text}" for met, text in verdict))
     if all(met for met, _ in verdict):

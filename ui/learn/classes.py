@@ -1,7 +1,8 @@
 """What a class predicts: in the server's memory, for a day, each class under its code alone.
 
-No names are kept: a session counts once a question, with its latest prediction. The numbers of
-classes, questions and predictions are bounded, so that nobody can fill the memory.
+No names are kept: a session counts once a question, with its first prediction, made before it has
+seen the answer. The numbers of classes, questions and predictions are bounded, so that nobody can
+fill the memory; what is beyond is refused, so that nobody can push out another class either.
 """
 
 import time
@@ -39,7 +40,7 @@ class _Class:
 
 
 class ClassStore:
-    """All classes. The one that was idle longest is the first to go."""
+    """All classes. Age alone removes one."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._classes: OrderedDict[str, _Class] = OrderedDict()  # the last touched at the end
@@ -47,21 +48,27 @@ class ClassStore:
         self._clock = clock
 
     def predict(self, code: str, key: str, question: Asked, who: str, predicted: Predicted) -> bool:
-        """Note a prediction, in place of an earlier one of the same session; False where the
-        question has as many as it may have."""
+        """Note a prediction, unless the session has made one before; False where there are as many
+        classes, questions of this one or predictions of the question as there may be."""
         with self._lock:
-            found = self._touch(code)
-            if found is None:
-                found = self._classes[code] = _Class(self._clock())
-            asked = found.questions.setdefault(key, question)
-            while len(found.questions) > MAX_QUESTIONS:
-                found.questions.popitem(last=False)
-            while len(self._classes) > MAX_CLASSES:
-                self._classes.popitem(last=False)
+            asked = self._asked(code, key, question)
+            if asked is None:
+                return False
             if who not in asked.predictions and len(asked.predictions) >= MAX_ANSWERS:
                 return False
-            asked.predictions[who] = predicted
+            asked.predictions.setdefault(who, predicted)
             return True
+
+    def _asked(self, code: str, key: str, question: Asked) -> Asked | None:
+        """The question of the class, a new one if there is room for it."""
+        found = self._touch(code)
+        if found is None:
+            if len(self._classes) >= MAX_CLASSES:
+                return None
+            found = self._classes[code] = _Class(self._clock())
+        if key not in found.questions and len(found.questions) >= MAX_QUESTIONS:
+            return None
+        return found.questions.setdefault(key, question)
 
     def questions(self, code: str) -> tuple[Asked, ...]:
         """What a class was asked, the latest first; each with a copy of its predictions."""

@@ -4,15 +4,16 @@ import secrets
 
 import streamlit as st
 
-from ui import presenter
+from ui import presenter, words
 from ui.learn import hiding, link
 from ui.learn.link import MEASURES, MOST_QUESTION, Question
-from ui.session import recipe_field, state, values
+from ui.session import address, recipe_field, state, values
 from ui.session.state import ROOT
 
 START_HELP = (
     "The link opens with the untouched model, and the steps are applied when a prediction is "
-    "checked. Off: it opens as the screen is now, and what is on the page is measured."
+    "checked. Off: it opens with the recipe as it is now, and that is measured. The page's choices "
+    "are in the link either way."
 )
 OPTIONS_HELP = "With options, one of them is chosen; without, a number is asked for."
 CLASS_HELP = (
@@ -104,11 +105,11 @@ def _made(page: str) -> None:
     """The link, to be copied, or why there is none."""
     code = secrets.token_hex(4) if values.switched("link_class") else ""
     try:
-        address = _link(page, code)
+        made = _link(page, code)
     except ValueError as error:
-        st.error(str(error), title="No link")
+        st.error(words.escape_markdown(words.clip(str(error))), title="No link")
         return
-    st.code(address, language=None, wrap_lines=True)
+    st.code(made, language=None, wrap_lines=True)
     if code:
         st.page_link(
             st.Page(ROOT / "pages" / "class_answers.py"),
@@ -141,4 +142,12 @@ def _link(page: str, code: str) -> str:
         model=state.chosen_model(),
         recipe="" if apart else recipe,
         present="1" if presenter.on() else "",
+        **_choices(page),
     )
+
+
+def _choices(page: str) -> dict[str, str]:
+    """What the address says of the page's own choices, and of the numbers beside the recipe."""
+    prefix = f"{page.split('_')[0]}_"
+    own = [key for key in (*address.CHOICES, *address.LAYERS) if key.startswith(prefix)]
+    return {key: st.query_params[key] for key in (*own, *address.NUMBERS) if key in st.query_params}

@@ -38,7 +38,7 @@ class Step:
     """One question on one page.
 
     It begins with `model` and `recipe`. What is measured are the recipes `goals`, by the function
-    of `answers.ANSWERS` called `answer`; without goals it is whatever is on the page. The page
+    of `answers.ANSWERS` called `answer`; without goals it is `recipe`. The page
     shows the last goal once the prediction is checked. `why` has placeholders for the answer's
     facts. `choices` are controls as the address sets them, `hides` keys of controls that are not
     needed; `layer` is what an answer about one layer looks at (the largest, if empty).

@@ -2,8 +2,8 @@
 
     /prune?model=…&recipe=…&ask=…&measure=points_lost&goal=…&choices=a|b&hide=prune_scope&class=…
 
-`model` and `recipe` are what the page begins with, `goal` the recipe that is measured (without it,
-whatever is on the page).
+`model` and `recipe` are what the page begins with, `goal` is the recipe of the same model that is
+measured (without it, `recipe`).
 """
 
 import re
@@ -11,9 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from compress_core import MODELS
 from compress_core.recipe import parse_recipe
 from ui.learn import hiding
 from ui.learn.lesson import Choice, Number, Step
+from ui.session import recipe_field
+from ui.session.state import DEFAULT_MODEL
 
 MOST_QUESTION, MOST_OPTION, MOST_OPTIONS = 300, 60, 6  # characters, characters, options
 SEPARATOR = "|"
@@ -32,7 +35,7 @@ MEASURES = {  # what is measured: its name, the unit of a prediction
 @dataclass(frozen=True)
 class Question:
     """What the panel of the instructor says; `goal` is a recipe, "" the untouched model, None
-    whatever is on the page."""
+    the recipe that the page begins with."""
 
     ask: str
     measure: str
@@ -77,8 +80,8 @@ def read(query: Mapping[str, str]) -> tuple[Step | None, list[str]]:
     measure = query.get("measure", "points_lost")
     if measure not in MEASURES:
         notices.append(
-            f"measure={measure} in the address is not one of {', '.join(MEASURES)}; the link shows "
-            "no question."
+            f"measure={measure[:40]} in the address is not one of {', '.join(MEASURES)}; the link "
+            "shows no question."
         )
         return None, notices
     goal = _goal(query, notices)
@@ -89,7 +92,8 @@ def read(query: Mapping[str, str]) -> tuple[Step | None, list[str]]:
             prediction=_options(query, notices) or MEASURES[measure][1],
             answer=measure,
             why="",
-            goals=() if goal is None else (goal,),
+            goals=(goal,),
+            model=query["model"] if query.get("model") in MODELS else DEFAULT_MODEL,
             hides=_hides(query, notices),
         ),
         notices,
@@ -107,17 +111,20 @@ def class_code(query: Mapping[str, str], notices: list[str]) -> str:
     return code
 
 
-def _goal(query: Mapping[str, str], notices: list[str]) -> str | None:
-    if "goal" not in query:
-        return None
-    try:
-        parse_recipe(query["goal"])
-    except ValueError as error:
-        notices.append(
-            f"The goal in the address cannot be used: {error}. What is on the page is measured."
-        )
-        return None
-    return query["goal"]
+def _goal(query: Mapping[str, str], notices: list[str]) -> str:
+    """What is measured. A recipe that cannot be read has its notice from the page itself."""
+    if "goal" in query:
+        try:
+            parse_recipe(query["goal"])
+        except ValueError as error:
+            notices.append(
+                f"The goal in the address cannot be used: {error}. The recipe that the link begins "
+                "with is measured."
+            )
+        else:
+            return query["goal"]
+    begins = query.get("recipe", "")
+    return "" if recipe_field.problem_of(begins) else begins
 
 
 def _options(query: Mapping[str, str], notices: list[str]) -> Choice | None:

@@ -48,7 +48,8 @@ class Place:
 
     @property
     def key(self) -> str:
-        """What progress and predictions are kept under."""
+        """What progress and predictions are kept under; of a link all that it asks, with the model
+        and the recipe that are measured."""
         return f"{self.item.name}/{self.at}" if self.item.name else repr(self.step)
 
     def query_at(self, at: int) -> dict[str, str]:
@@ -72,9 +73,11 @@ def ensure(page: str) -> None:
     if not query and before and not values.went_back():
         _tell(dict(before.query))
         return
-    if before and query == st.session_state.get(SAID) and not values.went_back():
-        return
-    place, notices = read(query)
+    is_same = before is not None and query == st.session_state.get(SAID)
+    if is_same and (before.is_asked or not values.went_back()):  # type: ignore[union-attr]
+        return  # a link's question stays what it was, whatever model and recipe became
+    begins = {key: st.query_params[key] for key in ("model", "recipe") if key in st.query_params}
+    place, notices = read(query, begins)
     st.session_state.notices = [*st.session_state.get("notices", []), *notices]
     if values.went_back():
         st.session_state[PLACE], st.session_state[SAID] = place and _on(page, place), query
@@ -105,9 +108,9 @@ def leave(but: str = "") -> None:
     _tell({key: st.query_params[key] for key in (but,) if key in st.query_params})
 
 
-def read(query: dict[str, str]) -> tuple[Place | None, list[str]]:
+def read(query: dict[str, str], begins: dict[str, str]) -> tuple[Place | None, list[str]]:
     """The place that the keys of an address name, and a notice for each value that cannot be
-    used."""
+    used; `begins` are the model and the recipe of the same address."""
     notices: list[str] = []
     if "lesson" in query:
         found = _lesson(query, notices)
@@ -116,11 +119,12 @@ def read(query: dict[str, str]) -> tuple[Place | None, list[str]]:
         item, at = found
         said = {"lesson": item.name, "at": str(at)}
     elif query.keys() - {"class"}:
-        step, notices = link.read(query)
+        step, notices = link.read(query | begins)
         if step is None:
             return None, notices
         item, at = Lesson("", "A question", "", (step,)), 1
         said = {key: query[key] for key in query if key not in ("class", "at")}
+        said["goal"] = step.goals[0]  # the recipe of the address changes, what is asked does not
     else:
         return None, notices
     code = link.class_code(query, notices)
@@ -136,7 +140,7 @@ def _lesson(query: dict[str, str], notices: list[str]) -> tuple[Lesson | Challen
         )
         return None
     last, text = len(item.steps) if isinstance(item, Lesson) else 1, query.get("at", "1")
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= last):
+    if text not in map(str, range(1, last + 1)):
         notices.append(
             f"at={text[:20]} in the address is not a step from 1 to {last} of “{item.title}”; it "
             "starts at step 1."

@@ -23,9 +23,10 @@ ALARM_ICONS = {
 
 @st.fragment(key=fragments.NOTICES)
 def notices() -> None:
-    """What the address or the recipe asked for and could not have."""
+    """What the address or the recipe asked for and could not have, as plain text: anybody can write
+    an address."""
     for text in st.session_state.notices:
-        st.warning(text, icon=":material/link_off:")
+        st.warning(_plain(text), icon=":material/link_off:")
     if st.session_state.notices:
         st.button(
             "Dismiss",
@@ -35,9 +36,13 @@ def notices() -> None:
         )
     for refusal in state.current().refusals:
         st.error(
-            f"{refusal.reason}. The other steps are shown without it.",
-            title=f"Left out: {words.describe(refusal.step)}",
+            f"{_plain(refusal.reason)}. The other steps are shown without it.",
+            title=f"Left out: {_plain(words.describe(refusal.step))}",
         )
+
+
+def _plain(text: str) -> str:
+    return words.escape_markdown(words.clip(text))
 
 
 @st.fragment(key=fragments.ALARMS)

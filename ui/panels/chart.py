@@ -7,17 +7,17 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from ui import presenter
+from ui import presenter, words
 
 Columns = Mapping[str, Any]  # a name and its values, any kind of array
 
 
 def chart(figure: go.Figure, key: str, title: str, table: Columns | None, **options: Any) -> Any:
-    """A chart under its title, and the same numbers as a table for those who read; None where a
-    table below tells them for several charts."""
+    """A chart under its title, which is plain text, and the same numbers as a table for those who
+    read; None where a table below tells them for several charts."""
     if presenter.on():
         presenter.enlarge(figure)
-    st.markdown(f"**{title}**")
+    st.markdown(f"**{words.escape_markdown(title)}**")
     event = st.plotly_chart(
         figure,
         key=key,

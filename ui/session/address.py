@@ -229,7 +229,7 @@ def _factorize_layer(query: Mapping[str, str]) -> str:
 
 
 def _notice(key: str, value: str, rule: str) -> str:
-    return f"{key}={value} in the address is not {rule}; its usual value is used."
+    return f"{key}={value[:40]} in the address is not {rule}; its usual value is used."
 
 
 Maker = Callable[[float, Mapping[str, str]], AnyStep | None]

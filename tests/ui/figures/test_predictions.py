@@ -18,3 +18,10 @@ def test_before_the_answer_is_shown_no_bar_is_marked() -> None:
     shown = predictions(["a", "b"], [3, 1], LIGHT, x="prediction", measured=None)
     assert set(shown.data[0].marker.color) == {LIGHT.original}
     assert not shown.layout.annotations
+
+
+def test_labels_are_plain_text() -> None:
+    options = ["<a href='http://x'>more</a>", "a & b"]
+    shown = predictions(options, [1, 1], LIGHT, x="prediction", measured=None)
+    told = ("&lt;a href='http://x'&gt;more&lt;/a&gt;", "a &amp; b")
+    assert shown.layout.xaxis.ticktext == told

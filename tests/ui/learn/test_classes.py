@@ -31,11 +31,11 @@ def test_two_classes_do_not_see_each_other() -> None:
     assert store.questions("cccc") == ()
 
 
-def test_a_session_counts_once_with_its_latest_prediction() -> None:
+def test_a_session_counts_once_with_what_it_said_before_it_saw_the_answer() -> None:
     store = ClassStore()
-    predict(store, "aaaa", "me", 1.0)
-    predict(store, "aaaa", "me", 3.0)
-    assert predictions(store, "aaaa") == [3.0]
+    assert predict(store, "aaaa", "me", 1.0)
+    assert predict(store, "aaaa", "me", 3.0)
+    assert predictions(store, "aaaa") == [1.0]
 
 
 def test_a_day_later_nothing_is_left() -> None:
@@ -52,12 +52,22 @@ def test_the_memory_that_classes_take_is_bounded(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(classes, "MAX_ANSWERS", 2)
     store = ClassStore()
     assert [predict(store, "aaaa", who, 1.0) for who in "abc"] == [True, True, False]
-    for key in "xyz":
-        predict(store, "aaaa", "me", 1.0, key)
+    assert [predict(store, "aaaa", "me", 1.0, key) for key in "xy"] == [True, False]
     assert len(store.questions("aaaa")) == 2
-    predict(store, "bbbb", "me", 1.0)
-    predict(store, "cccc", "me", 1.0)
-    assert store.questions("aaaa") == ()  # idle longest
+    assert [predict(store, code, "me", 1.0) for code in ("bbbb", "cccc")] == [True, False]
+
+
+def test_nobody_pushes_out_another_class_or_its_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classes, "MAX_CLASSES", 1)
+    monkeypatch.setattr(classes, "MAX_QUESTIONS", 1)
+    now = [0.0]
+    store = ClassStore(clock=lambda: now[0])
+    predict(store, "aaaa", "me", 1.0)
+    predict(store, "aaaa", "you", 2.0, "another question")
+    predict(store, "bbbb", "you", 2.0)
+    assert predictions(store, "aaaa") == [1.0]
+    now[0] = classes.MAX_AGE_S + 1
+    assert predict(store, "bbbb", "you", 2.0)  # age alone makes room
 
 
 def test_what_is_read_is_a_copy() -> None:

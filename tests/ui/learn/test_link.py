@@ -35,12 +35,20 @@ def test_a_link_is_read_as_it_was_written() -> None:
     assert step.hides == ("prune_scope",)
 
 
-def test_without_options_a_number_is_asked_for_and_without_a_goal_what_is_on_the_page() -> None:
-    step, _ = read({"ask": "How big?", "measure": "file_kb"})
+def test_without_options_a_number_is_asked_for_and_without_a_goal_its_own_recipe() -> None:
+    begins = {"model": "digits-mlp", "recipe": "prune:sparsity=0.5"}
+    step, _ = read({"ask": "How big?", "measure": "file_kb"} | begins)
     assert step is not None
     assert isinstance(step.prediction, Number)
     assert step.prediction.unit == "KB"
-    assert step.goals == ()
+    assert (step.model, step.goals) == ("digits-mlp", ("prune:sparsity=0.5",))
+
+
+def test_a_model_or_recipe_that_cannot_be_used_is_the_usual_one() -> None:
+    step, notices = read({"ask": "?", "model": "gpt-9", "recipe": "prune:sparsity=2"})
+    assert step is not None
+    assert (step.model, step.goals) == ("digits-cnn", ("",))
+    assert notices == []  # the page has told it already
 
 
 @pytest.mark.parametrize(
@@ -50,7 +58,8 @@ def test_without_options_a_number_is_asked_for_and_without_a_goal_what_is_on_the
         ({"ask": "x" * (MOST_QUESTION + 1)}, "301 characters"),
         ({"measure": "points_lost"}, "0 characters"),
         ({"ask": "?", "measure": "beauty"}, "measure=beauty in the address is not one of points"),
-        ({"ask": "?", "goal": "prune:sparsity=2"}, "What is on the page is measured"),
+        ({"ask": "?", "measure": "b" * 999}, f"measure={'b' * 40} in the address"),
+        ({"ask": "?", "goal": "prune:sparsity=2"}, "The recipe that the link begins with"),
         ({"ask": "?", "choices": "one"}, "2 to 6 different texts"),
         ({"ask": "?", "choices": "a|a"}, "2 to 6 different texts"),
         ({"ask": "?", "choices": "|".join("abcdefg")}, "a number is asked for"),

@@ -11,6 +11,8 @@ from tests.whole_app import WholeApp, open_app, strip_numbers, turn_to
 from ui.learn import bar, place
 from ui.learn.lessons import CHALLENGES, LESSONS
 
+HALF = "prune:sparsity=0.5"
+
 
 def texts(app: WholeApp) -> str:
     return "\n".join(element.value for element in (*app.markdown, *app.caption))
@@ -112,6 +114,7 @@ def test_a_reloaded_step_keeps_the_recipe_of_the_address() -> None:
         ({"lesson": "dropout"}, "lesson=dropout in the address is not one of zeros"),
         ({"lesson": "zeros", "at": "9"}, "at=9 in the address is not a step from 1 to 3"),
         ({"lesson": "zeros", "at": "-1"}, "not a step from 1 to 3"),
+        ({"lesson": "zeros", "at": "9" * 5000}, "not a step from 1 to 3"),
         ({"lesson": "zeros", "class": "?"}, "class=? in the address is not 4 to 24 letters"),
         ({"ask": "Why?", "measure": "love"}, "measure=love in the address is not one of"),
         ({"goal": "prune:sparsity=0.9"}, "a question has 1 to 300"),
@@ -127,6 +130,82 @@ def test_a_bad_link_gives_a_notice(query: dict[str, str], words: str) -> None:
 def test_a_question_of_a_link_is_plain_text() -> None:
     app = open_app("prune", ask="[x](http://evil) <b>*hi*</b>", measure="ratio")
     assert r"\[x\]\(http" in texts(app)
+
+
+IMAGE = "![x](http://foreign/x.png)"
+TAKEN_LITERALLY = r"\!\[x\]\(http\://foreign/x\.png\)"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"model": IMAGE},
+        {"prune_method": IMAGE},
+        {"recipe": IMAGE},
+        {"lesson": IMAGE},
+        {"ask": "?", "measure": IMAGE},
+        {"ask": "?", "choices": IMAGE},
+        {"ask": "?", "goal": IMAGE},
+        {"ask": "?", "hide": IMAGE},
+        {"ask": "?", "class": IMAGE},
+    ],
+    ids=str,
+)
+def test_what_an_address_says_is_plain_text_in_its_notice(query: dict[str, str]) -> None:
+    app = open_app(**query)
+    told = [warning.value for warning in app.warning]
+    assert any(r"\!\[x\]\(http" in text for text in told)
+    assert not any("![x]" in text for text in told)
+
+
+def test_a_step_that_is_left_out_is_plain_text() -> None:
+    app = open_app(recipe=f"prune:sparsity=0.5,layers={IMAGE}")
+    assert app.error
+    assert not any("![x]" in f"{e.value}{e.proto.title}" for e in app.error)
+
+
+def test_a_notice_is_of_bounded_length() -> None:
+    app = open_app(recipe="x" * 5000)
+    assert 0 < len(app.warning[0].value) < 1000
+
+
+def test_a_link_measures_its_own_model_and_recipe_whatever_is_on_the_page() -> None:
+    app = open_app("prune", ask="How many zeros?", measure="sparsity_percent", recipe=HALF)
+    app.selectbox(key="model").set_value("digits-mlp").run()
+    app.text_input(key="recipe_typed").set_value("prune:sparsity=0.9").run()
+    prediction(app, "number_input").set_value(1.0).run()
+    check(app)
+    assert "Measured: **50.0 %**" in texts(app)
+    assert "It is about digits-cnn, not the model on the page." in texts(app)
+
+
+def test_questions_about_other_models_or_recipes_are_other_questions_of_a_class() -> None:
+    bar.class_store.clear()
+    for model, recipe in (("digits-cnn", HALF), ("digits-mlp", HALF), ("digits-cnn", "")):
+        asked = {"ask": "How many?", "measure": "sparsity_percent", "class": "aaaa"}
+        app = open_app("prune", model=model, recipe=recipe, **asked)
+        prediction(app, "number_input").set_value(1.0).run()
+        check(app)
+    found = bar.class_store().questions("aaaa")
+    assert [(q.model, q.step.goals) for q in reversed(found)] == [
+        ("digits-cnn", (HALF,)),
+        ("digits-mlp", (HALF,)),
+        ("digits-cnn", ("",)),
+    ]
+
+
+def test_the_question_is_plain_text_on_the_projected_page() -> None:
+    bar.class_store.clear()
+    app = open_app("prune", ask=IMAGE, measure="ratio", **{"class": "aaaa"})
+    prediction(app, "number_input").set_value(1.0).run()
+    check(app)
+    page = open_app()
+    page.query_params["class"] = "aaaa"
+    turn_to(page, "class_answers")
+    assert f"**{TAKEN_LITERALLY}**" in texts(page)
+    assert IMAGE not in texts(page)
+    page.text_input(key="class_answers_code").set_value("![x](http://y)").run()
+    assert r"\!\[x\]" in page.error[0].value
 
 
 def test_a_link_measures_its_goal() -> None:
@@ -199,6 +278,16 @@ def test_the_panel_makes_a_link_that_asks_the_question() -> None:
     assert "Measured: **90.0 %**" in texts(check(opened))
 
 
+def test_a_link_carries_the_choices_of_the_screen() -> None:
+    choices = {"prune_method": "random", "loss_tolerance": "3", "quantize_scope": "one"}
+    app = with_panel(open_app("prune", **choices))
+    app.text_area(key="link_ask").set_value("How many zeros?").run()
+    app.toggle(key="link_start").set_value(False).run()
+    query = link_of(app)
+    assert (query["prune_method"], query["loss_tolerance"]) == ("random", "3")
+    assert "quantize_scope" not in query  # of another page
+
+
 def test_a_panel_without_a_question_says_what_is_missing() -> None:
     app = with_panel(open_app("prune"))
     app.button(key="link_make").click().run()
@@ -249,5 +338,5 @@ def test_the_page_knows_what_the_browser_has_done(monkeypatch: pytest.MonkeyPatc
 
 
 def test_where_no_lesson_is_the_address_says_nothing_of_it() -> None:
-    found, notices = place.read({})
+    found, notices = place.read({}, {})
     assert (found, notices) == (None, [])
