@@ -93,7 +93,7 @@ def mistakes(current: Current) -> None:
     """How the original does, and what the present model gets wrong."""
     n = measuring.telling_size(current.model, current.recipe)
     if not n:
-        st.caption("Being measured…")
+        st.caption(measuring.why_none(current.model, current.recipe))
         return
     data = measuring.test_images(current.model, n)
     classes = measuring.class_tensor(current.model, current.recipe, n)

@@ -15,11 +15,13 @@ MOST = 0.5  # the part of a loss that is most of it, whatever the other steps lo
 
 @dataclass(frozen=True)
 class Culprit:
-    """The step at `index` of the recipe, with which most was lost: so much of the metric."""
+    """The step at `index` of the recipe, with which most was lost: so much of the metric, on `n`
+    rows where these are others than those of the whole loss."""
 
     step: AnyStep
     index: int
     lost: float
+    n: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ def find_culprit(
     """The step with which most was lost.
 
     `differences` are those of the recipe's first step alone, of the first two, … against the
-    original; None for what was not measured. Then a step is named only if its own loss is most of
-    the whole.
+    original, all on the same rows; None for what was not measured. Then a step is named
+    only if its own loss is most of the whole.
     """
     losses = [0.0, *(None if d is None else METRICS[metric].lost(d) for d in differences)]
     own = [

@@ -6,7 +6,6 @@ What they interpolate is an estimate; the core's exact numbers replace it when t
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import cast
 
 import numpy as np
 import torch
@@ -91,24 +90,14 @@ def pruning_profile(
     )
 
 
-def measured_bytes(
-    original: Original, others: Recipe, by: Prune | ScoreStep = MAGNITUDE
-) -> dict[str, list[float]] | None:
-    """Bytes of each layer after pruning to each of MEASURED_SPARSITIES as `by` ranks the weights,
-    and `others`, the steps that do not prune. None where nothing codes the weights, where the codes
-    have no zero, or where the model is too large."""
-    measuring = measure_bytes(original, others, by)
-    while True:
-        try:
-            next(measuring)
-        except StopIteration as end:
-            return cast(dict[str, list[float]] | None, end.value)
-
-
 def measure_bytes(
     original: Original, others: Recipe, by: Prune | ScoreStep = MAGNITUDE
 ) -> Generator[None, None, dict[str, list[float]] | None]:
-    """The same in steps of a tenth of a second or so, each of which encodes one file."""
+    """Bytes of each layer after pruning to each of MEASURED_SPARSITIES as `by` ranks the weights,
+    and `others`, the steps that do not prune. None where nothing codes the weights, where the codes
+    have no zero, or where the model is too large.
+
+    In steps of a tenth of a second or so, each of which encodes one file."""
     steps = without_kinds(others, ("correct", "rest", "activations"))
     coded = of_kinds(steps, ("quantize", "share"))
     if not coded or sum(layer.weight.numel() for layer in original.layers.values()) > MANY:

@@ -87,7 +87,8 @@ def _culprit(fact: Lost, describe: Describe) -> str:
     found = fact.culprit
     share = METRICS[fact.metric].is_share
     lost = f"{100 * found.lost:.2f}" if share else f"{found.lost:.4g}"
-    return f"weaken “{describe(found.step)}” (step {found.index + 1}), which lost {lost} of it"
+    where = f" on the first {found.n:,}" if found.n else " of it" if found.lost <= fact.lost else ""
+    return f"weaken “{describe(found.step)}” (step {found.index + 1}), which lost {lost}{where}"
 
 
 def _left(fact: FewWeights) -> str:

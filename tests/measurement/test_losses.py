@@ -90,6 +90,18 @@ def test_in_words_points_are_counted_and_the_step_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("culprit", "end"),
+    [
+        (Culprit(RECIPE[0], 0, 0.06, n=250), "which lost 6.00 on the first 250."),
+        (Culprit(RECIPE[0], 0, 0.06), "which lost 6.00."),  # a later step won some of it back
+    ],
+)
+def test_in_words_no_step_lost_more_than_the_whole_of_it(culprit: Culprit, end: str) -> None:
+    fact = Lost("accuracy", 0.03, 0.02, 2000, 0.01, culprit)
+    assert alarm_in_words(Alarm("loss", None, fact)).endswith(end)
+
+
 def test_in_words_another_metric_keeps_its_unit() -> None:
     fact = Lost("perplexity", 12.345, 11.0, 100, 0.2)
     assert alarm_in_words(Alarm("loss", None, fact)) == (

@@ -29,11 +29,11 @@ from compress_core.views.live_pruning import (
     BYTES_EVERY,
     MEASURED_SPARSITIES,
     PruningProfile,
-    measured_bytes,
     pruning_profile,
 )
 from compress_core.views.summaries import pruned_layer
 from compress_core.weights import Profile, sqnr_db
+from tests.live_bytes import measured_bytes
 
 NORMAL = "normal"
 NAMES = ("digits-cnn", "digits-mlp", "digits-transformer", NORMAL)

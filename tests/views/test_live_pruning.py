@@ -24,11 +24,11 @@ from compress_core.views.live_pruning import (
     HISTOGRAM_BINS,
     SPARSITY_KNOTS,
     kept_counts,
-    measured_bytes,
     pruning_profile,
     score_profile,
 )
 from compress_core.views.summaries import pruned_layer
+from tests.live_bytes import measured_bytes
 
 MODEL = load_model("digits-cnn")
 LAYERS = ("conv2", "fc1")

@@ -6,9 +6,10 @@ from typing import Any
 import streamlit as st
 
 from compress_core.measurement.report import Size
-from compress_core.recipe import Recipe, parse_recipe
+from compress_core.measurement.scores import Score
+from compress_core.recipe import Recipe
 from ui import words
-from ui.session import caches, measuring, snapshots, state, values
+from ui.session import caches, measuring, snapshots, values
 from ui.session.snapshot_store import Snapshot
 from ui.session.state import Current
 
@@ -22,6 +23,7 @@ class Side:
     snapshot: Snapshot
     recipe: Recipe
     size: Size
+    score: Score | None
 
 
 def show(current: Current) -> None:
@@ -56,8 +58,9 @@ def _choose(label: str, by_id: dict[str, Snapshot], key: str, default: str) -> s
 
 
 def side(snapshot: Snapshot) -> Side:
-    recipe = state.split_fitting(snapshot.model, parse_recipe(snapshot.recipe)).recipe
-    return Side(snapshot, recipe, caches.size(snapshot.model, recipe))
+    recipe = snapshots.recipe_of(snapshot)
+    size = caches.size(snapshot.model, recipe)
+    return Side(snapshot, recipe, size, snapshots.score(snapshot))
 
 
 def compared(before: Side, after: Side) -> dict[str, list[Any]]:
@@ -67,7 +70,7 @@ def compared(before: Side, after: Side) -> dict[str, list[Any]]:
         ("model", *(x.snapshot.model for x in (before, after)), ""),
         (
             metric_of(before, after),
-            *(measured(x.snapshot) for x in (before, after)),
+            *(measured(x.score) for x in (before, after)),
             score_change(before, after),
         ),
         (
@@ -95,26 +98,26 @@ def compared(before: Side, after: Side) -> dict[str, list[Any]]:
 
 def metric_of(before: Side, after: Side) -> str:
     """What was measured, as the line's name; both where the sides differ."""
-    scores = (before.snapshot.score, after.snapshot.score)
+    scores = (before.score, after.score)
     names = dict.fromkeys(words.metric(score.metric) for score in scores if score)
     return ", ".join(names) or "score"
 
 
-def measured(snapshot: Snapshot) -> str:
-    images = f" (n = {snapshot.score.n:,})" if snapshot.score else ""
-    return words.score(snapshot.score) + images
+def measured(score: Score | None) -> str:
+    images = f" (n = {score.n:,})" if score else ""
+    return words.score(score) + images
 
 
 def score_change(before: Side, after: Side) -> str:
     """The paired change with its interval, where both saw the same images."""
-    first, second = before.snapshot, after.snapshot
-    if first.score is None or second.score is None or first.score.metric != second.score.metric:
+    first, second = before.score, after.score
+    if first is None or second is None or first.metric != second.metric:
         return "—"
-    metric = first.score.metric
-    if first.model != second.model:
-        return f"{words.score_change(metric, second.score.value - first.score.value)}, unpaired"
-    n = measuring.measured_size(first.model, before.recipe, after.recipe)
-    found = measuring.change(first.model, before.recipe, after.recipe, n)
+    metric, model = first.metric, before.snapshot.model
+    if model != after.snapshot.model:
+        return f"{words.score_change(metric, second.value - first.value)}, unpaired"
+    n = min(first.n, second.n)
+    found = measuring.change(model, before.recipe, after.recipe, n)
     low, high = (
         words.score_change(metric, bound) for bound in (found.difference_low, found.difference_high)
     )

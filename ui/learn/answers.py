@@ -139,6 +139,9 @@ def whole_test_set(model: str, *recipes: Recipe) -> int:
     if problem:
         raise ValueError(problem)
     n = measuring.measured_size(model, *recipes, patience_s=measuring.WAIT_S)
+    problem = measuring.problem(model, *recipes)
+    if problem:
+        raise ValueError(problem)
     wanted = measuring.test_size(model)
     if n < wanted:
         after = max([LEAST_WAIT_S, *(measuring.next_in_s(model, r, n) or 0 for r in recipes)])

@@ -45,7 +45,7 @@ def _show(current: Current) -> None:
     model, recipe = current.model, current.recipe
     n = measuring.telling_size(model, recipe)
     if not n:
-        st.caption("Being measured…")
+        st.caption(measuring.why_none(model, recipe))
         return
     rows, flips = measuring.harm(model, recipe, n)
     data = measuring.test_images(model, n)

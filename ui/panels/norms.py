@@ -88,7 +88,8 @@ def show_gain(current: Current, place: DeltaGenerator | None) -> None:
     without = without_kinds(current.recipe, ("recalibrate",))
     n = measuring.telling_size(current.model, without, current.recipe)
     if not n:
-        place.markdown("Recalibrated norms: being measured…")
+        why = measuring.why_none(current.model, without, current.recipe)
+        place.markdown(f"Recalibrated norms. {why}")
         return
     before, after = (
         measuring.score(current.model, recipe, n)[0] for recipe in (without, current.recipe)

@@ -101,9 +101,10 @@ def accuracy() -> None:
         return
     with st.container(gap=None):
         n = measuring.measured_size(model, recipe, patience_s=measuring.WAIT_S)
-        cell = _score_cell(current, n) if n else _waiting_cell(current, name)
+        problem = measuring.problem(model, recipe)
+        cell = _score_cell(current, n) if n else _cell_without(current, name, problem)
         st.html(f'<div class="strip{"" if n else " old"}">{cell}</div>', width="content")
-        after_s = measuring.next_in_s(model, recipe, n)
+        after_s = None if problem else measuring.next_in_s(model, recipe, n)
         if after_s is None and measuring.waits_for_errand():
             after_s = ERRAND_S
         if after_s is not None:
@@ -125,6 +126,13 @@ def _grow(model: str, recipe: Recipe, shown: int) -> None:
     errand, gains = measuring.take_errand(), bool(of_kinds(recipe, ("recalibrate",)))
     if errand or measuring.grown(model, recipe, shown):
         fragments.refresh_measured(body=errand or gains)
+
+
+def _cell_without(current: Current, name: str, problem: str) -> str:
+    """Where there is no number: why there will be none, or that it is on its way."""
+    if not problem:
+        return _waiting_cell(current, name)
+    return _cell(current, "score", (), "—", "", f"{name} cannot be measured: {problem}", problem)
 
 
 def _waiting_cell(current: Current, name: str) -> str:

@@ -92,6 +92,10 @@ def _score(current: Current, before: Recipe, after: Recipe) -> None:
         return
     model = current.model
     n = measuring.measured_size(model, before, after)
+    if not n:
+        why = measuring.why_none(model, before, after)
+        st.metric("Accuracy", "—", delta_description=why)
+        return
     first, _ = measuring.score(model, before, n)
     last, _ = measuring.score(model, after, n)
     change = measuring.change(model, before, after, n)
@@ -206,6 +210,8 @@ def _verdict(current: Current, arm: Arm, after: Recipe, twin: Recipe) -> str:
     if measuring.data_problem(current.model):
         return f"The control arm, {arm.words}, is trained; there are no test images to compare."
     n = measuring.measured_size(current.model, twin, after)
+    if not n:
+        return f"Control arm, {arm.words}. {measuring.why_none(current.model, twin, after)}"
     score, _ = measuring.score(current.model, twin, n)
     change = measuring.change(current.model, twin, after, n)
     low, high = (

@@ -56,9 +56,10 @@ def _lost(current: Current, n: int) -> Lost | None:
     if found is None:
         return None
     asked = st.session_state.get(ASKED) == (model, recipe)
-    prefixes = [recipe[:i] for i in range(1, len(recipe))]
-    known = [_difference(model, prefix, anyway=asked) for prefix in prefixes]
-    culprit = find_culprit(recipe, score.metric, [*known, change.difference])
+    common, differences = _differences(current, n, anyway=asked)
+    culprit = find_culprit(recipe, score.metric, differences)
+    if culprit and common < n:
+        culprit = replace(culprit, n=common)
     return replace(found, culprit=culprit)
 
 
@@ -67,14 +68,29 @@ def ask_for_culprit(current: Current) -> None:
     st.session_state[ASKED] = current.model, current.recipe
 
 
-def _difference(model: str, recipe: Recipe, *, anyway: bool) -> float | None:
-    """The change that a recipe is known to make, on all test images or a part of them; else it is
-    measured if `anyway`."""
-    shipped = load_curves(model).rows.get(recipe, {})
-    if "difference" in shipped:
-        difference: float = shipped["difference"]
-        return difference
-    n = (measuring.measured_size if anyway else measuring.known_size)(model, recipe)
-    if n < measuring.first_size(model):
-        return None
+def _differences(current: Current, n: int, *, anyway: bool) -> tuple[int, list[float | None]]:
+    """On how many images, at most n, the recipe's beginnings are compared, and the change that each
+    of them makes there. None for what is not measured, unless `anyway`."""
+    model = current.model
+    beginnings = [current.recipe[: i + 1] for i in range(len(current.recipe))]
+    shipped = _shipped(model) if n == measuring.test_size(model) else {}
+    size = measuring.measured_size if anyway else measuring.known_size
+    sizes = [n if steps in shipped else size(model, steps) for steps in beginnings]
+    least = measuring.first_size(model)
+    common = min((found for found in sizes if found >= least), default=n)
+    if common < n:  # then without those that ship: they are of all images
+        return _differences(current, common, anyway=anyway)
+    return n, [
+        shipped[steps] if steps in shipped else _change(model, steps, n) if found >= n else None
+        for steps, found in zip(beginnings, sizes, strict=True)
+    ]
+
+
+def _change(model: str, recipe: Recipe, n: int) -> float:
     return measuring.change(model, (), recipe, n).difference
+
+
+def _shipped(model: str) -> dict[Recipe, float]:
+    """Changes that were measured on all test images."""
+    rows = load_curves(model).rows
+    return {recipe: row["difference"] for recipe, row in rows.items() if "difference" in row}

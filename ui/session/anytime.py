@@ -39,12 +39,14 @@ UNKNOWN = object()  # the result of an errand that is not over
 @dataclass(eq=False)
 class Growing:
     """Answers of which the first `done` of n are there: classes (n,), and confidences (n,). If
-    `problem` says why, there will not be more."""
+    `problem` says why, there will not be more, unless it `may_pass`: then the next who asks for
+    them has it tried again."""
 
     classes: NDArray[np.int16]
     confidences: NDArray[np.float32]
     done: int = 0
     problem: str = ""
+    may_pass: bool = False
 
     @classmethod
     def none_of(cls, n: int) -> "Growing":
@@ -86,6 +88,7 @@ class Measurer:
         self._wishes: OrderedDict[str, tuple[Work, ...]] = OrderedDict()  # by who waits
         self._in_hand: set[Key] = set()
         self._errands: OrderedDict[str, Errand] = OrderedDict()  # by who asks
+        self._errand_in_hand: dict[str, Errand] = {}  # of each who asks, the last one taken
         self._results: OrderedDict[Hashable, object] = OrderedDict()  # of errands
         self._threads: list[threading.Thread] = []
         self._wanted_threads, self._closed = threads, False
@@ -100,6 +103,7 @@ class Measurer:
             known = {work.key: work for wish in self._wishes.values() for work in wish}
             wanted = [*(before if besides else ()), *works]
             self._asked = time.monotonic()
+            self._try_again(works)
             self._wishes[who] = tuple({w.key: known.get(w.key, w) for w in wanted}.values())
             self._start_threads()
             self._news.notify_all()
@@ -122,16 +126,13 @@ class Measurer:
         with self._news:
             return self._results.get(key, UNKNOWN)
 
-    def wait_for_result(self, key: Hashable, patience_s: float) -> object:
-        """The same after waiting for it."""
-        with self._news:
-            self._news.wait_for(lambda: key in self._results, timeout=patience_s)
-            return self._results.get(key, UNKNOWN)
-
     def send(self, who: str, errand: Errand) -> None:
         """Have it done for `who`, in place of another errand, unless it is under way already."""
         with self._news:
-            if self._errands.get(who, errand).key != errand.key or who not in self._errands:
+            in_hand, waiting = self._errand_in_hand.get(who), self._errands.get(who)
+            if in_hand and in_hand.key == errand.key:
+                self._errands.pop(who, None)  # that one goes on
+            elif not waiting or waiting.key != errand.key:
                 self._errands[who] = errand
             self._start_threads()
             self._news.notify_all()
@@ -161,6 +162,11 @@ class Measurer:
             thread = threading.Thread(target=self._measure, args=(levels,), daemon=True)
             self._threads.append(thread)
             thread.start()
+
+    def _try_again(self, works: Sequence[Work]) -> None:
+        for work in works:
+            if (growing := self._kept.get(work.key)) and growing.may_pass:
+                growing.problem, growing.may_pass = "", False
 
     def _count(self, keys: Sequence[Key]) -> int:
         return min(self._kept[key].done if key in self._kept else 0 for key in keys)
@@ -199,7 +205,9 @@ class Measurer:
         is_quiet = time.monotonic() > self._asked + QUIET_S
         if not self._errands or not is_quiet or self._next((FIRST, BETTER)):
             return None
-        return self._errands.popitem(last=False)
+        who, errand = self._errands.popitem(last=False)
+        self._errand_in_hand[who] = errand
+        return who, errand
 
     def _go_on(self, who: str, errand: Errand) -> None:
         """One step of an errand; then the next one has its turn, if it is not over."""
@@ -212,13 +220,22 @@ class Measurer:
             result = None
         else:
             with self._news:
-                self._errands.setdefault(who, errand)  # unless another one was asked for meanwhile
+                if self._put_down(who, errand):
+                    self._errands.setdefault(who, errand)  # unless another one was asked for
             return
         with self._news:
+            self._put_down(who, errand)
             self._results[errand.key] = result
             if len(self._results) > MAX_RESULTS:
                 self._results.popitem(last=False)
             self._news.notify_all()
+
+    def _put_down(self, who: str, errand: Errand) -> bool:
+        """Whether no other one was taken for `who` meanwhile."""
+        is_last = self._errand_in_hand.get(who) is errand
+        if is_last:
+            del self._errand_in_hand[who]
+        return is_last
 
     def _take(self, levels: tuple[int, ...]) -> tuple[Work, Growing] | None:
         """The next work, in hand; whose turn it was comes last. None where there is nothing to
@@ -264,12 +281,21 @@ class Measurer:
             work.run = work.run or work.start()
             found = work.run.answers(rows)
         except Exception as error:  # whatever it is, the others must not wait for ever
-            growing.problem = str(error)
+            self._fail(work, growing, error)
             return
         growing.classes[rows] = found.classes.numpy()
         growing.confidences[rows] = found.confidences.numpy()
         growing.done = min(rows.stop, work.n)
         self.slice_s += 0.1 * (time.perf_counter() - started - self.slice_s)
+
+    def _fail(self, work: Work, growing: Growing, error: Exception) -> None:
+        """A ValueError is of the network itself; anything else, such as too little memory, may be
+        of this moment."""
+        growing.problem = str(error) or type(error).__name__
+        if not isinstance(error, ValueError):
+            logging.getLogger(__name__).error("measuring %s", work.key, exc_info=error)
+            work.run = None
+            growing.may_pass = True
 
     def _forget_finished(self) -> None:
         for who, works in list(self._wishes.items()):

@@ -60,22 +60,40 @@ def wish(model: str, recipe: Recipe) -> None:
 
 def measured_size(model: str, *recipes: Recipe, patience_s: float = PATIENCE_S) -> int:
     """How many images the original and all of these are measured on by now, after waiting for a
-    first number; 0 where there is none in time. Raises ValueError where they cannot be measured."""
+    first number; 0 where there is none in time or there is a `problem`."""
     keys, done = _keys(model, *recipes), known_size(model, *recipes)
     if done < test_size(model):
         measurer().ask(_session(), _works(model, *recipes), besides=True)
         with turns.given_away():
             done = measurer().wait(keys, first_size(model), patience_s)
-    problems = [found.problem for key in keys if (found := measurer().growing(key))]
-    if any(problems):
-        raise ValueError("; ".join(filter(None, problems)))
-    return done
+    return 0 if problem(model, *recipes) else done
+
+
+def problem(model: str, *recipes: Recipe) -> str:
+    """Why the original or one of these cannot be measured; empty if nothing is known against it."""
+    found = (measurer().growing(key) for key in _keys(model, *recipes))
+    return "; ".join(growing.problem for growing in found if growing and growing.problem)
+
+
+def why_none(model: str, *recipes: Recipe) -> str:
+    """The sentence in the place of a number that is not there."""
+    found = problem(model, *recipes)
+    return f"Cannot be measured: {found}" if found else "Being measured…"
 
 
 def telling_size(model: str, *recipes: Recipe) -> int:
     """The same in round numbers, for what is drawn anew only when much more is known: those of a
     first number, of the subset, or all images; 0 where there is no number yet."""
     return _round(model, measured_size(model, *recipes, patience_s=WAIT_S))
+
+
+def pinned_size(model: str, recipe: Recipe) -> int:
+    """The same for a state that is pinned, without waiting: it is measured on beside whatever its
+    session looks at."""
+    done = known_size(model, recipe)
+    if done < test_size(model):
+        measurer().ask(f"{_session()} pins", _works(model, recipe), besides=True)
+    return 0 if problem(model, recipe) else _round(model, done)
 
 
 def known_size(model: str, *recipes: Recipe) -> int:

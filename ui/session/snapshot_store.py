@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from compress_core.measurement.scores import Score
-
 MAX_SNAPSHOTS = 24  # of one session
 MAX_SESSIONS = 500
 MAX_AGE_S = 7 * 24 * 3600.0  # since a session last looked
@@ -21,14 +19,14 @@ MAX_NAME = 60
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A pinned state. `score` is None where there are no test images; `histogram` are counts
-    of the kept weights of the largest layer, from the most negative to the most positive bin."""
+    """A pinned state. `histogram` are counts of the kept weights of the largest layer, from the
+    most negative to the most positive bin. Its score is read when it is shown: it is measured on
+    ever more images."""
 
     name: str
     model: str
     recipe: str
     stored_bytes: int
-    score: Score | None
     histogram: tuple[int, ...]
     id: str = field(default_factory=lambda: secrets.token_urlsafe(6))
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from compress_core.recipe import format_recipe, parse_recipe
+from compress_core.measurement.scores import Score
+from compress_core.recipe import Recipe, format_recipe, parse_recipe
 from compress_core.views.summaries import kept_histogram
 from ui import words
 from ui.icon_button import icon_button
@@ -55,11 +56,7 @@ def pinned() -> tuple[Snapshot, ...]:
 
 
 def take(current: Current, name: str) -> Snapshot:
-    """The present state, measured as the strip measures it."""
-    score = None
-    if not measuring.data_problem(current.model):
-        n = measuring.measured_size(current.model, current.recipe)
-        score, _ = measuring.score(current.model, current.recipe, n)
+    """The present state."""
     layers = current.compressed.layers.values()
     largest = max(layers, key=lambda stored: stored.layer.weight.numel())
     return Snapshot(
@@ -67,9 +64,20 @@ def take(current: Current, name: str) -> Snapshot:
         model=current.model,
         recipe=format_recipe(current.recipe),
         stored_bytes=current.size.stored_bytes,
-        score=score,
         histogram=tuple(kept_histogram(largest, THUMBNAIL_BINS).tolist()),
     )
+
+
+def recipe_of(snapshot: Snapshot) -> Recipe:
+    """Its steps that fit the model."""
+    return state.split_fitting(snapshot.model, parse_recipe(snapshot.recipe)).recipe
+
+
+def score(snapshot: Snapshot) -> Score | None:
+    """On the images on which it is measured by now; None without any."""
+    model, recipe = snapshot.model, recipe_of(snapshot)
+    n = 0 if measuring.data_problem(model) else measuring.pinned_size(model, recipe)
+    return measuring.score(model, recipe, n)[0] if n else None
 
 
 def pin_button() -> None:
@@ -171,7 +179,7 @@ def _remove(snapshot: Snapshot) -> None:
 def facts(snapshot: Snapshot) -> str:
     """Score, bytes and model in one line."""
     size = words.byte_size(snapshot.stored_bytes)
-    return f"{words.score(snapshot.score)} · {size} · {snapshot.model}"
+    return f"{words.score(score(snapshot))} · {size} · {snapshot.model}"
 
 
 def thumbnail(counts: tuple[int, ...], color: str) -> str:
@@ -192,18 +200,17 @@ def thumbnail(counts: tuple[int, ...], color: str) -> str:
 def rows(model: str) -> list[dict[str, Any]]:
     """The model's snapshots as rows of the plane, each with its `name`."""
     return [
-        _row(snapshot)
+        _row(snapshot, found)
         for snapshot in pinned()
-        if snapshot.model == model and snapshot.score is not None
+        if snapshot.model == model and (found := score(snapshot))
     ]
 
 
-def _row(snapshot: Snapshot) -> dict[str, Any]:
-    assert snapshot.score is not None
-    recipe = state.split_fitting(snapshot.model, parse_recipe(snapshot.recipe)).recipe
-    size, n = caches.size(snapshot.model, recipe), snapshot.score.n
+def _row(snapshot: Snapshot, found: Score) -> dict[str, Any]:
+    recipe = recipe_of(snapshot)
+    size, n = caches.size(snapshot.model, recipe), found.n
     return {
-        **snapshot.score.as_dict(),
+        **found.as_dict(),
         "name": snapshot.name,
         "stored_bytes": snapshot.stored_bytes,
         "compression_ratio": size.compression_ratio,

@@ -1,6 +1,7 @@
 """Answers at any time: whose turn it is, what is measured once, what is dropped, what is shown."""
 
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from compress_core import Prune, compress, load_dataset, load_model, measure
 from compress_core.measurement.harm import Answers
+from compress_core.measurement.slices import SlicedRun
 from compress_core.recipe import parse_recipe
 from tests.whole_app import WholeApp, open_app, strip_cells
 from ui import words
@@ -62,6 +64,14 @@ def measurer(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Iterator[Measurer]:
 
 def wait_for(measurer: Measurer, name: str, n: int) -> None:
     assert measurer.wait([(name, ())], n, 20) >= n
+
+
+def result(measurer: Measurer, errand: str) -> object:
+    """What came of an errand, after waiting for it."""
+    ends = time.monotonic() + 20
+    while (found := measurer.result(errand)) is UNKNOWN and time.monotonic() < ends:
+        time.sleep(0.01)
+    return found
 
 
 def test_everybody_has_a_first_number_before_anybody_has_a_better_one(
@@ -140,6 +150,23 @@ def test_a_measurement_that_fails_says_why_and_stops_nobody(gate: Gate, measurer
     bad = measurer.growing(("bad", ()))
     assert bad is not None
     assert (bad.problem, bad.done) == ("answers are NaN", 0)
+
+
+def test_what_may_pass_is_tried_again_for_the_next_who_asks(
+    gate: Gate, measurer: Measurer, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = [MemoryError("no memory")]
+
+    def fail() -> None:
+        if failures:
+            raise failures.pop()
+
+    measurer.ask("a", [gate.work("b", fail)])
+    gate.let(N)
+    assert measurer.wait([("b", ())], SLICE, 20) == 0
+    assert "no memory" in caplog.text
+    measurer.ask("a", [gate.work("b", fail)])
+    wait_for(measurer, "b", N)
 
 
 def test_the_oldest_answers_are_forgotten(
@@ -231,7 +258,7 @@ def test_an_errand_is_done_in_steps_after_everybody_has_the_subset(
     measurer.ask("a", [gate.work("a")])
     measurer.send("b", Errand("errand", steps()))
     gate.let(SUBSET // SLICE)
-    assert measurer.wait_for_result("errand", 20) == "back"
+    assert result(measurer, "errand") == "back"
     assert gate.done[: SUBSET // SLICE + 3] == ["a"] * (SUBSET // SLICE) + ["step"] * 3
 
 
@@ -244,5 +271,45 @@ def test_a_later_errand_takes_the_place_of_the_earlier(gate: Gate, measurer: Mea
     measurer.send("b", Errand("old", steps("old")))
     measurer.send("b", Errand("new", steps("new")))
     gate.let(N // SLICE)
-    assert measurer.wait_for_result("new", 20) == "new"
+    assert result(measurer, "new") == "new"
     assert measurer.result("old") is UNKNOWN
+
+
+def test_an_errand_in_hand_is_not_begun_again(measurer: Measurer) -> None:
+    begun: list[str] = []
+    in_hand, go_on = threading.Event(), threading.Event()
+
+    def steps(name: str) -> Generator[None, None, str]:
+        begun.append(name)
+        in_hand.set()
+        go_on.wait(20)
+        yield
+        return name
+
+    measurer.send("a", Errand("same", steps("first")))
+    assert in_hand.wait(20)
+    measurer.send("a", Errand("other", steps("other")))
+    measurer.send("a", Errand("same", steps("second")))
+    go_on.set()
+    assert result(measurer, "same") == "first"
+    measurer.send("a", Errand("last", steps("last")))
+    assert result(measurer, "last") == "last"
+    assert begun == ["first", "last"]
+
+
+@pytest.mark.parametrize("page", ["overview", "prune", "combine", "trade_offs"])
+def test_a_model_that_cannot_be_measured_says_why_in_the_strip(
+    page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_run: SlicedRun, _rows: slice) -> Answers:
+        raise ValueError("answers are NaN")
+
+    broken = Measurer()
+    monkeypatch.setattr(measuring, "measurer", lambda: broken)
+    monkeypatch.setattr(SlicedRun, "answers", fail)
+    app = open_app(page, model=MODEL, recipe=RECIPE)
+    broken.close()
+    assert not app.exception
+    value, _, below = strip_cells(app)["Accuracy"]
+    assert value == "—"
+    assert below.startswith("Accuracy cannot be measured: answers are NaN")

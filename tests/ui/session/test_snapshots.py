@@ -8,12 +8,13 @@ import pytest
 from compress_core import Prune, compress, load_model
 from compress_core.compressed import Compressed
 from compress_core.measurement.scores import Score
+from compress_core.recipe import parse_recipe
 from compress_core.views.summaries import kept_histogram
 from tests.ui.test_pages import assert_strip_shows, measured, open_app, turn_to
 from tests.whole_app import WholeApp
 from ui import figures, words
 from ui.palette import LIGHT
-from ui.session import snapshot_store, snapshots
+from ui.session import measuring, snapshot_store, snapshots
 from ui.session.snapshot_store import MAX_AGE_S, MAX_NAME, MAX_SNAPSHOTS, Snapshot, SnapshotStore
 from ui.session.snapshots import thumbnail
 
@@ -22,7 +23,6 @@ SNAPSHOT = Snapshot(
     model="digits-cnn",
     recipe="prune:sparsity=0.5",
     stored_bytes=40_000,
-    score=Score("accuracy", 0.97, 0.95, 0.98, 600),
     histogram=(0, 4, 9, 1),
 )
 
@@ -138,7 +138,8 @@ def test_words_of_a_person_are_no_markdown() -> None:
 
 
 def test_the_plane_writes_a_snapshots_name_beside_its_point() -> None:
-    row = {**SNAPSHOT.score.as_dict(), "id": SNAPSHOT.recipe, "words": "prune", "name": "<b>x</b>"}
+    score = Score("accuracy", 0.97, 0.95, 0.98, 600)
+    row = {**score.as_dict(), "id": SNAPSHOT.recipe, "words": "prune", "name": "<b>x</b>"}
     figure = figures.trade_off_plane({}, {}, LIGHT, [row | {"stored_bytes": 40_000}])
     (trace,) = figure.data
     assert trace.name == "snapshot"
@@ -170,6 +171,23 @@ def test_a_pinned_state_is_named_by_its_recipe_and_shows_what_the_strip_shows() 
     assert pinned(app) == ["prune 80.0 % globally"]
     fact = f"{words.score(report.score)} · {size} · digits-cnn"
     assert fact in [caption.value for caption in app.caption]
+
+
+def test_a_snapshot_shows_the_number_of_the_images_that_are_measured_when_it_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe = "prune:sparsity=0.8"
+    monkeypatch.setattr(measuring, "pinned_size", lambda _model, _recipe: 250)
+    app = pin(open_app(recipe=recipe))
+
+    def shows(n: int) -> bool:
+        score, _ = measuring.score("digits-cnn", parse_recipe(recipe), n)
+        return any(words.score(score) in caption.value for caption in app.sidebar.caption)
+
+    assert shows(250)
+    monkeypatch.undo()
+    app.run()
+    assert shows(600)
 
 
 def test_a_snapshot_is_renamed_applied_and_removed() -> None:
