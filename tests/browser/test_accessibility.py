@@ -13,6 +13,8 @@ pytestmark = pytest.mark.browser
 TITLES = {
     "overview": "Overview",
     "graph": "Graph",
+    "learn": "Learn",
+    "class_answers": "Class answers",
     "prune": "Prune",
     "structured": "Channels",
     "quantize": "Quantize",
@@ -57,7 +59,8 @@ def violations(page: Page) -> list[str]:
 
 
 def test_every_page_is_looked_at() -> None:
-    assert set(TITLES) == {path.stem for path in (ROOT / "pages").glob("*.py")}
+    pages = {path.stem for path in (ROOT / "pages").glob("*.py")}
+    assert set(TITLES) == pages - {"instructor"}  # that one exists where a class is served
 
 
 @pytest.mark.parametrize("name", TITLES)
