@@ -291,11 +291,12 @@ class Measurer:
     def _fail(self, work: Work, growing: Growing, error: Exception) -> None:
         """A ValueError is of the network itself; anything else, such as too little memory, may be
         of this moment."""
-        growing.problem = str(error) or type(error).__name__
-        if not isinstance(error, ValueError):
+        may_pass = not isinstance(error, ValueError)
+        if may_pass:
             logging.getLogger(__name__).error("measuring %s", work.key, exc_info=error)
             work.run = None
-            growing.may_pass = True
+        with self._news:
+            growing.problem, growing.may_pass = str(error) or type(error).__name__, may_pass
 
     def _forget_finished(self) -> None:
         for who, works in list(self._wishes.items()):

@@ -35,7 +35,7 @@ def test_a_loss_stands_under_the_strip_with_its_step() -> None:
 
 def test_a_harmless_recipe_says_what_it_was_held_against() -> None:
     app = open_app(recipe="quantize:bits=8")
-    assert not app.warning, warnings(app)
+    assert not app.warning
     assert any("Not more than 1 point lost" in caption.value for caption in app.caption)
 
 
