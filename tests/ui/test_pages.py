@@ -291,7 +291,7 @@ def test_a_changed_model_keeps_the_recipe() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "word"),
     [
-        ("model", "resnet", "digits-cnn"),
+        ("model", "resnet", r"digits\-cnn"),
         ("recipe", "prune:sparsity=1", "fraction"),
         ("prune_sparsity", "much", "percentage"),
         ("prune_sparsity", "100", "percentage"),

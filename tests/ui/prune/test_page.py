@@ -135,14 +135,14 @@ def test_training_images_that_are_not_there_are_no_crash(
     )
     assert not app.exception
     assert len(app.error) == 2
-    assert all("COMPRESS_DATA_DIR" in error.value for error in app.error)
+    assert all(r"COMPRESS\_DATA\_DIR" in error.value for error in app.error)
 
 
 def test_a_method_in_the_address_makes_its_step() -> None:
     app = open_app("prune", prune_method="Wanda", prune_sparsity="70")
     assert app.session_state["recipe"] == "prune_wanda:sparsity=0.7,scope=layer"
     app = open_app("prune", prune_method="N:M", prune_sparsity="70")
-    assert "not of N:M" in app.warning[0].value
+    assert r"not of N\:M" in app.warning[0].value
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -82,7 +82,7 @@ def test_a_ratio_of_zero_takes_the_step_away() -> None:
 def test_a_layer_at_its_floor_is_an_alarm_and_said_at_its_bars() -> None:
     app = open_app("structured", recipe="prune_structured:pruning_ratio=0.95,floor=3")
     assert any("which is its floor" in warning.value for warning in app.warning)
-    assert "conv1: 3 of 16 filters kept, stopped by the floor" in texts(app)
+    assert r"conv1\: 3 of 16 filters kept, stopped by the floor" in texts(app)
 
 
 def test_locked_layers_are_named_with_the_reason() -> None:
@@ -96,7 +96,7 @@ def test_half_of_a_coupled_group_is_refused_in_words() -> None:
     recipe = "prune_structured:pruning_ratio=0.5,layers=patches"
     app = open_app("structured", model="digits-transformer", recipe=recipe)
     assert not app.exception
-    assert "patches keeps all of its channels: norm (LayerNorm)" in app.error[0].value
+    assert r"patches keeps all of its channels\: norm \(LayerNorm\)" in app.error[0].value
 
 
 def test_batch_norms_are_folded_only_where_there_are_some() -> None:
@@ -117,7 +117,7 @@ def test_a_control_in_the_address_is_taken_and_a_wrong_one_named() -> None:
     app = open_app("structured", structured_importance="std")
     assert app.selectbox(key="structured_importance").value == "std"
     app = open_app("structured", structured_importance="beauty")
-    assert "structured_importance=beauty" in app.warning[0].value
+    assert r"structured\_importance=beauty" in app.warning[0].value
 
 
 def test_bars_stand_in_order_in_the_colours_of_kept_and_pruned() -> None:
