@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 from ui.session.state import ROOT
 
 SHELL = ROOT / "ui" / "shell.py"
+# all but the one that exists only where a class is served
+PAGES = sorted({path.stem for path in (ROOT / "pages").glob("*.py")} - {"instructor"})
 
 
 class WholeApp(AppTest):

@@ -24,7 +24,7 @@ SIZES, BODY, RECIPE, NOTICES, ACCURACY, ALARMS, HARM, LESSON = (
 )
 ORDER = (SIZES, BODY, RECIPE, NOTICES, ACCURACY, ALARMS)
 
-SCORED = ("overview", "trade_offs", "recover", "combine")  # pages whose body shows scores
+SCORED = ("overview", "trade_offs", "recover")  # pages whose body shows scores
 body = st.fragment(key=BODY)  # every page's function is decorated with it
 
 

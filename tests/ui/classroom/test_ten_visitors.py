@@ -40,7 +40,7 @@ async def learn(origin: str, number: int) -> Visitor:
     await visitor.turn_to(PAGES[number % len(PAGES)])
     await visitor.wait(lambda: visitor.whole_runs > 1, PATIENCE_S)
     recipe = recipe_of(number)
-    await visitor.set("recipe", recipe)
+    await visitor.set("recipe_typed", recipe)
     await visitor.wait(lambda: is_exact(visitor, label_of(recipe)), PATIENCE_S)
     await visitor.look_down(PATIENCE_S)
     await visitor.leave()

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from compress_core import data
-from tests.whole_app import open_app
-from ui.session.state import ROOT
+from tests.whole_app import PAGES, open_app
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def test_the_button_downloads_the_models_dataset(
 
 
 @pytest.mark.usefixtures("no_data")
-@pytest.mark.parametrize("page", sorted(path.stem for path in (ROOT / "pages").glob("*.py")))
+@pytest.mark.parametrize("page", PAGES)
 def test_every_page_offers_the_download(page: str) -> None:
     app = open_app(page, model="mnist-lenet-5", recipe="prune:sparsity=0.9")
     assert not app.exception

@@ -188,7 +188,7 @@ def test_a_toggle_folds_batch_norms_where_the_model_has_some() -> None:
 @pytest.mark.parametrize(
     ("recipe", "reason"),
     [
-        ("prune:sparsity=0.5;binarize", "is pruned, and a 1-bit code has no zero"),
+        ("prune:sparsity=0.5;binarize", r"is pruned, and a 1\-bit code has no zero"),
         ("prune:sparsity=0.5,layers=fc1;binarize:layers=fc1", "fc1 is pruned"),
         ("share:layers=fc1;quantize:bits=4", "fc1 is quantized"),
     ],

@@ -5,10 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.ui.recover.conftest import MODEL
-from tests.whole_app import WholeApp, open_app, turn_to
-from ui.session.state import ROOT
+from tests.whole_app import PAGES, WholeApp, open_app, turn_to
 
-PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 TRAINED = (
     "prune:sparsity=0.9;finetune:epochs=1;share:clusters=8;finetune:epochs=1",
     "factorize:rank=8,layers=fc1;distil:epochs=1;quantize:bits=3;qat:epochs=1;prune:sparsity=0.5",
