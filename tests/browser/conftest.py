@@ -153,5 +153,8 @@ STRIP = {"Accuracy": "score", "Size": "bytes", "Sparsity": "sparsity", "MACs": "
 
 
 def metric(page: Page, label: str) -> Locator:
-    """A number of the line over the page."""
+    """A number of the line over the page, or of a metric below it."""
+    if label not in STRIP:
+        found = page.get_by_test_id("stMetric").filter(has_text=label)
+        return found.get_by_test_id("stMetricValue")
     return page.locator(f'.strip [data-strip="{STRIP[label]}"] .what > span').first

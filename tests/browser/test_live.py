@@ -103,6 +103,9 @@ def test_the_estimated_bytes_are_near_the_real_ones(
 ) -> None:
     before = "prune:sparsity=0.5;quantize:bits=5"
     open_live(page, f"{app}/prune?recipe={before}", "Prune")
+    with page.expect_response("**/profiles/**"):
+        pass  # by and by the files at some sparsities are measured, and come as another profile
+    page.wait_for_timeout(300)
     drag(page.locator(".live .grip").last, 60)
     estimate = live(page).locator("dd").last.inner_text()
     page.mouse.up()
@@ -131,7 +134,8 @@ def test_the_bar_of_one_layer_makes_an_exception(
     drag(page.get_by_role("slider", name="Sparsity of conv2"), 25)
     page.mouse.up()
     field = page.get_by_role("textbox", name="Recipe as text")
-    pattern = rf"{before};prune:sparsity=0\.\d+,scope=layer,layers=conv2"
+    # the others keep what they had of the half
+    pattern = r"prune:sparsity=0\.52\d+;prune:sparsity=0\.\d+,scope=layer,layers=conv2"
     expect(field).to_have_value(re.compile(pattern))
 
 

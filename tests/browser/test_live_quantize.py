@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import settle, visit
+from tests.browser.conftest import choose, settle, visit
 
 pytestmark = pytest.mark.browser
 
@@ -39,13 +39,13 @@ def test_the_method_changes_what_is_stepped_through(
     app: str, page: Page, console_errors: list[str]
 ) -> None:
     open_page(page, app, "quantize:bits=2")
-    page.get_by_role("radio", name="ternary", exact=True).click()
+    choose(page, "Method", "ternary")
     expect(page.get_by_role("textbox", name="Recipe as text")).to_have_value("ternarize")
-    expect(page.locator(".live .chip")).to_have_text(["2", "32"])
+    expect(page.locator(".live .stepper .chip")).to_have_text(["2", "32"])
     expect(page.locator(".live dd").first).to_have_text("3")
     expect(page.locator(".live .legend")).to_contain_text("become zero")
-    page.get_by_role("radio", name="binary", exact=True).click()
-    expect(page.locator(".live .chip")).to_have_text(["1", "32"])
+    choose(page, "Method", "binary")
+    expect(page.locator(".live .stepper .chip")).to_have_text(["1", "32"])
     expect(page.locator(".live .legend .pruned")).to_be_hidden()
     assert console_errors == []
 
