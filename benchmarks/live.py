@@ -100,7 +100,7 @@ def open_page(browser: Any, address: str) -> Iterator[Any]:
     page.messages = []
     page.on("websocket", lambda socket: watch(socket, page.messages))
     page.goto(address)
-    page.locator(".live canvas").wait_for()
+    page.locator(".live .stage canvas").wait_for()
     page.get_by_text("exact, n =").wait_for()
     page.wait_for_timeout(2000)
     yield page

@@ -19,7 +19,7 @@ def main() -> None:
 
 def take(page: Page, origin: str) -> None:
     page.goto(f"{origin}/{ADDRESS}")
-    page.locator(".live canvas").wait_for()
+    page.locator(".live .stage canvas").wait_for()
     page.get_by_text("exact, n = 10,000").wait_for()
     page.wait_for_timeout(2000)  # fonts and charts settle
     page.screenshot(path=ROOT / "assets" / "screenshot.png")
