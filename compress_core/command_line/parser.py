@@ -16,6 +16,9 @@ BAD_INPUT = 2
 NEW_CHECKPOINTS = Path("checkpoints")  # in the working directory
 
 
+Add = Callable[..., argparse.ArgumentParser]  # a command by name, function and text
+
+
 class Parser(argparse.ArgumentParser):
     """argparse whose errors are one line, as every other error here."""
 
@@ -31,6 +34,16 @@ def build_parser() -> Parser:
     added = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
 
     add = command_adder(added)
+    _add_networks(add)
+    _add_recipes(add)
+    _add_searches(add)
+    listed = add("jobs", jobs.run_jobs, "list the jobs of the app and the command line, or end one")
+    jobs.add_arguments(listed)
+    return parser
+
+
+def _add_networks(add: Add) -> None:
+    """The reference networks, and the data that they are judged on."""
     add("models", commands.run_models, "the reference networks and how well they classify")
 
     train = add(
@@ -59,6 +72,9 @@ def build_parser() -> Parser:
     data = add("data", commands.run_data, "download a dataset into the user's cache")
     data.add_argument("dataset", metavar="NAME", choices=DATASETS)
 
+
+def _add_recipes(add: Add) -> None:
+    """One recipe: measured, written, read back."""
     measured = add(
         "measure", commands.run_measure, "print every measurement of a recipe or a stored file"
     )
@@ -86,6 +102,18 @@ def build_parser() -> Parser:
     decoded.add_argument("file", type=Path, metavar="F")
     add_out(decoded, "dense.safetensors")
 
+    ledger = add("ledger", commands.run_ledger, "the same weights in every encoding, in real bytes")
+    add_recipe(ledger)
+
+    exported = add(
+        "export-onnx", commands.run_export_onnx, "write the ONNX graph of a compressed model"
+    )
+    add_recipe(exported)
+    add_out(exported, "model.onnx")
+
+
+def _add_searches(add: Add) -> None:
+    """Many recipes: curves, and the strongest setting."""
     swept = add(
         "sweep", commands.run_sweep, "measure methods over their ranges, every point a real file"
     )
@@ -125,21 +153,8 @@ def build_parser() -> Parser:
     )
     add_subset(searched)
 
-    ledger = add("ledger", commands.run_ledger, "the same weights in every encoding, in real bytes")
-    add_recipe(ledger)
 
-    exported = add(
-        "export-onnx", commands.run_export_onnx, "write the ONNX graph of a compressed model"
-    )
-    add_recipe(exported)
-    add_out(exported, "model.onnx")
-
-    listed = add("jobs", jobs.run_jobs, "list the jobs of the app and the command line, or end one")
-    jobs.add_arguments(listed)
-    return parser
-
-
-def command_adder(added: Any) -> Callable[..., argparse.ArgumentParser]:
+def command_adder(added: Any) -> Add:
     def add(
         name: str, run: Callable[[argparse.Namespace], None], text: str
     ) -> argparse.ArgumentParser:

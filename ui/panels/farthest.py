@@ -3,13 +3,9 @@
 The search is a job, the same for everybody. What it found stays on the page, to be applied.
 """
 
-from functools import partial
-
 import streamlit as st
 
 from compress_core import Factorize, Prune, Quantize, Recipe
-from compress_core.events import Progress
-from compress_core.jobs.job import Job
 from compress_core.jobs.work import Searching, searching
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
@@ -18,10 +14,10 @@ from compress_core.recipe_edit import with_step
 from compress_core.search.farthest import TOLERANCE, Farthest, Tried, step_to_move
 from compress_core.steps import AnyStep
 from compress_core.tasks import METRICS
-from ui import wake_up, words
-from ui.panels.job_bar import job_bar
+from ui import words
+from ui.panels.job_bar import waiting_for
 from ui.panels.widgets import number_field
-from ui.session import executor, fragments, jobs, measured, measuring, recipe_field
+from ui.session import executor, jobs, measured, measuring, recipe_field
 from ui.session.state import Current
 
 # The step that moves where the recipe has none of the page's kind yet; its number does not matter.
@@ -55,7 +51,7 @@ def show(current: Current, kind: str) -> None:
         if found:
             _found(current, found, kind)
         elif job is not None and job.unfinished:
-            waiting(job.id)
+            waiting_for(job.id, "farthest", "What it has measured is kept: it goes on from there.")
         else:
             _button(work, kind, points)
             if job is not None and job.state == "failed":
@@ -97,36 +93,6 @@ def _button(work: Searching, kind: str, points: float) -> None:
         on_click=jobs.submit,
         args=(work,),
     )
-
-
-@st.fragment
-def waiting(job_id: str) -> None:
-    """What is measured now, until the search is over."""
-    job = jobs.find(job_id)
-    if job is None:  # deleted
-        return
-    job_bar(
-        *_how_far(job),
-        key="farthest_stop",
-        stop=jobs.stop,
-        of=job,
-        help_text="What it has measured is kept: it goes on from there.",
-    )
-    wake_up.show("farthest_wake_up", wake_up.SECOND, partial(_look_again, job_id))
-
-
-def _look_again(job_id: str) -> None:
-    job = jobs.find(job_id)
-    if job is None or not job.unfinished:
-        st.rerun([fragments.BODY])
-
-
-def _how_far(job: Job) -> tuple[float, str]:
-    if job.state == "queued":
-        return 0.0, "Waiting: others measure now"
-    if isinstance(job.last, Progress):
-        return job.last.fraction, f"{job.last.text.capitalize()}…"
-    return 0.0, "Starting…"
 
 
 def _found(current: Current, found: Farthest, kind: str) -> None:

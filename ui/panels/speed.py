@@ -1,20 +1,16 @@
 """Why no speed-up: bytes, MACs and time side by side, and the reason in words."""
 
-from functools import partial
-
 import streamlit as st
 
-from compress_core.events import Progress
-from compress_core.jobs.job import Job
 from compress_core.jobs.work import Timing
 from compress_core.measurement.cost import Latency
 from compress_core.measurement.speed import Speed
 from compress_core.recipe import format_recipe
 from compress_core.wording.speed import speed_in_words
-from ui import figures, wake_up
+from ui import figures
 from ui.panels.chart import chart
-from ui.panels.job_bar import job_bar
-from ui.session import fragments, jobs, measured, state
+from ui.panels.job_bar import waiting_for
+from ui.session import jobs, measured, state
 from ui.session.state import Current
 
 HELP = (
@@ -33,7 +29,7 @@ def show(current: Current) -> None:
     work = Timing(current.model, format_recipe(current.recipe))
     job, speed = jobs.job_of(work), measured.speed(current.model, current.recipe)
     if job is not None and job.unfinished:
-        waiting(job.id)
+        waiting_for(job.id, "speed", "Ends it; an earlier time is gone.")
         return
     st.button(
         "Measure latency again" if speed else "Measure latency",
@@ -53,36 +49,6 @@ def show(current: Current) -> None:
             "A smaller file, or fewer multiplications, need not take less time. This measures it "
             "here, on the server, and says why."
         )
-
-
-@st.fragment
-def waiting(job_id: str) -> None:
-    """What is done now, until it is over."""
-    job = jobs.find(job_id)
-    if job is None:  # deleted
-        return
-    job_bar(
-        *_how_far(job),
-        key="speed_stop",
-        stop=jobs.stop,
-        of=job,
-        help_text="Ends it; an earlier time is gone.",
-    )
-    wake_up.show("speed_wake_up", wake_up.SECOND, partial(_look_again, job_id))
-
-
-def _look_again(job_id: str) -> None:
-    job = jobs.find(job_id)
-    if job is None or not job.unfinished:
-        st.rerun([fragments.BODY])
-
-
-def _how_far(job: Job) -> tuple[float, str]:
-    if job.state == "queued":
-        return 0.0, "Waiting: others measure now"
-    if isinstance(job.last, Progress):
-        return job.last.fraction, f"{job.last.text.capitalize()}…"
-    return 0.0, "Starting…"
 
 
 def _comparison(current: Current, speed: Speed) -> None:

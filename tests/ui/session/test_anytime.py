@@ -136,7 +136,7 @@ def test_what_somebody_else_waits_for_is_not_dropped(gate: Gate, measurer: Measu
     measurer.ask("b", [gate.work("old")])
     measurer.ask("a", [gate.work("new")])
     gate.let(2 * N // SLICE)
-    wait_for(measurer, "old", N)
+    assert measurer.wait([("old", ())], N, 20) == N
 
 
 def test_a_measurement_that_fails_says_why_and_stops_nobody(gate: Gate, measurer: Measurer) -> None:
@@ -187,7 +187,7 @@ def test_a_first_number_does_not_wait_for_a_slice_of_a_better_one(gate: Gate) ->
     made.ask("early", [slow.work("early")])
     wait_for(made, "early", SLICE)  # its second slice is in hand now, and is never over
     made.ask("late", [gate.work("late")])
-    wait_for(made, "late", SLICE)
+    assert made.wait([("late", ())], SLICE, 20) >= SLICE
     slow.let(100)
     made.close()
 
