@@ -10,7 +10,7 @@ CHROMIUM_PATH = PYTHON=$(BIN)/python tests/browser/find_or_install_chromium.sh
 pytest bench: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help app class setup test lint types pytest bench format clean
+.PHONY: help app class setup test lint types pytest bench texts format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ pytest: $(VENV)/.installed-dev ## the tests alone: in two processes, then those 
 
 bench: $(VENV)/.installed-dev ## speed, as a table
 	CHROMIUM=$$($(CHROMIUM_PATH)) && export CHROMIUM && $(BIN)/python -m benchmarks
+
+texts: $(VENV)/.installed-dev ## bring the catalogs of ui/translations in step with the code
+	$(BIN)/python -m ui.translations.extract
 
 format: $(VENV)/.installed-dev ## put the code into shape
 	$(BIN)/ruff check --fix

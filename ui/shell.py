@@ -5,7 +5,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from ui import classroom, presenter
+from ui import classroom, language, presenter
 from ui.learn import bar, composer, place
 from ui.panels import harm as harm_panel
 from ui.panels.alarms import alarms, notices
@@ -76,6 +76,7 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state="collapsed" if presenter.on() else 300,
 )
+language.apply()
 state.ensure()
 snapshots.ensure()
 presenter.apply()

@@ -5,9 +5,12 @@ import re
 from compress_core.measurement.scores import Score
 from compress_core.recipe import Recipe
 from compress_core.tasks import METRICS, MetricName
+from compress_core.wording import language as wording_language
 from compress_core.wording.numbers import percent as percent
+from ui.language import _
 from ui.steps import describe as describe
 
+wording_language.use(_)
 MOST_SHOWN = 400  # characters of a message that may quote an address
 
 METRIC_NAMES: dict[MetricName, str] = {

@@ -276,9 +276,13 @@ def test_two_browsers_see_neither_each_others_snapshots_nor_recipe(
 
 
 def key_in_cookie(page: Page) -> str:
-    """What the browser keeps to find its snapshots again."""
-    kept = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
-    return kept[COOKIE]
+    """What the browser keeps to find its snapshots again; a script writes it after the pin."""
+    for _ in range(100):
+        kept = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
+        if COOKIE in kept:
+            return kept[COOKIE]
+        page.wait_for_timeout(100)
+    raise AssertionError(f"no cookie {COOKIE} in {kept}")
 
 
 def test_presenter_mode_is_large_and_folds_the_sidebar(app: str, page: Page) -> None:

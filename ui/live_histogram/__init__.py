@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from ui import language
 from ui.live_histogram.routes import FOLDER, PREFIX
 from ui.palette import ROLES
 from ui.session import fragments
@@ -67,6 +68,8 @@ def show(mode: str, data: dict[str, Any], *, on_release: Callable[[dict[str, Any
             "mode": mode,
             "serial": st.session_state.get(serial, 0),
             **data,
+            "language": language.current(),
+            "texts": language.in_context(language.current(), language.FROM_SCRIPTS),
             "constants": {"roles": ROLES, **data.get("constants", {})},
         },
         on_release_change=release,

@@ -6,6 +6,7 @@ import { Factorize } from "./factorize.js";
 import { PlaneAlone } from "./plane_alone.js";
 import { Prune } from "./prune.js";
 import { Quantize } from "./quantize.js";
+import { _, speak } from "./texts.js";
 
 const VIEWS = { prune: Prune, quantize: Quantize, factorize: Factorize, budget: Budget, plane: PlaneAlone };
 const mounted = new WeakMap(); // parentElement → what stands in it
@@ -40,6 +41,7 @@ function profilesAt(address) {
 }
 
 export function mount({ parentElement, data, setTriggerValue }) {
+  speak(data.texts);
   const root = parentElement.querySelector(".live");
   const place = mounted.get(parentElement) ?? { serial: data.serial, wishes: [] };
   mounted.set(parentElement, place);
@@ -61,7 +63,7 @@ export function mount({ parentElement, data, setTriggerValue }) {
  * and the line of numbers, some 30 stops, before it came to what can be dragged. Returns how to
  * take it away. */
 function linkTo(root) {
-  const link = make("a", { href: "#", class: "to-picture" }, "To the picture");
+  const link = make("a", { href: "#", class: "to-picture" }, _("To the picture"));
   link.onclick = event => {
     event.preventDefault();
     const seen = what => [...root.querySelectorAll(what)].find(part => part.checkVisibility());
@@ -82,10 +84,11 @@ async function show(root, place, data) {
   place.wishes = place.wishes.filter(wish => wish.serial > data.serial);
   if (place.wishes.length) return; // a later move is on its way to the server
   place.serial = Math.max(place.serial, data.serial);
-  if (!place.view || place.address !== data.profiles) {
+  if (!place.view || place.address !== data.profiles || place.language !== data.language) {
     close(place.view);
     place.view = new VIEWS[data.mode](root, layers, wish => place.tell(wish), data.constants);
     place.address = data.profiles;
+    place.language = data.language;
   }
   place.view.plane.update(data.plane);
   place.view.update(data, drawn?.layers[0]);

@@ -7,7 +7,7 @@ import streamlit as st
 from compress_core import MODELS, Recipe
 from compress_core.events import Progress
 from compress_core.steps import AnyStep
-from ui import presenter, wake_up, words
+from ui import language, presenter, wake_up, words
 from ui.icon_button import icon_button
 from ui.panels import skipped
 from ui.session import fragments, history, jobs, recipe_field, snapshots, state
@@ -27,6 +27,7 @@ def sidebar() -> None:
         st.caption(MODELS[state.chosen_model()].description)
         recipe()
         presenter.toggle()
+        language.switch()
 
 
 @st.fragment(key=fragments.RECIPE)

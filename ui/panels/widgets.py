@@ -13,6 +13,7 @@ from compress_core.own_steps import with_own_step
 from compress_core.recipe import up_to
 from compress_core.recipe_edit import with_layer_step, with_step, without_step
 from compress_core.steps import AnyStep
+from ui.language import _
 from ui.session import address, caches, recipe_field, state, values
 from ui.session.values import Number
 
@@ -92,6 +93,7 @@ def choose(
     st.selectbox(
         label,
         options,
+        format_func=_,
         key=key,
         width=width,
         filter_mode=None,

@@ -1,0 +1,153 @@
+"""Keep the catalogs in step with the code: `python -m ui.translations.extract` (needs Babel).
+
+Texts come from three places. What `_`, `n_` and `N_` mark in Python, and `_` in our scripts; and
+the sentences of the core, which marks nothing: any text in its code that has two words.
+"""
+
+import ast
+import io
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_file
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from ui.core_sentences import PLACEHOLDER
+from ui.language import CATALOGS, DOMAIN, FROM_CORE, FROM_SCRIPTS, LANGUAGES
+
+ROOT = Path(__file__).resolve().parents[2]
+KEYWORDS = {"_": None, "N_": None, "n_": (1, 2)}
+MARKED = ("ui/**/*.py", "pages/*.py", "compress_core/wording/*.py")
+SCRIPTS = ("ui/**/*.js",)
+SENTENCES = ("compress_core/**/*.py",)
+TWO_WORDS = re.compile(r"(?<![\w.])[A-Za-z]{2,}[,;:]? (.* )?[A-Za-z]{2,}(?![\w.=/])")
+NO_SENTENCES = ("command_line", "wording", "files")  # English for the console; marked
+
+
+def template() -> Catalog:
+    """Every text of the code, with the files it stands in."""
+    found = Catalog(charset="utf-8", fuzzy=False)
+    for pattern in MARKED:
+        for path in sorted(ROOT.glob(pattern)):
+            for _line, text, _comments, _context in extract_from_file("python", path, KEYWORDS):
+                found.add(text, locations=[(_name(path), 0)])
+    for path in sorted(ROOT.glob(SCRIPTS[0])):
+        for _line, text, _comments, _context in extract_from_file("javascript", path, KEYWORDS):
+            found.add(text, locations=[(_name(path), 0)], context=FROM_SCRIPTS)
+    for path in sorted(ROOT.glob(SENTENCES[0])):
+        if path.relative_to(ROOT).parts[1] not in NO_SENTENCES:
+            for text in core_sentences(path.read_text()):
+                found.add(text, locations=[(_name(path), 0)], context=FROM_CORE)
+    return found
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def core_sentences(code: str) -> Iterator[str]:
+    """The texts of a module that have two words and are no docstrings; an f-string as a template,
+    its placeholders named after what stands in them."""
+    tree = ast.parse(code)
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    yield from _sentences(tree, docs)
+
+
+def _sentences(node: ast.AST, docs: set[int]) -> Iterator[str]:
+    if id(node) in docs:
+        return
+    text = _text(node)
+    if text is not None and TWO_WORDS.search(PLACEHOLDER.sub(" {} ", text)):
+        yield text
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(node, ast.JoinedStr) and isinstance(child, ast.Constant)):
+            yield from _sentences(child, docs)
+
+
+def _text(node: ast.AST) -> str | None:
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            names: list[str] = []
+            return "".join(_part(part, names) for part in parts)
+    return None
+
+
+def _part(part: ast.expr, names: list[str]) -> str:
+    match part:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.FormattedValue(value=value):
+            name = re.sub(r"\W+", "_", ast.unparse(value)).strip("_")[:30].strip("_") or "value"
+            name = name if not name[0].isdigit() else f"value_{name}"
+            names.append(name)
+            again = names.count(name)
+            return f"{{{name}_{again}}}" if again > 1 else f"{{{name}}}"
+    raise TypeError(f"an f-string has no part of type {type(part).__name__}")
+
+
+def path_of(language: str, suffix: str) -> Path:
+    return CATALOGS / language / "LC_MESSAGES" / f"{DOMAIN}.{suffix}"
+
+
+def read(language: str) -> Catalog:
+    """The catalog of a language as it stands; an empty one for a new language."""
+    path = path_of(language, "po")
+    if not path.exists():
+        return Catalog(locale=language, fuzzy=False)
+    with path.open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def updated(language: str) -> Catalog:
+    """The catalog with the texts of the code: new ones are empty, those that are gone are out."""
+    found = read(language)
+    found.update(template(), no_fuzzy_matching=True)
+    found.obsolete.clear()
+    return found
+
+
+def text_of(catalog: Catalog) -> bytes:
+    """The .po file: sorted, without line numbers or dates, so that a change shows what changed."""
+    made = io.BytesIO()
+    write_po(made, catalog, width=100, sort_output=True, omit_header=False, no_location=False)
+    return b"\n".join(
+        line for line in made.getvalue().split(b"\n") if not line.startswith(NO_HEADERS)
+    )
+
+
+NO_HEADERS = (b'"POT-Creation-Date', b'"PO-Revision-Date', b'"Generated-By', b'"Last-Translator')
+
+
+def compiled(catalog: Catalog) -> bytes:
+    """The .mo file, which the app reads."""
+    made = io.BytesIO()
+    write_mo(made, catalog)
+    return made.getvalue()
+
+
+def missing(catalog: Catalog) -> list[str]:
+    """The texts without a translation."""
+    return [str(message.id) for message in catalog if message.id and not message.string]
+
+
+def main(languages: Iterable[str]) -> int:
+    """Write the catalogs; returns 1 where a text is not translated yet, and says which."""
+    left: list[str] = []
+    for language in languages:
+        catalog = updated(language)
+        path_of(language, "po").parent.mkdir(parents=True, exist_ok=True)
+        path_of(language, "po").write_bytes(text_of(catalog))
+        path_of(language, "mo").write_bytes(compiled(catalog))
+        left += [f"{language}: {text}" for text in missing(catalog)]
+    print("\n".join(left) or "Every text is translated.")
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(language for language in LANGUAGES if language != "en"))
