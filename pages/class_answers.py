@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui import figures, wake_up, words
 from ui.learn import link
-from ui.learn.answers import NotYet
+from ui.learn.answers.asked import NotYet
 from ui.learn.bar import class_store
 from ui.learn.class_figures import Shown, shown_of
 from ui.learn.classes import Asked

@@ -6,7 +6,8 @@ import streamlit as st
 
 from ui.learn import progress
 from ui.learn.lesson import Challenge, Lesson
-from ui.learn.lessons import CHALLENGES, LESSONS
+from ui.learn.lessons import LESSONS
+from ui.learn.lessons.challenges import CHALLENGES
 from ui.session import fragments
 from ui.session.state import ROOT
 

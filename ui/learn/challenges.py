@@ -5,7 +5,8 @@ import streamlit as st
 from compress_core import Recipe
 from ui import wake_up, words
 from ui.learn import progress
-from ui.learn.answers import NotYet, lost_points, whole_test_set
+from ui.learn.answers.asked import NotYet
+from ui.learn.answers.scores import lost_points, whole_test_set
 from ui.learn.lesson import Challenge
 from ui.learn.place import Place
 from ui.session import caches, measuring, state

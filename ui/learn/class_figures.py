@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from ui.learn.answers import ANSWERS, Asked, largest_layer
+from ui.learn.answers import ANSWERS
+from ui.learn.answers.asked import Asked, largest_layer
 from ui.learn.classes import Asked as ClassQuestion
 from ui.learn.lesson import Choice, Number, Values
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from compress_core import Recipe
-from ui.learn.answers import Predicted
+from ui.learn.answers.asked import Predicted
 from ui.learn.lesson import Step
 
 MAX_CLASSES = 200

@@ -12,11 +12,13 @@ from compress_core.recipe import parse_recipe
 from compress_core.storage.entropy_coding.huffman import huffman_size
 from tests.whole_app import open_app
 from ui.learn import hiding
-from ui.learn.answers import ANSWERS, Answer, Asked, NotYet, largest_layer
+from ui.learn.answers import ANSWERS
+from ui.learn.answers.asked import Answer, Asked, NotYet, largest_layer
 from ui.learn.bar import sentence
 from ui.learn.challenges import judge
 from ui.learn.lesson import Choice, Lesson, Number, Step, Values
-from ui.learn.lessons import BY_NAME, CHALLENGES, LESSONS
+from ui.learn.lessons import BY_NAME, LESSONS
+from ui.learn.lessons.challenges import CHALLENGES
 from ui.session import address, measuring
 from ui.session.state import ROOT
 

@@ -9,7 +9,8 @@ import pytest
 from compress_core import Prune, compress, data, load_dataset, load_model, measure
 from tests.whole_app import WholeApp, open_app, strip_numbers, turn_to
 from ui.learn import bar, place
-from ui.learn.lessons import CHALLENGES, LESSONS
+from ui.learn.lessons import LESSONS
+from ui.learn.lessons.challenges import CHALLENGES
 
 HALF = "prune:sparsity=0.5"
 
