@@ -9,6 +9,7 @@ import streamlit as st
 from ui import classroom, words
 from ui.classroom.limits import MOST_VISITORS, facts
 from ui.classroom.serve import qr_code
+from ui.language import _
 from ui.session import turns
 from ui.session.anytime import measurer
 
@@ -18,13 +19,16 @@ REFRESH_S = 5
 def instructor() -> None:
     given = st.query_params.get("token", "")
     if not secrets.compare_digest(given.encode(), classroom.token().encode()):
-        st.error("The console of `make class` says the address of this page.", title="Not for all")
+        st.error(
+            _("The console of `make class` says the address of this page."),
+            title=_("Not for all"),
+        )
         return
-    st.title("Instructor", anchor=False)
+    st.title(_("Instructor"), anchor=False)
     left, right = st.columns([2, 3])
     with left:
         st.image(qr_code(classroom.address()), width=320)
-        st.markdown(f"The class opens **{classroom.address()}**.")
+        st.markdown(_("The class opens **{address}**.", address=classroom.address()))
     with right:
         load()
 
@@ -32,16 +36,24 @@ def instructor() -> None:
 @st.fragment(run_every=REFRESH_S)
 def load() -> None:
     """How busy the server is, every few seconds."""
-    busy = measurer().busyness()
+    busy, slice_ms = measurer().busyness(), 1000 * measurer().slice_s
+    refused = ", ".join(f"{_(why)}: {n}" for why, n in facts.refused.items())
     st.table(
         {
-            "visitors": f"{facts.visitors} of {MOST_VISITORS}, at most {facts.most_visitors}",
-            "up for": words.seconds(time.monotonic() - facts.started),
-            "load of the machine": f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} processors",
-            "pages that wait for their turn": f"{turns.runs.waiting}",
-            "visitors who wait for a measurement": f"{busy}",
-            "250 images take": f"{1000 * measurer().slice_s:.0f} ms",
-            "refused": ", ".join(f"{why}: {n}" for why, n in facts.refused.items()) or "nothing",
+            _("visitors"): _(
+                "{now} of {most}, at most {peak}",
+                now=facts.visitors,
+                most=MOST_VISITORS,
+                peak=facts.most_visitors,
+            ),
+            _("up for"): words.seconds(time.monotonic() - facts.started),
+            _("load of the machine"): _(
+                "{load:.1f} on {cores} processors", load=os.getloadavg()[0], cores=os.cpu_count()
+            ),
+            _("pages that wait for their turn"): f"{turns.runs.waiting}",
+            _("visitors who wait for a measurement"): f"{busy}",
+            _("250 images take"): f"{slice_ms:.0f} ms",
+            _("refused"): refused or _("nothing"),
         },
         border="horizontal",
     )

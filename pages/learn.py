@@ -4,6 +4,7 @@ import secrets
 
 import streamlit as st
 
+from ui.language import _
 from ui.learn import progress
 from ui.learn.lesson import Challenge, Lesson
 from ui.learn.lessons import LESSONS
@@ -16,10 +17,12 @@ FORGET = "learn_forget_word"
 
 @fragments.body
 def learn() -> None:
-    st.title("Learn", anchor=False)
+    st.title(_("Learn"), anchor=False)
     st.markdown(
-        "Lessons of five minutes on the real pages: predict a number, move the control, and see "
-        "what is measured. Each is in the address, so a link to it can be sent around."
+        _(
+            "Lessons of five minutes on the real pages: predict a number, move the control, and "
+            "see what is measured. Each is in the address, so a link to it can be sent around."
+        )
     )
     done = progress.known(forget=str(st.session_state.get(FORGET, "")))
     for start in range(0, len(LESSONS), 2):
@@ -27,18 +30,18 @@ def learn() -> None:
         for column, lesson in zip(st.columns(2), row, strict=False):
             with column:
                 _lesson(lesson, done)
-    st.subheader("Challenges", anchor=False)
+    st.subheader(_("Challenges"), anchor=False)
     for column, challenge in zip(st.columns(len(CHALLENGES)), CHALLENGES, strict=True):
         with column:
             _challenge(challenge, done)
-    st.caption("Your progress is kept by this browser alone.")
+    st.caption(_("Your progress is kept by this browser alone."))
     st.button(
-        "Forget my progress",
+        _("Forget my progress"),
         key="learn_forget",
         type="tertiary",
         on_click=_forget,
         disabled=not done,
-        help="Takes all marks away.",
+        help=_("Takes all marks away."),
     )
 
 
@@ -52,10 +55,11 @@ def _lesson(lesson: Lesson, done: frozenset[str]) -> None:
     open_steps = [n for n in range(1, steps + 1) if f"{lesson.name}/{n}" not in done]
     at = open_steps[0] if open_steps else 1
     with st.container(border=True, key=f"learn_{lesson.name}", gap="xsmall"):
-        st.markdown(f"**{lesson.title}**{_mark(steps - len(open_steps), steps)}  \n{lesson.text}")
-        label = "Begin" if at == 1 else f"Go on with step {at} of {steps}"
+        mark = _mark(steps - len(open_steps), steps)
+        st.markdown(f"**{_(lesson.title)}**{mark}  \n{_(lesson.text)}")
+        label = _("Begin") if at == 1 else _("Go on with step {at} of {steps}", at=at, steps=steps)
         if not open_steps:
-            label = "Once more"
+            label = _("Once more")
         st.page_link(
             st.Page(ROOT / "pages" / f"{lesson.steps[at - 1].page}.py"),
             label=label,
@@ -67,10 +71,10 @@ def _lesson(lesson: Lesson, done: frozenset[str]) -> None:
 def _challenge(challenge: Challenge, done: frozenset[str]) -> None:
     with st.container(border=True, key=f"learn_{challenge.name}", gap="xsmall"):
         solved = f"{challenge.name}/1" in done
-        st.markdown(f"**{challenge.title}**{_mark(int(solved), 1)}  \n{challenge.text}")
+        st.markdown(f"**{_(challenge.title)}**{_mark(int(solved), 1)}  \n{_(challenge.text)}")
         st.page_link(
             st.Page(ROOT / "pages" / f"{challenge.page}.py"),
-            label="Try it",
+            label=_("Try it"),
             icon=":material/flag:",
             query_params={"lesson": challenge.name},
         )
@@ -79,7 +83,9 @@ def _challenge(challenge: Challenge, done: frozenset[str]) -> None:
 def _mark(done: int, of: int) -> str:
     if not done:
         return ""
-    return " :green[:material/check_circle:]" if done == of else f" :gray[{done} of {of}]"
+    if done == of:
+        return " :green[:material/check_circle:]"
+    return " " + _(":gray[{done} of {of}]", done=done, of=of)
 
 
 learn()

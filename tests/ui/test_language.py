@@ -24,6 +24,7 @@ FILES = [
     path.relative_to(ROOT).as_posix()
     for path in sorted([*ROOT.glob("ui/**/*.py"), *ROOT.glob("pages/*.py")])
     if "translations" not in path.parts
+    and path.name != "serve.py"  # it speaks on the console, where nobody's language is known
 ]
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ui.language import N_
+
 MOST_VISITORS = 80  # pages that are open at once; more would make the answers slow for all
 MOST_REQUESTS = 5000  # of one address in WINDOW_S: a whole class may come from behind one router
 WINDOW_S = 10.0
@@ -46,7 +48,7 @@ class Limits:
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         if facts.visitors >= MOST_VISITORS:
-            facts.refused["the class is full"] += 1
+            facts.refused[N_("the class is full")] += 1
             await receive()
             await send({"type": "websocket.close", "code": TRY_AGAIN_LATER})
             return
@@ -59,9 +61,10 @@ class Limits:
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         if scope["path"].startswith(UPLOADS):
-            return 403, "uploads are off on a server for a class"
+            return 403, N_("uploads are off on a server for a class")
         client = (scope.get("client") or ("",))[0]
         if time.monotonic() > self._window + WINDOW_S:
             self._window, self._requests = time.monotonic(), Counter()
         self._requests[client] += 1
-        return (429, "too many requests") if self._requests[client] > MOST_REQUESTS else None
+        too_many = self._requests[client] > MOST_REQUESTS
+        return (429, N_("too many requests")) if too_many else None

@@ -8,6 +8,8 @@ import streamlit as st
 from compress_core import DataError, Recipe
 from compress_core.recipe import parse_recipe
 from ui import wake_up, words
+from ui.core_sentences import of_core
+from ui.language import _
 from ui.learn import challenges, hiding, place, prediction, progress
 from ui.learn.answers import ANSWERS
 from ui.learn.answers.asked import Answer, Asked, NotYet, Predicted, largest_layer
@@ -65,11 +67,12 @@ def _bar(page: str) -> None:
 
 
 def _question(found: Place) -> str:
-    text = found.step.question if found.step else found.item.text
+    text = found.step.shown(found.step.question) if found.step else _(found.item.text)
     if found.is_asked:
         return f"**{words.escape_markdown(text)}**"
-    where = f" · {found.at} of {found.steps}" if found.step else ""
-    return f":small[{found.item.title}{where}]  \n**{text}**"
+    where = _("{at} of {steps}", at=found.at, steps=found.steps)
+    title = f"{_(found.item.title)} · {where}" if found.step else _(found.item.title)
+    return f":small[{title}]  \n**{text}**"
 
 
 def _links(found: Place) -> None:
@@ -82,18 +85,20 @@ def _links(found: Place) -> None:
         key="lesson_links",
     ):
         if found.at > 1:
-            _link_to(found, found.at - 1, "Back", ":material/arrow_back:")
+            _link_to(found, found.at - 1, _("Back"), ":material/arrow_back:")
         if found.at < found.steps:
-            _link_to(found, found.at + 1, "Next", ":material/arrow_forward:")
+            _link_to(found, found.at + 1, _("Next"), ":material/arrow_forward:")
         elif not found.is_asked:
             st.page_link(
-                st.Page(ROOT / "pages" / "learn.py"), label="All lessons", icon=":material/school:"
+                st.Page(ROOT / "pages" / "learn.py"),
+                label=_("All lessons"),
+                icon=":material/school:",
             )
         st.button(
             ":material/close:",
             key="lesson_leave",
             type="tertiary",
-            help="Leave the lesson. The page and its recipe stay.",
+            help=_("Leave the lesson. The page and its recipe stay."),
             on_click=_leave,
         )
 
@@ -111,10 +116,10 @@ def _link_to(found: Place, at: int, label: str, icon: str) -> None:
 def _way_back(found: Place) -> None:
     """Somebody turned to another page meanwhile."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("This step stands on another page.", width="content")
+        st.caption(_("This step stands on another page."), width="content")
         st.page_link(
             st.Page(ROOT / "pages" / f"{found.start.page}.py"),
-            label="Back to it",
+            label=_("Back to it"),
             icon=":material/undo:",
             query_params=dict(found.query),
         )
@@ -131,7 +136,7 @@ def _answer(found: Place, step: Step) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="lesson_row"):
         prediction.field(found, step)
         st.button(
-            "Check",
+            _("Check"),
             key="lesson_check",
             type="primary",
             on_click=_check,
@@ -141,7 +146,12 @@ def _answer(found: Place, step: Step) -> None:
         if isinstance(outcome, Outcome) and outcome.key == found.key:
             _reveal(found, step, outcome, quiet)
         elif found.class_code:
-            st.caption(f"Your prediction goes, without a name, to the class {found.class_code}.")
+            st.caption(
+                _(
+                    "Your prediction goes, without a name, to the class {code}.",
+                    code=found.class_code,
+                )
+            )
 
 
 def _check(found: Place, step: Step) -> None:
@@ -160,7 +170,7 @@ def _tell_class(found: Place, step: Step, predicted: Predicted) -> None:
     who = st.session_state.setdefault("lesson_who", secrets.token_hex(8))
     question = ClassQuestion(found.item.title, step, step.model, _recipes(step))
     if not class_store().predict(found.class_code, found.key, question, str(who), predicted):
-        st.toast("There are as many predictions as there may be: yours is not counted.")
+        st.toast(_("There are as many predictions as there may be: yours is not counted."))
 
 
 # --- the answer ---
@@ -175,7 +185,7 @@ def _recipes(step: Step) -> tuple[Recipe, ...]:
 def _reveal(found: Place, step: Step, outcome: Outcome, quiet: Any) -> None:
     """`quiet` is a place for what nobody sees."""
     if outcome.predicted is None:
-        st.caption(outcome.problem)
+        st.caption(prediction.problem(step))
         return
     layer = step.layer or largest_layer(step.model)
     asked = Asked(step.model, _recipes(step), layer, outcome.predicted)
@@ -186,13 +196,16 @@ def _reveal(found: Place, step: Step, outcome: Outcome, quiet: Any) -> None:
         with quiet:
             wake_up.show_after("lesson_wake_up", waiting.after_s)
     except (ValueError, DataError) as error:
-        st.warning(f"It cannot be measured: {words.escape_markdown(words.clip(str(error)))}")
+        reason = words.escape_markdown(words.clip(of_core(error)))
+        st.warning(_("It cannot be measured: {reason}", reason=reason))
     else:
         with quiet:
             progress.note(found.key)
-        other = state.chosen_model() != step.model
-        about = f" It is about {step.model}, not the model on the page." if other else ""
-        st.markdown(sentence(step, outcome.predicted, answer) + about)
+        text = sentence(step, outcome.predicted, answer)
+        if state.chosen_model() != step.model:
+            about = _("It is about {model}, not the model on the page.", model=step.model)
+            text = _one_after_the_other(text, about)
+        st.markdown(text)
 
 
 def measured(step: Step, asked: Asked) -> Answer:
@@ -204,27 +217,33 @@ def measured(step: Step, asked: Asked) -> Answer:
 def sentence(step: Step, predicted: Predicted, answer: Answer) -> str:
     """The measured answer beside the prediction, and why."""
     text = _beside(step, predicted, answer)
-    why = step.why.format(**dict(answer.facts))
-    return f"{text} {why}".strip()
+    if step.is_asked:
+        return text
+    return _one_after_the_other(text, _(step.why, **dict(answer.facts)))
+
+
+def _one_after_the_other(first: str, second: str) -> str:
+    """Two sentences: not every language puts a space between them."""
+    return _("{first} {second}", first=first, second=second)
 
 
 def _beside(step: Step, predicted: Predicted, answer: Answer) -> str:
     match step.prediction:
         case Choice(options) if isinstance(predicted, float):
-            chosen = words.escape_markdown(options[int(predicted)])
-            if step.why == "":  # a link's own texts: nobody says which of them is right
-                return f"You: {chosen}. Measured: **{answer.shown}**."
+            chosen = words.escape_markdown(step.shown(options[int(predicted)]))
+            if step.is_asked:
+                return _both(chosen, answer.shown)
             if predicted == answer.value:
-                return f":material/check: **{chosen}** is right."
-            right = words.escape_markdown(options[int(answer.value)])
-            return f"You: {chosen}. Measured: **{right}**."
+                return _(":material/check: **{chosen}** is right.", chosen=chosen)
+            return _both(chosen, words.escape_markdown(step.shown(options[int(answer.value)])))
         case Values():
-            return f"The optimum: **{answer.shown}**."
-        case Number(unit):
-            shown = answer.shown if _has_unit(answer.shown) else f"{answer.shown} {unit}"
-            return f"You: {predicted:g} {unit}. Measured: **{shown}**."
-    return f"Measured: **{answer.shown}**."
+            return _("The optimum: **{shown}**.", shown=answer.shown)
+        case Number() as number:
+            has_unit = not answer.shown[-1].isdigit()
+            shown = answer.shown if has_unit else number.with_unit(answer.shown)
+            return _both(number.with_unit(f"{predicted:g}"), shown)
+    return _("Measured: **{shown}**.", shown=answer.shown)
 
 
-def _has_unit(shown: str) -> bool:
-    return not shown[-1].isdigit()
+def _both(predicted: str, measured: str) -> str:
+    return _("You: {predicted}. Measured: **{measured}**.", predicted=predicted, measured=measured)

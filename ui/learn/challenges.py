@@ -4,6 +4,8 @@ import streamlit as st
 
 from compress_core import Recipe
 from ui import wake_up, words
+from ui.core_sentences import of_core
+from ui.language import _
 from ui.learn import progress
 from ui.learn.answers.asked import NotYet
 from ui.learn.answers.scores import lost_points, whole_test_set
@@ -19,7 +21,7 @@ def show(found: Place) -> None:
     assert isinstance(found.item, Challenge)
     current = state.current()
     if current.model != found.item.model:
-        st.caption(f"It is about {found.item.model}: choose this model again.")
+        st.caption(_("It is about {model}: choose this model again.", model=found.item.model))
         return
     try:
         verdict = judge(found.item, current.recipe)
@@ -28,11 +30,12 @@ def show(found: Place) -> None:
         wake_up.show_after("lesson_wake_up", waiting.after_s)
         return
     except ValueError as error:
-        st.warning(f"It cannot be measured: {words.escape_markdown(words.clip(str(error)))}")
+        reason = words.escape_markdown(words.clip(of_core(error)))
+        st.warning(_("It cannot be measured: {reason}", reason=reason))
         return
     st.markdown(" · ".join(f"{_mark(met)} {text}" for met, text in verdict))
-    if all(met for met, _ in verdict):
-        st.markdown("**Solved**, measured on the whole test set.")
+    if all(met for met, _text in verdict):
+        st.markdown(_("**Solved**, measured on the whole test set."))
         progress.note(found.key)
 
 
@@ -49,16 +52,26 @@ def judge(challenge: Challenge, recipe: Recipe) -> Verdict:
     verdict = [
         (
             lost <= challenge.most_points + 1e-9,  # 3 images of 600 are 0.5 points
-            f"{lost:.2f} points lost, at most {challenge.most_points:g}",
+            _(
+                "{lost:.2f} points lost, at most {most:g}",
+                lost=lost,
+                most=challenge.most_points,
+            ),
         )
     ]
     if challenge.most_bytes is not None:
-        text = (
-            f"{words.byte_size(size.stored_bytes)}, under {words.byte_size(challenge.most_bytes)}"
+        text = _(
+            "{size}, under {most}",
+            size=words.byte_size(size.stored_bytes),
+            most=words.byte_size(challenge.most_bytes),
         )
         verdict.append((size.stored_bytes < challenge.most_bytes, text))
     if challenge.most_macs is not None:
         left = size.macs / size.original_macs
-        text = f"{words.percent(left)} of the MACs, at most {words.percent(challenge.most_macs)}"
+        text = _(
+            "{left} of the MACs, at most {most}",
+            left=words.percent(left),
+            most=words.percent(challenge.most_macs),
+        )
         verdict.append((left <= challenge.most_macs, text))
     return verdict

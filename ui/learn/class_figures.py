@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from ui.language import _, n_
 from ui.learn.answers import ANSWERS
 from ui.learn.answers.asked import Asked, largest_layer
 from ui.learn.classes import Asked as ClassQuestion
@@ -34,23 +35,26 @@ def shown_of(question: ClassQuestion, *, reveal: bool) -> Shown:
         asked = Asked(question.model, question.recipes, layer)
         answer = ANSWERS[question.step.answer](asked)
     n = len(question.predictions)
-    many = f"{n} predictions." if n != 1 else "1 prediction."
-    said = f"{many} Measured: {answer.shown}." if answer else many
+    said = n_("1 prediction.", "{n} predictions.", n)
+    if answer:
+        said = _("{predictions} Measured: {answer}.", predictions=said, answer=answer.shown)
     match question.step.prediction:
         case Choice(options):
             picked = [int(p) for p in question.predictions.values() if isinstance(p, float)]
             counts = np.bincount(picked, minlength=len(options)).tolist()
-            is_option = answer is not None and bool(question.step.why)
-            measured = int(answer.value) if answer and is_option else None
-            return Shown(options, counts, "prediction", measured, said)
-        case Number(unit):
+            measured = int(answer.value) if answer and not question.step.is_asked else None
+            labels = tuple(map(question.step.shown, options))
+            return Shown(labels, counts, _("prediction"), measured, said)
+        case Number() as number:
             numbers = [p for p in question.predictions.values() if isinstance(p, float)]
-            return _bins(numbers, answer.value if answer else None, unit, said)
+            unit = number.unit_shown
+            axis = _("prediction, {unit}", unit=unit) if unit else _("prediction")
+            return _bins(numbers, answer.value if answer else None, axis, said)
         case _:
-            return Shown(("lists of values",), (n,), "prediction", None, said)
+            return Shown((_("lists of values"),), (n,), _("prediction"), None, said)
 
 
-def _bins(numbers: Sequence[float], measured: float | None, unit: str, said: str) -> Shown:
+def _bins(numbers: Sequence[float], measured: float | None, axis: str, said: str) -> Shown:
     """The measured number has a place among the predictions."""
     found = np.array([*numbers, *([] if measured is None else [measured])])
     bins = min(MOST_BINS, max(1, len(np.unique(found))))
@@ -59,4 +63,4 @@ def _bins(numbers: Sequence[float], measured: float | None, unit: str, said: str
     at = None
     if measured is not None:
         at = min(bins - 1, int(np.searchsorted(edges, measured, "right")) - 1)
-    return Shown(labels, counts.tolist(), f"prediction, {unit}", at, said)
+    return Shown(labels, counts.tolist(), axis, at, said)

@@ -5,22 +5,24 @@ import secrets
 import streamlit as st
 
 from ui import presenter, words
+from ui.core_sentences import of_core
+from ui.language import N_, _
 from ui.learn import hiding, link
 from ui.learn.link import MEASURES, MOST_QUESTION, Question
 from ui.session import address, recipe_field, state, values
 from ui.session.state import ROOT
 
-START_HELP = (
+START_HELP = N_(
     "The link opens with the untouched model, and the steps are applied when a prediction is "
     "checked. Off: it opens with the recipe as it is now, and that is measured. The page's choices "
     "are in the link either way."
 )
-OPTIONS_HELP = "With options, one of them is chosen; without, a number is asked for."
-CLASS_HELP = (
+OPTIONS_HELP = N_("With options, one of them is chosen; without, a number is asked for.")
+CLASS_HELP = N_(
     "The link carries a code. Predictions are collected under it, without names, in this server's "
     "memory, for a day; who has the code sees them."
 )
-HIDE_HELP = "Controls that whoever opens the link neither sees nor reaches."
+HIDE_HELP = N_("Controls that whoever opens the link neither sees nor reaches.")
 
 
 def show(page: str) -> None:
@@ -34,7 +36,7 @@ def show(page: str) -> None:
 @st.fragment
 def _panel(page: str) -> None:
     closed = st.expander(
-        "Make a link of this screen",
+        _("Make a link of this screen"),
         icon=":material/link:",
         type="compact",
         key="link_open",
@@ -44,7 +46,7 @@ def _panel(page: str) -> None:
         with closed:
             _question()
             _state(page)
-            if st.button("Make the link", key="link_make", width="stretch"):
+            if st.button(_("Make the link"), key="link_make", width="stretch"):
                 _made(page)
 
 
@@ -54,21 +56,25 @@ def _question() -> None:
     values.repair("link_measure", values.chosen("link_measure", MEASURES))
     values.repair("link_options", values.text("link_options"))
     st.text_area(
-        "Question", key="link_ask", max_chars=MOST_QUESTION, height=80, persist_state="session"
+        _("Question"),
+        key="link_ask",
+        max_chars=MOST_QUESTION,
+        height=80,
+        persist_state="session",
     )
     st.selectbox(
-        "What is measured",
+        _("What is measured"),
         list(MEASURES),
         key="link_measure",
-        format_func=lambda name: MEASURES[name][0],
+        format_func=lambda name: _(MEASURES[name][0]),
         filter_mode=None,
         persist_state="session",
     )
     st.text_input(
-        "Options, with | between them",
+        _("Options, with | between them"),
         key="link_options",
-        placeholder="less than 1 | 1 to 5 | more",
-        help=OPTIONS_HELP,
+        placeholder=_("less than 1 | 1 to 5 | more"),
+        help=_(OPTIONS_HELP),
         persist_state="session",
     )
 
@@ -80,14 +86,14 @@ def _state(page: str) -> None:
     values.repair("link_start", values.switched("link_start", True))
     values.repair("link_class", values.switched("link_class"))
     st.multiselect(
-        "Hide",
+        _("Hide"),
         list(labels),
         key=_hide_key(page),
-        format_func=lambda key: labels[key],
-        help=HIDE_HELP,
+        format_func=lambda key: _(labels[key]),
+        help=_(HIDE_HELP),
     )
-    st.toggle("Begin with the untouched model", key="link_start", help=START_HELP)
-    st.toggle("Collect the predictions of a class", key="link_class", help=CLASS_HELP)
+    st.toggle(_("Begin with the untouched model"), key="link_start", help=_(START_HELP))
+    st.toggle(_("Collect the predictions of a class"), key="link_class", help=_(CLASS_HELP))
 
 
 def _hide_key(page: str) -> str:
@@ -107,13 +113,13 @@ def _made(page: str) -> None:
     try:
         made = _link(page, code)
     except ValueError as error:
-        st.error(words.escape_markdown(words.clip(str(error))), title="No link")
+        st.error(words.escape_markdown(words.clip(of_core(error))), title=_("No link"))
         return
     st.code(made, language=None, wrap_lines=True)
     if code:
         st.page_link(
             st.Page(ROOT / "pages" / "class_answers.py"),
-            label="The answers of the class",
+            label=_("The answers of the class"),
             icon=":material/bar_chart:",
             query_params={"class": code},
         )
@@ -121,10 +127,10 @@ def _made(page: str) -> None:
 
 def _link(page: str, code: str) -> str:
     if not values.text("link_ask").strip():
-        raise ValueError("There is no question: write one above.")
+        raise ValueError(_("There is no question: write one above."))
     recipe, apart = values.text("recipe"), values.switched("link_start", True)
     if recipe_field.problem_of(values.text(recipe_field.TYPED)):
-        raise ValueError("The recipe cannot be read: mend it in its field first.")
+        raise ValueError(_("The recipe cannot be read: mend it in its field first."))
     options = tuple(filter(None, map(str.strip, values.text("link_options").split(link.SEPARATOR))))
     question = Question(
         ask=values.text("link_ask").strip(),

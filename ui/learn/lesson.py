@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
+from ui.language import N_, _
 from ui.learn.hiding import SIDEBAR
+
+WITH_UNIT = {  # a number and its unit, where that is a word
+    "points": N_("{number} points"),
+    "bits": N_("{number} bits"),
+    "times": N_("{number} times"),
+    "images": N_("{number} images"),
+    "values": N_("{number} values"),
+}
 
 
 @dataclass(frozen=True)
@@ -13,6 +22,16 @@ class Number:
     low: float = 0.0
     high: float = 100.0
     step: float = 1.0
+
+    @property
+    def unit_shown(self) -> str:
+        """The unit in the reader's language."""
+        return self.with_unit("").strip()
+
+    def with_unit(self, number: str) -> str:
+        if self.unit in WITH_UNIT:
+            return _(WITH_UNIT[self.unit], number=number)
+        return f"{number} {self.unit}".strip()
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,15 @@ class Step:
     layer: str = ""
     choices: tuple[tuple[str, str], ...] = ()
     hides: tuple[str, ...] = SIDEBAR
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether an instructor's link asks it: nobody says why, or which option is right."""
+        return not self.why
+
+    def shown(self, text: str) -> str:
+        """One of its texts in the reader's language; those of a link are its author's own words."""
+        return text if self.is_asked else _(text)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 
 from compress_core import MODELS
 from compress_core.recipe import parse_recipe
+from ui.core_sentences import of_core
+from ui.language import N_, _
 from ui.learn import hiding
 from ui.learn.lesson import Choice, Number, Step
 from ui.session import recipe_field
@@ -21,14 +23,14 @@ from ui.session.state import DEFAULT_MODEL
 MOST_QUESTION, MOST_OPTION, MOST_OPTIONS = 300, 60, 6  # characters, characters, options
 SEPARATOR = "|"
 CODE = re.compile(r"[A-Za-z0-9-]{4,24}")
-CODE_RULE = "4 to 24 letters, digits and hyphens"
+CODE_RULE = N_("4 to 24 letters, digits and hyphens")
 MEASURES = {  # what is measured: its name, the unit of a prediction
-    "points_lost": ("Points of accuracy lost", Number("points", -100, 100, 0.1)),
-    "accuracy_percent": ("Accuracy, %", Number("%", 0, 100, 0.1)),
-    "file_kb": ("Size of the file, KB", Number("KB", 0, 100_000)),
-    "ratio": ("How many times smaller", Number("times", 0, 10_000, 0.1)),
-    "sparsity_percent": ("Zeros, %", Number("%", 0, 100, 0.1)),
-    "macs_percent": ("MACs that are left, %", Number("%", 0, 1000, 0.1)),
+    "points_lost": (N_("Points of accuracy lost"), Number("points", -100, 100, 0.1)),
+    "accuracy_percent": (N_("Accuracy, %"), Number("%", 0, 100, 0.1)),
+    "file_kb": (N_("Size of the file, KB"), Number("KB", 0, 100_000)),
+    "ratio": (N_("How many times smaller"), Number("times", 0, 10_000, 0.1)),
+    "sparsity_percent": (N_("Zeros, %"), Number("%", 0, 100, 0.1)),
+    "macs_percent": (N_("MACs that are left, %"), Number("%", 0, 1000, 0.1)),
 }
 
 
@@ -59,8 +61,10 @@ def write(base: str, page: str, question: Question, **state: str) -> str:
     if question.goal is not None:
         said["goal"] = question.goal
     if SEPARATOR in "".join(question.options):
-        raise ValueError(f"{SEPARATOR} separates the options: leave it out of them")
-    _, problems = read(said)
+        raise ValueError(
+            _("{separator} separates the options: leave it out of them", separator=SEPARATOR)
+        )
+    problems = read(said)[1]
     if problems:
         raise ValueError(" ".join(problems))
     return f"{base.rstrip('/')}/{page}?{urlencode(said)}"
@@ -73,15 +77,23 @@ def read(query: Mapping[str, str]) -> tuple[Step | None, list[str]]:
     ask = " ".join(query.get("ask", "").split())
     if not 1 <= len(ask) <= MOST_QUESTION:
         notices.append(
-            f"ask in the address has {len(ask):,} characters; a question has 1 to {MOST_QUESTION}: "
-            "the link shows no question."
+            _(
+                "ask in the address has {length:,} characters; a question has 1 to {most}: the "
+                "link shows no question.",
+                length=len(ask),
+                most=MOST_QUESTION,
+            )
         )
         return None, notices
     measure = query.get("measure", "points_lost")
     if measure not in MEASURES:
         notices.append(
-            f"measure={measure[:40]} in the address is not one of {', '.join(MEASURES)}; the link "
-            "shows no question."
+            _(
+                "measure={found} in the address is not one of {measures}; the link shows no "
+                "question.",
+                found=measure[:40],
+                measures=", ".join(MEASURES),
+            )
         )
         return None, notices
     goal = _goal(query, notices)
@@ -105,7 +117,11 @@ def class_code(query: Mapping[str, str], notices: list[str]) -> str:
     code = query.get("class", "")
     if code and not CODE.fullmatch(code):
         notices.append(
-            f"class={code[:40]} in the address is not {CODE_RULE}; predictions are not collected."
+            _(
+                "class={code} in the address is not {rule}; predictions are not collected.",
+                code=code[:40],
+                rule=_(CODE_RULE),
+            )
         )
         return ""
     return code
@@ -118,8 +134,11 @@ def _goal(query: Mapping[str, str], notices: list[str]) -> str:
             parse_recipe(query["goal"])
         except ValueError as error:
             notices.append(
-                f"The goal in the address cannot be used: {error}. The recipe that the link begins "
-                "with is measured."
+                _(
+                    "The goal in the address cannot be used: {reason}. The recipe that the link "
+                    "begins with is measured.",
+                    reason=of_core(error),
+                )
             )
         else:
             return query["goal"]
@@ -136,9 +155,14 @@ def _options(query: Mapping[str, str], notices: list[str]) -> Choice | None:
     ):
         return Choice(options)
     notices.append(
-        f"choices={query['choices'][:80]} in the address are not 2 to {MOST_OPTIONS} different "
-        f"texts of 1 to {MOST_OPTION} characters, with {SEPARATOR} between them; a number is asked "
-        "for."
+        _(
+            "choices={choices} in the address are not 2 to {most_options} different texts of 1 to "
+            "{most_characters} characters, with {separator} between them; a number is asked for.",
+            choices=query["choices"][:80],
+            most_options=MOST_OPTIONS,
+            most_characters=MOST_OPTION,
+            separator=SEPARATOR,
+        )
     )
     return None
 
@@ -148,7 +172,10 @@ def _hides(query: Mapping[str, str], notices: list[str]) -> tuple[str, ...]:
     wrong = [key for key in keys if key not in hiding.ALL]
     if wrong:
         notices.append(
-            f"hide={SEPARATOR.join(wrong)[:80]} in the address names no control; it is one of "
-            f"{', '.join(sorted(hiding.ALL))}."
+            _(
+                "hide={keys} in the address names no control; it is one of {controls}.",
+                keys=SEPARATOR.join(wrong)[:80],
+                controls=", ".join(sorted(hiding.ALL)),
+            )
         )
     return tuple(key for key in keys if key in hiding.ALL)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from ui.language import _
 from ui.learn import link
 from ui.learn.lesson import Challenge, Lesson, Step
 from ui.learn.lessons import BY_NAME
@@ -135,15 +136,24 @@ def _lesson(query: dict[str, str], notices: list[str]) -> tuple[Lesson | Challen
     item = BY_NAME.get(query["lesson"])
     if item is None:
         notices.append(
-            f"lesson={query['lesson'][:40]} in the address is not one of {', '.join(BY_NAME)}; "
-            "choose one on the page Learn."
+            _(
+                "lesson={found} in the address is not one of {lessons}; choose one on the page "
+                "Learn.",
+                found=query["lesson"][:40],
+                lessons=", ".join(BY_NAME),
+            )
         )
         return None
     last, text = len(item.steps) if isinstance(item, Lesson) else 1, query.get("at", "1")
     if text not in map(str, range(1, last + 1)):
         notices.append(
-            f"at={text[:20]} in the address is not a step from 1 to {last} of “{item.title}”; it "
-            "starts at step 1."
+            _(
+                "at={at} in the address is not a step from 1 to {last} of “{lesson}”; it starts at "
+                "step 1.",
+                at=text[:20],
+                last=last,
+                lesson=_(item.title),
+            )
         )
         return item, 1
     return item, int(text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from ui import words
+from ui.language import _, n_
 from ui.learn.answers.asked import Predicted
 from ui.learn.lesson import Choice, Number, Step, Values
 from ui.learn.place import Place
@@ -17,11 +18,10 @@ MOST_DIGITS = 40  # characters of a number in a list of values
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was predicted at the place called `key`; None where it could not be read, and why."""
+    """What was predicted at the place called `key`; None where it could not be read."""
 
     key: str
     predicted: Predicted | None
-    problem: str = ""
 
 
 def _field_key(found: Place) -> str:
@@ -32,34 +32,36 @@ def _field_key(found: Place) -> str:
 def field(found: Place, step: Step) -> None:
     key = _field_key(found)
     match step.prediction:
-        case Number(unit, low, high, by):
+        case Number(_, low, high, by) as number:
             with st.container(horizontal=True, width="content", vertical_alignment="center"):
+                unit = number.unit_shown
                 st.number_input(
-                    f"Your prediction, {unit}",
+                    _("Your prediction, {unit}", unit=unit) if unit else _("Your prediction"),
                     float(low),
                     float(high),
                     value=None,
                     step=float(by),
                     format="%g",
                     key=key,
-                    placeholder="Your guess",
+                    placeholder=_("Your guess"),
                     label_visibility="collapsed",
                     width=150,
                 )
                 st.markdown(unit, width="content")
         case Choice(options):
             st.segmented_control(
-                "Your prediction",
+                _("Your prediction"),
                 range(len(options)),
-                format_func=lambda i: words.escape_markdown(options[i]),
+                format_func=lambda i: words.escape_markdown(step.shown(options[i])),
                 key=key,
                 label_visibility="collapsed",
             )
         case Values(count):
+            label = n_("1 value", "{n} values", count)
             st.text_input(
-                f"{count} values",
+                label,
                 key=key,
-                placeholder=f"{count} values",
+                placeholder=label,
                 max_chars=count * MOST_DIGITS,
                 label_visibility="collapsed",
                 width=260,
@@ -72,19 +74,32 @@ def read(found: Place, step: Step) -> Outcome:
     match step.prediction:
         case Choice(options):
             chosen = values.number(key, -1, 0, len(options) - 1)
-            return Outcome(found.key, None if chosen < 0 else float(chosen), "Choose one first.")
+            return Outcome(found.key, None if chosen < 0 else float(chosen))
         case Number(_, low, high, _):
             number = values.number(key, math.nan, low, high)
-            problem = "Predict a number first."
-            return Outcome(found.key, None if math.isnan(number) else number, problem)
+            return Outcome(found.key, None if math.isnan(number) else number)
         case Values(count):
-            return _read_values(found, values.text(key), count)
+            return Outcome(found.key, _values_in(values.text(key), count))
 
 
-def _read_values(found: Place, text: str, count: int) -> Outcome:
-    plain = text.replace("−", "-").replace(",", " ").split()
+def _values_in(text: str, count: int) -> tuple[float, ...] | None:
+    """The different numbers of a text, if there are so many and nothing else."""
+    plain = re.sub("[,，、]", " ", text.replace("−", "-")).split()
     numbers = [float(word) for word in plain if re.fullmatch(r"[+-]?\d*\.?\d+", word)]
     if len(numbers) == len(plain) == count == len(set(numbers)):
-        return Outcome(found.key, tuple(numbers))
-    problem = f"Write {count} different numbers, such as −0.1, with spaces between them."
-    return Outcome(found.key, None, problem)
+        return tuple(numbers)
+    return None
+
+
+def problem(step: Step) -> str:
+    """What is to be done where a prediction could not be read."""
+    match step.prediction:
+        case Choice():
+            return _("Choose one first.")
+        case Number():
+            return _("Predict a number first.")
+        case Values(count):
+            return _(
+                "Write {count} different numbers, such as −0.1, with spaces between them.",
+                count=count,
+            )

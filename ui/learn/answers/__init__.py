@@ -7,6 +7,7 @@ the number as one reads it, and facts in words for the sentence that explains it
 from collections.abc import Callable
 from functools import partial
 
+from ui.language import N_
 from ui.learn.answers.asked import Answer, Asked
 from ui.learn.answers.harm import answers_changed, most_hurt, wrong_in_training
 from ui.learn.answers.layers import (
@@ -23,7 +24,7 @@ from ui.learn.answers.speed import speedup
 
 ANSWERS: dict[str, Callable[[Asked], Answer]] = {
     "file_kb": file_kb,
-    "dense_kb": partial(ledger_kb, row="dense fp32"),
+    "dense_kb": partial(ledger_kb, row=N_("dense fp32")),
     "gzip_kb": partial(ledger_kb, row="gzip -9"),
     "ratio": ratio,
     "sparsity_percent": sparsity_percent,

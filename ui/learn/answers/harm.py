@@ -26,7 +26,7 @@ def most_hurt(asked: Asked) -> Answer:
 def answers_changed(asked: Asked) -> Answer:
     """How many test images get another answer. Facts: those of `most_hurt`."""
     n = whole_test_set(asked.model, asked.recipe)
-    _, flipped = measuring.harm(asked.model, asked.recipe, n)
+    flipped = measuring.harm(asked.model, asked.recipe, n)[1]
     return Answer(len(flipped), f"{len(flipped):,}", most_hurt(asked).facts)
 
 
@@ -36,7 +36,7 @@ def wrong_in_training(asked: Asked) -> Answer:
     return Answer(wrong, f"{wrong:,}", (("wrong", f"{wrong:,}"), ("n", f"{n:,}")))
 
 
-@caches.keep(max_entries=8, show_spinner="Answering the training images…")
+@caches.keep(max_entries=8, show_spinner=False)
 def _training_mistakes(model: str) -> tuple[int, int]:
     data = load_dataset(caches.dataset_name(model), split="train")
     found = measure(caches.compressed(model, ()), data).score

@@ -14,6 +14,7 @@ from compress_core.views.lookalikes import (
 from ui import words
 from ui.encode import codings
 from ui.encode.codings import Place
+from ui.language import _
 from ui.learn.answers.asked import Answer, Asked
 from ui.session import caches
 
@@ -70,7 +71,12 @@ def codebook_by_eye(asked: Asked) -> Answer:
     """The squared error of the predicted values, as a multiple of the optimum of as many. Facts:
     times, values: those of the optimum."""
     if not isinstance(asked.predicted, tuple):
-        raise ValueError(f"{asked.predicted} is no list of values: write them one after the other")
+        raise ValueError(
+            _(
+                "{predicted} is no list of values: write them one after the other",
+                predicted=asked.predicted,
+            )
+        )
     step = ShareWeights(clusters=len(asked.predicted))
     before = caches.compressed(asked.model, ()).layers[asked.layer]
     after = caches.compressed(asked.model, (step,)).layers[asked.layer]
@@ -90,7 +96,7 @@ def huffman_bits(asked: Asked) -> Answer:
     facts = (
         ("huffman", f"{bits:.2f}"),
         ("entropy", f"{row.entropy_bits:.2f}"),
-        ("taken", codings.CODERS[row.taken]),
+        ("taken", _(codings.CODERS[row.taken])),
         ("taken_bits", f"{taken:.2f}"),
         ("zeros", words.percent(zeros)),
     )

@@ -4,6 +4,7 @@ from compress_core import Recipe
 from compress_core.measurement.accuracy import PairedDifference
 from compress_core.measurement.scores import Score
 from ui import words
+from ui.language import _
 from ui.learn.answers.asked import Answer, Asked, NotYet
 from ui.session import caches, measuring
 
@@ -23,7 +24,8 @@ def whole_test_set(model: str, *recipes: Recipe) -> int:
     wanted = measuring.test_size(model)
     if n < wanted:
         after = max([LEAST_WAIT_S, *(measuring.next_in_s(model, r, n) or 0 for r in recipes)])
-        raise NotYet(after, f"{n:,} of {wanted:,} test images are measured by now.")
+        text = _("{n:,} of {wanted:,} test images are measured by now.", n=n, wanted=wanted)
+        raise NotYet(after, text)
     return n
 
 
@@ -44,8 +46,7 @@ def accuracy_percent(asked: Asked) -> Answer:
 
 def points_lost(asked: Asked) -> Answer:
     """Percentage points lost against the original. Facts: those of `accuracy_percent`."""
-    _, change = scores(asked)[-1]
-    lost = lost_points(change)
+    lost = lost_points(scores(asked)[-1][1])
     return Answer(lost, f"{lost:.2f}", _facts(asked))
 
 
@@ -59,7 +60,7 @@ def _in_words(score: Score) -> str:
 
 def _facts(asked: Asked) -> tuple[tuple[str, str], ...]:
     found, change = scores(asked)[-1]
-    original, _ = measuring.score(asked.model, (), found.n)
+    original = measuring.score(asked.model, (), found.n)[0]
     size = caches.size(asked.model, asked.recipe)
     return (
         ("accuracy", _in_words(found)),

@@ -1,6 +1,7 @@
 """Answers about bytes, zeros and multiply-accumulates."""
 
 from ui import words
+from ui.language import _
 from ui.learn.answers.asked import Answer, Asked
 from ui.panels.ledger import weighed
 from ui.session import caches
@@ -23,7 +24,13 @@ def ledger_kb(asked: Asked, row: str) -> Answer:
     sizes = {r.name: r.total_bytes for r in weighed(asked.model, asked.recipe, with_onnx=False)}
     found = sizes[row]
     if found is None:
-        raise ValueError(f"{row} does not apply to {asked.model} with this recipe")
+        raise ValueError(
+            _(
+                "{row} does not apply to {model} with this recipe",
+                row=_(row),
+                model=asked.model,
+            )
+        )
     size = caches.size(asked.model, asked.recipe)
     facts = (
         ("size", words.byte_size(found)),

@@ -4,6 +4,8 @@ from compress_core.jobs.work import Timing
 from compress_core.recipe import format_recipe
 from compress_core.wording.speed import speed_in_words
 from ui import words
+from ui.core_sentences import of_core
+from ui.language import _
 from ui.learn.answers.asked import Answer, Asked, NotYet
 from ui.session import jobs, measured
 
@@ -30,5 +32,6 @@ def _timing(work: Timing) -> NotYet:
     if job is None:
         jobs.submit(work)
     elif not job.unfinished:
-        raise ValueError(f"the latency cannot be measured: {job.reason}")
-    return NotYet(LOOK_S, "The latency is being measured, which takes seconds.")
+        reason = of_core(job.reason)
+        raise ValueError(_("the latency cannot be measured: {reason}", reason=reason))
+    return NotYet(LOOK_S, _("The latency is being measured, which takes seconds."))

@@ -1,27 +1,30 @@
 """Lessons about numbers that mislead: MACs in place of time, an average in place of classes."""
 
+from ui.language import N_
 from ui.learn.hiding import only
 from ui.learn.lesson import Lesson, Number, Step
 from ui.learn.lessons.units import DIGITS, PERCENT, TIMES
 
 MACS = Lesson(
     "macs",
-    "Fewer MACs, the same time",
-    "What is counted on paper, and what a clock says.",
+    N_("Fewer MACs, the same time"),
+    N_("What is counted on paper, and what a clock says."),
     (
         Step(
             "prune",
-            "80 % of the weights are zero. What is left of the multiply-accumulates?",
+            N_("80 % of the weights are zero. What is left of the multiply-accumulates?"),
             PERCENT,
             "macs_percent",
-            "{macs} as before: an ordinary kernel multiplies zeros like other numbers.",
+            N_("{macs} as before: an ordinary kernel multiplies zeros like other numbers."),
             goals=("prune:sparsity=0.8",),
             hides=only("prune", "prune_sparsity"),
         ),
         Step(
             "trade_offs",
-            "Factorized to 90 % of its energy, this network has less than half of its MACs. "
-            "How many times faster does onnxruntime run it here?",
+            N_(
+                "Factorized to 90 % of its energy, this network has less than half of its MACs. "
+                "How many times faster does onnxruntime run it here?"
+            ),
             TIMES,
             "speedup",
             "{why}",
@@ -34,27 +37,33 @@ MACS = Lesson(
 
 HURT = Lesson(
     "hurt",
-    "Who got hurt",
-    "An average hides who pays for it.",
+    N_("Who got hurt"),
+    N_("An average hides who pays for it."),
     (
         Step(
             "prune",
-            "88 % of the weights go. Which digit loses most?",
+            N_("88 % of the weights go. Which digit loses most?"),
             DIGITS,
             "most_hurt",
-            "The {name}: from {before} to {after} right, while all together lose {lost} "
-            "points. Scroll down to see whose answers flipped.",
+            N_(
+                "The {name}: from {before} to {after} right, while all together lose {lost} "
+                "points. Scroll down to see whose answers flipped."
+            ),
             goals=("prune:sparsity=0.88",),
             hides=only("prune", "prune_sparsity"),
         ),
         Step(
             "quantize",
-            "Rounded to 4 bits, this network loses almost nothing. How many of 600 images get "
-            "another answer?",
+            N_(
+                "Rounded to 4 bits, this network loses almost nothing. How many of 600 images get "
+                "another answer?"
+            ),
             Number("images", 0, 600),
             "answers_changed",
-            "The accuracy moves by {lost} points only: some become wrong, some right. An "
-            "unchanged average is not an unchanged network.",
+            N_(
+                "The accuracy moves by {lost} points only: some become wrong, some right. An "
+                "unchanged average is not an unchanged network."
+            ),
             model="digits-mlp",
             goals=("quantize:bits=4,granularity=tensor",),
             hides=only("quantize", "quantize_bits", "quantize_granularity"),
