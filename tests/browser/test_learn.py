@@ -5,20 +5,41 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import metric, settle, visit
+from tests.browser.conftest import heading, metric, settle, visit
+from ui import language
 from ui.learn.lesson import Choice, Lesson, Step, Values
 from ui.learn.lessons import BY_NAME, LESSONS
 
 pytestmark = pytest.mark.browser
 SLOW = ("speedup",)  # takes as long as the machine is busy; tests/ui/learn waits for it
+WAITS = "The latency is being measured, which takes seconds."
+MEASURED = (  # one of these is said of each prediction
+    "You: {predicted}. Measured: **{measured}**.",
+    "The optimum: **{shown}**.",
+    ":material/check: **{chosen}** is right.",
+)
 CODEBOOK = "-0.08 -0.01 0.02 0.09"
+ENGLISH = re.compile(r"[A-Za-z]{2,}(?: [a-z]{2,}){2,}")  # three words, or more
 
 
 def bar(page: Page) -> Locator:
     return page.locator(".st-key-lesson")
 
 
-def predict(page: Page, step: Step) -> None:
+def said(spoken: str, text: str) -> str:
+    """A text of the code as a reader of a language sees it."""
+    found = language.catalog(spoken).gettext(text)
+    assert spoken == "en" or found != text, f"not translated: {text}"
+    return found
+
+
+def pattern(spoken: str, *texts: str) -> re.Pattern[str]:
+    """What one of the texts looks like on the page, anything in the place of its placeholders."""
+    shown = [re.sub(r"\*\*|:material/\w+: ", "", said(spoken, text)) for text in texts]
+    return re.compile("|".join(re.sub(r"\\\{\w+\\\}", ".+", re.escape(text)) for text in shown))
+
+
+def predict(page: Page, step: Step, spoken: str = "en") -> None:
     """Any prediction will do."""
     match step.prediction:
         case Choice():
@@ -27,39 +48,49 @@ def predict(page: Page, step: Step) -> None:
             bar(page).get_by_role("textbox").fill(CODEBOOK)
         case _:
             bar(page).get_by_role("spinbutton").fill("5")
-    bar(page).get_by_role("button", name="Check").click()
+    bar(page).get_by_role("button", name=said(spoken, "Check")).click()
 
 
-def play(page: Page, lesson: Lesson) -> None:
+def play(page: Page, lesson: Lesson, spoken: str) -> None:
     """All steps of a lesson, one after the other by its links, and back to the list."""
+    title, steps = said(spoken, lesson.title), len(lesson.steps)
     page.locator(f".st-key-learn_{lesson.name}").get_by_role("link").click()
     for at, step in enumerate(lesson.steps, 1):
-        start = step.question[:40]
-        expect(bar(page)).to_contain_text(f"{lesson.title} · {at} of {len(lesson.steps)}")
-        expect(bar(page)).to_contain_text(start)
-        predict(page, step)
-        told = "being measured" if step.answer in SLOW else "Measured|The optimum|is right"
-        expect(bar(page)).to_contain_text(re.compile(told))
+        where = said(spoken, "{at} of {steps}").format(at=at, steps=steps)
+        expect(bar(page)).to_contain_text(f"{title} · {where}")
+        expect(bar(page)).to_contain_text(said(spoken, step.question)[:40])
+        predict(page, step, spoken)
+        for told in [(WAITS,)] if step.answer in SLOW else [MEASURED, (step.why,)]:
+            expect(bar(page)).to_contain_text(pattern(spoken, *told))
+        if spoken != "en":
+            assert ENGLISH.findall(bar(page).inner_text()) == []
         expect(page.get_by_test_id("stException")).to_have_count(0)
-        following = "Next" if at < len(lesson.steps) else "All lessons"
+        following = said(spoken, "Next" if at < steps else "All lessons")
         bar(page).get_by_role("link", name=following).click()
-    expect(page.get_by_role("heading", name="Learn")).to_be_visible()
+    expect(heading(page, said(spoken, "Learn"))).to_be_visible()
 
 
-def test_every_lesson_is_played_through(
-    app: str, page: Page, console_errors: list[str], foreign_requests: list[str]
-) -> None:
+def test_the_first_page_leads_to_the_lessons(app: str, page: Page) -> None:
     visit(page, app, "Compress Explorer")
     page.locator(".st-key-doors").get_by_role("link", name="Learn").click()
+    expect(heading(page, "Learn")).to_be_visible()
+
+
+@pytest.mark.parametrize("spoken", language.LANGUAGES)
+def test_every_lesson_is_played_through(
+    app: str, page: Page, console_errors: list[str], foreign_requests: list[str], spoken: str
+) -> None:
+    visit(page, f"{app}/learn?lang={spoken}", said(spoken, "Learn"))
     here = [lesson for lesson in LESSONS if all("digits" in step.model for step in lesson.steps)]
     for lesson in here:
-        play(page, lesson)
+        play(page, lesson, spoken)
     here = [lesson for lesson in here if not any(step.answer in SLOW for step in lesson.steps)]
+    once_more = said(spoken, "Once more")
     page.reload()  # the browser remembers what was done
     for lesson in here:
-        expect(page.locator(f".st-key-learn_{lesson.name}")).to_contain_text("Once more")
-    page.get_by_role("button", name="Forget my progress").click()
-    expect(page.get_by_text("Once more")).to_have_count(0)
+        expect(page.locator(f".st-key-learn_{lesson.name}")).to_contain_text(once_more)
+    page.get_by_role("button", name=said(spoken, "Forget my progress")).click()
+    expect(page.get_by_text(once_more)).to_have_count(0)
     assert console_errors == []
     assert foreign_requests == []
 

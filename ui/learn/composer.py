@@ -88,6 +88,7 @@ def _state(page: str) -> None:
     st.multiselect(
         _("Hide"),
         list(labels),
+        placeholder=_("Choose options"),
         key=_hide_key(page),
         format_func=lambda key: _(labels[key]),
         help=_(HIDE_HELP),
