@@ -6,6 +6,7 @@ import streamlit as st
 
 from compress_core.recipe import without_kinds
 from ui import in_view, words
+from ui.language import _
 from ui.panels import farthest
 from ui.panels.chart import twin
 from ui.panels.norms import show_folding
@@ -27,16 +28,20 @@ def quantize() -> None:
     with place.controls:
         choice = show_quantization(current)
         method = QUANTIZERS[choice.method]
-        aside = f"{choice.layer} has a step of its own: choose scope one to change it."
-        st.caption(aside if choice.stands_aside(current) else method.caption)
+        aside = _(
+            "{layer} has a step of its own: choose scope one to change it.", layer=choice.layer
+        )
+        st.caption(aside if choice.stands_aside(current) else _(method.caption))
         exceptions(current, "quantize")
         fallen(current)
         farthest.show(current, "quantize")
     with place.title:
         framed_heading(
-            "Quantize",
-            "Round every weight to one of a few :green[levels], and store the number of the level. "
-            "Few levels, or a scale that must serve too many weights, cost accuracy.",
+            _("Quantize"),
+            _(
+                "Round every weight to one of a few :green[levels], and store the number of the "
+                "level. Few levels, or a scale that must serve too many weights, cost accuracy."
+            ),
             method.formula,
         )
     with place.live:
@@ -55,9 +60,13 @@ def fallen(current: Current) -> None:
     if new < MANY_ZEROS:
         return
     st.caption(
-        f"The file is {words.smaller(current.size.compression_ratio)} because "
-        f"{words.percent(new, 0)} of the weights fell on **zero**: they are smaller than half a "
-        "step between two levels. The zeros are what the file saves, more than the bits."
+        _(
+            "The file is {smaller} because {share} of the weights fell on **zero**: they are "
+            "smaller than half a step between two levels. The zeros are what the file saves, more "
+            "than the bits.",
+            smaller=words.smaller(current.size.compression_ratio),
+            share=words.percent(new, 0),
+        )
     )
 
 
@@ -67,21 +76,21 @@ def layers_table(current: Current) -> None:
     steps = [winners.get(row.name) for row in rows]
     twin(
         "quantize_layers",
-        "Signal to quantization noise of each layer",
+        _("Signal to quantization noise of each layer"),
         {
-            "layer": [row.name for row in rows],
-            "step": [words.describe(step) if step else "not quantized" for step in steps],
-            "SQNR, dB": [row.sqnr_db for row in rows],
-            "bits": [row.bits for row in rows],
-            "bytes": [row.bytes for row in rows],
-            "encoding": [", ".join(row.encodings) for row in rows],
+            _("layer"): [row.name for row in rows],
+            _("step"): [words.describe(step) if step else _("not quantized") for step in steps],
+            _("SQNR, dB"): [row.sqnr_db for row in rows],
+            _("bits"): [row.bits for row in rows],
+            _("bytes"): [row.bytes for row in rows],
+            _("encoding"): [", ".join(row.encodings) for row in rows],
         },
     )
 
 
 def around(current: Current) -> None:
     """Inputs, biases, and the images that some steps look at."""
-    st.markdown("**Around the weights**")
+    st.markdown(_("**Around the weights**"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         inputs = show_activations(current)
         show_samples(current)
@@ -89,9 +98,11 @@ def around(current: Current) -> None:
         show_folding(current, "quantize")
     if inputs:
         st.caption(
-            "Here inputs are rounded, and then multiplied as floats. The accuracy is real, but "
-            "only a runtime that multiplies integers changes the speed. The file hardly changes: "
-            "it holds the static ranges of the inputs, not the inputs."
+            _(
+                "Here inputs are rounded, and then multiplied as floats. The accuracy is real, but "
+                "only a runtime that multiplies integers changes the speed. The file hardly "
+                "changes: it holds the static ranges of the inputs, not the inputs."
+            )
         )
     exceptions(current, "activations")
 

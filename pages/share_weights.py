@@ -6,6 +6,7 @@ import streamlit as st
 
 from compress_core.views.codebooks import CodebookView
 from ui import figures, in_view
+from ui.language import _
 from ui.panels import farthest, small_plane
 from ui.panels.chart import chart
 from ui.panels.page import exceptions, frame, framed_heading
@@ -21,9 +22,11 @@ def share_weights() -> None:
     place = frame()
     with place.title:
         framed_heading(
-            "Share weights",
-            "Store for each weight only the number of its cluster. The :green[codebook] holds the "
-            "means of the clusters.",
+            _("Share weights"),
+            _(
+                "Store for each weight only the number of its cluster. The :green[codebook] holds "
+                "the means of the clusters."
+            ),
             r"w \approx \text{codebook}[\,i\,],\quad \min \textstyle\sum (w - w')^2",
         )
     quantized = quantized_too(current)
@@ -59,8 +62,8 @@ def histogram(current: Current, layer: str) -> CodebookView:
     chart(
         figures.codebook_histogram(view.counts, view.edges, view.codebook, state.colors()),
         "share_histogram",
-        f"Weights of {layer}",
-        {"from": view.edges[:-1], "to": view.edges[1:], "weights": view.counts},
+        _("Weights of {layer}", layer=layer),
+        {_("from"): view.edges[:-1], _("to"): view.edges[1:], _("weights"): view.counts},
     )
     return view
 
@@ -68,11 +71,15 @@ def histogram(current: Current, layer: str) -> CodebookView:
 def not_shared(current: Current, layer: str, *, waits: bool) -> None:
     """A layer without a codebook, and how it gets one."""
     histogram(current, layer)
-    how = "Choose a number of clusters: with 16 of them, a weight is an index of 4 bits."
-    st.info(
-        f"{layer} keeps its quantization for now." if waits else f"{layer} is not shared. {how}",
-        icon=":material/touch_app:",
-    )
+    if waits:
+        text = _("{layer} keeps its quantization for now.", layer=layer)
+    else:
+        text = _(
+            "{layer} is not shared. Choose a number of clusters: with 16 of them, a weight is an "
+            "index of 4 bits.",
+            layer=layer,
+        )
+    st.info(text, icon=":material/touch_app:")
 
 
 def codebook(current: Current, layer: str) -> None:
@@ -81,16 +88,20 @@ def codebook(current: Current, layer: str) -> None:
     chart(
         figures.codebook_usage(view.codebook, view.usage, state.colors(), own_zero=view.zeros > 0),
         "share_usage",
-        "How many weights use each entry",
-        {"value": view.codebook, "weights": view.usage},
+        _("How many weights use each entry"),
+        {_("value"): view.codebook, _("weights"): view.usage},
     )
     for sentence in codebooks.sentences(current.model, current.recipe, layer):
         st.markdown(sentence)
     factors = len(current.compressed.layers[layer].weights)
     if factors > 1:
-        st.caption(f"{layer} is stored in {factors} factors; the last one is drawn.")
+        st.caption(
+            _("{layer} is stored in {n} factors; the last one is drawn.", layer=layer, n=factors)
+        )
     if view.zeros:
-        st.caption(f"{view.zeros:,} zeros, not in the histogram, have an :orange[own entry].")
+        st.caption(
+            _("{n:,} zeros, not in the histogram, have an :orange[own entry].", n=view.zeros)
+        )
 
 
 share_weights()

@@ -18,7 +18,9 @@ MARKS = ("_", "N_", "n_")
 # Functions whose texts nobody reads on a page: logs, our own invariants, addresses, styles.
 UNREAD = {"getLogger", "exception", "compile", "startswith", "endswith", "replace", "partition"}
 PROSE = re.compile(r"[A-Za-z]{3,} [A-Za-z]{2,}|^[A-Z][a-z]{2,}[a-z ,.…?]*$")
-CODE = re.compile(r"^\s*[<{.#/]|[{};]\s*$|^https?:|:material/")
+CODE = re.compile(
+    r"^\s*[<{.#/]|[{};]\s*$|^https?:|:material/|^(top|middle|bottom) (left|center|right)$"
+)
 NAMES = {"Compress Explorer", "Netron", "Wanda", "Taylor"}  # said alike in every language
 FILES = [
     path.relative_to(ROOT).as_posix()
@@ -82,6 +84,8 @@ def unmarked(code: str) -> list[str]:
             case ast.Call(func=ast.Name(id=name)) if name in (*MARKS, "repr", "TypeVar"):
                 passed |= set(map(id, ast.walk(node)))
             case ast.Call(func=ast.Attribute(attr=name)) if name in UNREAD:
+                passed |= set(map(id, ast.walk(node)))
+            case ast.Assign(targets=[ast.Name(id="__all__" | "FONT")]):
                 passed |= set(map(id, ast.walk(node)))
             case ast.Raise() | ast.Assert() | ast.Expr(value=ast.Constant()):
                 passed |= set(map(id, ast.walk(node)))

@@ -1,4 +1,5 @@
-"""Rows → Plotly figures. No streamlit here, and no arithmetic on weights: only drawing.
+"""Rows → Plotly figures. No widgets here, and no arithmetic on weights: only drawing. A figure
+speaks the reader's language, so it is never kept; the texts that it is given are translated.
 
 Every figure has a fixed height and its `uirevision`, so that zoom survives a new threshold.
 """
@@ -69,7 +70,6 @@ __all__ = [
     "huffman_tree",
     "input_histogram",
     "ledger_bars",
-    "levels_histogram",
     "look_closer",
     "losses_of",
     "mask_picture",

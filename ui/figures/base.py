@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from ui.language import _
 from ui.palette import Palette
 
 Array = NDArray[Any]
@@ -43,17 +44,28 @@ def figure(colors: Palette, *, x: str, y: str, height: int = HEIGHT, **layout: A
 
 
 def add_bins(
-    shown: go.Figure, counts: Array, edges: Array, *, name: str, color: str, what: str = "weights"
+    shown: go.Figure,
+    counts: Array,
+    edges: Array,
+    *,
+    name: str,
+    color: str,
+    hover: str | None = None,
 ) -> None:
-    """The bars of a histogram of `what`, bin by bin."""
+    """The bars of a histogram, bin by bin; `hover` says what is counted, usually weights."""
     shown.add_bar(
         x=((edges[:-1] + edges[1:]) / 2).astype(np.float32),
         y=counts,
         width=float(edges[1] - edges[0]),
         marker={"color": color, "line": {"width": 0}},
         name=name,
-        hovertemplate="%{x:.4f}<br>%{y:,} " + what + "<extra>" + name + "</extra>",
+        hovertemplate=(hover or weights_in_bin()) + "<extra>" + name + "</extra>",
     )
+
+
+def weights_in_bin() -> str:
+    """What a bar of a histogram of weights says on hover."""
+    return _("%{x:.4f}<br>%{y:,} weights")
 
 
 def heatmap(

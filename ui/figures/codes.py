@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from compress_core.storage.entropy_coding import HuffmanNode
 from ui.figures.base import Array, add_bins, figure, heatmap
+from ui.language import _
 from ui.palette import Palette
 
 UPRIGHT = 16  # leaves of a tree up to which their names stand side by side
@@ -15,16 +16,16 @@ MOST_LINES = 32  # entries of a codebook up to which each has its line through t
 
 def codebook_histogram(counts: Array, edges: Array, codebook: Array, colors: Palette) -> go.Figure:
     """Counts of w before sharing, and the entries of the codebook as ticks below."""
-    shown = figure(colors, x="weight w", y="weights per bin", bargap=0)
-    add_bins(shown, counts, edges, name="before sharing", color=colors.original)
+    shown = figure(colors, x=_("weight w"), y=_("weights per bin"), bargap=0)
+    add_bins(shown, counts, edges, name=_("before sharing"), color=colors.original)
     if len(codebook):
         shown.add_scatter(
             x=codebook.astype(np.float32),
             y=np.zeros(len(codebook)),
             mode="markers",
             marker={"symbol": "line-ns-open", "size": 18, "color": colors.quantized},
-            name=f"{len(codebook)} entries of the codebook",
-            hovertemplate="entry %{x:.4f}<extra></extra>",
+            name=_("{n} entries of the codebook", n=len(codebook)),
+            hovertemplate=_("entry %{x:.4f}") + "<extra></extra>",
             cliponaxis=False,
         )
     for entry in codebook.tolist() if len(codebook) <= MOST_LINES else ():
@@ -35,11 +36,11 @@ def codebook_histogram(counts: Array, edges: Array, codebook: Array, colors: Pal
 
 def codebook_usage(codebook: Array, usage: Array, colors: Palette, *, own_zero: bool) -> go.Figure:
     """How many weights use each entry (log); an entry that zeros have alone in its own colour."""
-    shown = figure(colors, x="entry of the codebook", y="weights (log)", bargap=0.15)
+    shown = figure(colors, x=_("entry of the codebook"), y=_("weights (log)"), bargap=0.15)
     apart = (codebook == 0) & own_zero
     for name, mask, color in (
-        ("entry", ~apart, colors.quantized),
-        ("zeros' own entry", apart, colors.pruned),
+        (_("entry"), ~apart, colors.quantized),
+        (_("zeros' own entry"), apart, colors.pruned),
     ):
         shown.add_bar(
             x=np.flatnonzero(mask),
@@ -47,7 +48,8 @@ def codebook_usage(codebook: Array, usage: Array, colors: Palette, *, own_zero: 
             name=name,
             marker={"color": color, "line": {"width": 0}},
             customdata=codebook[mask],
-            hovertemplate="entry %{x}, value %{customdata:.4f}<br>%{y:,} weights<extra></extra>",
+            hovertemplate=_("entry %{x}, value %{customdata:.4f}<br>%{y:,} weights")
+            + "<extra></extra>",
         )
     shown.update_layout(showlegend=bool(apart.any()))
     _log_counts(shown, usage)
@@ -64,16 +66,18 @@ def symbol_histogram(
     meanings: Sequence[str], counts: Array, ideal_bits: Array, colors: Palette, *, x: str
 ) -> go.Figure:
     """How often each symbol occurs; on hover the bits that its probability asks for. The bits of a
-    mask have the colours of pruned and kept."""
-    roles = {"pruned": colors.pruned, "kept": colors.kept}
-    shown = figure(colors, x=x, y="symbols (log)", bargap=0.1)
+    mask, "pruned" and "kept" in the reader's language, have the colours of these."""
+    roles = {_("pruned"): colors.pruned, _("kept"): colors.kept}
+    shown = figure(colors, x=x, y=_("symbols (log)"), bargap=0.1)
     shown.add_bar(
         x=list(meanings),
         y=counts,
         marker={"color": [roles.get(m, colors.quantized) for m in meanings], "line": {"width": 0}},
         customdata=np.stack([counts / max(1, counts.sum()), ideal_bits], axis=1),
-        hovertemplate="%{x}: %{y:,} times, %{customdata[0]:.2%}"
-        "<br>worth %{customdata[1]:.2f} bits<extra></extra>",
+        hovertemplate=_(
+            "%{x}: %{y:,} times, %{customdata[0]:.2%}<br>worth %{customdata[1]:.2f} bits"
+        )
+        + "<extra></extra>",
     )
     shown.update_xaxes(type="category", showgrid=False, nticks=18)
     _log_counts(shown, counts)
@@ -90,20 +94,20 @@ def coder_bars(
     bound: float,
 ) -> go.Figure:
     """Bits a weight by each coder, its bytes beside; the entropy bound as a line."""
-    shown = figure(colors, x="bits per weight", y="", showlegend=False)
+    shown = figure(colors, x=_("bits per weight"), y="", showlegend=False)
     shown.add_bar(
         x=bits,
         y=list(coders),
         orientation="h",
         marker={"color": [colors.compressed if own else colors.original for own in taken]},
         customdata=list(sizes),
-        hovertemplate="%{y}: %{x:.3f} bits a weight, %{customdata:,} bytes<extra></extra>",
+        hovertemplate=_("%{y}: %{x:.3f} bits a weight, %{customdata:,} bytes") + "<extra></extra>",
         cliponaxis=False,
     )
     shown.add_vline(
         x=bound,
         line={"color": colors.text, "dash": "dash", "width": 1.5},
-        annotation_text=f"entropy bound {bound:.3f}",
+        annotation_text=_("entropy bound {bound:.3f}", bound=bound),
         annotation_position="top",
     )
     end = max(*bits, bound)
@@ -133,7 +137,7 @@ def huffman_tree(
     for on_path, color, width in ((False, colors.original, 1), (True, colors.compressed, 4)):
         x: list[float | None] = []
         y: list[float | None] = []
-        for code, (across, _) in places.items():
+        for code, (across, _node) in places.items():
             if code and (code in marked) == on_path:
                 x += [places[code[:-1]][0], across, None]
                 y += [1 - len(code), -len(code), None]
@@ -175,7 +179,7 @@ def _add_nodes(
     inner = {code: at for code, at in places.items() if at[1].symbol is None}
     bits = {code: at for code, at in places.items() if code}
     shown.add_scatter(  # the bit of each branch, beside its lower end
-        x=[at for at, _ in bits.values()],
+        x=[at for at, _node in bits.values()],
         y=[0.42 - len(code) for code in bits],
         mode="text",
         text=[code[-1] for code in bits],
@@ -195,15 +199,17 @@ def _add_nodes(
         )
     for nodes, color, size in ((inner, colors.original, 6), (leaves, colors.quantized, 11)):
         shown.add_scatter(
-            x=[at for at, _ in nodes.values()],
+            x=[at for at, _node in nodes.values()],
             y=[-len(code) for code in nodes],
             mode="markers",
             marker={"color": color, "size": size},
             customdata=[
-                [code, node.count, node.count / total] for code, (_, node) in nodes.items()
+                [code, node.count, node.count / total] for code, (_at, node) in nodes.items()
             ],
-            hovertemplate="code %{customdata[0]}<br>%{customdata[1]:,} times, "
-            "%{customdata[2]:.2%}<extra></extra>",
+            hovertemplate=_(
+                "code %{customdata[0]}<br>%{customdata[1]:,} times, %{customdata[2]:.2%}"
+            )
+            + "<extra></extra>",
         )
 
 
@@ -212,14 +218,14 @@ def context_classes(densities: Array, colors: Palette) -> go.Figure:
     shown = heatmap(
         densities,
         colors,
-        axes=("class of the input (column)", "class of the output (row)"),
-        title="not the usual symbol",
+        axes=(_("class of the input (column)"), _("class of the output (row)")),
+        title=_("not the usual symbol"),
         limits=(0.0, float(densities.max()) or 1.0),
         height=240,
     )
     shown.update_traces(
         texttemplate="%{z:.1%}",
-        hovertemplate="row class %{y}, column class %{x}: %{z:.1%}<extra></extra>",
+        hovertemplate=_("row class %{y}, column class %{x}: %{z:.1%}") + "<extra></extra>",
         colorbar={"tickformat": ".0%"},
     )
     shown.update_xaxes(dtick=1)
@@ -232,11 +238,11 @@ def gap_strip(
 ) -> go.Figure:
     """A piece of a layer, symbol by symbol: those that are stored in the kept colour with the gap
     before them above, the usual one in the pruned colour."""
-    shown = figure(colors, x="index of the weight in the layer", y="", height=150, bargap=0.08)
+    shown = figure(colors, x=_("index of the weight in the layer"), y="", height=150, bargap=0.08)
     index = np.arange(start, start + len(symbols))
     for name, mask, color in (
-        ("the usual symbol, not stored", ~entries, colors.pruned),
-        ("stored", entries, colors.kept),
+        (_("the usual symbol, not stored"), ~entries, colors.pruned),
+        (_("stored"), entries, colors.kept),
     ):
         shown.add_bar(
             x=index[mask],
@@ -248,7 +254,7 @@ def gap_strip(
             textangle=0,
             cliponaxis=False,
             customdata=[s for s, there in zip(symbols, mask.tolist(), strict=True) if there],
-            hovertemplate="weight %{x}: symbol %{customdata}<extra></extra>",
+            hovertemplate=_("weight %{x}: symbol %{customdata}") + "<extra></extra>",
         )
     shown.update_layout(barmode="stack")
     shown.update_yaxes(visible=False, range=[0, 1.6])

@@ -17,6 +17,7 @@ from compress_core.tasks import METRICS, MetricName
 from ui import words
 from ui.figures.base import figure
 from ui.figures.curve_styles import Style
+from ui.language import N_, _
 from ui.palette import Palette
 
 Row = Mapping[str, Any]
@@ -41,8 +42,10 @@ class Losses:
 
     @property
     def title(self) -> str:
-        unit = "points lost" if METRICS[self.metric].is_share else "more of it"
-        return f"{words.metric(self.metric)}: {unit} against the original (log)"
+        metric = words.metric(self.metric)
+        if METRICS[self.metric].is_share:
+            return _("{metric}: points lost against the original (log)", metric=metric)
+        return _("{metric}: more of it against the original (log)", metric=metric)
 
     def value(self, row: Row, bound: str = "") -> float:
         """What a row loses, or a bound of its interval; no less than the floor."""
@@ -57,8 +60,8 @@ class Losses:
         pairs = zip(found["tickvals"], found["ticktext"], strict=True)
         above = [(at, text) for at, text in pairs if at > 1.2 * self.floor]
         return {
-            "tickvals": [self.floor, *(at for at, _ in above)],
-            "ticktext": ["no loss", *(text for _, text in above)],
+            "tickvals": [self.floor, *(at for at, _text in above)],
+            "ticktext": [_("no loss"), *(text for _at, text in above)],
         }
 
 
@@ -74,7 +77,10 @@ def losses_of(rows: Rows) -> Losses:
 
 @dataclass(frozen=True)
 class Axis:
-    """What x can be: the column of a row, and the column where its whisker ends, if it has one."""
+    """What x can be: the column of a row, and the column where its whisker ends, if it has one.
+
+    `title` and `hover` are English: `_` translates them where they are shown.
+    """
 
     column: str
     title: str
@@ -83,11 +89,11 @@ class Axis:
 
 
 AXES = {
-    "bytes": Axis("stored_bytes", "bytes of the stored file (log)", "%{x:,} bytes"),
-    "MACs": Axis("macs", "multiply-accumulates of one input (log)", "%{x:,} MACs"),
+    "bytes": Axis("stored_bytes", N_("bytes of the stored file (log)"), N_("%{x:,} bytes")),
+    "MACs": Axis("macs", N_("multiply-accumulates of one input (log)"), "%{x:,} MACs"),
     "latency": Axis(
         "latency_ms",
-        "time of one input in onnxruntime, ms: median, whisker to p95 (log)",
+        N_("time of one input in onnxruntime, ms: median, whisker to p95 (log)"),
         "%{x:.3f} ms",
         high="latency_ms_p95",
     ),
@@ -117,13 +123,13 @@ class Place:
 
 
 MARKS: dict[str, dict[str, Any]] = {
-    "original": {"symbol": "star", "size": 15},
-    "original, estimate": {"symbol": "star-open", "size": 15, "line": {"width": 2}},
-    "present recipe, estimate": {"symbol": "circle-x-open", "size": 15, "line": {"width": 2}},
-    "snapshot": {"symbol": "pentagon-open", "size": 14, "line": {"width": 2}},
-    "present recipe": {"symbol": "circle-open", "size": 18, "line": {"width": 3}},
+    N_("original"): {"symbol": "star", "size": 15},
+    N_("original, estimate"): {"symbol": "star-open", "size": 15, "line": {"width": 2}},
+    N_("present recipe, estimate"): {"symbol": "circle-x-open", "size": 15, "line": {"width": 2}},
+    N_("snapshot"): {"symbol": "pentagon-open", "size": 14, "line": {"width": 2}},
+    N_("present recipe"): {"symbol": "circle-open", "size": 18, "line": {"width": 3}},
 }
-PUBLISHED_MARKS = {"real file": "diamond-tall", "bit accounting": "diamond-tall-open"}
+PUBLISHED_MARKS = {N_("real file"): "diamond-tall", N_("bit accounting"): "diamond-tall-open"}
 SIDES = ("top center", "bottom center", "middle right")  # of the labels of neighbours
 LABEL = 24  # characters of a name beside its point; all of it on hover
 HEADROOM = 0.08  # above the highest share, for labels
@@ -152,7 +158,7 @@ def trade_off_plane(
     place = place or Place(AXES["bytes"])
     axis, losses = place.axis, place.losses
     shown = figure(
-        colors, x=axis.title, y=losses.title if losses else words.metric(metric), height=560
+        colors, x=_(axis.title), y=losses.title if losses else words.metric(metric), height=560
     )
     for name, rows in curves.items():
         if found := _known(rows, axis):
@@ -160,7 +166,7 @@ def trade_off_plane(
     for name, rows in singles.items():
         if found := _known(rows, axis):
             marker = {**MARKS[name], "color": colors.text}
-            shown.add_scatter(**_points(found, place), name=name, mode="markers", marker=marker)
+            shown.add_scatter(**_points(found, place), name=_(name), mode="markers", marker=marker)
     if losses is None:
         _add_published(shown, _known(published, axis), axis, colors)
     _add_snapshots(shown, _known(snapshots, axis), place, colors)
@@ -234,7 +240,7 @@ def _add_curve(
     color = getattr(colors, look.role)
     shown.add_scatter(
         **_points(rows, place),
-        name=name.replace("_", " "),
+        name=_(name.replace("_", " ")),
         mode="lines+markers",
         line={"color": color, "dash": look.dash, "width": 2},
         marker={"symbol": look.symbol, "size": 9, "color": color},
@@ -247,7 +253,7 @@ def _add_front(shown: go.Figure, rows: Rows, place: Place, colors: Palette) -> N
         shown.add_scatter(
             x=[row[place.axis.column] for row in rows],
             y=[place.y(row) for row in rows],
-            name="Pareto front",
+            name=_("Pareto front"),
             mode="lines",
             line={"color": colors.text, "width": 1.5, "dash": "2px,3px", "shape": "hv"},
             hoverinfo="skip",
@@ -266,12 +272,17 @@ def _add_published(shown: go.Figure, rows: Rows, axis: Axis, colors: Palette) ->
             x=[row[axis.column] for row in found],
             y=[value(row) for row in found],
             customdata=[[None, row["name"], row["source"]] for row in found],
-            hovertemplate="<b>%{customdata[1]}</b>, published: %{y:.2%} at "
-            f"{axis.hover}, {unit}<br>%{{customdata[2]}}<extra></extra>",
-            name=f"published, {unit}",
+            hovertemplate=_(
+                "<b>%{{customdata[1]}}</b>, published: %{{y:.2%}} at {cost}, {unit}"
+                "<br>%{{customdata[2]}}",
+                cost=_(axis.hover),
+                unit=_(unit),
+            )
+            + "<extra></extra>",
+            name=_("published, {unit}", unit=_(unit)),
             mode="markers+text",
             marker={"symbol": symbol, "size": 12, "color": colors.original, "line": {"width": 2}},
-            text=[f"{row['name']}<br>{unit}" for row in found],
+            text=[f"{row['name']}<br>{_(unit)}" for row in found],
             textposition=[SIDES[i % len(SIDES)] for i in range(len(found))],
             textfont={"color": colors.original, "size": 11},
             cliponaxis=False,
@@ -293,7 +304,7 @@ def _add_snapshots(shown: go.Figure, rows: Rows, place: Place, colors: Palette) 
             "customdata": [[*place.customdata(row), escape(row["name"])] for row in rows],
             "hovertemplate": "<b>%{customdata[3]}</b><br>" + points["hovertemplate"],
         },
-        name="snapshot",
+        name=_("snapshot"),
         mode="markers+text",
         marker={**MARKS["snapshot"], "color": colors.text},
         text=[escape(label) for label in labels],  # plotly reads tags in its text
@@ -315,8 +326,9 @@ def _points(rows: Rows, place: Place) -> dict[str, Any]:
             "arrayminus": [y(row) - y(row, "_low") for row in rows],
         },
         "customdata": [place.customdata(row) for row in rows],
-        "hovertemplate": f"%{{customdata[1]}}<br>{place.hover(rows)} at {axis.hover}"
-        "<extra></extra>",
+        "hovertemplate": "%{customdata[1]}<br>"
+        + _("{value} at {cost}", value=place.hover(rows), cost=_(axis.hover))
+        + "<extra></extra>",
     }
     if axis.high:
         high = [row[axis.high] - row[axis.column] for row in rows]

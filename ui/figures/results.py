@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from ui.figures.base import Array, figure
+from ui.language import _
 from ui.palette import Palette
 
 
@@ -16,10 +17,10 @@ def bytes_before_after(
 ) -> go.Figure:
     """Bytes of each layer, original and compressed."""
     height = max(200, 90 + 44 * len(names))
-    shown = figure(colors, x="bytes (log)", y="", height=height)
+    shown = figure(colors, x=_("bytes (log)"), y="", height=height)
     for name, values, color in (
-        ("original", before, colors.original),
-        ("compressed", after, colors.compressed),
+        (_("original"), before, colors.original),
+        (_("compressed"), after, colors.compressed),
     ):
         shown.add_bar(
             x=list(values),
@@ -31,7 +32,7 @@ def bytes_before_after(
             textposition="outside",
             textfont={"size": 11},
             cliponaxis=False,
-            hovertemplate="%{y}: %{x:,} bytes<extra>" + name + "</extra>",
+            hovertemplate=_("%{y}: %{x:,} bytes") + "<extra>" + name + "</extra>",
         )
     shown.update_layout(barmode="group")
     shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)")
@@ -46,16 +47,16 @@ def waterfall(stages: Sequence[str], sizes: Sequence[int], colors: Palette) -> g
     stage takes off is pale, what one adds has the colour of what is lost."""
     steps = [b - a for a, b in pairwise(sizes)]
     added = [colors.pruned if step > 0 else _pale(colors.original) for step in steps]
-    shown = figure(colors, x="", y="bytes of the file")
+    shown = figure(colors, x="", y=_("bytes of the file"))
     shown.add_bar(
-        x=[*stages, "stored file"],
+        x=[*stages, _("stored file")],
         y=[sizes[0], *map(abs, steps), sizes[-1]],
         base=[0, *map(min, sizes, sizes[1:]), 0],
         text=[f"{sizes[0]:,}", *map(_signed, steps), f"{sizes[-1]:,}"],
         textposition="outside",
         cliponaxis=False,
         marker={"color": [colors.original, *added, colors.compressed], "line": {"width": 0}},
-        hovertemplate="%{x}: %{text} bytes<extra></extra>",
+        hovertemplate=_("%{x}: %{text} bytes") + "<extra></extra>",
     )
     top = max(sizes)  # room below zero and above the bars for the numbers
     shown.update_yaxes(range=[-0.12 * top, 1.12 * top])
@@ -84,7 +85,7 @@ def ledger_bars(
     `ours` has the colour of what is compressed; the `bound` is hollow, as it is no file.
     """
     order = sorted(range(len(names)), key=lambda i: -sizes[i])
-    shown = figure(colors, x="bytes (log)", y="", height=max(240, 80 + 27 * len(names)))
+    shown = figure(colors, x=_("bytes (log)"), y="", height=max(240, 80 + 27 * len(names)))
     fill = {ours: colors.compressed, bound: colors.surface}
     shown.add_bar(
         x=[sizes[i] for i in order],
@@ -97,7 +98,7 @@ def ledger_bars(
         text=[f"{sizes[i]:,}" for i in order],
         textposition="outside",
         cliponaxis=False,
-        hovertemplate="%{y}: %{x:,} bytes<extra></extra>",
+        hovertemplate=_("%{y}: %{x:,} bytes") + "<extra></extra>",
     )
     low, high = np.log10(min(sizes)), np.log10(max(sizes))
     room = 0.4 * (high - low) + 0.2  # for the numbers beside the bars
@@ -111,10 +112,12 @@ def shares(
     parts: Mapping[str, Sequence[float]],
     colors: Palette,
     *,
-    x: str = "share of the model",
+    x: str | None = None,
 ) -> go.Figure:
-    """Where bytes and MACs are: one bar a quantity, one segment a layer, as shares of the whole."""
-    shown = figure(colors, x=x, y="", height=190, barmode="stack")
+    """Where bytes and MACs are: one bar a quantity, one segment a layer, as shares of the whole,
+    which is the model if `x` names no other."""
+    title = x or _("share of the model")
+    shown = figure(colors, x=title, y="", height=190, barmode="stack")
     tones = sample_colorscale(list(colors.sequential), np.linspace(0.25, 1, len(names)).tolist())
     totals = {part: sum(values) or 1 for part, values in parts.items()}
     for i, (name, tone) in enumerate(zip(names, tones, strict=True)):
@@ -128,7 +131,7 @@ def shares(
             insidetextanchor="middle",
             textangle=0,
             marker={"color": tone, "line": {"color": colors.surface, "width": 1}},
-            hovertemplate=name + ": %{x:.1%} of %{y}<extra></extra>",
+            hovertemplate=_("{name}: %{{x:.1%}} of %{{y}}", name=name) + "<extra></extra>",
         )
     shown.update_layout(showlegend=False, uniformtext={"minsize": 9, "mode": "hide"})
     shown.update_xaxes(tickformat=".0%", range=[0, 1])
@@ -139,7 +142,7 @@ def confusion(counts: Array, names: Sequence[str], colors: Palette) -> go.Figure
     """Wrong predictions by true and predicted class; the diagonal would hide them: left out."""
     wrong = counts.astype(np.float32)
     np.fill_diagonal(wrong, np.nan)
-    shown = figure(colors, x="predicted", y="true class", height=380)
+    shown = figure(colors, x=_("predicted"), y=_("true class"), height=380)
     shown.add_heatmap(
         z=wrong,
         x=list(names),
@@ -150,7 +153,7 @@ def confusion(counts: Array, names: Sequence[str], colors: Palette) -> go.Figure
         showscale=False,
         xgap=1,
         ygap=1,
-        hovertemplate="%{y} taken for %{x}: %{z} images<extra></extra>",
+        hovertemplate=_("%{y} taken for %{x}: %{z} images") + "<extra></extra>",
     )
     shown.update_yaxes(autorange="reversed", showgrid=False, type="category")
     shown.update_xaxes(showgrid=False, type="category")
@@ -165,7 +168,7 @@ def change_by_class(
 ) -> go.Figure:
     """Change of each class's accuracy in points with its interval, the first class on top."""
     height = max(200, 70 + 26 * len(names))
-    shown = figure(colors, x="change of accuracy, points", y="class", height=height)
+    shown = figure(colors, x=_("change of accuracy, points"), y=_("class"), height=height)
     shown.add_bar(
         x=list(changes),
         y=list(names),
@@ -180,8 +183,10 @@ def change_by_class(
             "width": 3,
         },
         customdata=list(intervals),
-        hovertemplate="%{y}: %{x:+.1f} points, 95 % interval "
-        "%{customdata[0]:+.1f} … %{customdata[1]:+.1f}<extra></extra>",
+        hovertemplate=_(
+            "%{y}: %{x:+.1f} points, 95 % interval %{customdata[0]:+.1f} … %{customdata[1]:+.1f}"
+        )
+        + "<extra></extra>",
     )
     shown.update_yaxes(autorange="reversed", gridcolor="rgba(0,0,0,0)", type="category")
     shown.update_xaxes(zeroline=True, zerolinecolor=colors.original, zerolinewidth=1)
@@ -190,13 +195,13 @@ def change_by_class(
 
 def cost_after(shares: Mapping[str, float], colors: Palette) -> go.Figure:
     """What is left of each cost, as a share of the original's; a line marks the original."""
-    shown = figure(colors, x="share of the original", y="", height=190)
+    shown = figure(colors, x=_("share of the original"), y="", height=190)
     shown.add_bar(
         x=list(shares.values()),
         y=[f"{cost}: {share:.0%}" for cost, share in shares.items()],
         orientation="h",
         marker={"color": colors.compressed},
-        hovertemplate="%{y} of the original<extra></extra>",
+        hovertemplate=_("%{y} of the original") + "<extra></extra>",
     )
     shown.add_vline(x=1, line={"color": colors.original, "width": 2, "dash": "dash"})
     shown.update_xaxes(tickformat=".0%", range=[0, 1.05 * max(1, *shares.values())])

@@ -7,7 +7,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from compress_core.events import Epoch, Frame
-from ui.figures.base import figure
+from ui import words
+from ui.figures.base import figure, weights_in_bin
+from ui.language import _
 from ui.palette import Palette
 
 Runs = Mapping[str, Sequence[Epoch]]  # by their names: the training first, then its control arm
@@ -20,25 +22,27 @@ BOOK_PLACE = -0.07  # of the height: below the bars
 
 
 def training_curves(runs: Runs, colors: Palette, *, metric: str) -> go.Figure:
-    """Loss and score on held-out training images after each epoch, side by side."""
+    """Loss and score on held-out training images after each epoch, side by side; a `metric` with a
+    % in its title is shown in percent."""
     axis = {"gridcolor": colors.grid, "zeroline": False, "automargin": True}
     epochs = max((run[-1].epochs for run in runs.values() if run), default=1)
-    ticks = {"range": [0.5, epochs + 0.5], "title": {"text": "epoch"}, "tickformat": "d"}
+    ticks = {"range": [0.5, epochs + 0.5], "title": {"text": _("epoch")}, "tickformat": "d"}
+    percent = "%" in metric
     shown = figure(
         colors,
-        x="epoch",
-        y="loss",
+        x=_("epoch"),
+        y=_("loss"),
         height=HEIGHT,
         xaxis={**axis, **ticks, "domain": [0, 0.4]},
-        yaxis={**axis, "title": {"text": "loss"}, "rangemode": "tozero"},
+        yaxis={**axis, "title": {"text": _("loss")}, "rangemode": "tozero"},
         xaxis2={**axis, **ticks, "domain": [0.62, 1], "anchor": "y2"},
         yaxis2={**axis, "title": {"text": metric}, "anchor": "x2"},
         showlegend=len(runs) > 1,
     )
-    if metric.endswith("%"):
+    if percent:
         shown.update_layout(yaxis2={"ticksuffix": " %"})
     for (name, run), look in zip(runs.items(), LOOKS, strict=False):
-        _add_curve(shown, name, run, look, colors, percent=metric.endswith("%"))
+        _add_curve(shown, name, run, look, colors, percent=percent)
     return shown
 
 
@@ -62,12 +66,12 @@ def _add_curve(
     }
     shown.add_scatter(
         y=[epoch.loss for epoch in run],
-        hovertemplate="epoch %{x}: loss %{y:.4g}<extra>" + name + "</extra>",
+        hovertemplate=_("epoch %{x}: loss %{y:.4g}") + "<extra>" + name + "</extra>",
         **style,
     )
     shown.add_scatter(
         y=[(100 if percent else 1) * epoch.accuracy for epoch in run],
-        hovertemplate="epoch %{x}: %{y:.4g}<extra>" + name + "</extra>",
+        hovertemplate=_("epoch %{x}: %{y:.4g}") + "<extra>" + name + "</extra>",
         xaxis="x2",
         yaxis="y2",
         showlegend=False,
@@ -85,7 +89,7 @@ def weights_of_epoch(frame: Frame, colors: Palette, *, top: float) -> go.Figure:
 def time_lapse(frames: Sequence[tuple[str, Frame]], colors: Palette) -> go.Figure:
     """The weights of a layer after each epoch, to scrub and to play; each frame has a name."""
     frames = thinned(frames)
-    top = tallest(frame for _, frame in frames)
+    top = tallest(frame for _name, frame in frames)
     name, last = frames[-1]
     shown = _lapse_figure(last, colors, top)
     shown.add_traces(_traces(last, colors, top))
@@ -98,7 +102,8 @@ def time_lapse(frames: Sequence[tuple[str, Frame]], colors: Palette) -> go.Figur
         }
         for name, frame in frames
     ]
-    shown.update_layout(sliders=[_slider([name for name, _ in frames])], updatemenus=[_play()])
+    names = [name for name, _frame in frames]
+    shown.update_layout(sliders=[_slider(names)], updatemenus=[_play()])
     return shown
 
 
@@ -115,7 +120,7 @@ def tallest(frames: Any) -> float:
 
 def _lapse_figure(frame: Frame, colors: Palette, top: float) -> go.Figure:
     low = 2 * BOOK_PLACE * top if frame.codebook else 0
-    shown = figure(colors, x="weight w", y="weights per bin", height=HEIGHT, bargap=0)
+    shown = figure(colors, x=_("weight w"), y=_("weights per bin"), height=HEIGHT, bargap=0)
     shown.update_layout(
         showlegend=False,
         xaxis={"range": [frame.low, frame.high]},
@@ -134,7 +139,7 @@ def _traces(frame: Frame, colors: Palette, top: float) -> list[dict[str, Any]]:
         "y": list(frame.counts),
         "width": width,
         "marker": {"color": colors.kept, "line": {"width": 0}},
-        "hovertemplate": "%{x:.4f}<br>%{y:,} weights<extra></extra>",
+        "hovertemplate": weights_in_bin() + "<extra></extra>",
     }
     entries = {
         "type": "scatter",
@@ -142,7 +147,7 @@ def _traces(frame: Frame, colors: Palette, top: float) -> list[dict[str, Any]]:
         "y": [BOOK_PLACE * top] * len(frame.codebook),
         "mode": "markers",
         "marker": {"symbol": "triangle-up", "size": 10, "color": colors.quantized},
-        "hovertemplate": "value %{x:.4f}<extra>codebook</extra>",
+        "hovertemplate": _("value %{x:.4f}") + "<extra>" + _("codebook") + "</extra>",
         "cliponaxis": False,
     }
     return [bars, entries]
@@ -150,7 +155,9 @@ def _traces(frame: Frame, colors: Palette, top: float) -> list[dict[str, Any]]:
 
 def _zeros(name: str, frame: Frame, colors: Palette) -> dict[str, Any]:
     return {
-        "text": f"{name}: {frame.sparsity:.1%} zeros, left out".replace("%", " %"),
+        "text": _(
+            "{name}: {share} zeros, left out", name=name, share=words.percent(frame.sparsity)
+        ),
         "xref": "paper",
         "yref": "paper",
         "x": 1,
@@ -183,5 +190,5 @@ def _play() -> dict[str, Any]:
         "xanchor": "left",
         "yanchor": "top",
         "pad": {"t": 58},
-        "buttons": [{"label": "Play", "method": "animate", "args": [None, run]}],
+        "buttons": [{"label": _("Play"), "method": "animate", "args": [None, run]}],
     }

@@ -15,27 +15,28 @@ from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import Recipe
 from compress_core.recipe_edit import own_step, with_step, without_step
 from compress_core.steps import AnyStep
+from ui.language import N_, _
 from ui.panels.widgets import NUMBER_WIDTH, choose, number_field, put
+from ui.quantize.methods import CLIPPINGS
 from ui.session import recipe_field, values
 from ui.session.state import Current
 
-MODES = ("off", "static", "dynamic")
-CLIPPINGS = ("min_max", "percentile", "mse")
+MODES = (N_("off"), N_("static"), N_("dynamic"))
 SAMPLES = (16, 32, 64, 128, 256, 512, 1024, 2048)
-MODE_HELP = (
+MODE_HELP = N_(
     "What comes into each layer is rounded, too. static: one range for each layer, from the "
     "calibration images. dynamic: the range of each image as it comes (in a linear layer, of each "
     "row of numbers that it multiplies), nothing is calibrated."
 )
-RANGE_HELP = (
+RANGE_HELP = N_(
     "min_max: all that the calibration images showed. percentile: all but the largest inputs. "
     "mse: the range of least squared error. Inputs beyond the range are clipped to its ends."
 )
-BIAS_HELP = (
+BIAS_HELP = N_(
     "b′ = b + (W − W′)·E[x]: the bias takes back what each output's mean has lost to the changed "
     "weights, by the mean inputs E[x] of the original network on the calibration images."
 )
-SAMPLES_HELP = (
+SAMPLES_HELP = N_(
     "Drawn class by class from the training set, never from the test set: it would flatter the "
     "accuracy measured on it. GPTQ, static ranges and bias correction look at them."
 )
@@ -104,10 +105,10 @@ def show_activations(current: Current) -> QuantizeActivations | None:
         put("quantize_input_clipping", step.clipping)
         put("quantize_input_percentile", step.percentile)
     choose(
-        "Inputs of layers",
+        _("Inputs of layers"),
         MODES,
         "quantize_activations",
-        MODE_HELP,
+        _(MODE_HELP),
         in_address=False,
         on_change=set_activations,
     )
@@ -118,39 +119,39 @@ def show_activations(current: Current) -> QuantizeActivations | None:
 
 def _show_input_settings(step: QuantizeActivations) -> None:
     st.selectbox(
-        "Bits of an input",
+        _("Bits of an input"),
         ACTIVATION_BITS,
         key="quantize_input_bits",
         width=NUMBER_WIDTH,
         on_change=set_activations,
-        help="An input gets one of 2ᵏ codes, asymmetric, one scale and zero point for a layer.",
+        help=_("An input gets one of 2ᵏ codes, asymmetric, one scale and zero point for a layer."),
     )
     if step.mode == "static":
         choose(
-            "Range of inputs",
+            _("Range of inputs"),
             CLIPPINGS,
             "quantize_input_clipping",
-            RANGE_HELP,
+            _(RANGE_HELP),
             in_address=False,
             on_change=set_activations,
         )
     if step.clipping == "percentile":
         number_field(
-            "Percentile of |x|",
+            _("Percentile of |x|"),
             "quantize_input_percentile",
             step.percentile,
             50.0,
             100.0,
             step=0.1,
             on_change=set_activations,
-            help="Of the inputs that are not zero; those beyond it are clipped.",
+            help=_("Of the inputs that are not zero; those beyond it are clipped."),
         )
 
 
 def show_correction(current: Current) -> None:
     put("quantize_correct", own_step(current.recipe, "correct") is not None)
     st.toggle(
-        "Correct the biases", key="quantize_correct", on_change=set_correction, help=BIAS_HELP
+        _("Correct the biases"), key="quantize_correct", on_change=set_correction, help=_(BIAS_HELP)
     )
 
 
@@ -160,13 +161,13 @@ def show_samples(current: Current) -> None:
     samples = next(iter(used), chosen_samples())
     put("quantize_samples", samples)
     st.select_slider(
-        "Calibration images, of the training set",
+        _("Calibration images, of the training set"),
         sorted({*SAMPLES, samples}),
         key="quantize_samples",
         width=300,
         on_change=set_samples,
         disabled=not used,
-        help=SAMPLES_HELP,
+        help=_(SAMPLES_HELP),
     )
 
 

@@ -7,6 +7,8 @@ from compress_core.methods.quantization import InputQuantizer, QuantizeActivatio
 from compress_core.views import summaries
 from compress_core.views.summaries import InputView
 from ui import figures, words
+from ui.core_sentences import of_core
+from ui.language import _
 from ui.panels.chart import chart
 from ui.session import caches, state
 from ui.session.state import Current
@@ -18,8 +20,8 @@ def errors(current: Current, layer: str) -> None:
     chart(
         figures.error_histogram(counts, edges, state.colors()),
         "quantize_error",
-        f"Error of the weights of {layer}",
-        {"from": edges[:-1], "to": edges[1:], "weights": counts},
+        _("Error of the weights of {layer}", layer=layer),
+        {_("from"): edges[:-1], _("to"): edges[1:], _("weights"): counts},
     )
 
 
@@ -29,8 +31,8 @@ def moves(current: Current, layer: str) -> None:
     chart(
         figures.before_after(counts, edges, state.colors()),
         "quantize_moves",
-        f"Weights of {layer}, before → after; darker: more weights",
-        {"w′ from": edges[:-1], "w′ to": edges[1:], "weights": counts.sum(1)},
+        _("Weights of {layer}, before → after; darker: more weights", layer=layer),
+        {_("w′ from"): edges[:-1], _("w′ to"): edges[1:], _("weights"): counts.sum(1)},
     )
 
 
@@ -38,24 +40,33 @@ def inputs(current: Current, layer: str) -> None:
     """What comes into a layer whose inputs are rounded, on the calibration images."""
     step = current.compressed.winners("activations").get(layer)
     assert isinstance(step, QuantizeActivations)
-    view = input_view(current.model, current.recipe, layer, step)
+    with st.spinner(_("Looking at calibration images…")):
+        view = input_view(current.model, current.recipe, layer, step)
     chart(
         figures.input_histogram(
             view.counts, view.edges, view.levels, view.low, view.high, state.colors()
         ),
         "quantize_inputs",
-        f"Inputs of {layer} on {step.samples} training images",
-        {"from": view.edges[:-1], "to": view.edges[1:], "inputs": view.counts},
+        _("Inputs of {layer} on {n} training images", layer=layer, n=step.samples),
+        {_("from"): view.edges[:-1], _("to"): view.edges[1:], _("inputs"): view.counts},
     )
-    noise = "exact" if view.sqnr_db is None else f"{view.sqnr_db:.1f} dB SQNR"
-    zeros = f"{words.percent(view.zeros)} are exactly 0, always a level, and are not drawn"
-    fate = f"{words.percent(view.clipped, 2)} are :orange[clipped]"
+    noise = _("exact") if view.sqnr_db is None else f"{view.sqnr_db:.1f} dB SQNR"
+    fate = _("{share} are :orange[clipped]", share=words.percent(view.clipped, 2))
     if step.mode == "dynamic":
-        fate = "the range of all these images is shown, each image or row has its own, narrower one"
-    st.caption(f"{zeros}; {fate}; {noise}.")
+        fate = _(
+            "the range of all these images is shown, each image or row has its own, narrower one"
+        )
+    st.caption(
+        _(
+            "{zeros} are exactly 0, always a level, and are not drawn; {fate}; {noise}.",
+            zeros=words.percent(view.zeros),
+            fate=fate,
+            noise=noise,
+        )
+    )
 
 
-@caches.keep(max_entries=64, show_spinner="Looking at calibration images…")
+@caches.keep(max_entries=64, show_spinner=False)
 def input_view(model: str, recipe: Recipe, layer: str, step: QuantizeActivations) -> InputView:
     compressed = caches.compressed(model, recipe)
     quantizer = compressed.layers[layer].inputs
@@ -67,22 +78,27 @@ def input_view(model: str, recipe: Recipe, layer: str, step: QuantizeActivations
 def tutorials(current: Current, layer: str) -> None:
     """What the formulas of tutorials would have done to the layer, behind a click."""
     closed = st.expander(
-        "The formulas of tutorials", key="quantize_textbook", type="compact", on_change="rerun"
+        _("The formulas of tutorials"), key="quantize_textbook", type="compact", on_change="rerun"
     )
     if not closed.open:
         return
     closed.markdown(
-        "Many tutorials quantize by round((w − min) / (max − min) · (2ᵏ − 1)). That is the "
-        "asymmetric formula, shifted so that zero may fall between two levels. "
-        ":orange[round(w · 255)] is no general quantizer: it only fits weights from 0 to 1; "
-        "all others are cut off."
+        _(
+            "Many tutorials quantize by round((w − min) / (max − min) · (2ᵏ − 1)). That is the "
+            "asymmetric formula, shifted so that zero may fall between two levels. "
+            ":orange[round(w · 255)] is no general quantizer: it only fits weights from 0 to 1; "
+            "all others are cut off."
+        )
     )
     stored = current.compressed.layers[layer]
     try:
         table = summaries.textbook_table(stored.layer.weight, stored.bits)
     except ValueError as error:
-        closed.info(str(error))
+        closed.info(of_core(error))
     else:
         closed.dataframe(
-            table, hide_index=True, placeholder="—", alt=f"Weights of {layer} by three formulas"
+            {of_core(formula): weights for formula, weights in table.items()},
+            hide_index=True,
+            placeholder="—",
+            alt=_("Weights of {layer} by three formulas", layer=layer),
         )

@@ -7,6 +7,7 @@ import streamlit as st
 from compress_core import Quantize
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.steps import AnyStep
+from ui.language import N_, _
 from ui.panels.widgets import NUMBER_WIDTH, choose, choose_layer, number_field, put
 from ui.quantize.callbacks import SETTINGS, edited, set_method, set_quantization, shown, step_by
 from ui.quantize.methods import (
@@ -28,24 +29,26 @@ from ui.quantize.methods import (
 from ui.session import values
 from ui.session.state import Current
 
-METHOD_HELP = (
+METHOD_HELP = N_(
     "affine: 2ᵏ evenly spaced levels, each weight to the nearest. GPTQ: the same levels, but each "
     "weight's error is passed on to those after it, weighed by the inputs of the original network "
     "on calibration images. float: levels dense near zero, as 16, 8 or 4 bit numbers have them. "
     "ternary: −α, 0, α. binary: −α, α."
 )
-SCOPE_HELP = (
+SCOPE_HELP = N_(
     "all: the step of all layers. one: an exception for the layer on the right, which wins over "
     "it: so each layer can have bits of its own."
 )
-GRANULARITY_HELP = "How many weights share a scale: an output channel, the tensor, or a group."
-SCHEME_HELP = "symmetric: levels mirror around 0. asymmetric: they follow the range of the weights."
-RANGE_HELP = (
+GRANULARITY_HELP = N_("How many weights share a scale: an output channel, the tensor, or a group.")
+SCHEME_HELP = N_(
+    "symmetric: levels mirror around 0. asymmetric: they follow the range of the weights."
+)
+RANGE_HELP = N_(
     "min_max: the levels cover the full range. percentile: all but the largest weights. mse: the "
     "range of least squared error. Weights beyond the range are clipped to its ends."
 )
-BITS_HELP = "A weight gets one of 2ᵏ codes. 32 leaves the weights alone."
-FORMAT_HELP = (
+BITS_HELP = N_("A weight gets one of 2ᵏ codes. 32 leaves the weights alone.")
+FORMAT_HELP = N_(
     "e4m3: 4 bits of exponent, 3 of mantissa. nf4: the quantiles of a normal distribution. 16 bit "
     "formats need no scale. fp32 leaves the weights alone."
 )
@@ -77,16 +80,16 @@ def show_quantization(current: Current) -> Choice:
     """Method, scope, layer and channel; under them the settings of the method."""
     with st.container(key="pairs"):
         methods = st.container()  # drawn when the layer is known
-        scope = choose("Scope", SCOPES, "quantize_scope", SCOPE_HELP)
+        scope = choose(_("Scope"), SCOPES, "quantize_scope", _(SCOPE_HELP))
         layer = choose_layer("quantize_layer")
         step = edited(current.recipe, layer)
         _fill(step)
         with methods:
             method = choose(
-                "Method",
+                _("Method"),
                 tuple(QUANTIZERS),
                 "quantize_method",
-                METHOD_HELP,
+                _(METHOD_HELP),
                 in_address=step is None,
                 on_change=set_method,
             )
@@ -112,35 +115,37 @@ def _fill(step: AnyStep | None) -> None:
 def _show_settings(method: str, *, in_address: bool) -> None:
     if method == "float":
         st.selectbox(
-            "Format",
+            _("Format"),
             FORMATS,
             key="quantize_format",
             width=NUMBER_WIDTH,
             on_change=set_quantization,
             format_func=format_words,
-            help=FORMAT_HELP,
+            help=_(FORMAT_HELP),
         )
     else:
         st.selectbox(
-            "Bits",
+            _("Bits"),
             bit_choices(method),
             key="quantize_bits",
             width=NUMBER_WIDTH,
             on_change=set_quantization,
-            help=BITS_HELP,
+            help=_(BITS_HELP),
         )
     if method == "ternary":
         put("quantize_delta", min(MOST_DELTA, values.number("quantize_delta", 0.7, 0.0)))
         number_field(
-            "Δ, times mean |w|",
+            _("Δ, times mean |w|"),
             "quantize_delta",
             0.7,
             0.0,
             MOST_DELTA,
             step=0.05,
             on_change=set_quantization,
-            help="Weights of at most Δ become 0, the others ±α, the mean of their magnitudes. "
-            "0.7 is near the optimum of normally distributed weights.",
+            help=_(
+                "Weights of at most Δ become 0, the others ±α, the mean of their magnitudes. "
+                "0.7 is near the optimum of normally distributed weights."
+            ),
         )
     unscaled = method == "float" and values.chosen("quantize_format", FORMATS) in UNSCALED
     if method in {"affine", "GPTQ", "float"} and not unscaled:
@@ -151,64 +156,67 @@ def _show_settings(method: str, *, in_address: bool) -> None:
 
 def _show_granularity(*, in_address: bool) -> None:
     granularity = choose(
-        "Granularity",
+        _("Granularity"),
         GRANULARITIES,
         "quantize_granularity",
-        GRANULARITY_HELP,
+        _(GRANULARITY_HELP),
         in_address=in_address,
         on_change=set_quantization,
     )
     if granularity == "group":
         number_field(
-            "Group size",
+            _("Group size"),
             "quantize_group_size",
             32,
             2,
             None,
             on_change=set_quantization,
-            help="How many inputs of a channel share a scale; each costs 4 bytes.",
+            help=_("How many inputs of a channel share a scale; each costs 4 bytes."),
         )
 
 
 def _show_range(*, in_address: bool) -> None:
     choose(
-        "Scheme",
+        _("Scheme"),
         SCHEMES,
         "quantize_scheme",
-        SCHEME_HELP,
+        _(SCHEME_HELP),
         in_address=in_address,
         on_change=set_quantization,
     )
     clipping = choose(
-        "Range",
+        _("Range"),
         CLIPPINGS,
         "quantize_clipping",
-        RANGE_HELP,
+        _(RANGE_HELP),
         in_address=in_address,
         on_change=set_quantization,
     )
     if clipping == "percentile":
         number_field(
-            "Percentile of |w|",
+            _("Percentile of |w|"),
             "quantize_percentile",
             99.9,
             LEAST_PERCENTILE,
             100.0,
             step=0.1,
             on_change=set_quantization,
-            help="Of the weights that are not zero; those beyond it are clipped. Drag it.",
+            help=_("Of the weights that are not zero; those beyond it are clipped. Drag it."),
         )
 
 
 def _choose_channel(current: Current, choice: Choice) -> int:
     channels = current.compressed.layers[choice.layer].layer.shape[0]
     return number_field(
-        "Output channel",
+        _("Output channel"),
         "quantize_channel",
         0,
         0,
         channels - 1,
         persist_state="session",
         disabled=choice.settings.granularity == "tensor",
-        help=f"0 … {channels - 1}. Each has a scale, and so levels of its own; this one is drawn.",
+        help=_(
+            "0 … {last}. Each has a scale, and so levels of its own; this one is drawn.",
+            last=channels - 1,
+        ),
     )

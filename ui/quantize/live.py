@@ -12,6 +12,7 @@ from compress_core.views import summaries
 from compress_core.views.live_profiles import range_sample, weight_points
 from compress_core.views.summaries import ScaleView
 from ui import live_histogram
+from ui.language import _
 from ui.live_histogram.routes import pack, publish
 from ui.panels import small_plane
 from ui.quantize.callbacks import release_quantization
@@ -102,7 +103,7 @@ def _plane(current: Current, choice: Choice) -> dict[str, Any]:
         current,
         family,
         "quantized",
-        place=lambda recipe, _: bits_of(recipe[0] if recipe else None),
+        place=lambda recipe, _row: bits_of(recipe[0] if recipe else None),
         at=bits_of(choice.step) if follows else None,
         settings=settings,
     )
@@ -131,7 +132,7 @@ def _choices(choice: Choice) -> dict[str, Any]:
         chosen = choice.step.format if isinstance(choice.step, QuantizeFloat) else FP32
         texts = [format_words(name) for name in FORMATS]
         return {
-            "setting": "Format",
+            "setting": _("Format"),
             "field": "format",
             "values": FORMATS,
             "texts": texts,
@@ -139,7 +140,7 @@ def _choices(choice: Choice) -> dict[str, Any]:
         }
     values = bit_choices(choice.method)
     return {
-        "setting": "Bits",
+        "setting": _("Bits"),
         "field": "bits",
         "values": values,
         "texts": [str(bits) for bits in values],
@@ -148,12 +149,18 @@ def _choices(choice: Choice) -> dict[str, Any]:
 
 
 def _title(current: Current, choice: Choice, drawn: AnyStep | None) -> str:
-    factor = "" if current.compressed.layers[choice.layer].rank is None else "the last factor of "
     sharing = (sharing_of(drawn) if drawn else choice.settings).granularity
-    part = "" if sharing == "tensor" else f", output channel {choice.channel}"
-    group = ", first group" if sharing == "group" else ""
-    own = " (a step of its own)" if choice.stands_aside(current) else ""
-    return f"Weights of {factor}{choice.layer}{part}{group}{own}"
+    drawn_of = {"layer": choice.layer, "channel": choice.channel}
+    if current.compressed.layers[choice.layer].rank is not None:
+        drawn_of["layer"] = _("the last factor of {layer}", layer=choice.layer)
+    if sharing == "tensor":
+        title = _("Weights of {layer}", **drawn_of)
+    elif sharing == "group":
+        title = _("Weights of {layer}, output channel {channel}, first group", **drawn_of)
+    else:
+        title = _("Weights of {layer}, output channel {channel}", **drawn_of)
+    own = choice.stands_aside(current)
+    return _("{title} (a step of its own)", title=title) if own else title
 
 
 @caches.keep(max_entries=64, show_spinner=False)

@@ -12,13 +12,14 @@ from compress_core.methods.quantization import (
     Ternarize,
 )
 from compress_core.steps import ROWS, AnyStep
+from ui.language import N_
 
 WeightStep = Quantize | QuantizeGPTQ | QuantizeFloat | Ternarize | Binarize
 AFFINE = r"w \approx \text{scale} \cdot (q - \text{zero\_point})"
-SCOPES = ("all", "one")
-GRANULARITIES = ("channel", "tensor", "group")
-SCHEMES = ("symmetric", "asymmetric")
-CLIPPINGS = ("min_max", "percentile", "mse")
+SCOPES = (N_("all"), N_("one"))
+GRANULARITIES = (N_("channel"), N_("tensor"), N_("group"))
+SCHEMES = (N_("symmetric"), N_("asymmetric"))
+CLIPPINGS = (N_("min_max"), N_("percentile"), N_("mse"))
 FLOAT = 32  # the choice that means: not quantized; as a format,
 FP32 = "fp32"
 FORMATS = (*sorted(FORMAT_BITS, key=lambda name: FORMAT_BITS[name]), FP32)
@@ -31,7 +32,8 @@ LEAST_PERCENTILE = 50.0  # of |w| that the controls clip at
 
 @dataclass(frozen=True)
 class Quantizer:
-    """The type of its step, its formula, and a caption on what one sees in the picture."""
+    """The type of its step, its formula, and a caption on what one sees in the picture; `_`
+    translates the caption and the name."""
 
     step: type[WeightStep]
     formula: str
@@ -39,34 +41,40 @@ class Quantizer:
 
 
 QUANTIZERS = {
-    "affine": Quantizer(
+    N_("affine"): Quantizer(
         Quantize,
         AFFINE,
-        "Drag an end of the range to clip there: the step then keeps that percentile of |w|.",
+        N_("Drag an end of the range to clip there: the step then keeps that percentile of |w|."),
     ),
     "GPTQ": Quantizer(
         QuantizeGPTQ,
         AFFINE,
-        "While you drag, rounding to the nearest is shown (≈) in place of the error feedback. "
-        "The feedback moves single weights further, so that the layer's outputs move less on the "
-        "inputs of the original network: judge it by the accuracy, not by the SQNR.",
+        N_(
+            "While you drag, rounding to the nearest is shown (≈) in place of the error feedback. "
+            "The feedback moves single weights further, so that the layer's outputs move less on "
+            "the inputs of the original network: judge it by the accuracy, not by the SQNR."
+        ),
     ),
-    "float": Quantizer(
+    N_("float"): Quantizer(
         QuantizeFloat,
         r"w \approx \text{scale} \cdot v, \quad v \text{ a number of the format}",
-        "A float's levels lie dense near zero, where most weights are. The scale puts the format's "
-        "largest number on the largest |w|; 16 bits need none.",
+        N_(
+            "A float's levels lie dense near zero, where most weights are. The scale puts the "
+            "format's largest number on the largest |w|; 16 bits need none."
+        ),
     ),
-    "ternary": Quantizer(
+    N_("ternary"): Quantizer(
         Ternarize,
         r"w \approx \alpha \cdot \{-1, 0, 1\}, \quad 0 \text{ where } |w| \le \Delta",
-        "Weights in the shaded band become 0, all others ±α; α is the scale.",
+        N_("Weights in the shaded band become 0, all others ±α; α is the scale."),
     ),
-    "binary": Quantizer(
+    N_("binary"): Quantizer(
         Binarize,
         r"w \approx \alpha \cdot \operatorname{sign}(w), \quad \alpha = \text{mean } |w|",
-        "Each weight keeps only its sign; α is the scale. No level is zero, so a pruned layer "
-        "cannot be binarized.",
+        N_(
+            "Each weight keeps only its sign; α is the scale. No level is zero, so a pruned layer "
+            "cannot be binarized."
+        ),
     ),
 }
 assert {method.step for method in QUANTIZERS.values()} == {

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import streamlit as st
+
 from compress_core import Recipe
 from compress_core.measurement.report import Size
 from compress_core.methods.weight_sharing import ShareWeights
@@ -11,12 +13,13 @@ from compress_core.recipe import before, split_stages
 from compress_core.views import codebooks as codebook_view
 from compress_core.views.codebooks import CodebookView, SharedRow, Sharing
 from ui import words
+from ui.language import N_, _, n_
 from ui.session import caches, state
 
 OWNERS = {
-    "layer": "each layer",
-    "model": "each model",
-    "both": "both models",
+    "layer": N_("for each layer"),
+    "model": N_("for each model"),
+    "both": N_("for both models"),
 }
 
 
@@ -26,9 +29,14 @@ def view(model: str, recipe: Recipe, layer: str) -> CodebookView:
     return codebook_view.codebook_view(before, caches.compressed(model, recipe).layers[layer])
 
 
-@caches.keep_copies(max_entries=500, show_spinner="Searching for the optimum…")
 def rows(model: str, recipe: Recipe) -> tuple[SharedRow, ...]:
     """Each shared layer against the best codebook of its own."""
+    with st.spinner(_("Searching for the optimum…")):
+        return _rows(model, recipe)
+
+
+@caches.keep_copies(max_entries=500, show_spinner=False)
+def _rows(model: str, recipe: Recipe) -> tuple[SharedRow, ...]:
     before, after, best = (
         caches.compressed(model, steps).layers
         for steps in (
@@ -40,9 +48,14 @@ def rows(model: str, recipe: Recipe) -> tuple[SharedRow, ...]:
     return codebook_view.shared_rows(before, after, best)
 
 
-@caches.keep_copies(max_entries=500, show_spinner="Searching for the optimum…")
 def above_common(model: str, recipe: Recipe, together: tuple[str, ...]) -> float | None:
     """How far the error of layers with one codebook lies above that of their best one."""
+    with st.spinner(_("Searching for the optimum…")):
+        return _above_common(model, recipe, together)
+
+
+@caches.keep_copies(max_entries=500, show_spinner=False)
+def _above_common(model: str, recipe: Recipe, together: tuple[str, ...]) -> float | None:
     before, after, best = (
         caches.compressed(model, steps).layers
         for steps in (
@@ -54,10 +67,7 @@ def above_common(model: str, recipe: Recipe, together: tuple[str, ...]) -> float
     return codebook_view.above_together(together, before, after, best)
 
 
-@caches.keep_copies(
-    max_entries=100,
-    show_spinner="Clustering the weights of both models…",
-)
+@caches.keep_copies(max_entries=100, show_spinner=False)
 def owners(first: str, second: str, recipe: Recipe, step: ShareWeights) -> tuple[Sharing, ...]:
     """Codebooks for layers, for models, for both; each model as far as `recipe` fits it."""
     models = {
@@ -82,62 +92,78 @@ def sentences(model: str, recipe: Recipe, layer: str) -> tuple[str, str]:
 
 def storage_sentence(row: SharedRow) -> str:
     """ "400,000 weights, 16 values: 4 bits each plus a codebook of 64 bytes"."""
-    bits = f"{row.bits} bit{'s' * (row.bits != 1)}"
     layers = len(row.together)
-    common = f", which {layers} layers have in common" if layers > 1 else ""
-    books = "a codebook" if row.codebooks == 1 else f"{row.codebooks} codebooks, one a factor,"
-    return (
-        f"{row.name}: {row.weights:,} weights, {row.entries:,} values: {bits} each plus {books} "
-        f"of {row.codebook_bytes:,} bytes{common}."
+    books = _("a codebook")
+    if row.codebooks != 1:
+        books = _("{n} codebooks, one a factor,", n=row.codebooks)
+    return _(
+        "{layer}: {weights:,} weights, {values:,} values: {bits} each plus {codebooks} of "
+        "{bytes:,} bytes{common}.",
+        layer=row.name,
+        weights=row.weights,
+        values=row.entries,
+        bits=n_("1 bit", "{n} bits", row.bits),
+        codebooks=books,
+        bytes=row.codebook_bytes,
+        common=_(", which {n} layers have in common", n=layers) if layers > 1 else "",
     )
 
 
 def error_sentence(model: str, recipe: Recipe, row: SharedRow) -> str:
     """The squared error, and how far it lies above the optimum, alone and together."""
-    text = f"Squared error {row.sse:.4g}, {above_optimum(row)}"
+    numbers = {"error": row.sse, "above": above_optimum(row), "n": len(row.together)}
     if len(row.together) == 1:
-        return f"{text}."
-    common = compare(above_common(model, recipe, row.together), "the optimum of one codebook")
-    return f"{text} of its own. All {len(row.together)} layers together: {common}."
+        return _("Squared error {error:.4g}, {above}.", **numbers)
+    common = compare(above_common(model, recipe, row.together), _("the optimum of one codebook"))
+    return _(
+        "Squared error {error:.4g}, {above} of its own. All {n} layers together: {common}.",
+        **numbers,
+        common=common,
+    )
 
 
 def above_optimum(row: SharedRow) -> str:
     """ "5 % above the optimum of 16 clusters", or that it is the optimum."""
-    return compare(row.above_optimum, f"the optimum of {row.entries:,} clusters")
+    return compare(row.above_optimum, _("the optimum of {n:,} clusters", n=row.entries))
 
 
 def compare(above: float | None, optimum: str) -> str:
     """How far an error lies above that of the optimum."""
     if above is None:
-        return "without a comparison: the optimum is searched for at most 256 clusters"
+        return _("without a comparison: the optimum is searched for at most 256 clusters")
     if above < 0.0005:
         return optimum
     if math.isinf(above):
-        return f"where {optimum} has none"
+        return _("where {optimum} has none", optimum=optimum)
     if above >= 1:
-        return f"{1 + above:.1f} times {optimum}"
-    return f"{words.percent(above, 1 if above < 0.1 else 0)} above {optimum}"
+        return _("{times:.1f} times {optimum}", times=1 + above, optimum=optimum)
+    share = words.percent(above, 1 if above < 0.1 else 0)
+    return _("{share} above {optimum}", share=share, optimum=optimum)
 
 
 def layer_table(rows: Sequence[SharedRow], size: Size) -> dict[str, list[Any]]:
     """What sharing made of each layer; the bytes are those in the file."""
     stored = {row.name: row for row in size.layers}
     return {
-        "layer": [row.name for row in rows],
-        "clusters": [row.entries for row in rows],
-        "bits": [row.bits for row in rows],
-        "SSE": [row.sse for row in rows],
-        "against the optimum": [above_optimum(row) for row in rows],
-        "SQNR, dB": [stored[row.name].sqnr_db for row in rows],
-        "bytes": [stored[row.name].bytes for row in rows],
-        "encoding": [", ".join(stored[row.name].encodings) for row in rows],
+        _("layer"): [row.name for row in rows],
+        _("clusters"): [row.entries for row in rows],
+        _("bits"): [row.bits for row in rows],
+        _("SSE"): [row.sse for row in rows],
+        _("against the optimum"): [above_optimum(row) for row in rows],
+        _("SQNR, dB"): [stored[row.name].sqnr_db for row in rows],
+        _("bytes"): [stored[row.name].bytes for row in rows],
+        _("encoding"): [", ".join(stored[row.name].encodings) for row in rows],
     }
 
 
 def quantities(names: Sequence[str]) -> list[str]:
     """What `numbers` are, for models of these names."""
-    by_model = [f"{name}, {what}" for name in names for what in ("bytes of indices", "SSE")]
-    return ["number of codebooks", "bytes of codebooks", *by_model, "bytes together"]
+    by_model = [
+        text
+        for name in names
+        for text in (_("{model}, bytes of indices", model=name), _("{model}, SSE", model=name))
+    ]
+    return [_("number of codebooks"), _("bytes of codebooks"), *by_model, _("bytes together")]
 
 
 def numbers(way: Sharing) -> list[str]:
@@ -152,9 +178,21 @@ def saving(found: tuple[Sharing, ...]) -> str:
     """What one codebook for both models saves against one for each, and what it costs."""
     own, both = (next(way for way in found if way.owner == owner) for owner in ("model", "both"))
     less = own.total_bytes - both.total_bytes
-    saved = f"saves {less:,} bytes" if less >= 0 else f"takes {-less:,} bytes more"
+    saved = _("saves {n:,} bytes", n=less) if less >= 0 else _("takes {n:,} bytes more", n=-less)
     if not sum(own.sse):
-        return f"One codebook for both {saved}; its error is {sum(both.sse):.4g}, that of two is 0."
+        return _(
+            "One codebook for both {saved}; its error is {error:.4g}, that of two is 0.",
+            saved=saved,
+            error=sum(both.sse),
+        )
     more = sum(both.sse) / sum(own.sse) - 1
-    change = f"{words.percent(abs(more))} {'more' if more > 0 else 'less'}"
-    return f"One codebook for both models {saved}, and makes {change} squared error than two."
+    change = {"saved": saved, "share": words.percent(abs(more))}
+    if more > 0:
+        return _(
+            "One codebook for both models {saved}, and makes {share} more squared error than two.",
+            **change,
+        )
+    return _(
+        "One codebook for both models {saved}, and makes {share} less squared error than two.",
+        **change,
+    )

@@ -8,6 +8,7 @@ from compress_core import Recipe
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.weight_sharing import INITS, MAX_CLUSTERS, ShareWeights
 from compress_core.recipe_edit import last_stage, own_step, step_for
+from ui.language import N_, _
 from ui.panels.widgets import (
     choose,
     choose_layer,
@@ -23,22 +24,24 @@ from ui.session.state import Current
 
 OFF = 0  # the choice that means: not shared
 CLUSTERS = (OFF, 2, 4, 8, 16, 32, 64, 128, 256)
-SCOPES = ("layer", "all", "one")
+SCOPES = (N_("layer"), N_("all"), N_("one"))
+STARTS = (N_("optimal"), N_("linear"), N_("density"), N_("random"))
+assert tuple(INITS) == STARTS, "a start of k-means has no name on the page, or the reverse"
 MOST_SEED = 2**31
-CLUSTERS_HELP = (
+CLUSTERS_HELP = N_(
     "How many values a weight may have. 2ᵏ of them make indices of k bits; 16 is a usual choice."
 )
-INIT_HELP = (
+INIT_HELP = N_(
     "Where k-means starts. optimal: the least squared error of all codebooks, searched by dynamic "
     "programming (proven close up to 256 clusters, slow beyond). linear: equally spaced, so that "
     "large weights keep entries of their own. density: where most weights are. random: weights "
     "drawn by a seed."
 )
-ZEROS_HELP = (
+ZEROS_HELP = N_(
     "Pruned weights stay exactly zero: one of the entries is theirs alone. Without it, zeros move "
     "to the nearest mean, and the sparsity is lost."
 )
-SCOPE_HELP = (
+SCOPE_HELP = N_(
     "layer: a codebook for each layer. all: one codebook for all layers. one: an exception for the "
     "layer on the right, which wins over the others."
 )
@@ -132,16 +135,19 @@ def take_quantization_out(layers: list[str]) -> None:
 def show_refusal(layers: list[str]) -> None:
     """Why layers cannot be both quantized and shared, and a button that mends it."""
     st.warning(
-        f"Quantized already: {', '.join(layers)}. A weight is stored either as a code on a grid of "
-        "equal steps, or as an index into a codebook; not as both."
+        _(
+            "Quantized already: {layers}. A weight is stored either as a code on a grid of equal "
+            "steps, or as an index into a codebook; not as both.",
+            layers=", ".join(layers),
+        )
     )
     st.button(
-        "Take quantization out",
+        _("Take quantization out"),
         key="share_unquantize",
         icon=":material/close:",
         on_click=take_quantization_out,
         args=(layers,),
-        help="These layers are then shared, and no longer quantized.",
+        help=_("These layers are then shared, and no longer quantized."),
     )
 
 
@@ -157,10 +163,10 @@ def show_sharing() -> str:
         numbers, chosen, settings = (st.container() for _ in range(3))
     with chosen:
         choose(
-            "Codebook for",
+            _("Codebook for"),
             SCOPES,
             "share_scope",
-            SCOPE_HELP,
+            _(SCOPE_HELP),
             in_address=not said,
             on_change=set_scope,
         )
@@ -189,45 +195,45 @@ def _choice(step: ShareWeights | None) -> int | None:
 
 def _show_clusters() -> None:
     st.segmented_control(
-        "Clusters",
+        _("Clusters"),
         CLUSTERS,
         key="share_choice",
-        format_func=lambda clusters: str(clusters or "off"),
+        format_func=lambda clusters: str(clusters or _("off")),
         on_change=set_choice,
-        help=CLUSTERS_HELP,
+        help=_(CLUSTERS_HELP),
     )
 
 
 def _show_any_number() -> None:
     number_field(
-        "Any number",
+        _("Any number"),
         "share_clusters",
         16,
         2,
         MAX_CLUSTERS,
         on_change=set_clusters,
-        help=f"2 … {MAX_CLUSTERS:,} clusters.",
+        help=_("2 … {most:,} clusters.", most=MAX_CLUSTERS),
     )
 
 
 def _show_start(*, in_address: bool) -> None:
     start = choose(
-        "Start",
-        tuple(INITS),
+        _("Start"),
+        STARTS,
         "share_init",
-        INIT_HELP,
+        _(INIT_HELP),
         in_address=in_address,
         on_change=set_settings,
     )
     if start == "random":
         number_field(
-            "Seed",
+            _("Seed"),
             "share_seed",
             0,
             0,
             MOST_SEED,
             on_change=set_settings,
-            help="Another seed draws other weights to start from: the squared error differs.",
+            help=_("Another seed draws other weights to start from: the squared error differs."),
         )
     values.repair("share_zeros", values.switched("share_zeros", True))
-    st.toggle("Keep zeros", key="share_zeros", on_change=set_settings, help=ZEROS_HELP)
+    st.toggle(_("Keep zeros"), key="share_zeros", on_change=set_settings, help=_(ZEROS_HELP))

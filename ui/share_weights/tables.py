@@ -3,6 +3,7 @@
 import streamlit as st
 
 from compress_core import MODELS
+from ui.language import _
 from ui.session import values
 from ui.session.state import Current
 from ui.share_weights import codebooks
@@ -12,54 +13,61 @@ from ui.share_weights.controls import chosen_sharing
 def layers(current: Current) -> None:
     """What sharing made of each layer."""
     rows = codebooks.rows(current.model, current.recipe)
-    st.markdown("**Each layer**")
+    st.markdown(_("**Each layer**"))
     st.dataframe(
         codebooks.layer_table(rows, current.size),
         hide_index=True,
         placeholder="—",
         column_config={
-            "SSE": st.column_config.NumberColumn(format="%.4g"),
-            "SQNR, dB": st.column_config.NumberColumn(format="%.1f"),
-            "bytes": st.column_config.NumberColumn(format="localized"),
+            _("SSE"): st.column_config.NumberColumn(format="%.4g"),
+            _("SQNR, dB"): st.column_config.NumberColumn(format="%.1f"),
+            _("bytes"): st.column_config.NumberColumn(format="localized"),
         },
-        alt="Clusters, error and bytes of each shared layer",
+        alt=_("Clusters, error and bytes of each shared layer"),
     )
     st.caption(
-        "SSE is Σ (w − w′)² against the weights before sharing; the optimum is that of a codebook "
-        "of the layer's own. SQNR is against the trained weights: pruning counts as noise, too. "
-        "A common codebook is counted in the first layer that uses it."
+        _(
+            "SSE is Σ (w − w′)² against the weights before sharing; the optimum is that of a "
+            "codebook of the layer's own. SQNR is against the trained weights: pruning counts as "
+            "noise, too. A common codebook is counted in the first layer that uses it."
+        )
     )
 
 
 def two_models(current: Current) -> None:
     """The choice of a second model; with one, own codebooks against a common one."""
-    st.markdown("**One codebook for two models**")
+    st.markdown(_("**One codebook for two models**"))
     others = [name for name in MODELS if name != current.model]
     values.repair("share_second", values.chosen("share_second", [None, *others]))
     second: str | None = st.selectbox(
-        "Second model",
+        _("Second model"),
         others,
         key="share_second",
-        placeholder="Choose a second model",
+        placeholder=_("Choose a second model"),
         width=280,
-        help="Both models as the recipe leaves them before sharing, with the settings above.",
+        help=_("Both models as the recipe leaves them before sharing, with the settings above."),
     )
     if second is None:
         return
     recipe = codebooks.unshared(current.recipe)
     step = chosen_sharing(current.recipe)
-    found = codebooks.owners(current.model, second, recipe, step)
+    with st.spinner(_("Clustering the weights of both models…")):
+        found = codebooks.owners(current.model, second, recipe, step)
     names = (current.model, second)
     st.dataframe(
-        {"codebooks": codebooks.quantities(names)}
-        | {f"for {codebooks.OWNERS[way.owner]}": codebooks.numbers(way) for way in found},
+        {_("codebooks"): codebooks.quantities(names)}
+        | {_(codebooks.OWNERS[way.owner]): codebooks.numbers(way) for way in found},
         hide_index=True,
         placeholder="—",
-        alt="Bytes and error with own codebooks, and with a common one",
+        alt=_("Bytes and error with own codebooks, and with a common one"),
     )
     st.markdown(codebooks.saving(found))
     st.caption(
-        f"{step.clusters:,} clusters a codebook, {step.init} start. Bytes of a model are its "
-        "indices in their smallest encoding; each codebook is counted once, however many layers "
-        "use it. Biases, norms and headers stay as they are."
+        _(
+            "{clusters:,} clusters a codebook, {start} start. Bytes of a model are its indices in "
+            "their smallest encoding; each codebook is counted once, however many layers use it. "
+            "Biases, norms and headers stay as they are.",
+            clusters=step.clusters,
+            start=_(step.init),
+        )
     )
