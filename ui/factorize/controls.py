@@ -93,7 +93,8 @@ def _form_buttons(current: Current, layer: str, *, whole: bool) -> None:
     layers = current.compressed.base.layers
     names = factor_steps.able(layers) if whole else [layer]
     with st.container(gap="xxsmall", key="factorize_form_choice"):
-        st.markdown(f":small[{_('Form')}]", help=_("How the parts share the work of a kernel."))
+        title, text = _("Form"), _("How the parts share the work of a kernel.")
+        st.markdown(f":small[{title}]", help=text)
         with st.container(horizontal=True, gap=None, key="factorize_forms"):
             for form, refusal in factors.form_refusals(layers, names).items():
                 st.button(

@@ -155,7 +155,8 @@ export class Plot {
     for (const tick of xTicks) context.fillText(xText(tick), this.toPixel(tick), top + height + 10);
     context.fillText(x, left + width / 2, top + height + 11 + 1.2 * fontSize);
     context.save();
-    context.translate(1, top + height / 2);
+    const above = context.measureText(y).actualBoundingBoxAscent; // Chinese rises above the line
+    context.translate(Math.max(1, Math.ceil(above)), top + height / 2);
     context.rotate(-Math.PI / 2);
     context.fillText(y, 0, 0);
     context.restore();
