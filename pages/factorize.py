@@ -13,6 +13,7 @@ from ui import figures, in_view, words
 from ui.factorize import factors, live, table
 from ui.factorize.controls import show_factorization
 from ui.factorize.factors import Choice
+from ui.language import _
 from ui.panels import farthest
 from ui.panels.chart import chart, twin
 from ui.panels.page import frame, framed_heading, heading
@@ -31,8 +32,8 @@ def factorize() -> None:
     current = state.current()
     layers = current.compressed.base.layers
     if not factor_steps.able(layers):
-        heading("Factorize", "Run a layer as thinner ones.", FORMULAS["channel"])
-        st.info("No layer of this model can run as factors.")
+        heading(_("Factorize"), _("Run a layer as thinner ones."), FORMULAS["channel"])
+        st.info(_("No layer of this model can run as factors."))
         return
     place = frame()
     with place.controls:
@@ -44,9 +45,11 @@ def factorize() -> None:
         farthest.show(current, "factorize")
     with place.title:
         framed_heading(
-            "Factorize",
-            "Run one layer as two or three thinner ones that keep its largest singular values. "
-            "Only up to the break-even rank are they smaller and faster.",
+            _("Factorize"),
+            _(
+                "Run one layer as two or three thinner ones that keep its largest singular values. "
+                "Only up to the break-even rank are they smaller and faster."
+            ),
             FORMULAS[settings.form],
         )
     with place.live:
@@ -61,13 +64,21 @@ def sentence(current: Current, settings: Choice) -> None:
     stored = current.compressed.layers[settings.layer]
     row = next(row for row in current.size.layers if row.name == settings.layer)
     dense = stored.layer.weight.numel()
-    kept = words.percent(factors.energy_kept(current, settings.layer))
-    what = "the energy of its outputs" if settings.samples else "its energy"
-    at = f"at {table.ranks(stored.ranks)}" if stored.ranks else "in one piece"
-    larger = ", :orange[more than before: choose a smaller rank]" if row.parameters > dense else ""
+    at = _("at {ranks}", ranks=table.ranks(stored.ranks)) if stored.ranks else _("in one piece")
+    more = _(", :orange[more than before: choose a smaller rank]")
     st.markdown(
-        f"**{settings.layer}** ({words.shape(stored.layer.shape)}) {at} keeps {kept} of {what} "
-        f"with {row.parameters:,} weights of {dense:,}{larger}."
+        _(
+            "**{layer}** ({shape}) {at} keeps {share} of {what} with {n:,} weights of "
+            "{dense:,}{larger}.",
+            layer=settings.layer,
+            shape=words.shape(stored.layer.shape),
+            at=at,
+            share=words.percent(factors.energy_kept(current, settings.layer)),
+            what=_("the energy of its outputs") if settings.samples else _("its energy"),
+            n=row.parameters,
+            dense=dense,
+            larger=more if row.parameters > dense else "",
+        )
     )
 
 
@@ -75,7 +86,7 @@ def spectrum_table(current: Current, settings: Choice) -> None:
     values = singular_values(factors.drawn(current, settings))
     twin(
         "factorize_spectrum",
-        f"Singular values of {settings.layer}",
+        _("Singular values of {layer}", layer=settings.layer),
         {"i": np.arange(1, len(values) + 1), "σ / σ₁": values / (values[0] or 1)},
     )
 
@@ -84,14 +95,18 @@ def whole_sentence(current: Current) -> None:
     """What the layers of the budget keep together."""
     share = factors.share_kept(current)
     own = dict.fromkeys(map(words.describe, factors.exceptions(current).values()))
-    larger = ": :orange[more than before, keep less energy]" if share > 1 else ""
     st.markdown(
-        f"{'The other' if own else 'All'} layers together keep {words.percent(share)} of their "
-        f"weights{larger}, and on average {words.percent(factors.mean_energy(current))} of their "
-        "energy."
+        _(
+            "{layers} together keep {share} of their weights{larger}, and on average {energy} of "
+            "their energy.",
+            layers=_("The other layers") if own else _("All layers"),
+            share=words.percent(share),
+            larger=_(": :orange[more than before, keep less energy]") if share > 1 else "",
+            energy=words.percent(factors.mean_energy(current)),
+        )
     )
     if own:
-        st.caption(f"Layers with a step of their own: {'; '.join(own)}.")
+        st.caption(_("Layers with a step of their own: {steps}.", steps=_("; ").join(own)))
 
 
 def more(current: Current, layer: str) -> None:
@@ -111,14 +126,14 @@ def weights_before_after(current: Current, layer: str) -> None:
                 figures.heatmap(
                     picture,
                     state.colors(),
-                    axes=("input", "output"),
-                    title="weight",
+                    axes=(_("input"), _("output")),
+                    title=_("weight"),
                     limits=(-limit, limit),
                     height=260,
                 ),
                 f"factorize_{name}",
-                f"{name} of {layer}",
-                {"output": np.arange(len(picture)), "mean |w|": np.abs(picture).mean(1)},
+                _("{what} of {layer}", what=name, layer=layer),
+                {_("output"): np.arange(len(picture)), _("mean |w|"): np.abs(picture).mean(1)},
             )
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from compress_core import Recipe
 from ui.graph import layers
 from ui.graph.view import viewer_address, was_shown
+from ui.language import N_, _
 from ui.panels.page import heading
 from ui.panels.placeholder import placeholder
 from ui.session import fragments, state
@@ -19,9 +20,12 @@ HEIGHT = 620  # pixels of a viewer
 def graph() -> None:
     current = state.current()
     heading(
-        "Graph",
-        "What a runtime gets: the exported ONNX graph. Click a node's title to see its numbers. "
-        "Quantized weights come in through DequantizeLinear, a factor pair is two nodes.",
+        _("Graph"),
+        _(
+            "What a runtime gets: the exported ONNX graph. Click a node's title to see its "
+            "numbers. Quantized weights come in through DequantizeLinear, a factor pair is two "
+            "nodes."
+        ),
         r"w = \text{scale} \cdot (q - \text{zero\_point})",
     )
     layers.strip(current)
@@ -31,7 +35,7 @@ def graph() -> None:
 
 def viewers(current: Current) -> None:
     """Netron twice; at first a frame stands where a graph is still being exported."""
-    panes = (("Before", ()), ("After", current.recipe))
+    panes = ((N_("Before"), ()), (N_("After"), current.recipe))
     places = [viewer_place(*both) for both in zip(st.columns(2), panes, strict=True)]
     for place, (title, recipe) in zip(places, panes, strict=True):
         address = viewer_address(title.lower(), current.model, recipe)
@@ -40,14 +44,15 @@ def viewers(current: Current) -> None:
 
 def viewer_place(column: Any, pane: tuple[str, Recipe]) -> Any:
     """Under its title; what is shown there already stays until the next graph comes."""
-    title, _ = pane
+    title, _recipe = pane
     with column:
-        st.markdown(f"**{title}**")
+        st.markdown(f"**{_(title)}**")
         if was_shown(title.lower()):
             return st.container()
         place = st.empty()
         with place:
-            placeholder("Exporting the graph, a few seconds the first time…", height=HEIGHT)
+            text = _("Exporting the graph, a few seconds the first time…")
+            placeholder(text, height=HEIGHT)
         return place
 
 

@@ -9,6 +9,7 @@ from compress_core.stored import StoredLayers
 from compress_core.views import summaries
 from compress_core.views.summaries import PrunedLayer
 from ui import figures, in_view, words
+from ui.language import _
 from ui.panels import farthest
 from ui.panels.chart import chart, twin
 from ui.panels.norms import place_for_gain, show_gain
@@ -31,28 +32,30 @@ def prune() -> None:
     with place.controls:
         choice = show_pruning(current, cuts)
         method = METHODS[choice.method]
-        st.caption(method.knows)
+        st.caption(_(method.knows))
         sentence(current, choice, cuts[choice.layer])
         exceptions(current, "prune")
         farthest.show(current, "prune")
     with place.title:
         framed_heading(
-            "Prune",
-            "Remove the weights that matter least: :blue[kept] ones stay, :orange[pruned] ones "
-            "become zero.",
-            rf"\text{{mask}} = {method.mask}, \qquad w' = w \cdot \text{{mask}}",
+            _("Prune"),
+            _(
+                "Remove the weights that matter least: :blue[kept] ones stay, :orange[pruned] ones "
+                "become zero."
+            ),
+            rf"\text{{mask}} = {method.formula}, \qquad w' = w \cdot \text{{mask}}",
         )
     with place.live:
         live.show(current, choice, cuts)
     gain = place_for_gain(current)
     twin(
         "prune_layers",
-        "Sparsity of each layer",
+        _("Sparsity of each layer"),
         {
-            "layer": list(cuts),
-            "sparsity, %": [100 * cut.sparsity for cut in cuts.values()],
-            "energy kept, %": [100 * cut.energy_kept for cut in cuts.values()],
-            "threshold": [cut.threshold for cut in cuts.values()],
+            _("layer"): list(cuts),
+            _("sparsity, %"): [100 * cut.sparsity for cut in cuts.values()],
+            _("energy kept, %"): [100 * cut.energy_kept for cut in cuts.values()],
+            _("threshold"): [cut.threshold for cut in cuts.values()],
         },
     )
     in_view.lazily("prune_pictures", partial(pictures, layers, choice.layer))
@@ -63,14 +66,23 @@ def sentence(current: Current, choice: Choice, cut: PrunedLayer) -> None:
     """What is left of the drawn layer, and how large a weight had to go."""
     layer = choice.layer
     factors = current.compressed.layers[layer].rank is not None
-    what = f"both factors of {layer}" if factors else layer
-    text = (
-        f"**{what}** keeps {words.percent(1 - cut.sparsity)} of its weights and "
-        f"{words.percent(cut.energy_kept)} of their energy Σw²"
-    )
-    if choice.method != "random":
-        text += f"; the largest pruned weight is {cut.threshold:.4f}"
-    st.markdown(f"{text}.")
+    facts = {
+        "what": _("both factors of {layer}", layer=layer) if factors else layer,
+        "share": words.percent(1 - cut.sparsity),
+        "energy": words.percent(cut.energy_kept),
+    }
+    if choice.method == "random":
+        text = _(
+            "**{what}** keeps {share} of its weights and {energy} of their energy Σw².", **facts
+        )
+    else:
+        text = _(
+            "**{what}** keeps {share} of its weights and {energy} of their energy Σw²; the largest "
+            "pruned weight is {largest:.4f}.",
+            **facts,
+            largest=cut.threshold,
+        )
+    st.markdown(text)
 
 
 def pictures(layers: StoredLayers, layer: str) -> None:
@@ -83,22 +95,23 @@ def pictures(layers: StoredLayers, layer: str) -> None:
             figures.heatmap(
                 blocks,
                 colors,
-                axes=("block of output channels", "layer"),
-                title="sparsity",
+                axes=(_("block of output channels"), _("layer")),
+                title=_("sparsity"),
                 rows=names,
                 ends=(colors.kept, colors.pruned),
             ),
             "prune_heatmap",
-            "Sparsity of layers × blocks of output channels",
-            {"layer": names} | {f"block {i}": blocks[:, i] for i in range(blocks.shape[1])},
+            _("Sparsity of layers × blocks of output channels"),
+            {_("layer"): names}
+            | {_("block {i}", i=i): blocks[:, i] for i in range(blocks.shape[1])},
         )
     with right:
         density = summaries.kept_thumbnail(layers[layer])
         chart(
             figures.mask_picture(density, colors),
             "prune_mask",
-            f"Mask of {layer}, output × input",
-            {"output": range(len(density)), "kept, %": 100 * density.mean(1)},
+            _("Mask of {layer}, output × input", layer=layer),
+            {_("output"): range(len(density)), _("kept, %"): 100 * density.mean(1)},
         )
 
 

@@ -6,6 +6,8 @@ import streamlit as st
 
 from compress_core.recipe import up_to
 from ui import in_view
+from ui.core_sentences import of_core
+from ui.language import _
 from ui.panels import farthest, small_plane
 from ui.panels.norms import place_for_gain, show_gain
 from ui.panels.page import frame, framed_heading
@@ -21,14 +23,16 @@ def structured() -> None:
     place = frame()
     with place.title:
         framed_heading(
-            "Channels",
-            "Remove whole filters, neurons and heads: the network itself gets smaller, with fewer "
-            "bytes and fewer MACs.",
+            _("Channels"),
+            _(
+                "Remove whole filters, neurons and heads: the network itself gets smaller, with "
+                "fewer bytes and fewer MACs."
+            ),
             r"W \in \mathbb{R}^{m \times n} \;\to\; W' \in \mathbb{R}^{m' \times n'}",
         )
     with place.controls:
         usual = show_structured(current)
-        st.caption(KNOWS[usual.importance])
+        st.caption(_(KNOWS[usual.importance]))
         farthest.show(current, "structured")
     with place.live:
         pictures, beside = st.columns([2, 1])
@@ -37,9 +41,10 @@ def structured() -> None:
     gain = place_for_gain(current)
     recipe = up_to(current.recipe, "structured")
     try:
-        groups = tables.groups(current.model, recipe, usual)
+        with st.spinner(_(tables.FOLLOWING)):
+            groups = tables.groups(current.model, recipe, usual)
     except ValueError as error:
-        st.warning(str(error), title="These importances cannot be measured")
+        st.warning(of_core(error), title=_("These importances cannot be measured"))
         return
     if groups:
         with place.controls:

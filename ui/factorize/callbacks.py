@@ -8,11 +8,13 @@ import streamlit as st
 from compress_core import factor_steps
 from compress_core.methods.low_rank import FORMS, Factorize, Form, full_rank, largest_rank
 from ui.factorize.factors import Choice
+from ui.language import N_
 from ui.panels.widgets import chosen_layer, moved, write_step
 from ui.session import recipe_field, state, values
 from ui.session.state import Current
 
-SCOPES = ("one layer", "whole model")
+WHOLE = N_("whole model")
+SCOPES = (N_("one layer"), WHOLE)
 SAMPLES, PERCENT = (16, 4096), (0.1, 100.0)  # from … to
 
 
@@ -22,7 +24,7 @@ def settings() -> Choice:
     aware = form == "channel" and values.switched("factorize_whiten")
     return Choice(
         layer=chosen_layer("factorize_layer", factor_steps.able(layers)),
-        whole=values.chosen("factorize_scope", SCOPES) == "whole model",
+        whole=values.chosen("factorize_scope", SCOPES) == WHOLE,
         form=form,
         samples=chosen_samples() if aware else None,
     )

@@ -6,6 +6,7 @@ removed), cached by the network's digest and these steps.
 
 from dataclasses import dataclass
 
+import streamlit as st
 from torch import Tensor
 
 from compress_core import Original, Recipe, factor_steps
@@ -21,9 +22,12 @@ from compress_core.recipe import of_kinds
 from compress_core.steps import NETWORK_KINDS, AnyStep
 from compress_core.views.ranks import budget_profiles, rank_profile
 from compress_core.weights import Layer
+from ui.language import N_, _
 from ui.live_histogram.routes import pack
 from ui.session import caches
 from ui.session.state import Current
+
+SOLVING = N_("Computing the singular values…")  # while one waits for them
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,14 @@ def base(model: str, steps: Recipe) -> Original:
 def form_refusals(layers: dict[str, Layer], names: list[str]) -> dict[Form, str | None]:
     """Each form, and in words why none of these layers can take it; None if one can."""
     possible = factor_steps.possible_forms(layers, names)
-    which = names[0] if len(names) == 1 else "no layer of this model"
-    kernel = "has no kernel to take apart" if len(names) == 1 else "has a kernel to take apart"
-    return {form: None if form in possible else f"{which} {kernel}" for form in FORMS}
+    if len(names) == 1:
+        refusal = _("{layer} has no kernel to take apart", layer=names[0])
+    else:
+        refusal = _("no layer of this model has a kernel to take apart")
+    return {form: None if form in possible else refusal for form in FORMS}
 
 
-@caches.keep(max_entries=256, show_spinner="Computing the singular values…")
+@caches.keep(max_entries=256, show_spinner=False)
 def decomposition(
     model: str, steps: Recipe, layer: str, form: Form, samples: int | None
 ) -> Decomposition:
@@ -75,7 +81,8 @@ def drawn(current: Current, settings: Choice) -> Decomposition:
     shape = current.compressed.base.layers[settings.layer].shape
     form = settings.form if settings.form in forms_of(shape) else "channel"
     samples = settings.samples if form == "channel" else None
-    return decomposition(current.model, network(current.recipe), settings.layer, form, samples)
+    with st.spinner(_(SOLVING)):
+        return decomposition(current.model, network(current.recipe), settings.layer, form, samples)
 
 
 def energy_kept(current: Current, layer: str) -> float:
@@ -86,7 +93,9 @@ def energy_kept(current: Current, layer: str) -> float:
         return 1.0
     samples = step.samples if step.whiten else None
     steps = network(current.recipe)
-    return decomposition(current.model, steps, layer, stored.form, samples).kept(stored.ranks)
+    with st.spinner(_(SOLVING)):
+        found = decomposition(current.model, steps, layer, stored.form, samples)
+    return found.kept(stored.ranks)
 
 
 def moving(current: Current) -> list[str]:
@@ -109,13 +118,13 @@ def share_kept(current: Current) -> float:
     return sum(row.parameters for row in rows) / dense
 
 
-@caches.keep(max_entries=256, show_spinner="Computing the singular values…")
+@caches.keep(max_entries=256, show_spinner=False)
 def rank_blob(model: str, steps: Recipe, layer: str, form: Form, samples: int | None) -> bytes:
     found = decomposition(model, steps, layer, form, samples)
     return pack([rank_profile(base(model, steps), found)])
 
 
-@caches.keep(max_entries=64, show_spinner="Spreading budgets over the layers…")
+@caches.keep(max_entries=64, show_spinner=False)
 def budget_blob(
     model: str, steps: Recipe, form: Form, samples: int | None, moving: tuple[str, ...]
 ) -> bytes:

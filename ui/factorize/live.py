@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import streamlit as st
+
 from compress_core import factor_steps
 from compress_core.measurement.report import LayerRow, Size
 from compress_core.methods.low_rank import full_rank, worthwhile_rank
 from ui import live_histogram
 from ui.factorize import factors
 from ui.factorize.callbacks import release_budget, release_rank
+from ui.language import _
 from ui.live_histogram.routes import publish
 from ui.panels import small_plane
 from ui.session import caches
@@ -58,19 +61,13 @@ def _row(size: Size, layer: str) -> LayerRow:
 
 
 def _budget(current: Current, settings: factors.Choice) -> None:
-    steps = factors.network(current.recipe)
+    steps, moving = factors.network(current.recipe), tuple(factors.moving(current))
+    with st.spinner(_("Spreading budgets over the layers…")):
+        blob = factors.budget_blob(current.model, steps, settings.form, settings.samples, moving)
     live_histogram.show(
         "budget",
         {
-            "profiles": publish(
-                factors.budget_blob(
-                    current.model,
-                    steps,
-                    settings.form,
-                    settings.samples,
-                    tuple(factors.moving(current)),
-                )
-            ),
+            "profiles": publish(blob),
             "constants": {"snaps": SNAPS},
             "budget": factors.share_kept(current),
             "energy": factors.mean_energy(current),

@@ -1,17 +1,14 @@
 // The network as a row of boxes, as wide as their bytes; a click goes to the layer's numbers below.
+// All words come from the server, in the reader's language.
 
 const SHOWS = {
   sparsity: {
-    text: layer => `${(100 * layer.sparsity).toFixed(1)} % zeros`,
     colour: (layer, { pruned, kept }) => `color-mix(in srgb, ${pruned} ${100 * layer.sparsity}%, ${kept})`,
-    ends: ["no zeros", "all zeros"],
     at: [{ sparsity: 0 }, { sparsity: 1 }],
   },
   bits: {
-    text: layer => `${layer.bits} bit`,
     colour: (layer, { quantized, original }) =>
       `color-mix(in srgb, ${quantized} ${(100 * (32 - layer.bits)) / 31}%, ${original})`,
-    ends: ["32 bit", "1 bit"],
     at: [{ bits: 32 }, { bits: 1 }],
   },
 };
@@ -31,11 +28,11 @@ function goTo(name) {
   row?.focus({ preventScroll: true });
 }
 
-function box(layer, { text, colour }, colours) {
-  const said = `${layer.name}: ${layer.bytes_text}, ${text(layer)}${layer.changed ? ", changed" : ""}`;
-  const made = make("button", { type: "button", title: `${said}. Click: its numbers.`, "aria-label": said },
+function box(layer, { colour }, colours) {
+  const { text, said, title } = layer.texts[chosen];
+  const made = make("button", { type: "button", title, "aria-label": said },
     make("span", { class: "fill" }), make("span", { class: "name" }, layer.name),
-    make("small", {}, text(layer).replace(" zeros", "")));
+    make("small", {}, text));
   made.classList.toggle("changed", layer.changed);
   made.style.flexGrow = layer.bytes;
   made.firstChild.style.background = colour(layer, colours);
@@ -45,8 +42,10 @@ function box(layer, { text, colour }, colours) {
 
 function draw(root, data) {
   const shows = SHOWS[chosen];
+  const { texts } = data;
   const switches = Object.keys(SHOWS).map(name => {
-    const button = make("button", { type: "button", class: "chip", "aria-pressed": name === chosen }, name);
+    const button = make("button", { type: "button", class: "chip", "aria-pressed": name === chosen },
+      texts.shows[name]);
     button.onclick = () => {
       chosen = name;
       draw(root, data);
@@ -58,11 +57,11 @@ function draw(root, data) {
   const scale = make("span", { class: "scale", "aria-hidden": "true" });
   scale.style.background = `linear-gradient(to right, ${low}, ${high})`;
   root.replaceChildren(
-    make("div", { class: "head" }, make("strong", {}, "Layers, as wide as their bytes"),
-      make("span", { role: "group", "aria-label": "Colour by" }, ...switches),
-      make("span", { class: "legend" }, shows.ends[0], scale, shows.ends[1]),
-      make("span", { class: "legend" }, make("span", { class: "mark" }), "changed")),
-    make("div", { class: "boxes", role: "group", "aria-label": "Layers" },
+    make("div", { class: "head" }, make("strong", {}, texts.title),
+      make("span", { role: "group", "aria-label": texts.colour }, ...switches),
+      make("span", { class: "legend" }, texts.ends[chosen][0], scale, texts.ends[chosen][1]),
+      make("span", { class: "legend" }, make("span", { class: "mark" }), texts.changed)),
+    make("div", { class: "boxes", role: "group", "aria-label": texts.layers },
       ...data.layers.map(layer => box(layer, shows, data.colours))));
 }
 

@@ -10,13 +10,14 @@ import streamlit as st
 
 from compress_core.measurement.report import LayerRow
 from ui import words
+from ui.language import N_, _
 from ui.session import caches, state
 from ui.session.state import Current
 
 HERE = Path(__file__).parent
 HEADINGS = (
-    *("layer", "shape", "sparsity", "bits", "rank", "bytes", "before", "SQNR, dB"),
-    *("MACs", "before", "stored as"),
+    *(N_("layer"), N_("shape"), N_("sparsity"), N_("bits"), N_("rank"), N_("bytes"), N_("before")),
+    *(N_("SQNR, dB"), N_("MACs"), N_("before"), N_("stored as")),
 )
 
 
@@ -35,23 +36,53 @@ def strip(current: Current) -> None:
         data={
             "layers": boxes(current),
             "colours": {role: getattr(colors, role) for role in roles},
+            "texts": {
+                "title": _("Layers, as wide as their bytes"),
+                "layers": _("Layers"),
+                "changed": _("changed"),
+                "colour": _("Colour by"),
+                "shows": {"sparsity": _("sparsity"), "bits": _("bits")},
+                "ends": {
+                    "sparsity": [_("no zeros"), _("all zeros")],
+                    "bits": [_bits(32), _bits(1)],
+                },
+            },
         },
     )
 
 
 def boxes(current: Current) -> list[dict[str, object]]:
     """What each box shows."""
-    return [
-        {
-            "name": row.name,
-            "bytes": row.bytes,
-            "bytes_text": words.byte_size(row.bytes),
-            "sparsity": row.sparsity,
-            "bits": row.bits,
-            "changed": is_changed(row, before),
-        }
-        for row, before in _pairs(current)
-    ]
+    return [_box(row, before) for row, before in _pairs(current)]
+
+
+def _box(row: LayerRow, before: LayerRow) -> dict[str, object]:
+    share, bits = words.percent(row.sparsity), _bits(row.bits)
+    return {
+        "name": row.name,
+        "bytes": row.bytes,
+        "sparsity": row.sparsity,
+        "bits": row.bits,
+        "changed": is_changed(row, before),
+        "texts": {
+            "sparsity": _texts(row, before, share, _("{share} zeros", share=share)),
+            "bits": _texts(row, before, bits, bits),
+        },
+    }
+
+
+def _texts(row: LayerRow, before: LayerRow, text: str, shown: str) -> dict[str, str]:
+    """What stands in a box, what is said of it, and what is seen when one points at it."""
+    facts = {"layer": row.name, "size": words.byte_size(row.bytes), "shown": shown}
+    if is_changed(row, before):
+        said = _("{layer}: {size}, {shown}, changed", **facts)
+    else:
+        said = _("{layer}: {size}, {shown}", **facts)
+    return {"text": text, "said": said, "title": _("{said}. Click: its numbers.", said=said)}
+
+
+def _bits(number: int) -> str:
+    return _("{n} bit", n=number)
 
 
 def is_changed(row: LayerRow, before: LayerRow) -> bool:
@@ -62,11 +93,12 @@ def is_changed(row: LayerRow, before: LayerRow) -> bool:
 
 def table(current: Current) -> None:
     """The numbers of each layer's nodes, a row a layer; the strip goes to the rows."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in HEADINGS)
+    head = "".join(f'<th scope="col">{escape(_(name))}</th>' for name in HEADINGS)
+    title = escape(_("Numbers of each layer"))
     body = "".join(_line(row, before) for row, before in _pairs(current))
     st.html(
-        '<div class="layer-numbers" tabindex="0" role="region" aria-label="Numbers of each layer">'
-        f"<table><caption>Numbers of each layer</caption><thead><tr>{head}</tr></thead>"
+        f'<div class="layer-numbers" tabindex="0" role="region" aria-label="{title}">'
+        f"<table><caption>{title}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
 

@@ -3,6 +3,7 @@
 import { chips, draggable, everyFrame, isBusy, make, percent, readouts, slider, whole } from "./controls.js";
 import { SmallPlane } from "./plane.js";
 import { Plot, interpolate, themeColours } from "./plot.js";
+import { _ } from "./texts.js";
 import { WeightsRow } from "./weights_row.js";
 
 export class Budget {
@@ -25,9 +26,9 @@ export class Budget {
   build() {
     this.stage = make("div", { class: "stage" });
     this.grip = make("div", { class: "grip" });
-    this.numbers = readouts(["weights kept", "mean energy kept", "weights"]);
+    this.numbers = readouts([_("weights kept"), _("mean energy kept"), _("weights")]);
     const snaps = this.constants.snaps.filter(snap => snap >= this.least);
-    this.chips = chips("Budget", snaps, value => `${Math.round(100 * value)} %`, value => {
+    this.chips = chips(_("Budget"), snaps, value => `${Math.round(100 * value)} %`, value => {
       this.set(value);
       this.release();
     });
@@ -37,14 +38,15 @@ export class Budget {
     this.root.replaceChildren(
       make("div", { class: "split" },
         make("section", { class: "main" },
-          make("header", {}, make("strong", {}, "Energy that a budget keeps"),
-            make("div", { class: "legend" }, make("span", { class: "compressed" }, "mean of the layers"),
-              make("span", { class: "original" }, "each layer"))),
+          make("header", {}, make("strong", {}, _("Energy that a budget keeps")),
+            make("div", { class: "legend" },
+              make("span", { class: "compressed" }, _("mean of the layers")),
+              make("span", { class: "original" }, _("each layer")))),
           this.stage, this.numbers.element,
-          make("div", { class: "bar" }, make("span", {}, "budget"), this.chips.element)),
+          make("div", { class: "bar" }, make("span", {}, _("budget")), this.chips.element)),
         make("section", { class: "side" },
-          make("header", {}, make("strong", {}, "Weights kept in each layer"),
-            make("small", {}, "and its rank")),
+          make("header", {}, make("strong", {}, _("Weights kept in each layer")),
+            make("small", {}, _("and its rank"))),
           make("div", { class: "rows" }, ...this.rows.map(row => row.element), this.others),
           this.plane.element)));
     this.plot = new Plot(this.stage, () => this.draw());
@@ -60,10 +62,10 @@ export class Budget {
       within: event => this.plot.covers(event),
       focus: this.grip,
     });
-    this.describe = slider(this.grip, "Budget", {
+    this.describe = slider(this.grip, _("Budget"), {
       range: () => ({
         min: 100 * this.least, max: 100, value: 100 * this.budget, step: 0.5, big: 5,
-        text: `${(100 * this.budget).toFixed(1)} % of the weights`,
+        text: _("{share} of the weights", { share: percent(this.budget) }),
       }),
       set: value => this.set(value / 100),
       release,
@@ -131,7 +133,7 @@ export class Budget {
     plot.setRange(0, Math.max(1, this.data.budget) * 1.02);
     plot.clear();
     plot.axes(colours, {
-      x: "share of the weights that is kept", y: "energy kept",
+      x: _("share of the weights that is kept"), y: _("energy kept"),
       yTicks: ticks.map(at => ({ at, text: percent(at, 0) })),
       xTicks: ticks,
     });
@@ -159,7 +161,7 @@ export class Budget {
     const kept = this.wish ? share * this.total : rows.reduce((sum, row) => sum + row.weights, 0);
     this.numbers.fill([
       (this.wish ? "≤ " : "") + percent(share), about + percent(energy),
-      `${this.wish ? "≤ " : ""}${whole(kept)} of ${whole(this.total)}`,
+      (this.wish ? "≤ " : "") + _("{part} of {all}", { part: whole(kept), all: whole(this.total) }),
     ]);
     this.numbers.element.children[2].classList.toggle("worse", kept > this.total);
     this.rows.forEach((row, i) => row.fill(rows[i], about));
@@ -167,6 +169,6 @@ export class Budget {
     this.root.dataset.value = share;
     this.root.dataset.energy = energy;
     this.describe();
-    if (!this.wish) this.plot.say(`Energy that a budget keeps: ${this.numbers.said()}.`);
+    if (!this.wish) this.plot.sayNumbers(_("Energy that a budget keeps"), this.numbers);
   }
 }

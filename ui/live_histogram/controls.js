@@ -1,5 +1,7 @@
 // What one drags: pointer, keyboard and ARIA of a slider, and one drawing per animation frame.
 
+import { _ } from "./texts.js";
+
 const QUIET_MS = 350; // after the last key press, before the server is told
 
 /** A function that asks for `draw` in the next animation frame, once however often it is called,
@@ -134,7 +136,7 @@ export function readouts(names) {
   return {
     element: make("dl", { class: "readouts" }, ...items),
     fill: texts => texts.forEach((text, i) => write(cells[i], text)),
-    said: () => names.map((name, i) => `${name} ${cells[i].textContent}`).join(", "),
+    said: () => names.map((name, i) => `${name} ${cells[i].textContent}`).join(_(", ")),
   };
 }
 
@@ -155,9 +157,9 @@ export function chips(label, values, text, choose) {
 /** A button that switches counts between a logarithmic and a linear scale. */
 export function scaleSwitch(toggle) {
   const button = make("button", { type: "button", class: "chip" });
-  button.title = "Counts on a logarithmic or a linear scale";
+  button.title = _("Counts on a logarithmic or a linear scale");
   button.onclick = toggle;
-  return { element: button, show: logarithmic => write(button, logarithmic ? "log" : "linear") };
+  return { element: button, show: logarithmic => write(button, logarithmic ? _("log") : _("linear")) };
 }
 
 export const percent = (fraction, digits = 1) => `${(100 * fraction).toFixed(digits)} %`;

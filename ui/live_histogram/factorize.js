@@ -5,12 +5,13 @@ import {
 } from "./controls.js";
 import { SmallPlane } from "./plane.js";
 import { Plot, interpolate, niceTicks, themeColours } from "./plot.js";
+import { _ } from "./texts.js";
 import { WeightsRow } from "./weights_row.js";
 
 const SPECTRUM = {
-  channel: name => `Singular values of ${name}, as outputs × inputs`,
-  spatial: name => `Singular values of ${name}, as kernel columns × kernel rows`,
-  tucker: name => `Singular values of ${name}, along its outputs`,
+  channel: layer => _("Singular values of {layer}, as outputs × inputs", { layer }),
+  spatial: layer => _("Singular values of {layer}, as kernel columns × kernel rows", { layer }),
+  tucker: layer => _("Singular values of {layer}, along its outputs", { layer }),
 };
 
 export class Factorize {
@@ -27,11 +28,11 @@ export class Factorize {
   build() {
     this.stage = make("div", { class: "stage" });
     this.grip = make("div", { class: "grip" });
-    this.numbers = readouts(["rank", "energy kept", "weights", "MACs"]);
+    this.numbers = readouts([_("rank"), _("energy kept"), _("weights"), _("MACs")]);
     this.title = make("strong");
     this.legend = make("div", { class: "legend" },
-      make("span", { class: "kept" }, "kept"), make("span", { class: "pruned" }, "dropped"),
-      make("span", { class: "compressed" }, "energy kept at rank r"));
+      make("span", { class: "kept" }, _("kept")), make("span", { class: "pruned" }, _("dropped")),
+      make("span", { class: "compressed" }, _("energy kept at rank r")));
     this.rows = make("div", { class: "rows" });
     this.plane = new SmallPlane(this.tell, this.draw);
     this.root.replaceChildren(
@@ -39,8 +40,8 @@ export class Factorize {
         make("section", { class: "main" },
           make("header", {}, this.title, this.legend), this.stage, this.numbers.element),
         make("section", { class: "side" },
-          make("header", {}, make("strong", {}, "Weights kept in each layer"),
-            make("small", {}, "and its rank")),
+          make("header", {}, make("strong", {}, _("Weights kept in each layer")),
+            make("small", {}, _("and its rank"))),
           this.rows, this.plane.element)));
     this.plot = new Plot(this.stage, () => this.draw());
     this.stage.append(this.grip);
@@ -56,10 +57,10 @@ export class Factorize {
     };
     const within = event => this.plot.covers(event);
     draggable(this.stage, { move, release, cancel, within, focus: this.grip });
-    this.describe = slider(this.grip, "Rank", {
+    this.describe = slider(this.grip, _("Rank"), {
       range: () => ({
         min: 1, max: this.full, value: this.rank, step: 1, big: Math.max(2, Math.round(this.full / 20)),
-        text: `rank ${this.rank} of ${this.full}`,
+        text: _("rank {rank} of {full}", { rank: this.rank, full: this.full }),
       }),
       set,
       release,
@@ -116,7 +117,7 @@ export class Factorize {
     const yTicks = [0, 0.25, 0.5, 0.75, 1].map(at => ({ at, text: percent(at, 0) }));
     plot.setRange(0.5, full + 0.5);
     plot.clear();
-    plot.axes(colours, { x: "index i of the singular value", y: "σᵢ / σ₁ · energy", yTicks,
+    plot.axes(colours, { x: _("index i of the singular value"), y: _("σᵢ / σ₁ · energy"), yTicks,
       xTicks: rankTicks(full) });
     const gap = full < 80 ? 1 : 0;
     plot.stamp(plot.bars(heights, colours.kept, { gap }), 0.5, rank + 0.5);
@@ -140,7 +141,7 @@ export class Factorize {
   drawBreakEven(colours) {
     const { plot, full, data } = this;
     const at = data.break_even;
-    const text = at ? `break-even ${at}: larger from here` : "larger at any rank";
+    const text = at ? _("break-even {at}: larger from here", { at }) : _("larger at any rank");
     plot.shade(at + 0.5, full + 0.5, colours.pruned);
     if (at < full) {
       plot.mark(at + 0.5, colours.pruned, { text, dash: [2, 3], width: 2, down: 0.3 });
@@ -151,10 +152,10 @@ export class Factorize {
     const { rank, full, data } = this;
     const ranks = data.form === "tucker" ? `r_in ${inner}, r_out ${rank}` : `${rank}`;
     this.numbers.fill([
-      plain ? `${full}, not factorized` : `${ranks} of ${full}`,
-      percent(energy) + (data.aware ? " of outputs" : ""),
-      `${whole(weights)} of ${whole(data.dense_weights)}`,
-      `${whole(macs)} of ${whole(data.dense_macs)}`,
+      plain ? _("{full}, not factorized", { full }) : _("{part} of {all}", { part: ranks, all: full }),
+      data.aware ? _("{share} of outputs", { share: percent(energy) }) : percent(energy),
+      _("{part} of {all}", { part: whole(weights), all: whole(data.dense_weights) }),
+      _("{part} of {all}", { part: whole(macs), all: whole(data.dense_macs) }),
     ]);
     const cells = this.numbers.element.children;
     cells[2].classList.toggle("worse", weights > data.dense_weights);
@@ -166,7 +167,7 @@ export class Factorize {
     this.root.dataset.weights = weights;
     this.root.dataset.macs = macs;
     this.describe();
-    if (!this.wish) this.plot.say(`${this.title.textContent}: ${this.numbers.said()}.`);
+    if (!this.wish) this.plot.sayNumbers(this.title.textContent, this.numbers);
   }
 }
 

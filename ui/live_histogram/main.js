@@ -27,7 +27,10 @@ function unpack(buffer) {
 
 async function fetchProfiles(address) {
   const response = await fetch(new URL(address, document.baseURI));
-  if (!response.ok) throw new Error(`${address} answered ${response.status}; reload the page`);
+  if (!response.ok) {
+    const { status } = response;
+    throw new Error(_("{address} answered {status}; reload the page", { address, status }));
+  }
   return unpack(await response.arrayBuffer());
 }
 

@@ -1,6 +1,7 @@
 // Quantize: the noise of one layer.
 
 import { make, write } from "./controls.js";
+import { _ } from "./texts.js";
 
 export const OPEN = "…"; // what the browser cannot foresee
 
@@ -15,7 +16,7 @@ export class NoiseRow {
 
   fill({ value, exact, open }, most) {
     this.bar.style.transform = `scaleX(${Math.max(0, Math.min(1, (value ?? 0) / most))})`;
-    const text = value === null ? "exact" : `${exact ? "" : "≈ "}${value.toFixed(1)}`;
+    const text = value === null ? _("exact") : `${exact ? "" : "≈ "}${value.toFixed(1)}`;
     write(this.number, open ? OPEN : text);
   }
 }

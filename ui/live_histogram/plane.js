@@ -1,9 +1,10 @@
 // The small plane: the measured curve of the method at hand, score against bytes of real files, and
 // on it the own point: hollow where it is estimated, filled where it was measured, its trail faint.
 
-import { byteSize, make } from "./controls.js";
+import { byteSize, make, whole } from "./controls.js";
 import { MARGIN, Plot, interpolate, niceTicks } from "./plot.js";
 import { clearEstimates, measuredScore, showEstimates, watchStrip } from "./strip.js";
+import { _ } from "./texts.js";
 
 /** A share as an estimate; null where it is not known, nothing where it does not change. */
 const shareText = value =>
@@ -18,7 +19,7 @@ export class SmallPlane {
   constructor(tell, redraw) {
     this.tell = tell;
     this.stage = make("div", { class: "plane" });
-    this.title = make("strong", {}, "Accuracy against bytes");
+    this.title = make("strong");
     this.note = make("small");
     this.says = make("p", { class: "says", role: "status" });
     this.element = make("div", {}, make("header", {}, this.title, this.note), this.stage, this.says);
@@ -35,7 +36,7 @@ export class SmallPlane {
   update(data) {
     const before = this.data;
     this.data = data;
-    this.title.textContent = `${data.metric} against bytes`;
+    this.title.textContent = _("{metric} against bytes", { metric: data.metric });
     clearEstimates(data.of);
     if (JSON.stringify(before?.points) !== JSON.stringify(data.points)) this.place();
   }
@@ -45,7 +46,9 @@ export class SmallPlane {
     for (const { button } of this.buttons) button.remove();
     this.buttons = this.data.points.map((point, i) => {
       const button = make("button", { type: "button", class: "point", tabindex: i ? "-1" : "0" });
-      button.title = `${point.words}: ${this.text(point.value)} at ${byteSize(point.bytes)}. Click to apply.`;
+      button.title = _("{recipe}: {score} at {size}. Click to apply.", {
+        recipe: point.words, score: this.text(point.value), size: byteSize(point.bytes),
+      });
       button.setAttribute("aria-label", button.title);
       button.onclick = () => this.tell({ recipe: point.id });
       button.onkeydown = event => this.walk(event, i);
@@ -99,13 +102,14 @@ export class SmallPlane {
     const { plot } = this;
     plot.clear();
     plot.axes(colours, {
-      x: "stored bytes", y: this.data.metric.toLowerCase(), yTicks: this.ticks(),
+      x: _("stored bytes"), y: this.data.metric.toLowerCase(), yTicks: this.ticks(),
       xTicks: this.byteTicks(), xText: power => byteSize(10 ** power).replace(/\.0+(?= )/, ""),
     });
     this.drawCurve(colours);
     this.drawTrail(colours);
     this.drawOwn(own, colours, Boolean(wish));
-    this.note.textContent = this.data.points.length ? "click a point" : "no curve is measured yet";
+    const { length } = this.data.points;
+    this.note.textContent = length ? _("click a point") : _("no curve is measured yet");
     this.speak(own, Boolean(wish));
   }
 
@@ -204,16 +208,25 @@ export class SmallPlane {
     this.element.dataset.own = `${bytes} ${value} ${isEstimate ? "estimate" : "measured"}`;
   }
 
-  /** The picture in a sentence, for those who do not see it. */
-  speak({ bytes, value, n }, isEstimate) {
-    const { points, metric } = this.data;
+  /** The picture in sentences, for those who do not see it. */
+  speak(own, isEstimate) {
     if (isEstimate) return; // not sixty times a second
-    const curve = points.length ? "" : "No curve of this method is measured for this model yet. ";
-    const waiting = this.data.measurable ? `${metric} is being measured.` : "There are no test images.";
-    const text = value === null
-      ? `${curve}${waiting}`
-      : `${curve}You are at ${this.text(value)} in ${byteSize(bytes)}, n = ${n.toLocaleString("en-US")}.`;
+    const { points } = this.data;
+    const curve = points.length ? [] : [_("No curve of this method is measured for this model yet.")];
+    const text = [...curve, this.whereabouts(own)].join(" ");
     if (this.says.textContent !== text) this.says.textContent = text;
-    this.plot.say(`${this.title.textContent}: ${points.length} measured points. ${text}`);
+    this.plot.say(_("{title}: {n} measured points. {text}", {
+      title: this.title.textContent, n: points.length, text,
+    }));
+  }
+
+  /** Where one stands, or why nobody knows yet. */
+  whereabouts({ bytes, value, n }) {
+    const { metric, measurable } = this.data;
+    if (value !== null) {
+      const found = { score: this.text(value), size: byteSize(bytes), n: whole(n) };
+      return _("You are at {score} in {size}, n = {n}.", found);
+    }
+    return measurable ? _("{metric} is being measured.", { metric }) : _("There are no test images.");
   }
 }

@@ -1,5 +1,7 @@
 // The drawing core: a canvas with axes, bars that change colour at a position, ticks, lines.
 
+import { _ } from "./texts.js";
+
 export const MARGIN = { left: 52, right: 14, top: 12, bottom: 44 };
 
 /** The theme's colours by role, also as --kept … for the style sheet: the first of its chart colours
@@ -40,6 +42,11 @@ export class Plot {
   /** What the picture shows now, in a sentence for those who do not see it. */
   say(sentence) {
     if (this.canvas.getAttribute("aria-label") !== sentence) this.canvas.setAttribute("aria-label", sentence);
+  }
+
+  /** Its title and the read-outs below it, in such a sentence. */
+  sayNumbers(title, numbers) {
+    this.say(_("{title}: {numbers}.", { title, numbers: numbers.said() }));
   }
 
   resize() {
@@ -148,7 +155,8 @@ export class Plot {
     for (const tick of xTicks) context.fillText(xText(tick), this.toPixel(tick), top + height + 10);
     context.fillText(x, left + width / 2, top + height + 11 + 1.2 * fontSize);
     context.save();
-    context.translate(1, top + height / 2);
+    const above = context.measureText(y).actualBoundingBoxAscent; // Chinese rises above the line
+    context.translate(Math.max(1, Math.ceil(above)), top + height / 2);
     context.rotate(-Math.PI / 2);
     context.fillText(y, 0, 0);
     context.restore();

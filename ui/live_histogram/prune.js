@@ -11,6 +11,7 @@ import { Plot, countScale, themeColours } from "./plot.js";
 import { byteKnotsOf, fallenAt, globalThreshold, sparsityAt } from "./prune_curves.js";
 import { Estimate } from "./prune_estimate.js";
 import { LayerRow } from "./prune_row.js";
+import { _ } from "./texts.js";
 
 export class Prune {
   constructor(root, profiles, tell, constants) {
@@ -30,10 +31,11 @@ export class Prune {
     this.minus = make("div", { class: "grip", "aria-hidden": "true" });
     this.track = make("div", { class: "track" }, make("div", { class: "fill" }));
     this.rows = this.layers.map(layer => new LayerRow(layer, this));
-    this.numbers = readouts(["threshold t", "sparsity", "energy kept", "whole file"]);
-    this.chips = chips("Sparsity", this.constants.snaps, value => `${100 * value} %`, value => this.jump(value));
+    this.numbers = readouts([_("threshold t"), _("sparsity"), _("energy kept"), _("whole file")]);
+    this.chips = chips(_("Sparsity"), this.constants.snaps, value => `${100 * value} %`,
+      value => this.jump(value));
     this.legend = make("div", { class: "legend" },
-      make("span", { class: "kept" }, "kept"), make("span", { class: "pruned" }, "pruned"));
+      make("span", { class: "kept" }, _("kept")), make("span", { class: "pruned" }, _("pruned")));
     this.scale = scaleSwitch(() => this.toggleScale());
     this.title = make("strong");
     this.hint = make("small");
@@ -43,9 +45,9 @@ export class Prune {
         make("section", { class: "main" },
           make("header", {}, this.title, this.legend, this.scale.element),
           this.stage, this.numbers.element,
-          make("div", { class: "bar" }, make("span", {}, "sparsity"), this.track, this.chips.element)),
+          make("div", { class: "bar" }, make("span", {}, _("sparsity")), this.track, this.chips.element)),
         make("section", { class: "side" },
-          make("header", {}, make("strong", {}, "Sparsity of each layer"),
+          make("header", {}, make("strong", {}, _("Sparsity of each layer")),
             this.hint),
           make("div", { class: "rows" }, ...this.rows.map(row => row.element)),
           this.plane.element)));
@@ -65,8 +67,8 @@ export class Prune {
       set: value => this.setSparsity(value / 100),
       release,
     };
-    this.describeGrip = slider(this.plus, "Threshold", { ...keys, range: () => this.gripRange() });
-    this.describeTrack = slider(this.track, "Sparsity", keys);
+    this.describeGrip = slider(this.plus, _("Threshold"), { ...keys, range: () => this.gripRange() });
+    this.describeTrack = slider(this.track, _("Sparsity"), keys);
     draggable(this.track, {
       move: event => {
         const box = this.track.getBoundingClientRect();
@@ -79,7 +81,7 @@ export class Prune {
 
   sparsityRange() {
     const value = Math.round(1000 * this.shown.sparsity) / 10;
-    const text = `${value} % of the weights pruned`;
+    const text = _("{value} % of the weights pruned", { value });
     const weights = this.moving.reduce((sum, layer) => sum + layer.weights, 0);
     const step = Math.max(0.1, 100 / Math.max(1, weights)); // at least one weight
     return { min: 0, max: 100 * this.constants.most, value, step, big: 5, text };
@@ -87,7 +89,8 @@ export class Prune {
 
   /** The grip moves by the sparsity, too: a step of magnitude would mean another share each time. */
   gripRange() {
-    return { ...this.sparsityRange(), text: `threshold ${this.shown.threshold.toPrecision(3)}` };
+    const text = _("threshold {value}", { value: this.shown.threshold.toPrecision(3) });
+    return { ...this.sparsityRange(), text };
   }
 
   /** New numbers from the server: exact ones take the place of the estimates. */
@@ -101,8 +104,8 @@ export class Prune {
     for (const track of [this.track, ...this.rows.map(row => row.bar)]) {
       track.setAttribute("aria-disabled", this.fixed);
     }
-    write(this.hint, this.fixed ? "as the pattern leaves it" : "drag any");
-    write(this.title, `Weights of ${data.layer}`);
+    write(this.hint, this.fixed ? _("as the pattern leaves it") : _("drag any"));
+    write(this.title, _("Weights of {layer}", { layer: data.layer }));
     this.draw();
   }
 
@@ -227,7 +230,7 @@ export class Prune {
     const scale = countScale(counts, this.logarithmic);
     this.plot.setRange(-limit, limit);
     this.plot.clear();
-    this.plot.axes(colours, { x: "weight w", y: "weights per bin", yTicks: scale.ticks });
+    this.plot.axes(colours, { x: _("weight w"), y: _("weights per bin"), yTicks: scale.ticks });
     this.drawBars(shown, scale.heights, colours);
     this.scale.show(this.logarithmic);
     this.fill(shown);
@@ -250,7 +253,7 @@ export class Prune {
     const t = shown.threshold;
     plot.stamp(plot.bars(heights, colours.kept));
     if (own > 0) plot.stamp(plot.bars(heights, colours.pruned), -t, t);
-    const [left, right] = t > 0 ? ["−t", "+t"] : ["", "drag"];
+    const [left, right] = t > 0 ? ["−t", "+t"] : ["", _("drag")];
     plot.mark(t, colours.text, { text: right, dash: [4, 3] });
     plot.mark(-t, colours.text, { text: left, dash: [4, 3], side: "left" });
     this.plus.style.transform = `translateX(${plot.toPixel(t)}px)`;
@@ -266,7 +269,7 @@ export class Prune {
 
   fill(shown) {
     const about = shown.exact ? "" : "≈ ";
-    const t = this.mixed ? "none" : shown.threshold.toFixed(4);
+    const t = this.mixed ? _("none") : shown.threshold.toFixed(4);
     const sparsity = percent(shown.sparsity);
     this.numbers.fill([t, sparsity, percent(shown.energy), about + byteSize(shown.bytes)]);
     this.track.firstChild.style.transform = `scaleX(${shown.sparsity})`;
@@ -276,6 +279,6 @@ export class Prune {
     this.root.dataset.sparsity = shown.sparsity;
     this.describeGrip();
     this.describeTrack();
-    if (shown.exact) this.plot.say(`${this.title.textContent}: ${this.numbers.said()}.`);
+    if (shown.exact) this.plot.sayNumbers(this.title.textContent, this.numbers);
   }
 }

@@ -1,6 +1,7 @@
 // Prune: the bar of one layer.
 
 import { draggable, make, percent, slider, whole, write } from "./controls.js";
+import { _ } from "./texts.js";
 
 /** One layer's bar beside the histogram: drag it, or click its name to draw that layer. */
 export class LayerRow {
@@ -8,7 +9,7 @@ export class LayerRow {
     this.layer = layer;
     this.view = view;
     this.name = make("button", { type: "button", class: "name" }, layer.name);
-    this.name.title = `Draw the weights of ${layer.name}`;
+    this.name.title = _("Draw the weights of {layer}", { layer: layer.name });
     this.name.onclick = () => view.tell({ draw: layer.name });
     this.bar = make("div", { class: "track" }, make("div", { class: "fill" }));
     this.number = make("span", { class: "number" });
@@ -20,7 +21,7 @@ export class LayerRow {
       view.setLayer(layer, (event.clientX - box.left) / box.width);
     };
     draggable(this.bar, { move, release, cancel: () => view.cancel() });
-    this.describe = slider(this.bar, `Sparsity of ${layer.name}`, {
+    this.describe = slider(this.bar, _("Sparsity of {layer}", { layer: layer.name }), {
       range: () => this.range(),
       set: value => view.setLayer(layer, value / 100),
       release,

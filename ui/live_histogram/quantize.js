@@ -11,6 +11,7 @@ import {
 import { OPEN, NoiseRow } from "./noise_row.js";
 import { SmallPlane } from "./plane.js";
 import { Plot, countScale, themeColours } from "./plot.js";
+import { _ } from "./texts.js";
 
 const MOST_TICKS = 128; // more even levels than this are a band of green
 
@@ -27,7 +28,9 @@ export class Quantize {
   build() {
     this.stage = make("div", { class: "stage" });
     this.ends = [make("div", { class: "grip" }), make("div", { class: "grip" })];
-    this.numbers = readouts(["levels", "scale", "clipped", "SQNR of rounding these", "weights, packed"]);
+    this.numbers = readouts([
+      _("levels"), _("scale"), _("clipped"), _("SQNR of rounding these"), _("weights, packed"),
+    ]);
     this.stepper = make("div", { class: "stepper" });
     this.title = make("strong");
     this.zeroNote = make("small");
@@ -37,10 +40,10 @@ export class Quantize {
       this.draw();
     });
     this.setting = make("span");
-    this.cut = make("span", { class: "pruned" }, "clipped");
+    this.cut = make("span", { class: "pruned" }, _("clipped"));
     this.legend = make("div", { class: "legend" },
-      make("span", { class: "original" }, "weights"), make("span", { class: "quantized" }, "levels"),
-      this.cut);
+      make("span", { class: "original" }, _("weights")),
+      make("span", { class: "quantized" }, _("levels")), this.cut);
     this.rows = this.layers.map(layer => new NoiseRow(layer));
     this.plane = new SmallPlane(this.tell, this.draw);
     this.root.replaceChildren(
@@ -50,7 +53,7 @@ export class Quantize {
           this.stage, this.numbers.element,
           make("div", { class: "bar" }, this.setting, this.stepper)),
         make("section", { class: "side" },
-          make("header", {}, make("strong", {}, "SQNR of each layer, dB")),
+          make("header", {}, make("strong", {}, _("SQNR of each layer, dB"))),
           make("div", { class: "rows" }, ...this.rows.map(row => row.element)),
           this.plane.element)));
     this.plot = new Plot(this.stage, () => this.draw());
@@ -64,7 +67,7 @@ export class Quantize {
       focus: this.ends[1],
     });
     this.describeEnds = this.ends.map((end, i) =>
-      slider(end, i ? "Upper end of the range" : "Lower end of the range", {
+      slider(end, i ? _("Upper end of the range") : _("Lower end of the range"), {
         range: () => this.limitRange(),
         set: rank => this.setLimit(this.magnitudes[Math.round(rank)]),
         release,
@@ -79,7 +82,7 @@ export class Quantize {
       this.release();
     });
     this.stepper.replaceChildren(this.chips.element);
-    this.describeStepper = slider(this.setting, `${setting} of a weight`, {
+    this.describeStepper = slider(this.setting, _("{setting} of a weight", { setting }), {
       range: () => {
         const index = values.indexOf(this.chosen);
         const text = texts[index] ?? "";
@@ -98,7 +101,7 @@ export class Quantize {
     const max = magnitudes.length - 1;
     const above = magnitudes.findIndex(w => w >= this.limit * 0.9999);
     const value = above < 0 ? max : above;
-    const text = `clipped at ±${this.limit.toPrecision(3)}`;
+    const text = _("clipped at ±{limit}", { limit: this.limit.toPrecision(3) });
     return { min: Math.floor(max / 2), max, value, step: 1, big: Math.max(2, max / 20), text };
   }
 
@@ -113,7 +116,7 @@ export class Quantize {
     if (this.bound !== [data.choices.setting, ...data.choices.values].join()) this.bind(data.choices);
     this.plot.forget();
     write(this.title, data.title);
-    write(this.cut, data.zeroed ? "become zero" : "clipped");
+    write(this.cut, data.zeroed ? _("become zero") : _("clipped"));
     this.cut.hidden = data.draws === "levels" && !data.zeroed;
     this.stage.classList.toggle("still", !this.drags);
     this.draw();
@@ -126,7 +129,7 @@ export class Quantize {
     const total = counts.reduce((sum, count) => sum + count, 0);
     const middle = counts.length >> 1;
     this.counts = counts.map((count, i) => i === middle ? Math.max(0, count - zeros * total) : count);
-    write(this.zeroNote, zeros ? `${percent(zeros)} are 0, not drawn` : "");
+    write(this.zeroNote, zeros ? _("{share} are 0, not drawn", { share: percent(zeros) }) : "");
     this.logarithmic ??= zeros > 0;
   }
 
@@ -176,7 +179,7 @@ export class Quantize {
 
   release() {
     if (!this.wish) return;
-    const { limit: _, ...settings } = this.wish;
+    const { limit: _drawn, ...settings } = this.wish;
     this.tell(settings);
   }
 
@@ -209,13 +212,13 @@ export class Quantize {
     const edge = this.reach * 1.05;
     this.plot.setRange(-edge, edge);
     this.plot.clear();
-    this.plot.axes(colours, { x: "weight w", y: "weights per bin", yTicks: scale.ticks });
+    this.plot.axes(colours, { x: _("weight w"), y: _("weights per bin"), yTicks: scale.ticks });
     const bars = this.plot.bars(scale.heights, colours.original, { from: -edge, to: edge });
     this.plot.stamp(bars);
     this.ends.forEach(end => (end.hidden = !this.drags));
     if (this.data.draws === "levels") this.drawCoded(colours);
     else if (this.drags) this.drawLevels(colours);
-    else this.fill(["–", "–", "–", "exact"]);
+    else this.fill(["–", "–", "–", _("exact")]);
     this.chips.mark(this.chosen);
     this.describeStepper();
     this.plane.draw(colours, this.wish && { at: this.followsCurve ? this.now.bits : undefined });
@@ -235,7 +238,7 @@ export class Quantize {
     if (zeroed) plot.shade(-zeroed, zeroed, colours.pruned);
     this.fill(this.open ? [OPEN, OPEN, "–", OPEN] : [
       whole(count), scale.toPrecision(3), this.data.clips ? percent(this.data.clipped, 2) : "–",
-      sqnr === null ? "exact" : `${sqnr.toFixed(1)} dB`,
+      sqnr === null ? _("exact") : `${sqnr.toFixed(1)} dB`,
     ]);
   }
 
@@ -273,7 +276,7 @@ export class Quantize {
     const sqnr = this.wish || exact === null ? decibel(energy(points), error) : exact;
     return [
       String(count), found.scale.toPrecision(3), percent(this.wish ? clipped : this.data.clipped, 2),
-      sqnr === null ? "exact" : `${about}${sqnr.toFixed(1)} dB`,
+      sqnr === null ? _("exact") : `${about}${sqnr.toFixed(1)} dB`,
     ];
   }
 
@@ -283,7 +286,7 @@ export class Quantize {
     this.rows.forEach((row, i) => row.fill(this.noiseOf(i), most));
     this.root.dataset.value = this.chosen;
     this.root.dataset.limit = this.drags ? this.limit : "";
-    if (!this.wish) this.plot.say(`${this.title.textContent}: ${this.numbers.said()}.`);
+    if (!this.wish) this.plot.sayNumbers(this.title.textContent, this.numbers);
   }
 
   /** Weights of all layers at fixed width, with their scales. */

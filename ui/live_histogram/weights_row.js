@@ -1,6 +1,7 @@
 // Factorize: the weights that one layer keeps.
 
 import { make, percent, write } from "./controls.js";
+import { _ } from "./texts.js";
 
 /** One layer: the share of its weights that its factors have, and the rank. */
 export class WeightsRow {
@@ -18,6 +19,6 @@ export class WeightsRow {
     this.bar.style.transform = `scaleX(${Math.min(1, share)})`;
     this.bar.classList.toggle("over", share > 1);
     write(this.number, about + percent(share, 0));
-    write(this.rank, rank ? `rank ${Math.round(rank)}` : "whole");
+    write(this.rank, rank ? _("rank {rank}", { rank: Math.round(rank) }) : _("whole"));
   }
 }

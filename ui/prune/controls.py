@@ -10,6 +10,7 @@ from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe_edit import own_step
 from compress_core.steps import AnyStep, row_of
 from compress_core.views.summaries import PrunedLayer
+from ui.language import N_, _
 from ui.panels.norms import show_recalibration
 from ui.panels.widgets import (
     NUMBER_WIDTH,
@@ -36,10 +37,10 @@ from ui.prune.methods import METHODS, method_of, scope_help, scope_of
 from ui.session import values
 from ui.session.state import Current
 
-PATTERNS = ("none", "1:2", "2:4", "4:8", "1:4", "2:8", "1:8")
+PATTERNS = (N_("none"), "1:2", "2:4", "4:8", "1:4", "2:8", "1:8")
 SNAPS = (0.5, 0.8, 0.9, 0.95, 0.99)  # sparsities that a click sets
-METHOD_HELP = "What decides which weights go: the line below says what each method knows."
-PATTERN_HELP = (
+METHOD_HELP = N_("What decides which weights go: the line below says what each method knows.")
+PATTERN_HELP = N_(
     "n of every m neighbouring weights of a row stay, the largest. NVIDIA's sparse tensor cores "
     "skip the zeros of 2:4; what is left over at a row's end keeps the same share, rounded up."
 )
@@ -106,15 +107,15 @@ def _choose_method_and_scope(step: AnyStep | None) -> tuple[str, str]:
     """The address carries them where the edited step does not tell them."""
     said = step is None
     method = choose(
-        "Method",
+        _("Method"),
         tuple(METHODS),
         "prune_method",
-        METHOD_HELP,
+        _(METHOD_HELP),
         in_address=said,
         on_change=set_method,
     )
     scope = choose(
-        "Scope",
+        _("Scope"),
         METHODS[method].scopes,
         "prune_scope",
         scope_help(method),
@@ -156,7 +157,7 @@ def _show_numbers(choice: Choice, share: float) -> None:
         return
     put("prune_sparsity", share)
     number_field(
-        "Sparsity, %",
+        _("Sparsity, %"),
         "prune_sparsity",
         0.0,
         0.0,
@@ -164,12 +165,12 @@ def _show_numbers(choice: Choice, share: float) -> None:
         step=0.1,
         format="%.1f",
         on_change=set_sparsity,
-        help="The share of weights that becomes zero. Drag it in the picture.",
+        help=_("The share of weights that becomes zero. Drag it in the picture."),
     )
     if choice.method == "magnitude":
         put("prune_threshold", choice.threshold)
         number_field(
-            "Threshold t on |w|",
+            _("Threshold t on |w|"),
             "prune_threshold",
             0.0,
             0.0,
@@ -177,7 +178,9 @@ def _show_numbers(choice: Choice, share: float) -> None:
             step=0.001,
             format="%.5f",
             on_change=set_threshold,
-            help="Weights of at most this magnitude become zero. Set it, and the sparsity follows.",
+            help=_(
+                "Weights of at most this magnitude become zero. Set it, and the sparsity follows."
+            ),
         )
     elif METHODS[choice.method].has("samples"):
         choose_samples("prune_samples", on_change=set_samples)
@@ -187,13 +190,14 @@ def _choose_pattern() -> None:
     found = chosen_pattern()
     values.repair("prune_pattern", found)
     st.selectbox(
-        "Pattern n:m",
+        _("Pattern n:m"),
         [*PATTERNS, *([] if found in PATTERNS else [found])],
+        format_func=_,
         key="prune_pattern",
         width=NUMBER_WIDTH,
         on_change=set_pattern,
         persist_state="session",
-        help=PATTERN_HELP,
+        help=_(PATTERN_HELP),
     )
 
 

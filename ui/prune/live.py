@@ -3,6 +3,8 @@
 import math
 from collections.abc import Hashable
 
+import streamlit as st
+
 from compress_core import DataError, Prune, Recipe
 from compress_core.applying.prune import ScoreStep, is_scored, refuse_scores, scores_of
 from compress_core.recipe import of_kinds, up_to, without_kinds
@@ -17,6 +19,7 @@ from compress_core.views.live_pruning import (
 )
 from compress_core.views.summaries import PrunedLayer
 from ui import live_histogram
+from ui.language import _
 from ui.live_histogram.routes import pack, publish
 from ui.panels import small_plane
 from ui.prune.callbacks import MOST, chosen_samples, release_pruning
@@ -65,7 +68,7 @@ def show(current: Current, choice: Choice, cuts: dict[str, PrunedLayer]) -> None
                 current,
                 FAMILIES[choice.method],
                 "pruned",
-                place=lambda _, row: row["sparsity"],
+                place=lambda _recipe, row: row["sparsity"],
                 at=pruned,
             ),
             "zeros_follow": math.isclose(pruned, current.size.sparsity, abs_tol=1e-9),
@@ -111,7 +114,8 @@ def _prune_blob(current: Current, choice: Choice) -> bytes:
     assert is_scored(ranked)
     try:
         coded = _is_measured(current, others, ranked)
-        return score_blob(current.model, others, ranked, coded=coded)
+        with st.spinner(_("Measuring the scores on training images…")):
+            return score_blob(current.model, others, ranked, coded=coded)
     except DataError:  # the step will be refused with the remedy
         return pruning_blob(current.model, others, coded=_is_measured(current, others))
 
@@ -156,10 +160,7 @@ def pruning_blob(model: str, others: Recipe, *, coded: bool) -> bytes:
     )
 
 
-@caches.keep(
-    max_entries=64,
-    show_spinner="Measuring the scores on training images…",
-)
+@caches.keep(max_entries=64, show_spinner=False)
 def score_blob(model: str, others: Recipe, ranked: ScoreStep, *, coded: bool) -> bytes:
     """The same by a score; by magnitude for layers without scores, which the step leaves out.
 

@@ -6,12 +6,14 @@ from typing import Any
 from compress_core.applying.prune import SCORES
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
 from compress_core.steps import BY_TYPE, ROWS, AnyStep
+from ui.language import N_, _
 
 
 @dataclass(frozen=True)
 class Method:
     """The type of its step, its mask as a formula, what it knows of the network, and its scopes,
-    the usual one first; `advice` on choosing one.
+    the usual one first; `advice` on choosing one, and the `rule` that is its mask where no formula
+    says it.
 
     "one" is an exception for the layer that is drawn.
     """
@@ -21,6 +23,7 @@ class Method:
     knows: str
     scopes: tuple[str, ...]
     advice: str = ""
+    rule: str = ""
 
     def has(self, field: str) -> bool:
         """Whether its step has a field of this name, such as "samples"."""
@@ -31,43 +34,56 @@ class Method:
         """Whether it ranks weights by scores, not by their magnitude or by chance."""
         return self.step in SCORES
 
+    @property
+    def formula(self) -> str:
+        """The mask, or its rule in the reader's language, in LaTeX."""
+        return rf"\text{{{_(self.rule)}}}" if self.rule else self.mask
+
 
 METHODS = {
-    "magnitude": Method(
+    N_("magnitude"): Method(
         Prune,
         r"|w| > t",
-        "**magnitude** knows the weights alone: the smallest go.",
+        N_("**magnitude** knows the weights alone: the smallest go."),
         ("global", "layer", "one"),
     ),
-    "random": Method(
+    N_("random"): Method(
         RandomPrune,
-        r"\text{drawn by a seed}",
-        "**random** knows nothing. It is the control: a useful method must be better than it.",
+        "",
+        N_("**random** knows nothing. It is the control: a useful method must be better than it."),
         ("layer", "one"),
+        rule=N_("drawn by a seed"),
     ),
     "N:M": Method(
         PruneNM,
-        r"\text{the } n \text{ largest } |w| \text{ of each } m",
-        "**N:M** knows the weights alone: of every m neighbours in a row the n largest stay, a "
-        "pattern that hardware can skip.",
+        "",
+        N_(
+            "**N:M** knows the weights alone: of every m neighbours in a row the n largest stay, a "
+            "pattern that hardware can skip."
+        ),
         ("group", "one"),
+        rule=N_("the $n$ largest $|w|$ of each $m$"),
     ),
     "Taylor": Method(
         PruneTaylor,
         r"\left| w \cdot \tfrac{\partial L}{\partial w} \right| > t",
-        "**Taylor** knows weights and gradients: what would move the loss least goes, if each "
-        "weight went alone.",
+        N_(
+            "**Taylor** knows weights and gradients: what would move the loss least goes, if each "
+            "weight went alone."
+        ),
         ("global", "layer", "row", "one"),
     ),
     "Wanda": Method(
         PruneWanda,
         r"|w_{ij}| \cdot \lVert x_j \rVert_2 > t",
-        "**Wanda** knows weights and inputs: small weights on small inputs go.",
+        N_("**Wanda** knows weights and inputs: small weights on small inputs go."),
         ("layer", "row", "global", "one"),
-        "The paper ranks by row, in large language models. Here layer is preset: a first layer has "
-        "rows of 9 weights, and digits-cnn at 70 % is right on 93 % of its images by layer, on "
-        "66 % by row (LeNet-5 is the exception). Inputs of different layers hardly compare: global "
-        "may fail.",
+        N_(
+            "The paper ranks by row, in large language models. Here layer is preset: a first layer "
+            "has rows of 9 weights, and digits-cnn at 70 % is right on 93 % of its images by "
+            "layer, on 66 % by row (LeNet-5 is the exception). Inputs of different layers hardly "
+            "compare: global may fail."
+        ),
     ),
 }
 NAMES = {method.step: name for name, method in METHODS.items()}
@@ -75,11 +91,11 @@ assert NAMES.keys() == {row.type for row in ROWS if row.kind == "prune"}, (
     "a step that prunes has no method on the page, or the reverse"
 )
 SCOPE_HELP = {
-    "global": "global: all layers are ranked together.",
-    "layer": "layer: each layer loses the same fraction.",
-    "row": "row: so does each row, the weights of one output.",
-    "group": "group: n of every m neighbours stay, in every layer.",
-    "one": "one: an exception for the layer on the right, which wins over the others.",
+    N_("global"): N_("global: all layers are ranked together."),
+    N_("layer"): N_("layer: each layer loses the same fraction."),
+    N_("row"): N_("row: so does each row, the weights of one output."),
+    N_("group"): N_("group: n of every m neighbours stay, in every layer."),
+    N_("one"): N_("one: an exception for the layer on the right, which wins over the others."),
 }
 
 
@@ -102,7 +118,7 @@ def scope_help(method: str) -> str:
     """What the scopes of a method mean, a line each."""
     chosen = METHODS[method]
     lines = [SCOPE_HELP[scope] for scope in chosen.scopes]
-    return "  \n".join([*lines, *([chosen.advice] if chosen.advice else [])])
+    return "  \n".join(map(_, [*lines, *([chosen.advice] if chosen.advice else [])]))
 
 
 def make_step(

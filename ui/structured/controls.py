@@ -8,6 +8,7 @@ from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import IMPORTANCES, Importance, PruneStructured
 from compress_core.methods.structured.planning import Scope
 from compress_core.recipe_edit import own_step, with_step, without_step
+from ui.language import N_, _
 from ui.panels.norms import show_folding, show_recalibration
 from ui.panels.widgets import SAMPLES, choose, choose_samples, number_field, put
 from ui.session import recipe_field, values
@@ -17,24 +18,33 @@ SCOPES: tuple[Scope, ...] = ("layer", "global")
 MOST_FLOOR, MOST_SEED = 512, 9999
 MOST = 95.0  # percent of the channels that the slider removes at most
 KNOWS: dict[Importance, str] = {
-    "l2": "**l2**, √Σw² of a channel's weights: it knows the weights alone.",
-    "l1": "**l1**, Σ|w| of a channel's weights: it knows the weights alone.",
-    "taylor": "**taylor**, Σ|w · ∂L/∂w|: it knows weights and gradients, and removes what would "
-    "move the loss least.",
-    "mean": "**mean**, |mean| of the channel's outputs: it knows outputs.",
-    "std": "**std**, the spread of the channel's outputs: it knows outputs. A channel that "
-    "hardly changes could be replaced by a bias.",
-    "apoz": "**apoz**, how often the channel is not zero (1 − APoZ): it knows outputs, and is "
-    "meaningful only behind a ReLU.",
-    "random": "**random** knows nothing. It is the control: a useful method must be better than "
-    "it. One draw is luck: try other seeds.",
+    "l2": N_("**l2**, √Σw² of a channel's weights: it knows the weights alone."),
+    "l1": N_("**l1**, Σ|w| of a channel's weights: it knows the weights alone."),
+    "taylor": N_(
+        "**taylor**, Σ|w · ∂L/∂w|: it knows weights and gradients, and removes what would move the "
+        "loss least."
+    ),
+    "mean": N_("**mean**, |mean| of the channel's outputs: it knows outputs."),
+    "std": N_(
+        "**std**, the spread of the channel's outputs: it knows outputs. A channel that hardly "
+        "changes could be replaced by a bias."
+    ),
+    "apoz": N_(
+        "**apoz**, how often the channel is not zero (1 − APoZ): it knows outputs, and is "
+        "meaningful only behind a ReLU."
+    ),
+    "random": N_(
+        "**random** knows nothing. It is the control: a useful method must be better than it. One "
+        "draw is luck: try other seeds."
+    ),
 }
-IMPORTANCE_HELP = "What ranks the channels: the line below says what each choice knows."
-SCOPE_HELP = (
+WORDS = (N_("mean"), N_("std"), N_("random"))  # names of importances that are no symbols
+IMPORTANCE_HELP = N_("What ranks the channels: the line below says what each choice knows.")
+SCOPE_HELP = N_(
     "layer: each layer loses the same share of its channels.  \nglobal: all are ranked together, "
     "each importance in units of its layer's mean, since layers differ in scale."
 )
-FLOOR_HELP = (
+FLOOR_HELP = N_(
     "The least number of channels that every layer keeps, whatever the ratio: a layer of few "
     "channels passes on little, and without any the network is cut in two."
 )
@@ -66,18 +76,18 @@ def show_structured(current: Current) -> PruneStructured:
     shown = _follow(current)
     with st.container(key="pairs"):
         importance = choose(
-            "Importance",
+            _("Importance"),
             tuple(KNOWS),
             "structured_importance",
-            IMPORTANCE_HELP,
+            _(IMPORTANCE_HELP),
             in_address=shown is None,
             on_change=set_structured,
         )
         choose(
-            "Scope",
+            _("Scope"),
             SCOPES,
             "structured_scope",
-            SCOPE_HELP,
+            _(SCOPE_HELP),
             in_address=shown is None,
             on_change=set_structured,
         )
@@ -87,14 +97,14 @@ def show_structured(current: Current) -> PruneStructured:
         elif importance == "random":
             _choose_seed()
     st.slider(
-        "Pruning ratio, % of the channels",
+        _("Pruning ratio, % of the channels"),
         0.0,
         MOST,
         step=1.0,
         format="%g %%",
         key="structured_ratio",
         on_change=set_structured,
-        help="The share of filters, neurons and heads that leaves the network for good.",
+        help=_("The share of filters, neurons and heads that leaves the network for good."),
     )
     show_folding(current, "structured")
     show_recalibration(current, "structured")
@@ -117,25 +127,25 @@ def _follow(current: Current) -> PruneStructured | None:
 
 def _choose_floor() -> None:
     number_field(
-        "Floor, channels",
+        _("Floor, channels"),
         "structured_floor",
         1,
         1,
         max(MOST_FLOOR, values.number("structured_floor", 1)),
         persist_state="session",
         on_change=set_structured,
-        help=FLOOR_HELP,
+        help=_(FLOOR_HELP),
     )
 
 
 def _choose_seed() -> None:
     number_field(
-        "Seed",
+        _("Seed"),
         "structured_seed",
         0,
         0,
         max(MOST_SEED, values.number("structured_seed", 0)),
         persist_state="session",
         on_change=set_structured,
-        help="Another seed draws other channels.",
+        help=_("Another seed draws other channels."),
     )

@@ -7,6 +7,8 @@ from compress_core.methods.structured import PruneStructured
 from compress_core.recipe import format_recipe
 from compress_core.views.channels import ChannelGroup
 from ui import figures, words
+from ui.core_sentences import of_core
+from ui.language import N_, _
 from ui.panels.chart import chart, twin
 from ui.panels.page import exceptions
 from ui.session import caches, measured, state
@@ -14,6 +16,7 @@ from ui.session.state import Current
 from ui.structured import tables
 
 COLUMNS = 2
+UNITS = (N_("filters"), N_("neurons"), N_("heads"), N_("channels"))  # the core's words
 
 
 def sentence(current: Current, recipe: Recipe, groups: tuple[ChannelGroup, ...]) -> None:
@@ -21,9 +24,16 @@ def sentence(current: Current, recipe: Recipe, groups: tuple[ChannelGroup, ...])
     kept, units = sum(g.kept.sum() for g in groups), sum(g.kept.size for g in groups)
     before, after = (caches.size(current.model, steps).macs for steps in ((), recipe))
     st.markdown(
-        f"**{current.model}** keeps :blue[{kept:,}] of the {units:,} channels that can go, and "
-        f"{words.percent(after / before)} of its multiply-accumulates: {words.count(after)} of "
-        f"{words.count(before)}."
+        _(
+            "**{model}** keeps :blue[{kept:,}] of the {units:,} channels that can go, and {share} "
+            "of its multiply-accumulates: {after} of {before}.",
+            model=current.model,
+            kept=kept,
+            units=units,
+            share=words.percent(after / before),
+            after=words.count(after),
+            before=words.count(before),
+        )
     )
     exceptions(current, "structured")
     st.caption(one_shot(current))
@@ -31,18 +41,23 @@ def sentence(current: Current, recipe: Recipe, groups: tuple[ChannelGroup, ...])
 
 def one_shot(current: Current) -> str:
     """What such a cut does without training, by the curve of this model, if it has one."""
-    text = "Removing whole channels is a coarse cut, and nothing is trained again afterwards"
     step = PruneStructured(0.3)
     rows = {row["id"]: row for row in measured.curve(current.model, "channels")}
     row = rows.get(format_recipe((step,)))
     if row is None:
-        return f"{text}: *Recover* does."
-    found = words.measured(row["metric"], figures.value(row))
-    change = words.point_change(row["metric"], row["difference"])
-    name = words.metric(row["metric"])
-    return (
-        f"{text}: {words.describe(step)} of {current.model} leaves {found} {name} ({change}, n = "
-        f"{row['n']:,}). *Recover* trains it again."
+        return _(
+            "Removing whole channels is a coarse cut, and nothing is trained again afterwards: "
+            "*Recover* does."
+        )
+    return _(
+        "Removing whole channels is a coarse cut, and nothing is trained again afterwards: {step} "
+        "of {model} leaves {found} {metric} ({change}, n = {n:,}). *Recover* trains it again.",
+        step=words.describe(step),
+        model=current.model,
+        found=words.measured(row["metric"], figures.value(row)),
+        metric=words.metric(row["metric"]),
+        change=words.point_change(row["metric"], row["difference"]),
+        n=row["n"],
     )
 
 
@@ -52,38 +67,53 @@ def bars(groups: tuple[ChannelGroup, ...]) -> None:
         row = groups[start : start + COLUMNS]
         for column, group in zip(st.columns(COLUMNS), row, strict=False):
             shown = figures.channel_bars(
-                group.relative, group.kept, state.colors(), unit=group.units
+                group.relative, group.kept, state.colors(), unit=_(group.units)
             )
-            left = f"{group.kept.sum()} of {group.kept.size} {group.units} kept"
-            floor = ", stopped by the floor" if group.floored else ""
-            title = f"{' + '.join(group.layers)}: {left}{floor}"
             with column:
-                chart(shown, f"structured_{'_'.join(group.layers)}", title, None)
+                chart(shown, f"structured_{'_'.join(group.layers)}", _title(group), None)
     st.caption(
-        "A bar is the importance of a channel, :blue[kept] or :orange[pruned], in units of its "
-        "layer's mean. Layers "
-        "with a + are coupled: their channels can only go together."
+        _(
+            "A bar is the importance of a channel, :blue[kept] or :orange[pruned], in units of its "
+            "layer's mean. Layers with a + are coupled: their channels can only go together."
+        )
     )
-    title = "Importance of each channel"
+    title = _("Importance of each channel")
     twin("structured_importances", title, tables.importance_table(groups))
 
 
+def _title(group: ChannelGroup) -> str:
+    facts = {
+        "layers": " + ".join(group.layers),
+        "kept": group.kept.sum(),
+        "all": group.kept.size,
+        "units": _(group.units),
+    }
+    if group.floored:
+        return _("{layers}: {kept} of {all} {units} kept, stopped by the floor", **facts)
+    return _("{layers}: {kept} of {all} {units} kept", **facts)
+
+
 def table(current: Current, recipe: Recipe) -> None:
-    st.markdown("**What is left of each layer, before the later steps of the recipe**")
+    st.markdown(_("**What is left of each layer, before the later steps of the recipe**"))
     rows = tables.layer_table(current.model, recipe)
     whole = st.column_config.NumberColumn(format="localized")
     st.dataframe(
         rows,
         hide_index=True,
         placeholder="—",
-        column_config={name: whole for name in rows if name.startswith(("MACs", "bytes"))},
-        alt="Channels, multiply-accumulates and bytes of each layer",
+        column_config=dict.fromkeys(map(_, tables.COUNTS), whole),
+        alt=_("Channels, multiply-accumulates and bytes of each layer"),
     )
 
 
 def locked(current: Current) -> None:
     """Why some layers keep all of their channels."""
-    reasons = tables.reasons(current.model)
+    with st.spinner(_(tables.FOLLOWING)):
+        reasons = tables.reasons(current.model)
     if reasons:
-        lines = [f"- **{', '.join(names)}**: {why}." for why, names in reasons.items()]
-        st.markdown("\n".join(["**These keep all of their output channels**\n", *lines]))
+        lines = [
+            _("- **{layers}**: {why}.", layers=", ".join(names), why=of_core(why))
+            for why, names in reasons.items()
+        ]
+        title = _("**These keep all of their output channels**")
+        st.markdown("\n".join([f"{title}\n", *lines]))

@@ -8,20 +8,22 @@ from compress_core.applying.structured import locked_layers
 from compress_core.methods.structured import PruneStructured
 from compress_core.views.channels import ChannelGroup, channel_groups
 from ui import words
+from ui.language import N_, _
 from ui.session import caches
 
-FOLLOWING = "Following the channels through the network…"
+FOLLOWING = N_("Following the channels through the network…")  # while one waits for these
+COUNTS = (N_("MACs before"), N_("MACs after"), N_("bytes before"), N_("bytes after"))
 
 
-@caches.keep(max_entries=64, show_spinner=FOLLOWING)
+@caches.keep(max_entries=64, show_spinner=False)
 def groups(model: str, recipe: Recipe, usual: PruneStructured) -> tuple[ChannelGroup, ...]:
     """Raises ValueError where the importance that `usual` asks for cannot be measured."""
     return channel_groups(caches.original(model), recipe, usual)
 
 
-@caches.keep(max_entries=16, show_spinner=FOLLOWING)
+@caches.keep(max_entries=16, show_spinner=False)
 def reasons(model: str) -> dict[str, list[str]]:
-    """Why layers keep all of their output channels, and which do."""
+    """Why layers keep all of their output channels, in the core's English, and which do."""
     found: dict[str, list[str]] = {}
     for name, reason in locked_layers(caches.original(model)).items():
         found.setdefault(reason, []).append(name)
@@ -37,7 +39,7 @@ def importance_table(groups: Sequence[ChannelGroup]) -> dict[str, list[Any]]:
             zip(group.importances, group.relative, group.kept, strict=True)
         )
     ]
-    names = ("layers", "channel", "importance", "importance / mean", "kept")
+    names = (_("layers"), _("channel"), _("importance"), _("importance / mean"), _("kept"))
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
@@ -49,13 +51,11 @@ def layer_table(model: str, recipe: Recipe) -> dict[str, list[Any]]:
     (macs, stored), (macs_after, stored_after) = (
         zip(*rows, total, strict=True) for rows, total in zip((before, after), totals, strict=True)
     )
+    counts = map(list, (macs, macs_after, stored, stored_after))
     layers = sizes[1].layers
     return {
-        "layer": [*(row.name for row in layers), "all layers"],
-        "output channels": [*(f"{r.original_shape[0]} → {r.shape[0]}" for r in layers), ""],
-        "weight after": [*(words.shape(row.shape) for row in layers), ""],
-        "MACs before": list(macs),
-        "MACs after": list(macs_after),
-        "bytes before": list(stored),
-        "bytes after": list(stored_after),
+        _("layer"): [*(row.name for row in layers), _("all layers")],
+        _("output channels"): [*(f"{r.original_shape[0]} → {r.shape[0]}" for r in layers), ""],
+        _("weight after"): [*(words.shape(row.shape) for row in layers), ""],
+        **dict(zip(map(_, COUNTS), counts, strict=True)),
     }
