@@ -161,7 +161,7 @@ def _culprit(fact: Lost, describe: Describe) -> str:
     return _("weaken “{step}” (step {place}), which lost {lost}", step=step, place=place, lost=lost)
 
 
-def _few(fact: FewWeights, layer: str) -> str:
+def _few(fact: FewWeights, layer: str | None) -> str:
     remedy = _revival(fact.step)
     if fact.is_dead:
         return _("{layer} has no live output channel: {remedy}.", layer=layer, remedy=remedy)

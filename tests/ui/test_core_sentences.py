@@ -245,6 +245,17 @@ def test_words_stand_in_the_code_of_the_core() -> None:
     assert set(WORDS) - constants == set()
 
 
+def test_sentences_that_the_app_raises_are_found_unless_they_are_marked() -> None:
+    code = """
+title = "The title of a page"
+def check(found):
+    if found:
+        raise ValueError(_("already translated here"))
+    raise ValueError(found.problem or f"{found} is too long to be kept")
+"""
+    assert list(extract.raised_sentences(code)) == ["{found} is too long to be kept"]
+
+
 def test_sentences_are_found_in_code() -> None:
     code = '''
 """A docstring of many words."""
