@@ -123,25 +123,26 @@ def _found(output: Tensor, data: Dataset) -> Choice:
         return _next_token(output, data, "labels are the tokens of the input, shifted by one")
     if not _is_whole(labels) and labels[0].numel() == width and not _mark_classes(labels):
         return _regression(output, data, "labels are numbers, as many as outputs")
+    remedies = "; ".join(filter(None, [HOW_TO_SAY, _hint(output, labels)]))
     raise DataError(
         f"labels {_shape(labels)} {_type(labels)} and outputs {_shape(output)} leave open what the "
-        f"network is for; {HOW_TO_SAY}{_hint(output, labels)}"
+        f"network is for; {remedies}"
     )
 
 
-def _hint(output: Tensor, labels: Tensor) -> str:
+def _hint(output: Tensor, labels: Tensor) -> str | None:
     if output[0].numel() == 1:
-        return "; a single output number has no accuracy"
+        return "a single output number has no accuracy"
     if is_classes(labels.long()) and not _is_whole(labels):
-        return "; classes are whole numbers: labels.long()"
+        return "classes are whole numbers: labels.long()"
     if _mark_classes(labels):
-        return "; of probabilities of classes pass the likeliest: labels.argmax(1)"
+        return "of probabilities of classes pass the likeliest: labels.argmax(1)"
     if _is_whole(labels) and labels.dim() > 1:
         return (
-            "; a class for each position has no metric here: leave the labels out to compare with "
+            "a class for each position has no metric here: leave the labels out to compare with "
             "the original"
         )
-    return ""
+    return None
 
 
 def _classification(output: Tensor, data: Dataset, reason: str) -> Choice:

@@ -19,9 +19,10 @@ def refuse_codes(_step: Any, name: str, network: Network) -> str | None:
 
 def refuse_rewinding(step: Rewind, name: str, network: Network) -> str | None:
     stored = network.layers[name]
-    if stored.codes is not None or stored.form != "plain":
-        how = "codes" if stored.codes is not None else "factors"
-        return f"is stored as {how}, which the network did not begin with: rewind before that"
+    if stored.codes is not None:
+        return "is stored as codes, which the network did not begin with: rewind before that"
+    if stored.form != "plain":
+        return "is stored as factors, which the network did not begin with: rewind before that"
     if step.start == "initial" and network.base.fresh is None:
         return (
             "began with weights that nobody kept: only reference networks know theirs; take "

@@ -119,11 +119,12 @@ def signal_in_words(number: int) -> str:
     """A signal and who usually sends it."""
     name = f"signal {number} ({signal.Signals(number).name})"
     senders = {
-        signal.SIGKILL: ": by a person, or by the system because memory ran out",
-        signal.SIGTERM: ": by a person, or because the machine shuts down",
-        signal.SIGSEGV: ": native code crashed",
+        signal.SIGKILL: "by a person, or by the system because memory ran out",
+        signal.SIGTERM: "by a person, or because the machine shuts down",
+        signal.SIGSEGV: "native code crashed",
     }
-    return name + senders.get(signal.Signals(number), "")
+    sender = senders.get(signal.Signals(number))
+    return f"{name}: {sender}" if sender else name
 
 
 @dataclass

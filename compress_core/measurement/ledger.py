@@ -33,6 +33,7 @@ LAYOUT_ROWS = {
     "ANS": "ans",
     "context ANS": "context",
 }
+OURS = "our container"
 NOTES = {
     "dense fp16": "rounded: the only row that does not give the weights back bit for bit",
     "CSR": "fp32 values, int32 columns and row pointers, as SciPy writes them",
@@ -163,7 +164,7 @@ def container_row(compressed: Compressed) -> LedgerRow:
     encodings = {weight.streams.header["encoding"] for _, _, weight in _stored(compressed)}
     total = compressed.stored_bytes
     return LedgerRow(
-        "our container",
+        OURS,
         total,
         tuple(by_layer.items()),
         total - sum(by_layer.values()),
@@ -212,7 +213,7 @@ def finding(rows: tuple[LedgerRow, ...], sparsity: float) -> Finding:
         kind="zeros" if has_zeros else "floats" if packed is None else "bits",
         sparsity=sparsity,
         dense=sizes["dense fp32"],
-        ours=sizes["our container"],
+        ours=sizes[OURS],
         packed=packed,
         gzipped=sizes.get("gzip -9"),
         onnx=sizes.get("ONNX"),

@@ -31,11 +31,12 @@ def check_number(
     """Raise ValueError unless low <= value < high, or <= high where the range is `closed`."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or (isinstance(value, float) and math.isnan(value)):
-        raise ValueError(f"{name}={value!r} is no number{_plain(value)}; {remedy}")
+        said = f"{name}={value!r} is no number"
+        raise ValueError(f"{_with_plain(said, value)}; {remedy}")
     if not (low <= value < high or (closed and value == high)):
-        rule = f"at least {low:g} and {'at most' if closed else 'below'} {high:g}"
+        most = f"at most {high:g}" if closed else f"below {high:g}"
         shown = f"{value:g}" if isinstance(value, float) else value  # :g overflows on huge integers
-        raise ValueError(f"{name}={shown} must be {rule}; {remedy}")
+        raise ValueError(f"{name}={shown} must be at least {low:g} and {most}; {remedy}")
 
 
 def check_whole(name: str, value: int, *, low: int, high: int, remedy: str) -> None:
@@ -50,15 +51,14 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     # of the same type too: True and 4.0 are no bit-widths, though 1 == True and 4 == 4.0
     if not any(type(value) is type(choice) and value == choice for choice in choices):
         listed = ", ".join(str(choice) for choice in choices)
-        raise ValueError(
-            f"{name}={value!r} is not one of {listed}{_plain(value)}; choose one of them"
-        )
+        said = f"{name}={value!r} is not one of {listed}"
+        raise ValueError(f"{_with_plain(said, value)}; choose one of them")
 
 
-def _plain(value: object) -> str:
-    """What to write in place of a number of NumPy or torch, which no recipe's text holds."""
+def _with_plain(said: str, value: object) -> str:
+    """With what to write in place of a number of NumPy or torch, which no recipe's text holds."""
     plain = value.item() if hasattr(value, "item") else value
-    return "" if plain is value else f" of Python (write {plain!r})"
+    return said if plain is value else f"{said} of Python (write {plain!r})"
 
 
 def matching(patterns: tuple[str, ...], names: Collection[str]) -> set[str]:

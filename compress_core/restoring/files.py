@@ -125,13 +125,13 @@ def _check_tensors(module: nn.Module, tensors: Mapping[str, Tensor], model: str)
         if key not in own and not _is_empty_buffer(module, key):
             told.append(f"the network has no {key}")
         elif key in own and own[key].shape != tensor.shape:
-            shapes = f"{tuple(tensor.shape)} in the file and {tuple(own[key].shape)}"
-            told.append(f"{key} is {shapes} in the network")
+            ours, theirs = tuple(tensor.shape), tuple(own[key].shape)
+            told.append(f"{key} is {ours} in the file and {theirs} in the network")
     if told:
-        more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
+        more = [f"and {len(told) - 3} more"] if len(told) > 3 else []
         raise RestoreError(
             f"the network is of another architecture than {model!r}, of which the file was made: "
-            f"{'; '.join(told[:3])}{more}; pass a network of that one"
+            f"{'; '.join([*told[:3], *more])}; pass a network of that one"
         )
 
 

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from compress_core.measurement.ledger import Finding
+from compress_core.wording.language import _
 from compress_core.wording.numbers import percent
 
 
@@ -10,33 +11,51 @@ def ledger_in_words(found: Finding) -> str:
     """What the ledger shows, in one sentence."""
     match found.kind:
         case "zeros":
-            return f"{percent(found.sparsity, 0)} zeros, and {_of_zeros(found)}"
+            return _of_zeros(found)
         case "bits":
-            return (
-                f"Fewer bits shrink a file whatever the values: {found.dense:,} bytes of fp32 are "
-                f"{found.packed:,} when packed, and {found.ours:,} once the frequent codes are the "
-                "shorter ones."
+            return _(
+                "Fewer bits shrink a file whatever the values: {dense:,} bytes of fp32 are "
+                "{packed:,} when packed, and {ours:,} once the frequent codes are the shorter "
+                "ones.",
+                dense=found.dense,
+                packed=found.packed,
+                ours=found.ours,
             )
         case "floats":
             assert found.gzipped is not None  # it applies to every file
-            off = percent(1 - found.gzipped / found.dense, 0)
-            return (
-                f"Trained floats look like noise: gzip -9 takes {off} off {found.dense:,} bytes; "
-                "what makes a file small is fewer weights or fewer bits."
+            return _(
+                "Trained floats look like noise: gzip -9 takes {off} off {dense:,} bytes; what "
+                "makes a file small is fewer weights or fewer bits.",
+                off=percent(1 - found.gzipped / found.dense, 0),
+                dense=found.dense,
             )
         case _:
             assert_never(found.kind)
 
 
 def _of_zeros(found: Finding) -> str:
-    coded = f"coded, the same weights take {found.ours:,}."
+    zeros = percent(found.sparsity, 0)
     if found.onnx is None:
-        return f"a dense file does not shrink by a byte ({found.dense:,}): it stores zeros; {coded}"
-    if found.onnx >= found.dense:
-        return (
-            f"the .onnx did not shrink by a byte ({found.onnx:,} for {found.dense:,} of fp32): it "
-            f"stores zeros; {coded}"
+        return _(
+            "{zeros} zeros, and a dense file does not shrink by a byte ({dense:,}): it stores "
+            "zeros; coded, the same weights take {ours:,}.",
+            zeros=zeros,
+            dense=found.dense,
+            ours=found.ours,
         )
-    return (
-        f"the .onnx still takes {found.onnx:,} bytes: it stores every zero as a full code; {coded}"
+    if found.onnx >= found.dense:
+        return _(
+            "{zeros} zeros, and the .onnx did not shrink by a byte ({onnx:,} for {dense:,} of "
+            "fp32): it stores zeros; coded, the same weights take {ours:,}.",
+            zeros=zeros,
+            onnx=found.onnx,
+            dense=found.dense,
+            ours=found.ours,
+        )
+    return _(
+        "{zeros} zeros, and the .onnx still takes {onnx:,} bytes: it stores every zero as a full "
+        "code; coded, the same weights take {ours:,}.",
+        zeros=zeros,
+        onnx=found.onnx,
+        ours=found.ours,
     )

@@ -8,6 +8,8 @@ from compress_core.measurement.losses import Lost
 from compress_core.views.alarms import Alarm
 from compress_core.wording.alarms import alarm_in_words
 from ui import words
+from ui.core_sentences import of_core
+from ui.language import _, n_
 from ui.panels.widgets import number_field
 from ui.session import address, alarming, fragments, state
 from ui.session.state import Current
@@ -29,15 +31,18 @@ def notices() -> None:
         st.warning(_plain(text), icon=":material/link_off:")
     if st.session_state.notices:
         st.button(
-            "Dismiss",
+            _("Dismiss"),
             key="dismiss_notices",
-            help="Takes these notices away.",
+            help=_("Takes these notices away."),
             on_click=st.session_state.notices.clear,
         )
     for refusal in state.current().refusals:
         st.error(
-            f"{_plain(refusal.reason)}. The other steps are shown without it.",
-            title=f"Left out: {_plain(words.describe(refusal.step))}",
+            _(
+                "{reason}. The other steps are shown without it.",
+                reason=_plain(of_core(refusal.reason)),
+            ),
+            title=_("Left out: {step}", step=_plain(words.describe(refusal.step))),
         )
 
 
@@ -59,10 +64,12 @@ def alarms() -> None:
         type="secondary" if found else "tertiary",
     ):
         if not found:
-            allowed = words.points(alarming.tolerance())
             st.caption(
-                f"Not more than {allowed} lost for certain, no layer collapsed, no step without "
-                "effect."
+                _(
+                    "Not more than {allowed} lost for certain, no layer collapsed, no step without "
+                    "effect.",
+                    allowed=words.points(alarming.tolerance()),
+                )
             )
         _list(found)
         if any(alarm.fact.culprit is None for alarm in found if isinstance(alarm.fact, Lost)):
@@ -71,7 +78,7 @@ def alarms() -> None:
 
 
 def _count(found: Sequence[Alarm]) -> str:
-    return "1 alarm" if len(found) == 1 else f"{len(found) or 'No'} alarms"
+    return n_("1 alarm", "{n} alarms", len(found)) if found else _("No alarms")
 
 
 def _list(found: Sequence[Alarm]) -> None:
@@ -82,11 +89,13 @@ def _list(found: Sequence[Alarm]) -> None:
 
 def _which_step(current: Current) -> None:
     st.button(
-        "Which step?",
+        _("Which step?"),
         key="which_step",
         icon=":material/troubleshoot:",
-        help="Measures the recipe's first step alone, then the first two, and so on, on a part of "
-        "the test images, and names the step that lost most.",
+        help=_(
+            "Measures the recipe's first step alone, then the first two, and so on, on a part of "
+            "the test images, and names the step that lost most."
+        ),
         on_click=alarming.ask_for_culprit,
         args=(current,),
     )
@@ -96,7 +105,7 @@ def _tolerance() -> None:
     """How much may be lost without an alarm; the address carries it."""
     usual, low, high = address.NUMBERS[alarming.TOLERANCE]
     points = number_field(
-        "Alarm above … points lost",
+        _("Alarm above … points lost"),
         alarming.TOLERANCE,
         usual,
         low,
@@ -105,6 +114,6 @@ def _tolerance() -> None:
         format="%.4g",
         persist_state="session",
         width="stretch",
-        help="The loss must also be beyond its own 95 % interval.",
+        help=_("The loss must also be beyond its own 95 % interval."),
     )
     address.tell(alarming.TOLERANCE, f"{points:g}", usual=f"{usual:g}")

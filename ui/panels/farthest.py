@@ -15,6 +15,8 @@ from compress_core.search.farthest import TOLERANCE, Farthest, Tried, step_to_mo
 from compress_core.steps import AnyStep
 from compress_core.tasks import METRICS
 from ui import words
+from ui.core_sentences import of_core
+from ui.language import N_, _
 from ui.panels.job_bar import waiting_for
 from ui.panels.widgets import number_field
 from ui.session import executor, jobs, measured, measuring, recipe_field
@@ -28,8 +30,15 @@ USUAL: dict[str, AnyStep] = {
     "share": ShareWeights(),
     "structured": PruneStructured(0.5),
 }
+SETTINGS = {  # by the step's field; those that are no shares
+    "sigmas": N_("{number:g} sigmas"),
+    "rank": N_("{number:g} rank"),
+    "clusters": N_("{number:g} clusters"),
+    "bits": N_("{number:g} bits"),
+    "n": N_("{number:g} n"),
+}
 LEAST, MOST = 0.01, 100.0
-HELP = (
+HELP = N_(
     "Finds the strongest setting of this step that loses less: the number moves, the step's other "
     "choices and the other steps of the recipe stay. Each setting that it tries is measured on the "
     "whole test set, by a process of its own, once for everybody."
@@ -45,22 +54,23 @@ def show(current: Current, kind: str) -> None:
         try:
             work = _work(current, kind, points)
         except ValueError as error:
-            st.caption(f"As far as it goes: {error}.")
+            st.caption(_("As far as it goes: {reason}.", reason=of_core(error)))
             return
         job, found = jobs.job_of(work), measured.farthest(work)
         if found:
             _found(current, found, kind)
         elif job is not None and job.unfinished:
-            waiting_for(job.id, "farthest", "What it has measured is kept: it goes on from there.")
+            kept = _("What it has measured is kept: it goes on from there.")
+            waiting_for(job.id, "farthest", kept)
         else:
             _button(work, kind, points)
             if job is not None and job.state == "failed":
-                st.caption(f"Not found: {job.reason}.")
+                st.caption(_("Not found: {reason}.", reason=of_core(job.reason)))
 
 
 def _points(kind: str) -> float:
     return number_field(
-        "Points to lose",
+        _("Points to lose"),
         f"farthest_{kind}_points",
         100 * TOLERANCE,
         LEAST,
@@ -69,7 +79,7 @@ def _points(kind: str) -> float:
         format="%.4g",
         persist_state="session",
         width=130,
-        help="How much the found setting may lose, at most: below this.",
+        help=_("How much the found setting may lose, at most: below this."),
     )
 
 
@@ -86,10 +96,10 @@ def _work(current: Current, kind: str, points: float) -> Searching:
 
 def _button(work: Searching, kind: str, points: float) -> None:
     st.button(
-        f"As far as it goes for < {words.points(points)}",
+        _("As far as it goes for < {points}", points=words.points(points)),
         key=f"farthest_{kind}_search",
         icon=":material/keyboard_double_arrow_right:",
-        help=HELP,
+        help=_(HELP),
         on_click=jobs.submit,
         args=(work,),
     )
@@ -102,10 +112,10 @@ def _found(current: Current, found: Farthest, kind: str) -> None:
         return
     step = _step(found, found.best)
     if step in current.recipe:
-        st.caption("It is the present setting.")
+        st.caption(_("It is the present setting."))
         return
     st.button(
-        f"Apply: {words.describe(step)}",
+        _("Apply: {step}", step=words.describe(step)),
         key=f"farthest_{kind}_apply",
         icon=":material/check:",
         on_click=_apply,
@@ -115,30 +125,38 @@ def _found(current: Current, found: Farthest, kind: str) -> None:
 
 def in_words(found: Farthest) -> str:
     """ "prune 88 % globally: −0.39 points, 230.0 KB; 89 %: −0.53 points." and on how much."""
-    measured_on = f"{len(found.tried)} settings on {found.n:,} test images"
+    measured_on = _("{count} settings on {n:,} test images", count=len(found.tried), n=found.n)
     if found.best is None:
-        mildest = found.tried[0]
-        told = f"{_setting(found, mildest)}: {_change(found, mildest)}"
-        return f"None loses so little; {told} ({measured_on})."
+        told = _told(found, found.tried[0])
+        return _(
+            "None loses so little; {told} ({measured_on}).", told=told, measured_on=measured_on
+        )
     best = found.best
-    text = (
-        f"**{words.describe(_step(found, best))}**: {_change(found, best)}, "
-        f"{words.byte_size(best.stored_bytes or 0)}"
+    text = _(
+        "**{step}**: {change}, {size}",
+        step=words.describe(_step(found, best)),
+        change=_change(found, best),
+        size=words.byte_size(best.stored_bytes or 0),
     )
     beyond = found.tried[found.tried.index(best) + 1 :]
     if beyond:
-        text += f"; {_setting(found, beyond[0])}: {_change(found, beyond[0])}"
-    return f"{text} ({measured_on})."
+        text = _("{best}; {beyond}", best=text, beyond=_told(found, beyond[0]))
+    return _("{found} ({measured_on}).", found=text, measured_on=measured_on)
+
+
+def _told(found: Farthest, tried: Tried) -> str:
+    return _("{setting}: {change}", setting=_setting(found, tried), change=_change(found, tried))
 
 
 def _setting(found: Farthest, tried: Tried) -> str:
-    share = found.field in {"sparsity", "pruning_ratio", "energy", "budget"}
-    return words.percent(tried.number) if share else f"{tried.number:g} {found.field}"
+    if found.field in {"sparsity", "pruning_ratio", "energy", "budget"}:
+        return words.percent(tried.number)
+    return _(SETTINGS[found.field], number=tried.number)
 
 
 def _change(found: Farthest, tried: Tried) -> str:
     if tried.lost is None:
-        return "refused"
+        return _("refused")
     return words.point_change(found.metric, METRICS[found.metric].lost(tried.lost))
 
 

@@ -5,22 +5,25 @@ from collections.abc import Hashable
 import pandas as pd
 import streamlit as st
 
-from compress_core.measurement.ledger import LedgerRow, finding, ledger
+from compress_core.measurement.ledger import OURS, LedgerRow, finding, ledger
 from compress_core.recipe import Recipe
 from compress_core.wording.ledger import ledger_in_words
 from ui import figures, presenter
+from ui.core_sentences import of_core
+from ui.language import N_, _
 from ui.panels.chart import chart
 from ui.session import caches, state
 from ui.session.state import Current
 
-OURS = "our container"
+SHORT = (N_("dense fp32"), N_("dense fp16"), N_("Huffman"))  # names of rows, no sentences
 
 
 def show(current: Current) -> None:
     """The sentence to remember, bars, the table, and on demand each layer."""
     with_onnx = st.session_state.get("ledger_onnx") == _structure(current)
-    rows = weighed(current.model, current.recipe, with_onnx=with_onnx)
-    st.markdown("**The byte ledger**: the same weights in every encoding that people use")
+    with st.spinner(_("Weighing the files…")):
+        rows = weighed(current.model, current.recipe, with_onnx=with_onnx)
+    st.markdown(_("**The byte ledger**: the same weights in every encoding that people use"))
     st.info(ledger_in_words(finding(rows, current.size.sparsity)), icon=":material/scale:")
     left, right = st.columns(2, gap="medium")
     with left:
@@ -32,7 +35,7 @@ def show(current: Current) -> None:
     _layers(rows)
 
 
-@caches.keep_copies(max_entries=200, show_spinner="Weighing the files…")
+@caches.keep_copies(max_entries=200, show_spinner=False)
 def weighed(model: str, recipe: Recipe, *, with_onnx: bool) -> tuple[LedgerRow, ...]:
     """Each row but the bound is the length of a real file."""
     onnx = caches.onnx_file(model, recipe) if with_onnx else None
@@ -46,20 +49,23 @@ def _structure(current: Current) -> Hashable:
 
 
 def _bars(rows: tuple[LedgerRow, ...]) -> None:
-    sizes = {row.name: row.total_bytes for row in rows if row.total_bytes is not None}
-    bound = next((row.name for row in rows if row.is_bound), None)
+    sizes = {_name(row): row.total_bytes for row in rows if row.total_bytes is not None}
+    bound = next((_name(row) for row in rows if row.is_bound), None)
     chart(
         figures.ledger_bars(
-            list(sizes), list(sizes.values()), state.colors(), bound=bound, ours=OURS
+            list(sizes), list(sizes.values()), state.colors(), bound=bound, ours=of_core(OURS)
         ),
         "ledger_bars",
-        "Bytes of the whole model, the largest first",
-        {"stored as": list(sizes), "bytes": list(sizes.values())},
+        _("Bytes of the whole model, the largest first"),
+        {_("stored as"): list(sizes), _("bytes"): list(sizes.values())},
     )
     st.caption(
-        ":violet[Our container] is the file that Combine downloads. The hollow bar is the only "
-        "one that is no file: the entropy bound. No code of single symbols with one histogram for "
-        "each layer is shorter. Gap and context coding use more than that, and may be shorter."
+        _(
+            ":violet[Our container] is the file that Combine downloads. The hollow bar is the only "
+            "one that is no file: the entropy bound. No code of single symbols with one histogram "
+            "for each layer is shorter. Gap and context coding use more than that, and may be "
+            "shorter."
+        )
     )
 
 
@@ -68,35 +74,49 @@ def _table(rows: tuple[LedgerRow, ...]) -> None:
     totals = [row.total_bytes for row in rows]
     st.dataframe(
         {
-            "stored as": [f"{row.name} (no file)" if row.is_bound else row.name for row in rows],
-            "bytes": pd.array(totals, "Int64"),
-            "× smaller": [None if total is None else dense / total for total in totals],
-            "note": [_note(row) for row in rows],
+            _("stored as"): [_name_or_bound(row) for row in rows],
+            _("bytes"): pd.array(totals, "Int64"),
+            _("× smaller"): [None if total is None else dense / total for total in totals],
+            _("note"): [_note(row) for row in rows],
         },
         hide_index=True,
         placeholder="—",
         height="content",
         column_config={
-            "bytes": st.column_config.NumberColumn(format="localized", help="Of the whole file."),
-            "× smaller": st.column_config.NumberColumn(format="%.2f", help="Than dense fp32."),
+            _("bytes"): st.column_config.NumberColumn(
+                format="localized", help=_("Of the whole file.")
+            ),
+            _("× smaller"): st.column_config.NumberColumn(
+                format="%.2f", help=_("Than dense fp32.")
+            ),
         },
-        alt="The byte ledger",
+        alt=_("The byte ledger"),
     )
+
+
+def _name(row: LedgerRow) -> str:
+    return _(of_core(row.name))
+
+
+def _name_or_bound(row: LedgerRow) -> str:
+    return _("{name} (no file)", name=_name(row)) if row.is_bound else _name(row)
 
 
 def _note(row: LedgerRow) -> str:
     if row.total_bytes is None and row.name.startswith("ONNX"):
-        return "not exported yet: see below"
-    return row.note
+        return _("not exported yet: see below")
+    return of_core(row.note)
 
 
 def _onnx_button(current: Current) -> None:
     st.button(
-        "Add the ONNX file",
+        _("Add the ONNX file"),
         key="ledger_add_onnx",
         icon=":material/account_tree:",
-        help="Exports the graph with its weights. It takes seconds, once for each structure; "
-        "other sparsities and bits come at once.",
+        help=_(
+            "Exports the graph with its weights. It takes seconds, once for each structure; other "
+            "sparsities and bits come at once."
+        ),
         on_click=_add_onnx,
         args=(_structure(current),),
     )
@@ -110,25 +130,29 @@ def _layers(rows: tuple[LedgerRow, ...]) -> None:
     """Bytes of each layer in each encoding; encodings without parts are left out."""
     if presenter.on():
         return
-    closed = st.expander("Layer by layer", key="ledger_layers", type="compact", on_change="rerun")
+    label = _("Layer by layer")
+    closed = st.expander(label, key="ledger_layers", type="compact", on_change="rerun")
     if not closed.open:
         return
     lines = [
-        {"stored as": row.name, **dict(row.layer_bytes), "rest": row.rest_bytes}
-        | {"whole file": row.total_bytes}
+        {_("stored as"): _name(row), **dict(row.layer_bytes), _("rest"): row.rest_bytes}
+        | {_("whole file"): row.total_bytes}
         for row in rows
         if row.layer_bytes is not None
     ]
-    numbers = {name for line in lines for name in line} - {"stored as"}
+    numbers = {name for line in lines for name in line} - {_("stored as")}
     localized = st.column_config.NumberColumn(format="localized")
     closed.dataframe(
         lines,
         hide_index=True,
         placeholder="—",
         column_config=dict.fromkeys(numbers, localized),
-        alt="The byte ledger, layer by layer",
+        alt=_("The byte ledger, layer by layer"),
     )
     closed.caption(
-        "*rest* are biases, norms and the header. gzip, zstd and ONNX see the file as a whole: "
-        f"they have no parts. The smallest of each layer make {OURS}."
+        _(
+            "*rest* are biases, norms and the header. gzip, zstd and ONNX see the file as a whole: "
+            "they have no parts. The smallest of each layer make {ours}.",
+            ours=of_core(OURS),
+        )
     )

@@ -8,12 +8,14 @@ from compress_core.measurement.speed import Speed
 from compress_core.recipe import format_recipe
 from compress_core.wording.speed import speed_in_words
 from ui import figures
+from ui.core_sentences import of_core
+from ui.language import N_, _
 from ui.panels.chart import chart
 from ui.panels.job_bar import waiting_for
 from ui.session import jobs, measured, state
 from ui.session.state import Current
 
-HELP = (
+HELP = N_(
     "Times the ONNX graph of the original and of the present recipe in onnxruntime, one thread, "
     "200 passes of one input each, in turns. A new structure is exported first, which takes "
     "seconds. Done once for everybody; two measurements never run at the same time."
@@ -22,20 +24,20 @@ HELP = (
 
 def show(current: Current) -> None:
     """The panel; it measures only when asked to, and then keeps what it found."""
-    st.subheader("Why no speed-up?", anchor=False)
+    st.subheader(_("Why no speed-up?"), anchor=False)
     if not current.recipe:
-        st.caption("Nothing is compressed yet: add a step, or click a point above.")
+        st.caption(_("Nothing is compressed yet: add a step, or click a point above."))
         return
     work = Timing(current.model, format_recipe(current.recipe))
     job, speed = jobs.job_of(work), measured.speed(current.model, current.recipe)
     if job is not None and job.unfinished:
-        waiting_for(job.id, "speed", "Ends it; an earlier time is gone.")
+        waiting_for(job.id, "speed", _("Ends it; an earlier time is gone."))
         return
     st.button(
-        "Measure latency again" if speed else "Measure latency",
+        _("Measure latency again") if speed else _("Measure latency"),
         key="trade_offs_latency",
         icon=":material/timer:",
-        help=HELP,
+        help=_(HELP),
         on_click=jobs.submit,
         args=(work,),
         kwargs={"anew": True},
@@ -43,11 +45,15 @@ def show(current: Current) -> None:
     if speed:
         _comparison(current, speed)
     elif job is not None and job.state == "failed":
-        st.error(f"{job.reason}.", title="The latency cannot be measured")
+        st.error(
+            _("{reason}.", reason=of_core(job.reason)), title=_("The latency cannot be measured")
+        )
     else:
         st.caption(
-            "A smaller file, or fewer multiplications, need not take less time. This measures it "
-            "here, on the server, and says why."
+            _(
+                "A smaller file, or fewer multiplications, need not take less time. This measures "
+                "it here, on the server, and says why."
+            )
         )
 
 
@@ -55,25 +61,25 @@ def _comparison(current: Current, speed: Speed) -> None:
     size = current.size
     before, after = speed.before, speed.after
     shares = {
-        "bytes": 1 / size.compression_ratio,
+        _("bytes"): 1 / size.compression_ratio,
         "MACs": 1 / speed.promise,
-        "time (p50)": 1 / speed.speedup,
+        _("time (p50)"): 1 / speed.speedup,
     }
     picture, text = st.columns([3, 2], gap="large", vertical_alignment="center")
     with picture:
         chart(
             figures.cost_after(shares, state.colors()),
             "trade_offs_cost",
-            "What is left of the original: bytes, MACs, time",
+            _("What is left of the original: bytes, MACs, time"),
             {
-                "cost": ["bytes", "MACs", "p50, ms", "p95, ms"],
-                "original": [
+                _("cost"): [_("bytes"), "MACs", "p50, ms", "p95, ms"],
+                _("original"): [
                     size.original_bytes,
                     speed.original_macs,
                     before.latency_ms_p50,
                     before.latency_ms_p95,
                 ],
-                "present recipe": [
+                _("present recipe"): [
                     size.stored_bytes,
                     speed.macs,
                     after.latency_ms_p50,
@@ -83,7 +89,13 @@ def _comparison(current: Current, speed: Speed) -> None:
         )
     with text:
         st.info(speed_in_words(speed), icon=":material/speed:")
-        st.caption(f"Original {_times(before)}; present recipe {_times(after)}.")
+        st.caption(
+            _(
+                "Original {before}; present recipe {after}.",
+                before=_times(before),
+                after=_times(after),
+            )
+        )
 
 
 def _times(latency: Latency) -> str:

@@ -1,7 +1,8 @@
 """Keep the catalogs in step with the code: `python -m ui.translations.extract` (needs Babel).
 
 Texts come from three places. What `_`, `n_` and `N_` mark in Python, and `_` in our scripts; and
-the sentences of the core, which marks nothing: any text in its code that has two words.
+the sentences of the core, which marks nothing: any text in its code that has two words, or one
+and a placeholder. What the app itself raises is shown like an error of the core, and found alike.
 """
 
 import ast
@@ -10,39 +11,59 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from ui.core_sentences import PLACEHOLDER
+from ui.core_sentences import JOINED, PLACEHOLDER, WORDS
 from ui.language import CATALOGS, DOMAIN, FROM_CORE, FROM_SCRIPTS, LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYWORDS = {"_": None, "N_": None, "n_": (1, 2)}
 MARKED = ("ui/**/*.py", "pages/*.py", "compress_core/wording/*.py")
+RAISING = ("ui/**/*.py", "pages/*.py")
 SCRIPTS = ("ui/**/*.js",)
 SENTENCES = ("compress_core/**/*.py",)
 TWO_WORDS = re.compile(r"(?<![\w.])[A-Za-z]{2,}[,;:]? (.* )?[A-Za-z]{2,}(?![\w.=/])")
-NO_SENTENCES = ("command_line", "wording", "files")  # English for the console; marked
+ONE_WORD = re.compile(r"(^| )[a-z]{4,}( |$)")  # beside a placeholder
+UNREAD = {"filterwarnings", "exception"}  # what these functions get is no sentence for a reader
+NO_SENTENCES = ("__main__.py", "command_line", "wording")  # for the console; marked
 
 
 def template() -> Catalog:
     """Every text of the code, with the files it stands in."""
     found = Catalog(charset="utf-8", fuzzy=False)
-    for pattern in MARKED:
-        for path in sorted(ROOT.glob(pattern)):
-            for _line, text, _comments, _context in extract_from_file("python", path, KEYWORDS):
-                found.add(text, locations=[(_name(path), 0)])
-    for path in sorted(ROOT.glob(SCRIPTS[0])):
-        for _line, text, _comments, _context in extract_from_file("javascript", path, KEYWORDS):
-            found.add(text, locations=[(_name(path), 0)], context=FROM_SCRIPTS)
-    for path in sorted(ROOT.glob(SENTENCES[0])):
-        if path.relative_to(ROOT).parts[1] not in NO_SENTENCES:
-            for text in core_sentences(path.read_text()):
-                found.add(text, locations=[(_name(path), 0)], context=FROM_CORE)
+    for context, path, texts in _texts():
+        for text in texts:
+            found.add(text, locations=[(_name(path), 0)], context=context)
     return found
+
+
+def _texts() -> Iterator[tuple[str | None, Path, Iterable[Any]]]:
+    """A context, a file, and the texts that it has for this context."""
+    for path in _paths(MARKED):
+        yield None, path, _marked("python", path)
+    for path in _paths(SCRIPTS):
+        yield FROM_SCRIPTS, path, _marked("javascript", path)
+    yield FROM_CORE, ROOT / "ui" / "core_sentences.py", (*JOINED.values(), *WORDS)
+    for path in _paths(SENTENCES):
+        if path.relative_to(ROOT).parts[1] not in NO_SENTENCES:
+            yield FROM_CORE, path, core_sentences(path.read_text())
+    for path in _paths(RAISING):
+        if "translations" not in path.parts:
+            yield FROM_CORE, path, raised_sentences(path.read_text())
+
+
+def _paths(patterns: Iterable[str]) -> list[Path]:
+    return [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+
+
+def _marked(kind: str, path: Path) -> Iterator[Any]:
+    for _line, text, _comments, _context in extract_from_file(kind, path, KEYWORDS):
+        yield text
 
 
 def _name(path: Path) -> str:
@@ -50,22 +71,40 @@ def _name(path: Path) -> str:
 
 
 def core_sentences(code: str) -> Iterator[str]:
-    """The texts of a module that have two words and are no docstrings; an f-string as a template,
-    its placeholders named after what stands in them."""
-    tree = ast.parse(code)
-    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    yield from _sentences(tree, docs)
+    """The sentences of a module and their parts, no docstrings; an f-string as a template, its
+    placeholders named after what stands in them."""
+    yield from _sentences(ast.parse(code))
 
 
-def _sentences(node: ast.AST, docs: set[int]) -> Iterator[str]:
-    if id(node) in docs:
-        return
+def raised_sentences(code: str) -> Iterator[str]:
+    """The sentences of the errors that a module raises, unless a mark has translated them."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Raise):
+            yield from _sentences(node)
+
+
+def _sentences(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Expr(value=ast.Constant()):  # a docstring
+            return
+        case ast.Assert():  # our own invariants: no sentence for a reader
+            return
+        case ast.Call(func=ast.Attribute(attr=name)) if name in UNREAD:
+            return
+        case ast.Call(func=ast.Name(id=name)) if name in KEYWORDS:
+            return
     text = _text(node)
-    if text is not None and TWO_WORDS.search(PLACEHOLDER.sub(" {} ", text)):
+    if text is not None and _has_words(text):
         yield text
     for child in ast.iter_child_nodes(node):
         if not (isinstance(node, ast.JoinedStr) and isinstance(child, ast.Constant)):
-            yield from _sentences(child, docs)
+            yield from _sentences(child)
+
+
+def _has_words(text: str) -> bool:
+    if TWO_WORDS.search(PLACEHOLDER.sub(" {} ", text)):
+        return True
+    return bool(PLACEHOLDER.search(text) and ONE_WORD.search(PLACEHOLDER.sub("{}", text)))
 
 
 def _text(node: ast.AST) -> str | None:

@@ -77,8 +77,8 @@ def _axis(module: nn.Module, name: str) -> int:
 
 def _no_norm(module: nn.Module) -> str:
     kinds = sorted({k for part in module.modules() if "Norm" in (k := type(part).__name__)})
-    others = f", but {', '.join(kinds)}, which must see each input" if kinds else ""
-    return f"the network has no batch norm{others}"
+    none = "the network has no batch norm"
+    return f"{none}, but {', '.join(kinds)}, which must see each input" if kinds else none
 
 
 def _why_not(name: str, module: nn.Module, readings: Readings, norms: Sequence[str]) -> str | None:
@@ -90,13 +90,17 @@ def _why_not(name: str, module: nn.Module, readings: Readings, norms: Sequence[s
         return f"it runs {runs} times on an input" if runs else "the network does not call it"
     if name in readings.read_elsewhere or _is_tied(module, part):
         reader = readings.read_elsewhere.get(name)
-        return "its weight is shared" + (f" (it is read by {reader}, too)" if reader else "")
+        shared = "its weight is shared"
+        return f"{shared} (it is read by {reader}, too)" if reader else shared
     readers = readings.readers.get(name, {})
     reading = [reader for reader in readers if reader in norms]
+    if not readers:
+        return "nothing reads its output, and no batch norm does"
+    listed = " and ".join(readers)
     if not reading:
-        return f"{_listed(readers)} reads its output, and no batch norm does"
+        return f"{listed} reads its output, and no batch norm does"
     if len(readers) > 1:
-        return f"{_listed(readers)} read or write its output: a batch norm must be the only reader"
+        return f"{listed} read or write its output: a batch norm must be the only reader"
     return _why_no_norm(reading[0], name, module, readings)
 
 
@@ -114,10 +118,6 @@ def _why_no_norm(norm: str, layer: str, module: nn.Module, readings: Readings) -
     if norm not in readings.by_channel[layer]:
         return f"the batch norm behind it ({norm}) scales something else than its channels"
     return None
-
-
-def _listed(readers: Mapping[str, None]) -> str:
-    return " and ".join(readers) if readers else "nothing"
 
 
 def _is_tied(module: nn.Module, part: nn.Module) -> bool:

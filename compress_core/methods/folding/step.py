@@ -56,8 +56,7 @@ def _check_pattern(pattern: str, names: tuple[str, ...], module: nn.Module, norm
     matched = matching((pattern,), names)
     if not matched & norms.pairs.keys():
         name = next(name for name in names if name in matched)
-        able = f"name {', '.join(norms.pairs)}" if norms.pairs else "leave the step out"
-        raise ValueError(
-            f"layers={pattern!r}: there is no batch norm to fold into {name}: "
-            f"{unfoldable(name, module, norms)}; {able}"
-        )
+        reason = unfoldable(name, module, norms)
+        said = f"layers={pattern!r}: there is no batch norm to fold into {name}: {reason}"
+        able = ", ".join(norms.pairs)
+        raise ValueError(f"{said}; name {able}" if able else f"{said}; leave the step out")
