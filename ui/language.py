@@ -98,5 +98,9 @@ def in_context(language: str, context: str) -> dict[str, str]:
     if not isinstance(found, GNUTranslations):
         return {}
     mark = f"{context}\x04"
-    texts: dict[str, str] = found._catalog  # type: ignore[attr-defined]  # no public way to list it
-    return {key.removeprefix(mark): text for key, text in texts.items() if key.startswith(mark)}
+    texts: dict[object, str] = found._catalog  # type: ignore[attr-defined]  # no public way to list it
+    return {  # one that counts has a pair for its key
+        key.removeprefix(mark): text
+        for key, text in texts.items()
+        if isinstance(key, str) and key.startswith(mark)
+    }
