@@ -51,7 +51,7 @@ def show(current: Current) -> None:
             for model in dict.fromkeys(preset.model for preset in found)
             for mark in published(model)
         ]
-        st.caption(_("Published, for comparison: {marks}.", marks="; ".join(marks)))
+        st.caption(_("Published, for comparison: {marks}.", marks=_("; ").join(marks)))
 
 
 def _row(preset: Preset) -> None:

@@ -17,7 +17,8 @@ from ui.session.state import Current
 def show(current: Current) -> None:
     """The first step of the recipe that waits for its training."""
     step = current.waiting[0]
-    st.subheader(words.describe(step).capitalize(), anchor=False)
+    title = words.describe(step)
+    st.subheader(title[:1].upper() + title[1:], anchor=False)
     work = jobs.training_of(current.model, current.recipe, current.waiting)
     job = jobs.job_of(work)
     if job is not None and job.unfinished:
