@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from ui import figures, in_view
-from ui.combine import compare, downloads, table
+from ui.combine import compare, downloads, stages, table
 from ui.language import N_, _
 from ui.panels import ledger as ledger_panel
 from ui.panels.chart import chart
@@ -19,24 +19,6 @@ FILES_HELP = N_(
     "plain until encoded: every weight at full width until the last stage, so that zeros save "
     "nothing before they are coded. coded after each stage: as small as the file gets each time."
 )
-# The stages of the file, in the order in which they act; some have no place of their own in it.
-ORDER = (
-    N_("fold"),
-    N_("structured"),
-    N_("factorize"),
-    N_("prune"),
-    N_("quantize"),
-    N_("share"),
-    N_("encode"),
-)
-OTHERS = (
-    N_("original"),
-    N_("correct"),
-    N_("recalibrate"),
-    N_("rest"),
-    N_("activations"),
-    N_("train"),
-)
 
 
 @fragments.body
@@ -48,19 +30,13 @@ def combine() -> None:
             "All steps together, layer by layer. Edit a cell to give one layer its own setting: it "
             "becomes a later step of the recipe and wins."
         ),
-        order(),
+        stages.order(),
     )
     table.show(current)
     in_view.lazily("combine_bytes", partial(where_the_bytes_are, current))
     in_view.lazily("combine_ledger", partial(ledger_panel.show, current))
     in_view.lazily("combine_compare", partial(compare.show, current), height=80)
     downloads.show(current)
-
-
-def order() -> str:
-    """The order in which the steps act, as a formula."""
-    *first, quantize, share, encode = (rf"\text{{{_(stage)}}}" for stage in ORDER)
-    return r" \to ".join([*first, rf"{quantize}\,|\,{share}", encode])
 
 
 def where_the_bytes_are(current: Current) -> None:
@@ -77,7 +53,7 @@ def where_the_bytes_are(current: Current) -> None:
     with left:
         layers_before_after(current)
     with right:
-        stages(current, files)
+        stage_by_stage(current, files)
 
 
 def layers_before_after(current: Current) -> None:
@@ -117,7 +93,7 @@ def layers_before_after(current: Current) -> None:
     )
 
 
-def stages(current: Current, files: str) -> None:
+def stage_by_stage(current: Current, files: str) -> None:
     """The file after each stage; the bars add up to the stored file, to the byte."""
     if files == FILES[0]:
         found = caches.stages_of(current.model, current.recipe)
@@ -126,7 +102,8 @@ def stages(current: Current, files: str) -> None:
         after = measuring.stage_bytes(current)
         if not current.recipe:
             after.append(("encode", current.size.stored_bytes))
-    labels, sizes = numbered([_(stage) for stage, _size in after]), [size for _stage, size in after]
+    labels = stages.shown_names([stage for stage, _size in after])
+    sizes = [size for _stage, size in after]
     chart(
         figures.waterfall(labels, sizes, state.colors()),
         "combine_waterfall",
@@ -142,12 +119,6 @@ def stages(current: Current, files: str) -> None:
         else _("After each stage the file was encoded as small as it gets.")
     )
     st.caption(f"{bars} {kind}")
-
-
-def numbered(labels: list[str]) -> list[str]:
-    """A kind that comes again after a training gets a number: "prune", "train", "prune 2"."""
-    times = [labels[: i + 1].count(label) for i, label in enumerate(labels)]
-    return [f"{label} {n}" if n > 1 else label for label, n in zip(labels, times, strict=True)]
 
 
 combine()

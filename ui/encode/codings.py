@@ -199,16 +199,15 @@ class Coders:
 
 def coders(rows: Sequence[CodingRow]) -> Coders:
     """The coders of some weights; of several last what the file takes for each."""
-    sizes = coding_view.total_bytes(rows)
-    found = [
-        (_(CODERS[name]), sizes[name], [r.taken for r in rows].count(name))
-        for name in CODERS
-        if name in sizes
-    ]
+    totals = coding_view.total_bytes(rows)
+    known = [name for name in CODERS if name in totals]
+    names, sizes = [_(CODERS[name]) for name in known], [totals[name] for name in known]
+    counts = [[row.taken for row in rows].count(name) for name in known]
     if len(rows) > 1:
-        found.append((_("the file: best of each"), sum(row.taken_bytes for row in rows), len(rows)))
+        names.append(_("the file: best of each"))
+        sizes.append(sum(row.taken_bytes for row in rows))
+        counts.append(len(rows))
     symbols = sum(row.symbols for row in rows)
-    names, sizes, counts = map(list, zip(*found, strict=True))
     return Coders(
         names=names,
         bits=[8 * size / symbols for size in sizes],
