@@ -5,7 +5,8 @@ from functools import partial
 import streamlit as st
 
 from ui import figures, in_view
-from ui.combine import compare, downloads, table
+from ui.combine import compare, downloads, stages, table
+from ui.language import N_, _
 from ui.panels import ledger as ledger_panel
 from ui.panels.chart import chart
 from ui.panels.page import heading
@@ -13,8 +14,8 @@ from ui.panels.widgets import choose
 from ui.session import caches, fragments, measuring, state
 from ui.session.state import Current
 
-FILES = ("plain until encoded", "coded after each stage")
-FILES_HELP = (
+FILES = (N_("plain until encoded"), N_("coded after each stage"))
+FILES_HELP = N_(
     "plain until encoded: every weight at full width until the last stage, so that zeros save "
     "nothing before they are coded. coded after each stage: as small as the file gets each time."
 )
@@ -24,11 +25,12 @@ FILES_HELP = (
 def combine() -> None:
     current = state.current()
     heading(
-        "Combine",
-        "All steps together, layer by layer. Edit a cell to give one layer its own setting: it "
-        "becomes a later step of the recipe and wins.",
-        r"\text{fold} \to \text{structured} \to \text{factorize} \to \text{prune} \to "
-        r"\text{quantize}\,|\,\text{share} \to \text{encode}",
+        _("Combine"),
+        _(
+            "All steps together, layer by layer. Edit a cell to give one layer its own setting: it "
+            "becomes a later step of the recipe and wins."
+        ),
+        stages.order(),
     )
     table.show(current)
     in_view.lazily("combine_bytes", partial(where_the_bytes_are, current))
@@ -40,10 +42,10 @@ def combine() -> None:
 def where_the_bytes_are(current: Current) -> None:
     """By layer and by stage."""
     files = choose(
-        "Files in between",
+        _("Files in between"),
         FILES,
         "combine_files",
-        FILES_HELP,
+        _(FILES_HELP),
         on_change=lambda: None,
         width=240,
     )
@@ -51,7 +53,7 @@ def where_the_bytes_are(current: Current) -> None:
     with left:
         layers_before_after(current)
     with right:
-        stages(current, files)
+        stage_by_stage(current, files)
 
 
 def layers_before_after(current: Current) -> None:
@@ -62,32 +64,36 @@ def layers_before_after(current: Current) -> None:
     chart(
         figures.bytes_before_after(names, before, after, colors),
         "combine_bytes",
-        "Bytes of each layer",
+        _("Bytes of each layer"),
         {
-            "layer": names,
-            "original": before,
-            "compressed": after,
-            "encoding": [", ".join(row.encodings) for row in rows],
+            _("layer"): names,
+            _("original"): before,
+            _("compressed"): after,
+            _("encoding"): [", ".join(row.encodings) for row in rows],
         },
     )
     rest = size.original_bytes - sum(before)
     parts = {  # from the bottom up
-        "compressed": [*after, size.rest_bytes + size.header_bytes],
-        "original": [*before, rest],
+        _("compressed"): [*after, size.rest_bytes + size.header_bytes],
+        _("original"): [*before, rest],
     }
+    segments = [*names, _("rest")]
     chart(
-        figures.shares([*names, "rest"], parts, colors, x="share of the file"),
+        figures.shares(segments, parts, colors, x=_("share of the file")),
         "combine_shares",
-        "What the file consists of",
-        {"part": [*names, "rest"], **parts},
+        _("What the file consists of"),
+        {_("part"): segments, **parts},
     )
     st.caption(
-        f"The rest of the file: {size.rest_bytes:,} bytes of biases and norms, "
-        f"{size.header_bytes:,} of header."
+        _(
+            "The rest of the file: {rest:,} bytes of biases and norms, {header:,} of header.",
+            rest=size.rest_bytes,
+            header=size.header_bytes,
+        )
     )
 
 
-def stages(current: Current, files: str) -> None:
+def stage_by_stage(current: Current, files: str) -> None:
     """The file after each stage; the bars add up to the stored file, to the byte."""
     if files == FILES[0]:
         found = caches.stages_of(current.model, current.recipe)
@@ -96,27 +102,23 @@ def stages(current: Current, files: str) -> None:
         after = measuring.stage_bytes(current)
         if not current.recipe:
             after.append(("encode", current.size.stored_bytes))
-    labels, sizes = numbered([stage for stage, _ in after]), [count for _, count in after]
+    labels = stages.shown_names([stage for stage, _size in after])
+    sizes = [size for _stage, size in after]
     chart(
         figures.waterfall(labels, sizes, state.colors()),
         "combine_waterfall",
-        "Bytes of the file, stage by stage",
-        {"after": labels, "bytes": sizes},
+        _("Bytes of the file, stage by stage"),
+        {_("after"): labels, _("bytes"): sizes},
     )
-    st.caption(
-        "What each stage took off the file; all bars together are the stored file, to the byte. "
-        + (
-            "Zeros weigh as much as other weights until they are encoded."
-            if files == FILES[0]
-            else "After each stage the file was encoded as small as it gets."
-        )
+    bars = _(
+        "What each stage took off the file; all bars together are the stored file, to the byte."
     )
-
-
-def numbered(labels: list[str]) -> list[str]:
-    """A kind that comes again after a training gets a number: "prune", "train", "prune 2"."""
-    times = [labels[: i + 1].count(label) for i, label in enumerate(labels)]
-    return [f"{label} {n}" if n > 1 else label for label, n in zip(labels, times, strict=True)]
+    kind = (
+        _("Zeros weigh as much as other weights until they are encoded.")
+        if files == FILES[0]
+        else _("After each stage the file was encoded as small as it gets.")
+    )
+    st.caption(f"{bars} {kind}")
 
 
 combine()

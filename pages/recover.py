@@ -4,11 +4,12 @@ import streamlit as st
 
 from compress_core.recipe import Recipe
 from compress_core.steps import TRAINING
+from ui.language import _
 from ui.panels.missing_data import needs_data
 from ui.panels.page import heading
 from ui.panels.placeholder import placeholder
 from ui.recover import controls, job_list, presets, results, waiting
-from ui.recover.methods import RETRAININGS, method_of
+from ui.recover.methods import RETRAININGS, formula_of, method_of
 from ui.session import fragments, state
 from ui.session.state import Current
 
@@ -27,10 +28,12 @@ def recover() -> None:
         method = show_choice(current)
     with top:
         heading(
-            "Recover",
-            "Train what the recipe has left. The structure is held: pruned weights stay zero, "
-            "codes stay codes.",
-            RETRAININGS[method].formula,
+            _("Recover"),
+            _(
+                "Train what the recipe has left. The structure is held: pruned weights stay zero, "
+                "codes stay codes."
+            ),
+            formula_of(method),
         )
     presets.show(current)
     job_list.show(current)
@@ -45,7 +48,7 @@ def show_waiting(current: Current) -> str:
     method = method_of(current.waiting[0])
     job_list.note_others(current)
     waiting.show(current)
-    st.markdown(RETRAININGS[method].text)
+    st.markdown(_(RETRAININGS[method].text))
     return method
 
 
@@ -53,7 +56,7 @@ def show_result(current: Current) -> str:
     """What the training gave that the recipe ends with; another one may follow it."""
     job_list.note_others(current)
     results.show(current)
-    with st.expander("Train further", key="recover_further"):
+    with st.expander(_("Train further"), key="recover_further"):
         controls.show(current)
     return method_of(current.recipe[-1])
 
@@ -66,7 +69,10 @@ def show_choice(current: Current) -> str:
         results.show(current)
     else:
         placeholder(
-            "Loss and accuracy are drawn here while it trains, and before beside after at the end.",
+            _(
+                "Loss and accuracy are drawn here while it trains, and before beside after at the "
+                "end."
+            ),
             height=200,
         )
     return method

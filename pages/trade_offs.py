@@ -6,6 +6,7 @@ import streamlit as st
 
 from compress_core.search.sweep import Family
 from ui.figures import AXES, NEAR
+from ui.language import _
 from ui.panels import speed as speed_panel
 from ui.panels.missing_data import needs_data
 from ui.panels.page import heading
@@ -17,11 +18,14 @@ from ui.trade_offs import plane, work
 @fragments.body
 def trade_offs() -> None:
     current = state.current()
+    score, cost = _("accuracy"), _("against cost")
     heading(
-        "Trade-offs",
-        "Every point is a recipe: its file was encoded, its accuracy measured on the whole test "
-        "set. Up and to the left is better. Click a point to apply it.",
-        r"\text{accuracy} \pm 95\,\% \quad \text{against cost}",
+        _("Trade-offs"),
+        _(
+            "Every point is a recipe: its file was encoded, its accuracy measured on the whole "
+            "test set. Up and to the left is better. Click a point to apply it."
+        ),
+        rf"\text{{{score}}} \pm 95\,\% \quad \text{{{cost}}}",
     )
     lacks_images = needs_data(current.model)
     families = plane.families(current.model)
@@ -40,14 +44,14 @@ def trade_offs() -> None:
 
 def choose_methods(families: Mapping[str, Family]) -> list[str]:
     return st.pills(
-        "Methods",
+        _("Methods"),
         list(families),
         selection_mode="multi",
         key="trade_offs_methods",
         default=[name for name in plane.TELLING if name in families],
-        format_func=lambda name: name.replace("_", " "),
+        format_func=plane.shown_name,
         persist_state="session",
-        help="One curve each, from mild to strong, all other steps of your recipe left aside.",
+        help=_("One curve each, from mild to strong, all other steps of your recipe left aside."),
     )
 
 
@@ -55,23 +59,28 @@ def choose_view() -> plane.View:
     """What x and y are."""
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
         name = choose(
-            "Cost (x)",
+            _("Cost (x)"),
             list(AXES),
             "trade_offs_x",
-            "Bytes of the real file; multiply-accumulates of one input; or the measured time "
-            "of one input in onnxruntime, one thread of this server.",
+            _(
+                "Bytes of the real file; multiply-accumulates of one input; or the measured time "
+                "of one input in onnxruntime, one thread of this server."
+            ),
             in_address=False,
         )
         losses = switch(
             "trade_offs_losses",
-            "Loss on a log axis",
-            "Shows the points that each recipe loses against the original, on a logarithmic axis: "
-            "small losses are as far apart as large ones. What loses nothing stands at “no loss”.",
+            _("Loss on a log axis"),
+            _(
+                "Shows the points that each recipe loses against the original, on a logarithmic "
+                "axis: small losses are as far apart as large ones. What loses nothing stands at "
+                "“no loss”."
+            ),
         )
         closer = switch(
             "trade_offs_closer",
-            f"Only the best {100 * NEAR:.0f} points",
-            "Shows the accuracies near the best one, where the methods differ.",
+            _("Only the best {n:.0f} points", n=100 * NEAR),
+            _("Shows the accuracies near the best one, where the methods differ."),
             disabled=losses,
         )
     return plane.View(name, closer, losses)

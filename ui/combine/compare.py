@@ -9,6 +9,7 @@ from compress_core.measurement.report import Size
 from compress_core.measurement.scores import Score
 from compress_core.recipe import Recipe
 from ui import words
+from ui.language import _
 from ui.session import caches, measuring, snapshots, values
 from ui.session.snapshot_store import Snapshot
 from ui.session.state import Current
@@ -28,19 +29,20 @@ class Side:
 
 def show(current: Current) -> None:
     """Two pickers and the table; a line on how to get there while nothing is pinned."""
-    st.markdown("**Two states side by side**")
+    title = _("Two states side by side")
+    st.markdown(f"**{title}**")
     by_id = {snapshot.id: snapshot for snapshot in reversed(snapshots.pinned())}
     if not by_id:
-        st.caption("Pin a state in the sidebar to compare the present one, or another, with it.")
+        st.caption(_("Pin a state in the sidebar to compare the present one, or another, with it."))
         return
-    by_id[PRESENT] = snapshots.take(current, "present")
+    by_id[PRESENT] = snapshots.take(current, _("present"))
     left, right = st.columns(2)
     with left:
-        before = _choose("From", by_id, "compare_from", next(iter(by_id)))
+        before = _choose(_("From"), by_id, "compare_from", next(iter(by_id)))
     with right:
-        after = _choose("To", by_id, "compare_to", PRESENT)
+        after = _choose(_("To"), by_id, "compare_to", PRESENT)
     table = compared(side(by_id[before]), side(by_id[after]))
-    st.table(table, hide_index=True, border="horizontal", alt="Two states side by side")
+    st.table(table, hide_index=True, border="horizontal", alt=title)
 
 
 def _choose(label: str, by_id: dict[str, Snapshot], key: str, default: str) -> str:
@@ -52,7 +54,7 @@ def _choose(label: str, by_id: dict[str, Snapshot], key: str, default: str) -> s
         key=key,
         format_func=lambda choice: by_id[choice].name,
         persist_state="session",
-        help="A snapshot, or the present state.",
+        help=_("A snapshot, or the present state."),
     )
     return choice
 
@@ -67,32 +69,37 @@ def compared(before: Side, after: Side) -> dict[str, list[Any]]:
     """Columns: the quantity, both sides, the difference."""
     a, b = before.size, after.size
     lines = [
-        ("model", *(x.snapshot.model for x in (before, after)), ""),
+        (_("model"), *(x.snapshot.model for x in (before, after)), ""),
         (
             metric_of(before, after),
             *(measured(x.score) for x in (before, after)),
             score_change(before, after),
         ),
         (
-            "stored bytes",
+            _("stored bytes"),
             *(f"{size.stored_bytes:,}" for size in (a, b)),
             words.change(a.stored_bytes, b.stored_bytes),
         ),
         (
-            "ratio",
+            _("ratio"),
             *(words.ratio(size.compression_ratio) for size in (a, b)),
             words.signed(b.compression_ratio - a.compression_ratio, 2),
         ),
         (
-            "sparsity",
+            _("sparsity"),
             *(words.percent(size.sparsity) for size in (a, b)),
-            words.signed(100 * (b.sparsity - a.sparsity), 1, " points"),
+            words.signed(100 * (b.sparsity - a.sparsity), 1, _(" points")),
         ),
         ("MACs", *(words.count(size.macs) for size in (a, b)), words.change(a.macs, b.macs)),
-        ("recipe", *(words.describe_recipe(x.recipe) for x in (before, after)), ""),
+        (_("recipe"), *(words.describe_recipe(x.recipe) for x in (before, after)), ""),
     ]
     names = [words.escape_markdown(x.snapshot.name) for x in (before, after)]
-    titles = ("", f"From: {names[0]}", f"To: {names[1]}", "difference")
+    titles = (
+        "",
+        _("From: {name}", name=names[0]),
+        _("To: {name}", name=names[1]),
+        _("difference"),
+    )
     return dict(zip(titles, map(list, zip(*lines, strict=True)), strict=True))
 
 
@@ -100,7 +107,7 @@ def metric_of(before: Side, after: Side) -> str:
     """What was measured, as the line's name; both where the sides differ."""
     scores = (before.score, after.score)
     names = dict.fromkeys(words.metric(score.metric) for score in scores if score)
-    return ", ".join(names) or "score"
+    return ", ".join(names) or _("score")
 
 
 def measured(score: Score | None) -> str:
@@ -115,7 +122,8 @@ def score_change(before: Side, after: Side) -> str:
         return "—"
     metric, model = first.metric, before.snapshot.model
     if model != after.snapshot.model:
-        return f"{words.score_change(metric, second.value - first.value)}, unpaired"
+        difference = words.score_change(metric, second.value - first.value)
+        return _("{change}, unpaired", change=difference)
     n = min(first.n, second.n)
     found = measuring.change(model, before.recipe, after.recipe, n)
     low, high = (

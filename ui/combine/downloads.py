@@ -10,42 +10,47 @@ from compress_core.recipe import format_step, of_kinds
 from compress_core.steps import TRAINING
 from ui import words
 from ui.combine import table
+from ui.language import _
 from ui.session import caches
 from ui.session.state import Current
 
 
 def show(current: Current) -> None:
-    st.markdown("**Take it with you**")
+    st.markdown(_("**Take it with you**"))
     with st.container(horizontal=True):
         _button(
             "container",
-            f"Stored file ({words.byte_size(current.size.stored_bytes)})",
+            _("Stored file ({size})", size=words.byte_size(current.size.stored_bytes)),
             lambda: current.compressed.container,
             f"{current.model}.cx",
-            "`python -m compress_core decode FILE --out dense.safetensors` gives fp32.",
+            _("`python -m compress_core decode FILE --out dense.safetensors` gives fp32."),
         )
         _button(
             "readable",
-            "Readable file",
+            _("Readable file"),
             lambda: current.compressed.readable.raw,
             f"{current.model}.compressed.safetensors",
-            "The same weights with names and settings as text, for any reader of safetensors. "
-            "It is some hundred bytes a layer larger.",
+            _(
+                "The same weights with names and settings as text, for any reader of safetensors. "
+                "It is some hundred bytes a layer larger."
+            ),
         )
         _button(
             "recipe",
-            "Recipe (JSON)",
+            _("Recipe (JSON)"),
             lambda: json.dumps(to_json(current.recipe), indent=2).encode(),
             f"{current.model}.recipe.json",
-            "For `--recipe` of the command line, or `from_json` of the library.",
+            _("For `--recipe` of the command line, or `from_json` of the library."),
         )
         _button(
             "onnx",
-            "ONNX file",
+            _("ONNX file"),
             lambda: caches.onnx_file(current.model, current.recipe),
             f"{current.model}.compressed.onnx",
-            "Runs in onnxruntime: input `images`, output `logits`. The export takes seconds "
-            "the first time. Quantized weights are integers in it, zeros are stored.",
+            _(
+                "Runs in onnxruntime: input `images`, output `logits`. The export takes seconds "
+                "the first time. Quantized weights are integers in it, zeros are stored."
+            ),
         )
         table.recipe_upload()
     st.code(command(current), language=None)

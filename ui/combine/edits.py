@@ -21,11 +21,14 @@ from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe_edit import step_for
 from compress_core.steps import AnyStep, row_of
+from ui.language import N_
 from ui.quantize.methods import FLOAT
 
 Shapes = Mapping[str, tuple[int, ...]]
 Write = Callable[[Recipe, str, str, AnyStep | None], Recipe]
-CHANNELS, PRUNE, RANK, BITS, CLUSTERS = "channels cut, %", "pruned, %", "rank", "bits", "clusters"
+# Columns of the table, by their English; the table shows their translations.
+CHANNELS, PRUNE = N_("channels cut, %"), N_("pruned, %")
+RANK, BITS, CLUSTERS = N_("rank"), N_("bits"), N_("clusters")
 
 
 @dataclass(frozen=True)

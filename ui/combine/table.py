@@ -12,6 +12,8 @@ from compress_core.recipe import up_to
 from ui import classroom, words
 from ui.combine import edits
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell
+from ui.core_sentences import of_core
+from ui.language import N_, _
 from ui.panels.chart import layer_column
 from ui.panels.widgets import with_exception
 from ui.quantize.methods import FLOAT
@@ -19,7 +21,16 @@ from ui.session import caches, recipe_field, state
 from ui.session.state import Current
 from ui.steps import said
 
-READ_ONLY = ("layer", "shape", "how", "bytes", "ratio", "SQNR, dB", "stored as")
+STORED_AS = N_("stored as")
+READ_ONLY = (
+    N_("layer"),
+    N_("shape"),
+    N_("how"),
+    N_("bytes"),
+    N_("ratio"),
+    N_("SQNR, dB"),
+    STORED_AS,
+)
 
 
 def show(current: Current) -> None:
@@ -31,13 +42,10 @@ def show(current: Current) -> None:
         hide_index=True,
         placeholder="—",
         disabled=READ_ONLY,
-        column_config={
-            "layer": layer_column(table["layer"]),
-            **_columns({row.bits for row in current.size.layers}),
-        },
+        column_config=_columns(table, {row.bits for row in current.size.layers}),
         on_change=_apply,
         args=(table,),
-        alt="The recipe, layer by layer",
+        alt=_("The recipe, layer by layer"),
     )
 
 
@@ -61,7 +69,7 @@ def cells(current: Current) -> pd.DataFrame:
             "bytes": [row.bytes for row in rows],
             "ratio": [row.original_bytes / row.bytes for row in rows],
             "SQNR, dB": [row.sqnr_db for row in rows],
-            "stored as": [", ".join(row.encodings) for row in rows],
+            STORED_AS: [", ".join(row.encodings) for row in rows],
         }
     )
 
@@ -77,51 +85,60 @@ def _how(current: Current, layer: str) -> str:
     return " · ".join(said(step).method for step in acting) or "—"
 
 
-def _columns(bits: set[int]) -> dict[str, Any]:
-    """How the columns are edited and explained; `bits` are those in use."""
+def _columns(table: pd.DataFrame, bits: set[int]) -> dict[str, Any]:
+    """How the columns are titled, edited and explained; `bits` are those in use."""
     config = st.column_config
-    return {
+    found = {
+        "layer": layer_column(table["layer"]),
+        "shape": config.TextColumn(),
         CHANNELS: config.NumberColumn(
             min_value=0.0,
             max_value=99.0,
             step=1.0,
             required=True,
-            help="Output channels that are removed for good; the layers behind shrink, too.",
+            help=_("Output channels that are removed for good; the layers behind shrink, too."),
         ),
         RANK: config.NumberColumn(
-            min_value=1, step=1, help="Rank of the factors (r_out of three). Empty: not factorized."
+            min_value=1,
+            step=1,
+            help=_("Rank of the factors (r_out of three). Empty: not factorized."),
         ),
         PRUNE: config.NumberColumn(
             min_value=0.0,
             max_value=99.9,
             step=0.1,
             required=True,
-            help="Sparsity of this layer before quantization. 0: this layer is not pruned.",
+            help=_("Sparsity of this layer before quantization. 0: this layer is not pruned."),
         ),
         BITS: config.SelectboxColumn(
             options=sorted({*WIDTHS, FLOAT} | bits),
             required=True,
-            help="Nominal bits of a weight, by the method under *how*. 32: not quantized. Of "
-            "shared weights those of an index; other bits end the sharing.",
+            help=_(
+                "Nominal bits of a weight, by the method under *how*. 32: not quantized. Of "
+                "shared weights those of an index; other bits end the sharing."
+            ),
         ),
         CLUSTERS: config.NumberColumn(
             min_value=2,
             max_value=MAX_CLUSTERS,
             step=1,
-            help="Entries of the codebook. Empty: not shared. It ends this layer's quantization.",
+            help=_(
+                "Entries of the codebook. Empty: not shared. It ends this layer's quantization."
+            ),
         ),
         "how": config.TextColumn(
-            width=150, help="The methods at work. An edited cell keeps its method."
+            width=150, help=_("The methods at work. An edited cell keeps its method.")
         ),
         "bytes": config.NumberColumn(format="localized"),
         "ratio": config.NumberColumn(format="%.2f×"),
         "SQNR, dB": config.NumberColumn(
-            format="%.1f", help="Empty: unchanged, or of another shape."
+            format="%.1f", help=_("Empty: unchanged, or of another shape.")
         ),
-        "stored as": config.TextColumn(
-            help="The smallest encoding, chosen by real size, of each stored weight."
+        STORED_AS: config.TextColumn(
+            help=_("The smallest encoding, chosen by real size, of each stored weight.")
         ),
     }
+    return {name: column | {"label": _(name)} for name, column in found.items()}
 
 
 def _key(table: pd.DataFrame) -> str:
@@ -179,14 +196,14 @@ def recipe_upload() -> None:
     if classroom.token():
         return
     st.file_uploader(
-        "Load a recipe (JSON)",
+        _("Load a recipe (JSON)"),
         type="json",
         key="combine_upload",
         on_change=_take_upload,
-        help="What *Recipe (JSON)* or the library's `to_json` wrote. It replaces the recipe.",
+        help=_("What *Recipe (JSON)* or the library's `to_json` wrote. It replaces the recipe."),
     )
     if st.session_state.get("combine_upload_error"):
-        st.error(st.session_state.combine_upload_error, title="Not a recipe of ours")
+        st.error(st.session_state.combine_upload_error, title=_("Not a recipe of ours"))
 
 
 def _take_upload() -> None:
@@ -197,6 +214,6 @@ def _take_upload() -> None:
     try:
         recipe_field.set_recipe(from_json(file.getvalue().decode()))
     except UnicodeDecodeError:
-        st.session_state.combine_upload_error = f"{file.name} is no text, so no JSON"
+        st.session_state.combine_upload_error = _("{file} is no text, so no JSON", file=file.name)
     except ValueError as error:  # not JSON, another version, an unknown step or field
-        st.session_state.combine_upload_error = f"{file.name}: {error}"
+        st.session_state.combine_upload_error = f"{file.name}: {of_core(error)}"

@@ -4,12 +4,13 @@ import streamlit as st
 
 from compress_core import Quantize
 from compress_core.recipe_edit import with_step
+from ui.language import N_, _
 from ui.panels.widgets import LAYER_WIDTH, choose, choose_layer, number_field
 from ui.session import recipe_field, values
 from ui.session.state import Current
 
-EXTENTS = ("layer", "total")
-EXTENT_HELP = "layer: the drawn layer alone. total: all layers that have something to code."
+EXTENTS = (N_("layer"), N_("total"))
+EXTENT_HELP = N_("layer: the drawn layer alone. total: all layers that have something to code.")
 FIRST_BITS = 4
 
 
@@ -23,18 +24,22 @@ def show_choice(current: Current) -> tuple[str, int, bool]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = choose_layer("encode_layer")
         parts = len(current.compressed.layers[layer].weights)
-        extent = choose("Coders on", EXTENTS, "encode_extent", EXTENT_HELP, on_change=_nothing)
+        extent = choose(
+            _("Coders on"), EXTENTS, "encode_extent", _(EXTENT_HELP), on_change=_nothing
+        )
         if parts == 1:
             return layer, 0, extent == "total"
         factor = values.chosen("encode_factor", range(parts))
         values.repair("encode_factor", factor)
         st.selectbox(
-            "Factor",
+            _("Factor"),
             range(parts),
             key="encode_factor",
-            format_func=lambda i: f"{i + 1} of {parts}",
+            format_func=lambda i: _("{n} of {total}", n=i + 1, total=parts),
             width=LAYER_WIDTH,
-            help="The layer is stored in factors; each is coded on its own. The first acts first.",
+            help=_(
+                "The layer is stored in factors; each is coded on its own. The first acts first."
+            ),
         )
     return layer, factor, extent == "total"
 
@@ -47,12 +52,12 @@ def choose_symbol(count: int) -> int:
     """Which of the first symbols is decoded, from 0."""
     return (
         number_field(
-            f"Symbol, 1 … {count}",
+            _("Symbol, 1 … {count}", count=count),
             "encode_symbol",
             1,
             1,
             count,
-            help="Its way from the root is marked in the tree.",
+            help=_("Its way from the root is marked in the tree."),
         )
         - 1
     )
@@ -61,10 +66,12 @@ def choose_symbol(count: int) -> int:
 def choose_gap_bits(best: int) -> int:
     """Bits of a distance, the best of the layer to begin with."""
     return number_field(
-        "Bits of a distance",
+        _("Bits of a distance"),
         "encode_gap_bits",
         best,
         2,
         8,
-        help="2 … 8. The file takes the best; few bits need fillers where weights stand far apart.",
+        help=_(
+            "2 … 8. The file takes the best; few bits need fillers where weights stand far apart."
+        ),
     )

@@ -10,6 +10,7 @@ from ui import figures
 from ui.encode import codings
 from ui.encode.codings import Place
 from ui.encode.controls import choose_gap_bits, choose_symbol
+from ui.language import _
 from ui.panels.chart import chart
 from ui.session import state
 
@@ -17,7 +18,7 @@ from ui.session import state
 def show(place: Place, found: Coding) -> None:
     """A tab for each; only the open one is computed."""
     tabs = st.tabs(
-        ["How Huffman decodes", "How gaps are coded", "What contexts see"],
+        [_("How Huffman decodes"), _("How gaps are coded"), _("What contexts see")],
         key="encode_tabs",
         on_change="rerun",
     )
@@ -30,8 +31,11 @@ def show(place: Place, found: Coding) -> None:
                 draw(place, found)
             else:
                 st.caption(
-                    f"{found.alphabet:,} kinds of symbols are too many for this coder: its table "
-                    "would cost more than the coding saves."
+                    _(
+                        "{n:,} kinds of symbols are too many for this coder: its table would cost "
+                        "more than the coding saves.",
+                        n=found.alphabet,
+                    )
                 )
 
 
@@ -40,30 +44,32 @@ def _huffman(place: Place, found: Coding) -> None:
     code, names = codings.huffman(place), codings.names(found)
     table = code.table
     if not code.first:
-        st.caption("All symbols are the same: the table says it all, and no bits follow.")
+        st.caption(_("All symbols are the same: the table says it all, and no bits follow."))
         return
     chosen = code.first[choose_symbol(len(code.first))]
     _first_symbols(code.first, chosen, names)
     lengths = {
-        "symbol": [names[symbol] for symbol in table.symbols],
-        "code": table.codes,
-        "length, bits": table.lengths,
-        "−log₂ p, bits": table.ideal_bits,
-        "count": table.counts,
+        _("symbol"): [names[symbol] for symbol in table.symbols],
+        _("code"): table.codes,
+        _("length, bits"): table.lengths,
+        _("−log₂ p, bits"): table.ideal_bits,
+        _("count"): table.counts,
     }
     if code.tree is None:
-        st.markdown("**Lengths of the codes**")
-        st.dataframe(lengths, hide_index=True, placeholder="—", alt="Code of each symbol")
+        st.markdown(_("**Lengths of the codes**"))
+        st.dataframe(lengths, hide_index=True, placeholder="—", alt=_("Code of each symbol"))
     else:
         chart(
             figures.huffman_tree(code.tree, names, state.colors(), path=chosen.bits),
             "encode_tree",
-            f"Huffman's tree of {place.layer}: 0 to the left, 1 to the right",
+            _("Huffman's tree of {layer}: 0 to the left, 1 to the right", layer=place.layer),
             lengths,
         )
     st.caption(
-        "A code has whole bits, so a symbol that is nearly certain still costs one. ANS spends "
-        "fractions of bits: over a whole layer it comes to −log₂ p for each symbol."
+        _(
+            "A code has whole bits, so a symbol that is nearly certain still costs one. ANS spends "
+            "fractions of bits: over a whole layer it comes to −log₂ p for each symbol."
+        )
     )
 
 
@@ -71,11 +77,15 @@ def _first_symbols(first: tuple[CodeWord, ...], chosen: CodeWord, names: list[st
     """The stream's first bits, cut where a symbol ends."""
     marked = {id(chosen): f":violet[**{chosen.bits}**]"}
     bits = " ".join(marked.get(id(word), word.bits) for word in first)
-    st.markdown(f"The stream begins {bits} …")
+    st.markdown(_("The stream begins {bits} …", bits=bits))
     st.markdown(
-        f"Walk down the tree, bit by bit: :violet[**{chosen.bits}**] ends at the leaf "
-        f"**{names[chosen.symbol]}**. The next bit starts at the root again: no code is the "
-        "beginning of another, so nothing has to separate them."
+        _(
+            "Walk down the tree, bit by bit: :violet[**{bits}**] ends at the leaf **{leaf}**. The "
+            "next bit starts at the root again: no code is the beginning of another, so nothing "
+            "has to separate them.",
+            bits=chosen.bits,
+            leaf=names[chosen.symbol],
+        )
     )
 
 
@@ -94,12 +104,12 @@ def _gaps(place: Place, found: Coding) -> None:
             state.colors(),
         ),
         "encode_gaps",
-        f"{len(piece.symbols)} weights from the middle of {place.layer}",
+        _("{n} weights from the middle of {layer}", n=len(piece.symbols), layer=place.layer),
         {
-            "index": piece.start + piece.places,
-            "distance": piece.gaps + 1,
-            "symbol": [names[piece.symbols[at]] for at in piece.places],
-            "filler": piece.is_filler,
+            _("index"): piece.start + piece.places,
+            _("distance"): piece.gaps + 1,
+            _("symbol"): [names[piece.symbols[at]] for at in piece.places],
+            _("filler"): piece.is_filler,
         },
     )
     st.markdown(codings.gap_sentence(piece, best))
@@ -108,13 +118,18 @@ def _gaps(place: Place, found: Coding) -> None:
 
 def _contexts(place: Place, _found: Coding) -> None:
     """The classes of rows and columns, and how differently they are filled."""
-    densities = codings.contexts(place)
+    with st.spinner(_("Finding the classes of rows and columns…")):
+        densities = codings.contexts(place)
     rows, columns = densities.shape
     st.markdown(codings.context_sentence(densities))
     if densities.size > 1:
         chart(
             figures.context_classes(densities, state.colors()),
             "encode_contexts",
-            f"Share of unusual symbols in {rows} × {columns} contexts",
-            {f"column class {i}": densities[:, i] for i in range(columns)},
+            _(
+                "Share of unusual symbols in {rows} × {columns} contexts",
+                rows=rows,
+                columns=columns,
+            ),
+            {_("column class {n}", n=i): densities[:, i] for i in range(columns)},
         )

@@ -9,19 +9,21 @@ from compress_core.jobs.work import Training
 from compress_core.recipe import parse_recipe
 from compress_core.trained import CAP_BYTES, cached_bytes, forget_results
 from ui import words
+from ui.core_sentences import of_core
 from ui.icon_button import icon_button
+from ui.language import N_, _
 from ui.session import caches, jobs, recipe_field
 from ui.session.state import Current
 
 SHOWN = 8
 ICONS = {
-    "queued": ":material/schedule:",
-    "running": ":material/directions_run:",
-    "done": ":material/check_circle:",
-    "failed": ":material/error:",
-    "cancelled": ":material/stop_circle:",
+    N_("queued"): ":material/schedule:",
+    N_("running"): ":material/directions_run:",
+    N_("done"): ":material/check_circle:",
+    N_("failed"): ":material/error:",
+    N_("cancelled"): ":material/stop_circle:",
 }
-CLEAR_HELP = (
+CLEAR_HELP = N_(
     "Deletes what all trainings on this machine gave. Recipes with training steps are then not "
     "trained any more; models that the project ships stay."
 )
@@ -34,17 +36,18 @@ def note_others(current: Current) -> None:
         if job.unfinished and job.work != own:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.info(
-                    f"A training of another recipe goes on: {_recipe_words(job)}.",
+                    _("A training of another recipe goes on: {recipe}.", recipe=_recipe_words(job)),
                     icon=ICONS[job.state],
                 )
-                _go_to(job, key=f"recover_back_{job.id}", label="Back to it")
+                _go_to(job, key=f"recover_back_{job.id}", label=_("Back to it"))
 
 
 def show(current: Current) -> None:
     """The jobs of this model, the latest first, and the cache of results."""
     found = _trainings(current.model)[:SHOWN]
     if found:
-        with st.expander(f"Trainings of {current.model} on this server", key="recover_jobs"):
+        title = _("Trainings of {model} on this server", model=current.model)
+        with st.expander(title, key="recover_jobs"):
             for job in found:
                 _row(job)
     _cache()
@@ -63,18 +66,21 @@ def _trainings(model: str) -> list[Job]:
 
 
 def _row(job: Job) -> None:
+    recipe = _recipe_words(job)
     text, buttons = st.columns([5, 1.6], vertical_alignment="center")
-    text.markdown(f"{ICONS[job.state]} {_recipe_words(job)}  \n:gray[{_when(job)}]")
+    text.markdown(f"{ICONS[job.state]} {recipe}  \n:gray[{_when(job)}]")
     with buttons, st.container(horizontal=True, horizontal_alignment="right"):
-        _go_to(job, key=f"recover_go_{job.id}", label="Show")
+        _go_to(job, key=f"recover_go_{job.id}", label=_("Show"))
         icon_button(
-            f"{'Stop' if job.unfinished else 'Delete'} {_recipe_words(job)}",
+            _("Stop {recipe}", recipe=recipe)
+            if job.unfinished
+            else _("Delete {recipe}", recipe=recipe),
             "stop" if job.unfinished else "delete",
             f"recover_end_{job.id}",
             type="tertiary",
             on_click=jobs.stop if job.unfinished else jobs.delete,
             args=(job,),
-            help="Stop" if job.unfinished else "Delete the job; its result is kept apart.",
+            help=_("Stop") if job.unfinished else _("Delete the job; its result is kept apart."),
         )
 
 
@@ -85,8 +91,10 @@ def _recipe_words(job: Job) -> str:
 
 def _when(job: Job) -> str:
     since = datetime.fromtimestamp(job.ended or job.started or job.created)
-    reason = f": {words.escape_markdown(job.reason)}" if job.reason else ""
-    return f"{job.state} since {since:%Y-%m-%d %H:%M}{reason}"
+    told = _("{state} since {time:%Y-%m-%d %H:%M}", state=_(job.state), time=since)
+    if not job.reason:
+        return told
+    return _("{told}: {reason}", told=told, reason=words.escape_markdown(of_core(job.reason)))
 
 
 def _go_to(job: Job, *, key: str, label: str) -> None:
@@ -96,7 +104,7 @@ def _go_to(job: Job, *, key: str, label: str) -> None:
         key=key,
         on_click=recipe_field.set_recipe_text,
         args=(job.work.recipe,),
-        help="Makes its recipe the present one.",
+        help=_("Makes its recipe the present one."),
     )
 
 
@@ -105,14 +113,18 @@ def _cache() -> None:
     held = cached_bytes()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"Results of trainings on this machine: {words.byte_size(held)} of at most "
-            f"{words.byte_size(CAP_BYTES)}; the least recently used go first.",
+            _(
+                "Results of trainings on this machine: {held} of at most {cap}; the least recently "
+                "used go first.",
+                held=words.byte_size(held),
+                cap=words.byte_size(CAP_BYTES),
+            ),
             width="content",
         )
         if held:
-            with st.popover("Clear", key="recover_cache"):
-                st.caption(CLEAR_HELP)
-                st.button("Delete all results", key="recover_clear", on_click=_clear)
+            with st.popover(_("Clear"), key="recover_cache"):
+                st.caption(_(CLEAR_HELP))
+                st.button(_("Delete all results"), key="recover_clear", on_click=_clear)
 
 
 def _clear() -> None:

@@ -15,6 +15,7 @@ from compress_core.steps import TRAINING, AnyStep
 from compress_core.trained import epochs_of
 from compress_core.training.frames import take_frames
 from ui import figures, wake_up, words
+from ui.language import N_, _, n_
 from ui.panels.chart import chart
 from ui.recover import progress, running
 from ui.recover.methods import Arm, control_arm
@@ -22,7 +23,7 @@ from ui.recover.waiting import trouble
 from ui.session import caches, executor, jobs, measuring, snapshots, state, values
 from ui.session.state import Current
 
-BEFORE = "before"  # the name of a time-lapse's first frame
+BEFORE = N_("before")  # the name of a time-lapse's first frame
 
 
 def show(current: Current) -> None:
@@ -43,14 +44,15 @@ def _choose_step(recipe: Recipe, places: Sequence[int]) -> int:
     if len(places) > 1:
         values.repair("recover_step", place)
         st.segmented_control(
-            "Training",
+            _("Training"),
             places,
             key="recover_step",
             required=True,
-            format_func=lambda i: f"step {i + 1}: {words.describe(recipe[i])}",
+            format_func=lambda i: _("step {n}: {step}", n=i + 1, step=words.describe(recipe[i])),
         )
     else:
-        st.subheader(f"Step {place + 1}: {words.describe(recipe[place])}", anchor=False)
+        title = _("Step {n}: {step}", n=place + 1, step=words.describe(recipe[place]))
+        st.subheader(title, anchor=False)
     return place
 
 
@@ -62,23 +64,23 @@ def _numbers(current: Current, before: Recipe, after: Recipe, epochs: Sequence[E
     with columns[0]:
         _score(current, before, after)
     columns[1].metric(
-        "Size",
+        _("Size"),
         words.byte_size(sizes[1].stored_bytes),
-        delta=f"{words.change(sizes[0].stored_bytes, sizes[1].stored_bytes)} bytes",
+        delta=_change_of_bytes(*(size.stored_bytes for size in sizes)),
         delta_color="off",
         delta_arrow="off",
     )
     columns[2].metric(
-        "Zeros",
+        _("Zeros"),
         words.percent(sizes[1].sparsity),
-        delta=words.signed(100 * (sizes[1].sparsity - sizes[0].sparsity), 1, " points"),
+        delta=words.signed(100 * (sizes[1].sparsity - sizes[0].sparsity), 1, _(" points")),
         delta_color="off",
         delta_arrow="off",
     )
     columns[3].metric(
-        "Trained in",
+        _("Trained in"),
         words.seconds(sum(epoch.seconds for epoch in epochs)),
-        delta=f"{len(epochs)} epoch{'s' * (len(epochs) != 1)}",
+        delta=n_("1 epoch", "{n} epochs", len(epochs)),
         delta_color="off",
         delta_arrow="off",
     )
@@ -86,31 +88,41 @@ def _numbers(current: Current, before: Recipe, after: Recipe, epochs: Sequence[E
         return running.choose_layer(epochs) if epochs else ""
 
 
+def _change_of_bytes(before: int, after: int) -> str:
+    if before == after:
+        return _("same bytes")
+    return _("{change} bytes", change=words.change(before, after))
+
+
 def _score(current: Current, before: Recipe, after: Recipe) -> None:
     if measuring.data_problem(current.model):
-        st.metric("Accuracy", "—", delta_description="no test images")
+        st.metric(_("Accuracy"), "—", delta_description=_("no test images"))
         return
     model = current.model
     n = measuring.measured_size(model, before, after)
     if not n:
         why = measuring.why_none(model, before, after)
-        st.metric("Accuracy", "—", delta_description=why)
+        st.metric(_("Accuracy"), "—", delta_description=why)
         return
-    first, _ = measuring.score(model, before, n)
-    last, _ = measuring.score(model, after, n)
+    first, last = (measuring.score(model, recipe, n)[0] for recipe in (before, after))
     change = measuring.change(model, before, after, n)
     low, high = (
         words.score_change(last.metric, bound)
         for bound in (change.difference_low, change.difference_high)
     )
-    exact = _exact(current, after)
+    told = _(
+        "Before and after this training on the same {n:,} test images; 95 % interval of the paired "
+        "change {low} … {high}.",
+        n=n,
+        low=low,
+        high=high,
+    )
     st.metric(
         words.metric(last.metric).capitalize(),
         f"{words.measured(first.metric, first.value)} → {words.measured(last.metric, last.value)}",
         delta=words.score_change(last.metric, change.difference),
         delta_description=f"n = {n:,}",
-        help=f"Before and after this training on the same {n:,} test images; 95 % interval of the "
-        f"paired change {low} … {high}.{exact}",
+        help=f"{told}{_exact(current, after)}",
     )
 
 
@@ -126,7 +138,7 @@ def _exact(current: Current, after: Recipe) -> str:
         return ""
     metric = measuring.metric(current.model)
     value = words.measured(metric, result[metric], 2)
-    return f" On all {result['n']:,} test images: {value}."
+    return _(" On all {n:,} test images: {value}.", n=result["n"], value=value)
 
 
 def _pictures(
@@ -140,7 +152,7 @@ def _pictures(
             chart(
                 figures.time_lapse(_frames(current, before, epochs, layer), state.colors()),
                 "recover_time_lapse",
-                f"Weights of {layer}, epoch by epoch",
+                _("Weights of {layer}, epoch by epoch", layer=layer),
                 None,
             )
 
@@ -150,13 +162,13 @@ def _frames(
 ) -> list[tuple[str, Frame]]:
     """The layer before the training, where it had the same weights, and after each epoch."""
     moved = [
-        (f"epoch {epoch.epoch}", frame)
+        (_("epoch {n}", n=epoch.epoch), frame)
         for epoch in epochs
         for frame in epoch.frames
         if frame.layer == layer
     ]
     first = _frame(caches.compressed(current.model, before), layer, moved[0][1])
-    return [(BEFORE, first), *moved] if first else moved
+    return [(_(BEFORE), first), *moved] if first else moved
 
 
 def _frame(compressed: Compressed, layer: str, like: Frame) -> Frame | None:
@@ -172,14 +184,14 @@ def _frame(compressed: Compressed, layer: str, like: Frame) -> Frame | None:
 @st.fragment
 def _curves(current: Current, before: Recipe, after: Recipe) -> None:
     """The training's curves, and those of its control arm; they grow while that one is trained."""
-    runs = {"this training": epochs_of(current.original, after)}
+    runs = {_("this training"): epochs_of(current.original, after)}
     arm = control_arm(after[-1])
     twin = (*before, arm.step) if arm else ()
     job = jobs.job_of(Training(current.model, format_recipe(twin))) if arm else None
     if arm:
         told = epochs_of(current.original, twin)
         growing = progress.runs(jobs.events(job))[-1:] if job and not told else []
-        runs[arm.words] = told or (growing[0] if growing else ())
+        runs[_(arm.words)] = told or (growing[0] if growing else ())
     running.curves(current, {name: run for name, run in runs.items() if run})
     if arm:
         _arm(current, arm, after, twin, job)
@@ -191,37 +203,46 @@ def _arm(current: Current, arm: Arm, after: Recipe, twin: Recipe, job: Job | Non
         st.markdown(_verdict(current, arm, after, twin))
     elif job is not None and job.unfinished:
         told = progress.last_progress(jobs.events(job))
-        st.progress(told.fraction if told else 0.0, text=f"Control arm: {arm.words}")
+        st.progress(told.fraction if told else 0.0, text=_("Control arm: {arm}", arm=_(arm.words)))
         wake_up.show("recover_arm_wake_up", wake_up.SECOND)
     elif job is not None and job.state in {"failed", "cancelled"}:
         trouble(job, key="recover_arm")
     else:
         st.button(
-            f"Control arm: {arm.words}",
+            _("Control arm: {arm}", arm=_(arm.words)),
             key="recover_arm_start",
             icon=":material/science:",
             on_click=_start_arm,
             args=(current, twin),
-            help="Trained beside it, not in the recipe: shows what the method itself is worth.",
+            help=_("Trained beside it, not in the recipe: shows what the method itself is worth."),
         )
 
 
 def _verdict(current: Current, arm: Arm, after: Recipe, twin: Recipe) -> str:
     if measuring.data_problem(current.model):
-        return f"The control arm, {arm.words}, is trained; there are no test images to compare."
+        return _(
+            "The control arm, {arm}, is trained; there are no test images to compare.",
+            arm=_(arm.words),
+        )
     n = measuring.measured_size(current.model, twin, after)
     if not n:
-        return f"Control arm, {arm.words}. {measuring.why_none(current.model, twin, after)}"
-    score, _ = measuring.score(current.model, twin, n)
+        why = measuring.why_none(current.model, twin, after)
+        return _("Control arm, {arm}. {why}", arm=_(arm.words), why=why)
+    score = measuring.score(current.model, twin, n)[0]
     change = measuring.change(current.model, twin, after, n)
     low, high = (
         words.score_change(score.metric, bound)
         for bound in (change.difference_low, change.difference_high)
     )
-    return (
-        f"Control arm, {arm.words}: {words.score(score)}. This training against it: "
-        f"**{words.score_change(score.metric, change.difference)}** (95 % interval {low} … {high}, "
-        f"n = {n:,}, one seed)."
+    return _(
+        "Control arm, {arm}: {score}. This training against it: **{change}** (95 % interval {low} "
+        "… {high}, n = {n:,}, one seed).",
+        arm=_(arm.words),
+        score=words.score(score),
+        change=words.score_change(score.metric, change.difference),
+        low=low,
+        high=high,
+        n=n,
     )
 
 
@@ -233,12 +254,12 @@ def _start_arm(current: Current, twin: Recipe) -> None:
 
 def _buttons(current: Current, before: Recipe, after: Recipe) -> None:
     st.button(
-        "Pin before and after",
+        _("Pin before and after"),
         key="recover_pin",
         icon=":material/push_pin:",
         on_click=_pin,
         args=(current.model, before, after),
-        help="As snapshots in the sidebar; both stand on the plane of Trade-offs then.",
+        help=_("As snapshots in the sidebar; both stand on the plane of Trade-offs then."),
     )
 
 

@@ -13,6 +13,8 @@ from compress_core.recipe import format_step, parse_step
 from compress_core.steps import AnyStep
 from compress_core.tasks import METRICS
 from ui import figures, wake_up, words
+from ui.core_sentences import of_core
+from ui.language import _
 from ui.panels.chart import chart
 from ui.panels.job_bar import job_bar
 from ui.recover import progress
@@ -50,36 +52,37 @@ def _bar(job: Job, events: Sequence[Event], titled: AnyStep) -> None:
 
 def _in_words(job: Job, told: str, titled: AnyStep) -> str:
     if job.state == "queued":
-        return "Waiting: others train now"
+        return _("Waiting: others train now")
     if not told:
-        return "Starting a process of its own"
-    step, _, how_far = told.rpartition(": ")
+        return _("Starting a process of its own")
+    step, how_far = told.rpartition(": ")[::2]
     if step in {"", format_step(titled)}:
-        return how_far
-    return f"{words.describe(parse_step(step))}: {how_far}"
+        return of_core(how_far)
+    named = words.describe(parse_step(step))
+    return _("{step}: {how_far}", step=named, how_far=of_core(how_far))
 
 
 def _stop_help(job: Job) -> str:
     if set(job.users) > {jobs.user()}:
-        return "Others wait for it too: it goes on for them."
-    return "Ends it after the batch that it works on. Resume goes on from the last epoch."
+        return _("Others wait for it too: it goes on for them.")
+    return _("Ends it after the batch that it works on. Resume goes on from the last epoch.")
 
 
 def _numbers(current: Current, run: Sequence[Epoch], left: float | None) -> str:
     """The last epoch in numbers, and beside them the choice of the layer that is drawn."""
     last, kind = run[-1], measuring.metric(current.model)
     columns = st.columns([1, 1, 0.8, 1, 0.9, 1, 1.3])
-    columns[0].metric("Epoch", f"{last.epoch} of {last.epochs}")
-    columns[1].metric("Time left", "…" if left is None else words.seconds(left))
-    columns[2].metric("Loss", f"{last.loss:.3g}")
+    columns[0].metric(_("Epoch"), _("{n} of {total}", n=last.epoch, total=last.epochs))
+    columns[1].metric(_("Time left"), "…" if left is None else words.seconds(left))
+    columns[2].metric(_("Loss"), f"{last.loss:.3g}")
     columns[3].metric(
         words.metric(kind).capitalize(),
         words.measured(kind, last.accuracy),
-        help="On training images that are held out; the test images are for the end.",
+        help=_("On training images that are held out; the test images are for the end."),
     )
-    columns[4].metric("Zeros", words.percent(last.sparsity))
+    columns[4].metric(_("Zeros"), words.percent(last.sparsity))
     if last.stored_bytes is not None:
-        columns[5].metric("Size", words.byte_size(last.stored_bytes))
+        columns[5].metric(_("Size"), words.byte_size(last.stored_bytes))
     with columns[6]:
         return choose_layer(run)
 
@@ -88,13 +91,13 @@ def _pictures(current: Current, run: Sequence[Epoch], layer: str) -> None:
     """The curves so far, and the weights of a layer after the last epoch."""
     left, right = st.columns(2)
     with left:
-        curves(current, {"this training": run})
+        curves(current, {_("this training"): run})
     with right:
         frames = [frame for epoch in run for frame in epoch.frames if frame.layer == layer]
         chart(
             figures.weights_of_epoch(frames[-1], state.colors(), top=figures.tallest(frames)),
             "recover_weights",
-            f"Weights of {layer}, zeros left out",
+            _("Weights of {layer}, zeros left out", layer=layer),
             None,
         )
 
@@ -103,20 +106,20 @@ def curves(current: Current, runs: dict[str, Sequence[Epoch]]) -> None:
     """Loss and score of one or two trainings in one chart."""
     kind = measuring.metric(current.model)
     share = METRICS[kind].is_share
-    name = f"{words.metric(kind)}, %" if share else words.metric(kind)
+    name = _("{metric}, %", metric=words.metric(kind)) if share else words.metric(kind)
     rows = [(run, epoch) for run, epochs in runs.items() for epoch in epochs]
     chart(
         figures.training_curves(runs, state.colors(), metric=name),
         "recover_curves",
-        "Loss, and accuracy on held-out training images",
+        _("Loss, and accuracy on held-out training images"),
         {
-            "training": [run for run, _ in rows],
-            "epoch": [epoch.epoch for _, epoch in rows],
-            "loss": [epoch.loss for _, epoch in rows],
+            _("training"): [run for run, _ in rows],
+            _("epoch"): [epoch.epoch for _, epoch in rows],
+            _("loss"): [epoch.loss for _, epoch in rows],
             name: [(100 if share else 1) * epoch.accuracy for _, epoch in rows],
-            "zeros, %": [100 * epoch.sparsity for _, epoch in rows],
-            "bytes": [epoch.stored_bytes for _, epoch in rows],
-            "seconds": [epoch.seconds for _, epoch in rows],
+            _("zeros, %"): [100 * epoch.sparsity for _, epoch in rows],
+            _("bytes"): [epoch.stored_bytes for _, epoch in rows],
+            _("seconds"): [epoch.seconds for _, epoch in rows],
         },
     )
 
@@ -127,5 +130,5 @@ def choose_layer(run: Sequence[Epoch]) -> str:
     names = [frame.layer for frame in frames]
     value = values.chosen("recover_layer", names)
     values.repair("recover_layer", value)
-    st.selectbox("Weights of", names, key="recover_layer", persist_state="session")
+    st.selectbox(_("Weights of"), names, key="recover_layer", persist_state="session")
     return value

@@ -14,14 +14,36 @@ from compress_core.search.sweep import Family, Row
 from compress_core.search.sweep import families as sweep_families
 from compress_core.tasks import METRICS
 from ui import figures, words
+from ui.core_sentences import of_core
 from ui.figures import AXES, Axis, Style
+from ui.language import N_, _
 from ui.panels.chart import chart
 from ui.session import caches, measured, measuring, recipe_field, snapshots, state
 from ui.session.state import Current
 
 # The methods that are shown first.
 TELLING = ("prune", "quantize", "factorize", "prune + quantize", "channels", "trained")
+FAMILY_NAMES = (  # what is read in place of the families' keys, and not alike in every language
+    N_("prune"),
+    N_("quantize"),
+    N_("factorize"),
+    N_("spatial"),
+    N_("prune + quantize"),
+    N_("share"),
+    N_("low-bit"),
+    N_("random prune"),
+    N_("prune taylor"),
+    N_("prune wanda"),
+    N_("whitened"),
+    N_("channels"),
+    N_("factorize + prune + share"),
+    N_("trained"),
+)
 Rows = list[dict[str, Any]]
+
+
+def shown_name(family: str) -> str:
+    return _(family.replace("_", " "))
 
 
 def families(model: str) -> dict[str, Family]:
@@ -45,8 +67,8 @@ def rows(model: str, recipes: Iterable[Recipe], points: Mapping[Recipe, Row]) ->
     """
     found = []
     for recipe in recipes:
-        point = points.get(recipe, {"refused": "not measured yet"})
-        if "refused" not in point:
+        point = points.get(recipe)
+        if point and "refused" not in point:
             numbers = {key: value for key, value in point.items() if key != "layers"}
             about = {"id": format_recipe(recipe), "words": words.describe_recipe(recipe)}
             found.append(numbers | about | latency_columns(model, recipe))
@@ -80,7 +102,7 @@ def estimate(current: Current) -> Row | None:
     if not n:
         return None
     score, change = measuring.score(model, recipe, n)
-    images = "all" if n == measuring.test_size(model) else f"{n:,}"
+    recipe_words = words.describe_recipe(recipe)
     return {
         **score.as_dict(),
         **change.bounds,
@@ -88,7 +110,9 @@ def estimate(current: Current) -> Row | None:
         "compression_ratio": current.size.compression_ratio,
         "macs": current.size.macs,
         "id": format_recipe(recipe),
-        "words": f"{words.describe_recipe(recipe)} (on {images} test images)",
+        "words": _("{recipe} (on all test images)", recipe=recipe_words)
+        if n == measuring.test_size(model)
+        else _("{recipe} (on {n:,} test images)", recipe=recipe_words, n=n),
         **latency_columns(model, recipe),
     }
 
@@ -100,7 +124,7 @@ def published_rows(model: str) -> Rows:
             **vars(point),
             "metric": "accuracy",
             "accuracy": point.accuracy,
-            "words": f"published: {point.name}",
+            "words": _("published: {name}", name=point.name),
         }
         for point in published(model)
     ]
@@ -163,7 +187,9 @@ def singles_of(
 ) -> tuple[dict[str, Rows], dict[str, Rows], tuple[str, ...]]:
     """Original and present recipe: those that are measured on all test images, those that are
     estimated on a subset, and the names of those of which nothing is known."""
-    recipes = {"original": ()} | ({"present recipe": current.recipe} if current.recipe else {})
+    recipes = {N_("original"): ()} | (
+        {N_("present recipe"): current.recipe} if current.recipe else {}
+    )
     measured: dict[str, Rows] = {}
     estimates: dict[str, Rows] = {}
     for name, recipe in recipes.items():
@@ -211,7 +237,7 @@ def draw(model: str, points: PlaneRows, styles: Mapping[str, Style], view: View)
     chart(
         figure,
         "trade_offs_plane",
-        f"{model}: {metric} against {view.axis}",
+        _("{model}: {metric} against {cost}", model=model, metric=metric, cost=_(view.axis)),
         _table(points),
         on_select=apply_clicked,
         selection_mode="points",
@@ -222,22 +248,30 @@ def draw(model: str, points: PlaneRows, styles: Mapping[str, Style], view: View)
 def _nothing(axis: str) -> str:
     """In place of an empty plane: how it fills."""
     if axis == "latency":
-        return "No time is measured yet: press “Measure the latency” above, or choose another cost."
-    return "No point of this model is measured yet: choose a method above and measure it."
+        return _(
+            "No time is measured yet: press “Measure the latency” above, or choose another cost."
+        )
+    return _("No point of this model is measured yet: choose a method above and measure it.")
 
 
 def _legend(points: PlaneRows, view: View, metric: str) -> str:
     """What the marks mean, of those that are there."""
-    parts = [f"Whiskers: 95 % interval of the {metric} on the whole test set."] * bool(
-        points.measured
-    )
+    parts = []
     if points.measured:
-        parts.append("Dotted stairs: the Pareto front, which no measured point here beats.")
+        parts += [
+            _("Whiskers: 95 % interval of the {metric} on the whole test set.", metric=metric),
+            _("Dotted stairs: the Pareto front, which no measured point here beats."),
+        ]
     if points.estimates:
-        parts.append("Hollow or crossed: estimated on a part of the test images; hover for n.")
-    parts += [f"The {name} is not measured yet." for name in points.unknown]
+        parts.append(_("Hollow or crossed: estimated on a part of the test images; hover for n."))
+    parts += [_("The {name} is not measured yet.", name=_(name)) for name in points.unknown]
     if points.snapshots:
-        parts.append(f"Pentagon: a snapshot, at the {metric} it was pinned with; hover for its n.")
+        parts.append(
+            _(
+                "Pentagon: a snapshot, at the {metric} it was pinned with; hover for its n.",
+                metric=metric,
+            )
+        )
     parts += [text] if (text := _published_in_words(points, view)) else []
     return " ".join(parts)
 
@@ -246,31 +280,31 @@ def _published_in_words(points: PlaneRows, view: View) -> str:
     if not points.published:
         return ""
     if view.losses:
-        return "Published results are left out here: they lost against other originals."
+        return _("Published results are left out here: they lost against other originals.")
     if view.axis == "bytes":
-        return (
+        return _(
             "Diamonds: published results on this network, trained for it; full where a "
             "real file was measured, hollow where bits were added up."
         )
-    return "The published results have bytes only."
+    return _("The published results have bytes only.")
 
 
 def _table(points: PlaneRows) -> dict[str, list[Any]]:
     everything = [*points.ours, *points.published]
     metric = figures.metric_of([everything])
     return {
-        "recipe": [row["words"] for row in everything],
-        "bytes": [row["stored_bytes"] for row in everything],
-        "ratio": [row.get("compression_ratio") for row in everything],
+        _("recipe"): [row["words"] for row in everything],
+        _("bytes"): [row["stored_bytes"] for row in everything],
+        _("ratio"): [row.get("compression_ratio") for row in everything],
         words.metric(metric): [words.measured(metric, figures.value(row), 2) for row in everything],
-        "change, points": [
+        _("change, points"): [
             100 * row["difference"] if "difference" in row else None for row in everything
         ],
         "MACs": [row.get("macs") for row in everything],
-        "p50, ms": [row.get("latency_ms") for row in everything],
-        "p95, ms": [row.get("latency_ms_p95") for row in everything],
-        "unit and source": [
-            f"{row['unit']}, {row['source']}" if "source" in row else "real file"
+        _("p50, ms"): [row.get("latency_ms") for row in everything],
+        _("p95, ms"): [row.get("latency_ms_p95") for row in everything],
+        _("unit and source"): [
+            f"{of_core(row['unit'])}, {row['source']}" if "source" in row else _("real file")
             for row in everything
         ],
     }

@@ -14,13 +14,15 @@ from compress_core.jobs.work import Sweep, Timing
 from compress_core.recipe import format_recipe
 from compress_core.search.sweep import Family, Row
 from ui import wake_up
+from ui.core_sentences import of_core
+from ui.language import N_, _, n_
 from ui.panels.job_bar import job_bar
 from ui.session import caches, executor, fragments, jobs, measured
 
 # What a page may have measured unasked: seconds on the digits, whose images are few and small.
 UNASKED = 100_000  # images times points
 SHOWN_REASONS = 3  # more would push the plane off the screen
-MEASURE_HELP = (
+MEASURE_HELP = N_(
     "Measured once for everybody, by a process of its own: all pages stay usable, the curves "
     "grow meanwhile, and what is measured is kept."
 )
@@ -64,17 +66,18 @@ def offer(works: Sequence[Measuring]) -> None:
             if again := [work for work in works if _only_ships(work) and work not in running]:
                 _again_button(again)
     for reason in list(dict.fromkeys(_reasons(works, todo)))[:SHOWN_REASONS]:
-        st.warning(f"{reason}. What could be measured is there.", title="Not measured")
+        told = _("{reason}. What could be measured is there.", reason=reason)
+        st.warning(told, title=_("Not measured"))
 
 
 def _reasons(works: Sequence[Measuring], todo: Sequence[Measuring]) -> Iterator[str]:
     """Why some points cannot be measured, and why some were not."""
     for row in points(work for work in works if isinstance(work, Sweep)).values():
         if "refused" in row:
-            yield row["refused"]
+            yield of_core(row["refused"])
     for job in filter(None, map(jobs.job_of, todo)):
         if job.state == "failed":
-            yield job.reason
+            yield of_core(job.reason)
     if todo and (problem := executor.problem()):
         yield problem
 
@@ -104,11 +107,17 @@ def tell_origin(works: Sequence[Sweep]) -> None:
     shipped = {recipe for work in works for recipe in measured.shipped(work)} - here
     if shipped:
         st.caption(
-            f"{len(shipped)} point{'s' * (len(shipped) > 1)} shipped: measured by the project, on "
-            f"the whole test set, with this same code. Measured here: {len(here)}."
+            n_(
+                "1 point shipped: measured by the project, on the whole test set, with this same "
+                "code. Measured here: {here}.",
+                "{n} points shipped: measured by the project, on the whole test set, with this "
+                "same code. Measured here: {here}.",
+                len(shipped),
+                here=len(here),
+            )
         )
     elif reason := next((measured.why_none_ship(work.model) for work in works), None):
-        st.caption(f"None of these points ships: {reason}.")
+        st.caption(_("None of these points ships: {reason}.", reason=of_core(reason)))
 
 
 def _size(work: Measuring) -> int:
@@ -143,11 +152,13 @@ def progress(works: Sequence[Measuring], before: int, running: Sequence[Measurin
     waits = "queued" in states and "running" not in states
     job_bar(
         done / total,
-        f"{done} of {total} measured{': waiting, others measure now' if waits else '…'}",
+        _("{done} of {total} measured: waiting, others measure now", done=done, total=total)
+        if waits
+        else _("{done} of {total} measured…", done=done, total=total),
         key="trade_offs_stop",
         stop=jobs.stop_all,
         of=running,
-        help_text="Keeps what is measured so far.",
+        help_text=_("Keeps what is measured so far."),
     )
     wake_up.show("trade_offs_wake_up", wake_up.SECOND, partial(_grow, works, before, running))
 
@@ -162,10 +173,18 @@ def _button(idle: Sequence[Measuring]) -> None:
     times = sum(isinstance(work, Timing) for work in idle)
     parts = []
     if points:
-        parts = [f"{points} point{'s' * (points > 1)} on {_images(idle[0]):,} images each"]
-    parts += [f"the latency of {times} point{'s' * (times > 1)}"] * (times > 0)
+        parts.append(
+            n_(
+                "1 point on {images:,} images each",
+                "{n} points on {images:,} images each",
+                points,
+                images=_images(idle[0]),
+            )
+        )
+    if times:
+        parts.append(n_("the latency of 1 point", "the latency of {n} points", times))
     st.button(
-        f"Measure {' and '.join(parts)}",
+        _("Measure {what}", what=_(" and ").join(parts)),
         key="trade_offs_measure",
         icon=":material/timer:",
         help=MEASURE_HELP,
@@ -176,12 +195,15 @@ def _button(idle: Sequence[Measuring]) -> None:
 
 def _again_button(works: Sequence[Measuring]) -> None:
     points = sum(map(_size, works))
+    shipped = n_(
+        "1 point shipped with the project.", "{n} points shipped with the project.", points
+    )
     st.button(
-        "Measure again here",
+        _("Measure again here"),
         key="trade_offs_again",
         icon=":material/refresh:",
         type="tertiary",
-        help=f"{points} point{'s' * (points > 1)} shipped with the project. {MEASURE_HELP}",
+        help=f"{shipped} {_(MEASURE_HELP)}",
         on_click=jobs.submit_all,
         args=(works,),
     )

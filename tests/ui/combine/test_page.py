@@ -12,9 +12,11 @@ from compress_core.measurement.ledger import finding, ledger
 from compress_core.measurement.report import measure_size
 from compress_core.measurement.waterfall import waterfall
 from compress_core.recipe import parse_recipe
+from compress_core.steps import KINDS
 from compress_core.wording.ledger import ledger_in_words
 from tests.whole_app import WholeApp, open_app
 from ui import figures
+from ui.combine import stages
 from ui.combine import table as combine_table
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK
 from ui.palette import LIGHT
@@ -68,6 +70,14 @@ def test_the_sparsity_in_the_table_is_that_of_pruning_alone() -> None:
     assert list(table[PRUNE]) == [50.0, 50.0, 50.0, 50.0]
 
 
+def test_every_kind_of_step_has_a_name_as_a_stage() -> None:
+    assert {*KINDS, "original", "encode"} == {*stages.ORDER, *stages.OTHERS}
+
+
+def test_a_kind_that_comes_again_gets_a_number() -> None:
+    assert stages.shown_names(["prune", "train", "prune"]) == ["prune", "train", "prune 2"]
+
+
 def test_the_waterfall_of_the_page_is_the_cores() -> None:
     recipe = parse_recipe(CHAIN)
     made = compress(load_model("digits-cnn"), recipe)
@@ -76,11 +86,11 @@ def test_the_waterfall_of_the_page_is_the_cores() -> None:
 
 
 def test_the_bars_of_the_waterfall_end_at_the_stored_file() -> None:
-    stages = caches.stages_of("digits-cnn", parse_recipe(CHAIN))
-    sizes = [stage.file_bytes for stage in stages]
-    shown = figures.waterfall([s.name for s in stages], sizes, LIGHT)
+    found = caches.stages_of("digits-cnn", parse_recipe(CHAIN))
+    sizes = [stage.file_bytes for stage in found]
+    shown = figures.waterfall([stage.name for stage in found], sizes, LIGHT)
     (bars,) = shown.data
-    assert bars.y[0] == stages[0].file_bytes
+    assert bars.y[0] == found[0].file_bytes
     assert bars.y[0] + sum(after - before for before, after in pairwise(sizes)) == bars.y[-1]
     assert [base + y for base, y in zip(bars.base, bars.y, strict=True)][1:-1] == [
         max(pair) for pair in pairwise(sizes)

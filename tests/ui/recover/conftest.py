@@ -22,9 +22,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def train() -> Callable[[str], None]:
-    """Train what a recipe's text says, on digits-mlp, in this process."""
+    """Train what a recipe's text says, on digits-mlp, in this process.
+
+    The network remembers its results, so each folder of results begins with one that has none.
+    """
     original = load_model(MODEL)
 
     def run(text: str) -> None:

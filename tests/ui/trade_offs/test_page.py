@@ -13,6 +13,7 @@ from compress_core.measurement.speed import Speed
 from compress_core.search.curves import Curves
 from compress_core.search.pareto import pareto_front
 from compress_core.search.published import published
+from compress_core.search.sweep import MAKERS
 from compress_core.wording.speed import speed_in_words
 from tests.ui.bench import AtOnce, Bench
 from tests.whole_app import WholeApp, open_app
@@ -95,6 +96,12 @@ def test_a_chosen_method_is_measured_as_the_core_does() -> None:
     report = measure(compress(load_model("digits-cnn"), strongest), load_dataset("digits"))
     assert row["accuracy"] == report.accuracy.accuracy
     assert row["stored_bytes"] == report.size.stored_bytes
+
+
+def test_every_family_has_a_name_to_translate() -> None:
+    said_alike = {"tucker", "n:m", "gptq"}
+    names = {name.replace("_", " ") for name in MAKERS}
+    assert names - said_alike == set(plane.FAMILY_NAMES)
 
 
 @pytest.mark.usefixtures("unshipped")
