@@ -6,10 +6,11 @@ chooses one in the sidebar or in the address (`?lang=zh`). `python -m ui.transla
 the catalogs in step with the code.
 """
 
+from collections.abc import Callable
 from functools import cache
 from gettext import GNUTranslations, NullTranslations, translation
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -17,7 +18,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from ui.session import values
 
 KEY = "lang"
-LANGUAGES = {"en": "English", "zh": "中文"}
+LANGUAGES = {"en": "English", "zh": "中文"}  # each is named in itself
+TAGS = {"en": "en", "zh": "zh-Hans"}  # for the browser, which chooses the form of the characters
 CATALOGS = Path(__file__).parent / "translations"
 DOMAIN = "explorer"
 FROM_SCRIPTS, FROM_CORE = "scripts", "core"  # contexts: texts of .js files, sentences of the core
@@ -39,6 +41,21 @@ def N_(text: str) -> str:  # noqa: N802  # gettext's own name
     return text
 
 
+class Later(str):
+    """A text that is kept, and said again whenever somebody reads it, as `str()` of it: the reader
+    may have changed the language meanwhile, or is another one."""
+
+    say: Callable[[], str]
+
+    def __new__(cls, say: Callable[[], str]) -> Self:
+        made = super().__new__(cls, say())
+        made.say = say
+        return made
+
+    def __str__(self) -> str:
+        return self.say()
+
+
 def current() -> str:
     """The reader's language; English where nobody reads, as in a background thread."""
     if get_script_run_ctx(suppress_warning=True) is None:
@@ -53,34 +70,41 @@ def _usual() -> str:
     return asked if asked in LANGUAGES else "en"
 
 
-def apply() -> None:
-    """Before anything is drawn: the language of this run, and the address that says it."""
-    said = st.query_params.get(KEY, "")
-    usual = _usual()
+def ensure() -> None:
+    """First of all: the language of this run, chosen here, named by the address, or the
+    browser's."""
     if KEY not in st.session_state or values.went_back():
-        st.session_state[KEY] = said if said in LANGUAGES else usual
+        said = st.query_params.get(KEY)
+        st.session_state[KEY] = said if said in LANGUAGES else _usual()
     values.repair(KEY, current())
-    if current() != usual:
-        if said != current():
+
+
+def apply() -> None:
+    """Before anything is drawn: the address says a language that the browser does not ask for, and
+    the page says which it is in."""
+    if current() != _usual():
+        if st.query_params.get(KEY) != current():
             st.query_params[KEY] = current()
-    elif said:
+    elif KEY in st.query_params:
         del st.query_params[KEY]
     st.html(
-        f"<script>document.documentElement.lang = '{current()}'</script>",
+        f"<script>document.documentElement.lang = '{TAGS[current()]}'</script>",
         unsafe_allow_javascript=True,
     )
 
 
 def switch() -> None:
-    """The choice in the sidebar; each language is named in itself."""
-    st.selectbox(
-        "Language · 语言",
-        list(LANGUAGES),
-        format_func=LANGUAGES.__getitem__,
-        key=KEY,
-        filter_mode=None,
-        persist_state="session",
-    )
+    """The choice at the top of the sidebar: whoever cannot read the page finds it there."""
+    with st.container(key="language"):
+        st.segmented_control(
+            "Language · 语言",
+            list(LANGUAGES),
+            format_func=LANGUAGES.__getitem__,
+            required=True,
+            key=KEY,
+            label_visibility="collapsed",
+            persist_state="session",
+        )
 
 
 @cache
