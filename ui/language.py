@@ -1,9 +1,9 @@
 """The language of the reader: texts stand in the code in English, catalogs translate them.
 
 `_` translates a text and fills in its placeholders, `n_` one that counts, `N_` marks a text that a
-table holds and `_` translates where it is shown. The browser says which language, until somebody
-chooses one in the sidebar or in the address (`?lang=zh`). `python -m ui.translations.extract` keeps
-the catalogs in step with the code.
+table holds and `_` translates where it is shown. Which language it is says
+`ui.session.language_choice`. `python -m ui.translations.extract` keeps the catalogs in step with
+the code.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,8 @@ from typing import Any, Self
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from ui.session import values
-
 KEY = "lang"
 LANGUAGES = {"en": "English", "zh": "中文"}  # each is named in itself
-TAGS = {"en": "en", "zh": "zh-Hans"}  # for the browser, which chooses the form of the characters
 CATALOGS = Path(__file__).parent / "translations"
 DOMAIN = "explorer"
 FROM_SCRIPTS, FROM_CORE = "scripts", "core"  # contexts: texts of .js files, sentences of the core
@@ -61,50 +58,13 @@ def current() -> str:
     if get_script_run_ctx(suppress_warning=True) is None:
         return "en"
     found = st.session_state.get(KEY)
-    return found if found in LANGUAGES else _usual()
+    return found if found in LANGUAGES else usual()
 
 
-def _usual() -> str:
+def usual() -> str:
     """What the browser asks for, if we have it."""
     asked = (st.context.locale or "en").split("-")[0].lower()
     return asked if asked in LANGUAGES else "en"
-
-
-def ensure() -> None:
-    """First of all: the language of this run, chosen here, named by the address, or the
-    browser's."""
-    if KEY not in st.session_state or values.went_back():
-        said = st.query_params.get(KEY)
-        st.session_state[KEY] = said if said in LANGUAGES else _usual()
-    values.repair(KEY, current())
-
-
-def apply() -> None:
-    """Before anything is drawn: the address says a language that the browser does not ask for, and
-    the page says which it is in."""
-    if current() != _usual():
-        if st.query_params.get(KEY) != current():
-            st.query_params[KEY] = current()
-    elif KEY in st.query_params:
-        del st.query_params[KEY]
-    st.html(
-        f"<script>document.documentElement.lang = '{TAGS[current()]}'</script>",
-        unsafe_allow_javascript=True,
-    )
-
-
-def switch() -> None:
-    """The choice at the top of the sidebar: whoever cannot read the page finds it there."""
-    with st.container(key="language"):
-        st.segmented_control(
-            "Language · 语言",
-            list(LANGUAGES),
-            format_func=LANGUAGES.__getitem__,
-            required=True,
-            key=KEY,
-            label_visibility="collapsed",
-            persist_state="session",
-        )
 
 
 @cache
@@ -116,11 +76,21 @@ def catalog(language: str) -> NullTranslations:
 
 
 @cache
+def names_of(text: str) -> frozenset[str]:
+    """What a text is called in all languages."""
+    return frozenset(catalog(language).gettext(text) for language in LANGUAGES)
+
+
+@cache
 def in_context(language: str, context: str) -> dict[str, str]:
     """All texts of a context, by their English."""
     found = catalog(language)
     if not isinstance(found, GNUTranslations):
         return {}
     mark = f"{context}\x04"
-    texts: dict[str, str] = found._catalog  # type: ignore[attr-defined]  # no public way to list it
-    return {key.removeprefix(mark): text for key, text in texts.items() if key.startswith(mark)}
+    texts: dict[object, str] = found._catalog  # type: ignore[attr-defined]  # no public way to list it
+    return {  # one that counts has a pair for its key
+        key.removeprefix(mark): text
+        for key, text in texts.items()
+        if isinstance(key, str) and key.startswith(mark)
+    }

@@ -5,14 +5,14 @@ from typing import Literal
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from ui import classroom, language, presenter
+from ui import classroom, presenter
 from ui.language import N_, _
 from ui.learn import bar, composer, place
 from ui.panels import harm as harm_panel
 from ui.panels.alarms import alarms, notices
 from ui.panels.sidebar import sidebar
 from ui.panels.strip import accuracy, strip
-from ui.session import address, snapshots, state
+from ui.session import address, language_choice, snapshots, state
 from ui.session.state import ROOT
 
 PAGES = {
@@ -107,10 +107,10 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state="collapsed" if presenter.on() else 300,
 )
-language.ensure()
+language_choice.ensure()
 state.ensure()
 snapshots.ensure()
-language.apply()
+language_choice.tell()
 presenter.apply()
 pages = {_(section): [page(*entry) for entry in entries] for section, entries in PAGES.items()}
 pages[""] = [page(*entry, "hidden") for entry in HIDDEN]

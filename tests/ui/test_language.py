@@ -19,7 +19,13 @@ MARKS = ("_", "N_", "n_")
 UNREAD = {"getLogger", "exception", "compile", "startswith", "endswith", "replace", "partition"}
 PROSE = re.compile(r"[A-Za-z]{3,} [A-Za-z]{2,}|^[A-Z][a-z]{2,}[a-z ,.…?]*$")
 CODE = re.compile(r"^\s*[<{.#/]|[{};]\s*$|^https?:|:material/")
-NAMES = {"Compress Explorer", "English", "Netron", "Wanda", "Taylor"}  # said alike in every language
+NAMES = {
+    "Compress Explorer",
+    "English",
+    "Netron",
+    "Wanda",
+    "Taylor",
+}  # said alike in every language
 FILES = [
     path.relative_to(ROOT).as_posix()
     for path in sorted([*ROOT.glob("ui/**/*.py"), *ROOT.glob("pages/*.py")])

@@ -8,19 +8,27 @@ from compress_core import MODELS, Recipe
 from compress_core.events import Progress
 from compress_core.jobs.job import Job
 from compress_core.steps import AnyStep
-from ui import language, presenter, wake_up, words
+from ui import presenter, wake_up, words
 from ui.core_sentences import of_core
 from ui.icon_button import icon_button
 from ui.language import _
 from ui.panels import skipped
-from ui.session import fragments, history, jobs, recipe_field, snapshots, state
+from ui.session import (
+    fragments,
+    history,
+    jobs,
+    language_choice,
+    recipe_field,
+    snapshots,
+    state,
+)
 from ui.session.state import Current
 
 
 def sidebar() -> None:
     """Model picker, the recipe, the presenter's switch."""
     with st.sidebar:
-        language.switch()
+        language_choice.switch()
         st.selectbox(
             _("Model"),
             list(MODELS),

@@ -28,7 +28,6 @@ from ui.recover.methods import RETRAININGS
 from ui.session import values
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    language.KEY: tuple(language.LANGUAGES),
     "factorize_scope": (N_("one layer"), N_("whole model")),
     "encode_extent": ("layer", "total"),
     "combine_files": (N_("plain until encoded"), N_("coded after each stage")),
@@ -69,6 +68,9 @@ def read(
             seeds["model"] = query["model"]
         else:
             notices.append(_notice("model", query["model"], _one_of(MODELS)))
+    spoken = query.get(language.KEY, "")
+    if spoken not in ("", *language.LANGUAGES):
+        notices.append(_notice(language.KEY, spoken, _one_of(language.LANGUAGES)))
     layers = tuple(layer_names(seeds["model"])) if set(LAYERS) & set(query) else ()
     for key, choices in (CHOICES | dict.fromkeys(LAYERS, layers)).items():
         if query.get(key) in choices:
