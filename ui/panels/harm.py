@@ -68,9 +68,9 @@ def sentence(flips: Sequence[Flip], n: int) -> str:
         images=n,
         parts=_(", ").join(parts),
     )
-    if len(flips) > MOST_IMAGES:
-        told += " " + _("{most} of them, the newly wrong first:", most=MOST_IMAGES)
-    return told
+    if len(flips) <= MOST_IMAGES:
+        return told
+    return _("{told} {most} of them, the newly wrong first:", told=told, most=MOST_IMAGES)
 
 
 def _class_chart(rows: Sequence[ClassHarm]) -> None:

@@ -29,7 +29,8 @@ def _keep_choices() -> None:
     A list of choices sends what it shows. In another language Streamlit 1.67 does not find that
     among the choices, and takes the first one; unless the session sets it in this run.
     """
-    for key, value in st.session_state.items():
+    for key in list(st.session_state):
+        value = st.session_state.get(key)
         shown = value if isinstance(value, list | tuple) else [value]
         if shown and all(isinstance(part, str) for part in shown):
             st.session_state[key] = value

@@ -179,7 +179,7 @@ def test_images(model: str, n: int) -> Dataset:
 def answers(model: str, recipe: Recipe, n: int) -> Answers:
     """What a recipe answers to the first n test images; waits until it is known. Raises ValueError
     where it cannot be measured."""
-    (*_, key) = _keys(model, recipe)
+    key = _keys(model, recipe)[-1]
     found = measurer().growing(key)
     if found is None or found.done < n:
         measurer().ask(_session(), _works(model, recipe), besides=True)
