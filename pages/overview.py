@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from ui import in_view
+from ui.language import _
 from ui.overview.details import details
 from ui.overview.first_minute import doors, first_minute
 from ui.session import fragments, state
@@ -15,7 +16,7 @@ def overview() -> None:
     current = state.current()
     first_minute(current)
     doors()
-    st.subheader("The network, layer by layer", anchor=False)
+    st.subheader(_("The network, layer by layer"), anchor=False)
     in_view.lazily("overview_details", partial(details, current), height=900)
 
 

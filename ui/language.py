@@ -1,23 +1,22 @@
 """The language of the reader: texts stand in the code in English, catalogs translate them.
 
 `_` translates a text and fills in its placeholders, `n_` one that counts, `N_` marks a text that a
-table holds and `_` translates where it is shown. The browser says which language, until somebody
-chooses one in the sidebar or in the address (`?lang=zh`). `python -m ui.translations.extract` keeps
-the catalogs in step with the code.
+table holds and `_` translates where it is shown. Which language it is says
+`ui.session.language_choice`. `python -m ui.translations.extract` keeps the catalogs in step with
+the code.
 """
 
+from collections.abc import Callable
 from functools import cache
 from gettext import GNUTranslations, NullTranslations, translation
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from ui.session import values
-
 KEY = "lang"
-LANGUAGES = {"en": "English", "zh": "中文"}
+LANGUAGES = {"en": "English", "zh": "中文"}  # each is named in itself
 CATALOGS = Path(__file__).parent / "translations"
 DOMAIN = "explorer"
 FROM_SCRIPTS, FROM_CORE = "scripts", "core"  # contexts: texts of .js files, sentences of the core
@@ -39,48 +38,33 @@ def N_(text: str) -> str:  # noqa: N802  # gettext's own name
     return text
 
 
+class Later(str):
+    """A text that is kept, and said again whenever somebody reads it, as `str()` of it: the reader
+    may have changed the language meanwhile, or is another one."""
+
+    say: Callable[[], str]
+
+    def __new__(cls, say: Callable[[], str]) -> Self:
+        made = super().__new__(cls, say())
+        made.say = say
+        return made
+
+    def __str__(self) -> str:
+        return self.say()
+
+
 def current() -> str:
     """The reader's language; English where nobody reads, as in a background thread."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return "en"
     found = st.session_state.get(KEY)
-    return found if found in LANGUAGES else _usual()
+    return found if found in LANGUAGES else usual()
 
 
-def _usual() -> str:
+def usual() -> str:
     """What the browser asks for, if we have it."""
     asked = (st.context.locale or "en").split("-")[0].lower()
     return asked if asked in LANGUAGES else "en"
-
-
-def apply() -> None:
-    """Before anything is drawn: the language of this run, and the address that says it."""
-    said = st.query_params.get(KEY, "")
-    usual = _usual()
-    if KEY not in st.session_state or values.went_back():
-        st.session_state[KEY] = said if said in LANGUAGES else usual
-    values.repair(KEY, current())
-    if current() != usual:
-        if said != current():
-            st.query_params[KEY] = current()
-    elif said:
-        del st.query_params[KEY]
-    st.html(
-        f"<script>document.documentElement.lang = '{current()}'</script>",
-        unsafe_allow_javascript=True,
-    )
-
-
-def switch() -> None:
-    """The choice in the sidebar; each language is named in itself."""
-    st.selectbox(
-        "Language · 语言",
-        list(LANGUAGES),
-        format_func=LANGUAGES.__getitem__,
-        key=KEY,
-        filter_mode=None,
-        persist_state="session",
-    )
 
 
 @cache
@@ -89,6 +73,12 @@ def catalog(language: str) -> NullTranslations:
     if language == "en":
         return NullTranslations()
     return translation(DOMAIN, CATALOGS, [language])
+
+
+@cache
+def names_of(text: str) -> frozenset[str]:
+    """What a text is called in all languages."""
+    return frozenset(catalog(language).gettext(text) for language in LANGUAGES)
 
 
 @cache

@@ -3,6 +3,7 @@
 import plotly.graph_objects as go
 import streamlit as st
 
+from ui.language import _
 from ui.session import values
 
 KEY = "present"
@@ -39,8 +40,10 @@ def enlarge(figure: go.Figure) -> None:
 
 def toggle() -> None:
     st.toggle(
-        "Presenter mode",
+        _("Presenter mode"),
         key=KEY,
-        help="For the projector: larger type and this sidebar folded. The arrow at the top left "
-        "brings it back.",
+        help=_(
+            "For the projector: larger type and this sidebar folded. The arrow at the top left "
+            "brings it back."
+        ),
     )

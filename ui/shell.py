@@ -5,51 +5,82 @@ from typing import Literal
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from ui import classroom, language, presenter
+from ui import classroom, presenter
+from ui.language import N_, _
 from ui.learn import bar, composer, place
 from ui.panels import harm as harm_panel
 from ui.panels.alarms import alarms, notices
 from ui.panels.sidebar import sidebar
 from ui.panels.strip import accuracy, strip
-from ui.session import address, snapshots, state
+from ui.session import address, language_choice, snapshots, state
 from ui.session.state import ROOT
 
 PAGES = {
-    "Look": (
+    N_("Look"): (
         (
             "overview",
-            "Overview",
+            N_("Overview"),
             "visibility",
-            "Layers, bytes, and what it gets wrong.",
+            N_("Layers, bytes, and what it gets wrong."),
         ),
-        ("graph", "Graph", "account_tree", "The ONNX graph before and after, side by side."),
-        ("learn", "Learn", "school", "Lessons of five minutes: predict, do, see."),
+        (
+            "graph",
+            N_("Graph"),
+            "account_tree",
+            N_("The ONNX graph before and after, side by side."),
+        ),
+        ("learn", N_("Learn"), "school", N_("Lessons of five minutes: predict, do, see.")),
     ),
-    "Method": (
-        ("prune", "Prune", "content_cut", "Set the weights that matter least to zero."),
-        ("structured", "Channels", "view_week", "Remove whole filters, neurons and heads."),
-        ("quantize", "Quantize", "straighten", "Round the weights to a few levels."),
+    N_("Method"): (
+        (
+            "prune",
+            N_("Prune"),
+            "content_cut",
+            N_("Set the weights that matter least to zero."),
+        ),
+        (
+            "structured",
+            N_("Channels"),
+            "view_week",
+            N_("Remove whole filters, neurons and heads."),
+        ),
+        ("quantize", N_("Quantize"), "straighten", N_("Round the weights to a few levels.")),
         (
             "share_weights",
-            "Share weights",
+            N_("Share weights"),
             "workspaces",
-            "Replace the weights by a few shared values.",
+            N_("Replace the weights by a few shared values."),
         ),
-        ("factorize", "Factorize", "call_split", "Replace a weight by two thinner ones."),
-        ("recover", "Recover", "healing", "Train what is left, and win accuracy back."),
+        (
+            "factorize",
+            N_("Factorize"),
+            "call_split",
+            N_("Replace a weight by two thinner ones."),
+        ),
+        (
+            "recover",
+            N_("Recover"),
+            "healing",
+            N_("Train what is left, and win accuracy back."),
+        ),
     ),
-    "Whole": (
-        ("encode", "Encode", "data_array", "The same numbers in fewer bits."),
-        ("combine", "Combine", "tune", "The whole recipe, layer by layer; downloads."),
+    N_("Whole"): (
+        ("encode", N_("Encode"), "data_array", N_("The same numbers in fewer bits.")),
+        (
+            "combine",
+            N_("Combine"),
+            "tune",
+            N_("The whole recipe, layer by layer; downloads."),
+        ),
         (
             "trade_offs",
-            "Trade-offs",
+            N_("Trade-offs"),
             "scatter_plot",
-            "All methods: accuracy against bytes.",
+            N_("All methods: accuracy against bytes."),
         ),
     ),
 }
-HIDDEN = (("class_answers", "Class answers", "bar_chart", "What a class has predicted."),)
+HIDDEN = (("class_answers", N_("Class answers"), "bar_chart", N_("What a class has predicted.")),)
 HARM_PAGES = ("prune", "structured", "quantize", "share_weights", "factorize", "combine")
 
 
@@ -62,9 +93,9 @@ def page(
 ) -> StreamlitPage:
     return st.Page(
         ROOT / "pages" / f"{name}.py",
-        title=title,
+        title=_(title),
         icon=f":material/{icon}:",
-        help=text,
+        help=_(text),
         default=name == "overview",
         visibility=visibility,
     )
@@ -76,11 +107,12 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state="collapsed" if presenter.on() else 300,
 )
-language.apply()
+language_choice.ensure()
 state.ensure()
 snapshots.ensure()
+language_choice.tell()
 presenter.apply()
-pages = {section: [page(*entry) for entry in entries] for section, entries in PAGES.items()}
+pages = {_(section): [page(*entry) for entry in entries] for section, entries in PAGES.items()}
 pages[""] = [page(*entry, "hidden") for entry in HIDDEN]
 if classroom.token():  # its page is for those who know the address
     pages[""].append(st.Page(ROOT / "pages" / "instructor.py", visibility="hidden"))

@@ -30,22 +30,33 @@ from compress_core.methods.retraining import (
     RateTrain,
     Rewind,
 )
-from compress_core.methods.retraining.common import TrainingFields
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.steps import AnyStep
 from compress_core.wording.numbers import percent
+from ui.language import N_, _, n_
 
 IMPORTANCE_WORDS = {
-    "l1": "by L1 norm",
-    "l2": "by L2 norm",
-    "taylor": "by effect on the loss (Taylor)",
-    "mean": "by mean output",
-    "std": "by spread of the output",
-    "apoz": "by zeros in the output",
-    "random": "at random",
+    "l1": N_("by L1 norm"),
+    "l2": N_("by L2 norm"),
+    "taylor": N_("by effect on the loss (Taylor)"),
+    "mean": N_("by mean output"),
+    "std": N_("by spread of the output"),
+    "apoz": N_("by zeros in the output"),
+    "random": N_("at random"),
 }
+RANKED = {  # what is ranked together
+    "global": N_("{share} globally"),
+    "layer": N_("{share} of each layer"),
+    "row": N_("{share} of each row"),
+}
+PER = {"tensor": N_("per tensor"), "channel": N_("per channel")}
+CHOICES = (  # of steps, as they say them
+    *(N_("symmetric"), N_("asymmetric"), N_("static"), N_("dynamic")),
+    *(N_("optimal"), N_("linear"), N_("density"), N_("random"), N_("mean"), N_("std")),
+    *(N_("channel"), N_("spatial"), N_("tucker")),
+)
 
 
 @dataclass(frozen=True)
@@ -58,110 +69,157 @@ class Said:
 
 
 def said(step: AnyStep) -> Said:  # noqa: C901  # one case a type
-    """The words of a step."""
+    """The words of a step, in the reader's language."""
     match step:
         case FoldBatchNorm():
-            return Said("fold batch norms", "norms folded")
+            return Said(_("fold batch norms"), _("norms folded"))
         case PruneStructured():
             return _channels(step)
         case Factorize():
             return _factors(step)
         case Prune():
-            return Said(f"prune {_magnitudes(step)}", "magnitude")
+            return Said(_("prune {what}", what=_magnitudes(step)), _("magnitude"))
         case RandomPrune():
-            return Said(f"prune {percent(step.sparsity)} at random", "random")
+            text = _("prune {share} at random", share=percent(step.sparsity))
+            return Said(text, _("random"))
         case PruneNM():
-            return Said(f"prune to {step.n}:{step.m}", f"{step.n}:{step.m}")
+            return Said(_("prune to {n}:{m}", n=step.n, m=step.m), f"{step.n}:{step.m}")
         case PruneTaylor():
-            return Said(f"prune {_ranked(step)} by effect on the loss (Taylor)", "Taylor")
+            text = _("prune {what} by effect on the loss (Taylor)", what=_ranked(step))
+            return Said(text, "Taylor")
         case PruneWanda():
-            return Said(f"prune {_ranked(step)} by weight and input (Wanda)", "Wanda")
+            text = _("prune {what} by weight and input (Wanda)", what=_ranked(step))
+            return Said(text, "Wanda")
         case Quantize():
-            return Said(f"quantize to {step.bits} bit, {_levels(step)}", "affine")
+            text = _("quantize to {bits} bit, {levels}", bits=step.bits, levels=_levels(step))
+            return Said(text, _("affine"))
         case QuantizeGPTQ():
-            text = f"quantize to {step.bits} bit with error feedback (GPTQ), {_levels(step)}"
+            text = _(
+                "quantize to {bits} bit with error feedback (GPTQ), {levels}",
+                bits=step.bits,
+                levels=_levels(step),
+            )
             return Said(text, "GPTQ")
         case QuantizeFloat():
             return _floats(step)
         case Binarize():
-            return Said("binarize to ±α", "binary")
+            return Said(_("binarize to ±α"), _("binary"))
         case Ternarize():
-            return Said(f"ternarize, zeros up to {step.delta:g} · mean |w|", "ternary")
+            text = _("ternarize, zeros up to {delta:g} · mean |w|", delta=step.delta)
+            return Said(text, _("ternary"))
         case ShareWeights():
-            together = ", one codebook" if step.scope == "all" else ""
-            return Said(f"share {step.clusters} values{together}", f"k-means, {step.init}")
+            return _shared(step)
         case CorrectBias():
-            return Said("correct the biases", "bias corrected")
+            return Said(_("correct the biases"), _("bias corrected"))
         case RecalibrateNorms():
-            text = f"recalibrate the norms on {step.samples} images"
-            return Said(text, "norms recalibrated")
+            text = _("recalibrate the norms on {samples} images", samples=step.samples)
+            return Said(text, _("norms recalibrated"))
         case QuantizeRest():
-            named = "" if step.tensors == ("*",) else f" ({', '.join(step.tensors)})"
-            scales = "" if step.scales == "fp32" else f", scales in {step.scales}"
-            text = f"biases and norms in {step.bits} bit{named}{scales}"
-            return Said(text, f"rest {step.bits} bit")
+            return _rest(step)
         case QuantizeActivations():
-            return Said(f"inputs in {step.bits} bit, {step.mode}", f"inputs {step.bits} bit")
+            text = _("inputs in {bits} bit, {mode}", bits=step.bits, mode=_(step.mode))
+            return Said(text, _("inputs {bits} bit", bits=step.bits))
         case FineTune():
-            return Said(f"fine-tune{_epochs(step)}", "fine-tuned")
+            text = n_("fine-tune for {n} epoch", "fine-tune for {n} epochs", step.epochs)
+            return Said(text, _("fine-tuned"))
         case GradualPrune():
-            share = percent(step.sparsity)
-            return Said(f"prune {share} little by little{_epochs(step)}", "pruned gradually")
+            text = n_(
+                "prune {share} little by little for {n} epoch",
+                "prune {share} little by little for {n} epochs",
+                step.epochs,
+                share=percent(step.sparsity),
+            )
+            return Said(text, _("pruned gradually"))
         case L1Prune():
-            text = f"train with an L1 penalty of {step.strength:g}{_epochs(step)}"
-            return Said(text, "L1-trained")
+            text = n_(
+                "train with an L1 penalty of {strength:g} for {n} epoch",
+                "train with an L1 penalty of {strength:g} for {n} epochs",
+                step.epochs,
+                strength=step.strength,
+            )
+            return Said(text, _("L1-trained"))
         case Rewind():
-            return Said(f"{_start(step)} and train{_epochs(step)}", "rewound")
+            text = n_(
+                "{start} and train for {n} epoch",
+                "{start} and train for {n} epochs",
+                step.epochs,
+                start=_start(step),
+            )
+            return Said(text, _("rewound"))
         case QuantizeAware():
-            return Said(f"train the codes{_epochs(step)}", "codes trained")
+            text = n_(
+                "train the codes for {n} epoch", "train the codes for {n} epochs", step.epochs
+            )
+            return Said(text, _("codes trained"))
         case Distil():
-            text = f"learn from the original (α {step.alpha:g}, T {step.temperature:g})"
-            return Said(f"{text}{_epochs(step)}", "distilled")
+            text = n_(
+                "learn from the original (α {alpha:g}, T {temperature:g}) for {n} epoch",
+                "learn from the original (α {alpha:g}, T {temperature:g}) for {n} epochs",
+                step.epochs,
+                alpha=step.alpha,
+                temperature=step.temperature,
+            )
+            return Said(text, _("distilled"))
         case RateTrain():
-            text = f"train for fewer bits (strength {step.strength:g})"
-            return Said(f"{text}{_epochs(step)}", "trained for rate")
+            text = n_(
+                "train for fewer bits (strength {strength:g}) for {n} epoch",
+                "train for fewer bits (strength {strength:g}) for {n} epochs",
+                step.epochs,
+                strength=step.strength,
+            )
+            return Said(text, _("trained for rate"))
         case _:
             assert_never(step)
 
 
 def describe(step: AnyStep) -> str:
     """A step in a few words: "prune 90 % globally", "prune to 2:4 in fc1"."""
-    where = "" if step.layers == ALL_LAYERS else f" in {', '.join(step.layers)}"
-    return f"{said(step).sentence}{where}"
-
-
-def _epochs(step: TrainingFields) -> str:
-    return f" for {step.epochs} epoch{'s' * (step.epochs != 1)}"
+    text = said(step).sentence
+    if step.layers == ALL_LAYERS:
+        return text
+    return _("{step} in {layers}", step=text, layers=", ".join(step.layers))
 
 
 def _start(step: Rewind) -> str:
     if step.start == "random":
-        return "draw new initial weights"
+        return _("draw new initial weights")
     if step.early_epochs:
-        return f"rewind to epoch {step.early_epochs}"
-    return "rewind to the initial weights"
+        return _("rewind to epoch {epoch}", epoch=step.early_epochs)
+    return _("rewind to the initial weights")
 
 
 def _channels(step: PruneStructured) -> Said:
-    share, by = percent(step.pruning_ratio), IMPORTANCE_WORDS[step.importance]
-    return Said(f"remove {share} of the channels {by}", f"channels by {step.importance}")
+    text = _(
+        "remove {share} of the channels {by}",
+        share=percent(step.pruning_ratio),
+        by=_(IMPORTANCE_WORDS[step.importance]),
+    )
+    return Said(text, _("channels by {importance}", importance=_(step.importance)))
 
 
 def _factors(step: Factorize) -> Said:
-    aware = ", data-aware" if step.whiten else ""
-    form = "" if step.form == "channel" else f" ({step.form})"
-    return Said(f"factorize{form}{_ranks(step)}", f"{step.form}{aware}")
-
-
-def _ranks(step: Factorize) -> str:
-    seen = " by what the data need" if step.whiten else ""
-    if step.rank is not None:
-        return f" to rank {step.rank}{seen}"
+    form = _(step.form)
+    text = _("factorize") if step.form == "channel" else _("factorize ({form})", form=form)
     if step.energy is not None:
-        return f"{seen}, {percent(step.energy)} energy"
+        text = _by_data(text) if step.whiten else text
+        text = _("{factorize}, {energy} energy", factorize=text, energy=percent(step.energy))
+    else:
+        text = _ranks(step, text)
+        text = _by_data(text) if step.whiten else text
+    return Said(text, _("{form}, data-aware", form=form) if step.whiten else form)
+
+
+def _by_data(factorize: str) -> str:
+    return _("{factorize} by what the data need", factorize=factorize)
+
+
+def _ranks(step: Factorize, factorize: str) -> str:
+    if step.rank is not None:
+        return _("{factorize} to rank {rank}", factorize=factorize, rank=step.rank)
     if step.budget is not None:
-        return f" to {percent(step.budget)} of the weights{seen}"
-    return f" at break-even{seen}"
+        share = percent(step.budget)
+        return _("{factorize} to {share} of the weights", factorize=factorize, share=share)
+    return _("{factorize} at break-even", factorize=factorize)
 
 
 def _magnitudes(step: Prune) -> str:
@@ -175,23 +233,43 @@ def _magnitudes(step: Prune) -> str:
 def _ranked(step: Prune | ScoreStep) -> str:
     """The share, and where all layers are named what is ranked together."""
     assert step.sparsity is not None
-    scope = "globally" if step.scope == "global" else f"of each {step.scope}"
-    return percent(step.sparsity) + (f" {scope}" if step.layers == ALL_LAYERS else "")
+    share = percent(step.sparsity)
+    return _(RANKED[step.scope], share=share) if step.layers == ALL_LAYERS else share
 
 
 def _floats(step: QuantizeFloat) -> Said:
-    shared = "" if "16" in step.format else f", {_per(step)}"
-    return Said(f"round to {step.format.replace('_', ' ')}{shared}", step.format)
+    name = step.format.replace("_", " ")
+    if "16" in step.format:
+        return Said(_("round to {format}", format=name), step.format)
+    return Said(_("round to {format}, {per}", format=name, per=_per(step)), step.format)
 
 
 def _levels(step: Quantize | QuantizeGPTQ) -> str:
-    text = f"{step.scheme}, {_per(step)}"
-    if step.clipping == "min_max":
-        return text
-    clipped = "least error" if step.clipping == "mse" else f"{step.percentile:g} %"
-    return f"{text}, clipped at {clipped}"
+    levels = _("{scheme}, {per}", scheme=_(step.scheme), per=_per(step))
+    if step.clipping == "mse":
+        return _("{levels}, clipped at least error", levels=levels)
+    if step.clipping == "percentile":
+        return _("{levels}, clipped at {share:g} %", levels=levels, share=step.percentile)
+    return levels
 
 
 def _per(step: Quantize | QuantizeGPTQ | QuantizeFloat) -> str:
-    shared = f"group of {step.group_size}" if step.granularity == "group" else step.granularity
-    return f"per {shared}"
+    if step.granularity == "group":
+        return _("per group of {size}", size=step.group_size)
+    return _(PER[step.granularity])
+
+
+def _shared(step: ShareWeights) -> Said:
+    text = _("share {clusters} values", clusters=step.clusters)
+    if step.scope == "all":
+        text = _("{shared}, one codebook", shared=text)
+    return Said(text, _("k-means, {init}", init=_(step.init)))
+
+
+def _rest(step: QuantizeRest) -> Said:
+    text = _("biases and norms in {bits} bit", bits=step.bits)
+    if step.tensors != ("*",):
+        text = f"{text} ({', '.join(step.tensors)})"
+    if step.scales != "fp32":
+        text = _("{rest}, scales in {format}", rest=text, format=step.scales)
+    return Said(text, _("rest {bits} bit", bits=step.bits))

@@ -7,19 +7,41 @@ from compress_core.recipe import Recipe
 from compress_core.tasks import METRICS, MetricName
 from compress_core.wording import language as wording_language
 from compress_core.wording.numbers import percent as percent
-from ui.language import _
+from ui.language import N_, _
 from ui.steps import describe as describe
 
 wording_language.use(_)
 MOST_SHOWN = 400  # characters of a message that may quote an address
 
 METRIC_NAMES: dict[MetricName, str] = {
-    "accuracy": "accuracy",
-    "agreement": "agreement with the original",
-    "relative_error": "relative error",
-    "relative_error_to_original": "relative error to the original",
-    "perplexity": "perplexity",
+    "accuracy": N_("accuracy"),
+    "agreement": N_("agreement with the original"),
+    "relative_error": N_("relative error"),
+    "relative_error_to_original": N_("relative error to the original"),
+    "perplexity": N_("perplexity"),
 }
+CLASS_NAMES = (  # of Fashion-MNIST and CIFAR-10; digits are called alike everywhere
+    N_("T-shirt"),
+    N_("trouser"),
+    N_("pullover"),
+    N_("dress"),
+    N_("coat"),
+    N_("sandal"),
+    N_("shirt"),
+    N_("sneaker"),
+    N_("bag"),
+    N_("ankle boot"),
+    N_("airplane"),
+    N_("automobile"),
+    N_("bird"),
+    N_("cat"),
+    N_("deer"),
+    N_("dog"),
+    N_("frog"),
+    N_("horse"),
+    N_("ship"),
+    N_("truck"),
+)
 
 
 def interval(low: float, high: float) -> str:
@@ -28,7 +50,12 @@ def interval(low: float, high: float) -> str:
 
 def metric(name: MetricName) -> str:
     """What a metric is called beside its numbers."""
-    return METRIC_NAMES[name]
+    return _(METRIC_NAMES[name])
+
+
+def class_name(name: str) -> str:
+    """What a class of images is called."""
+    return _(name) if name in CLASS_NAMES else name
 
 
 def measured(name: MetricName, value: float, digits: int = 1) -> str:
@@ -39,7 +66,7 @@ def measured(name: MetricName, value: float, digits: int = 1) -> str:
 def score(found: Score | None, digits: int = 1) -> str:
     """With half the width of its interval: "97.3 % ± 1.3"."""
     if found is None:
-        return "not measured"
+        return _("not measured")
     half = (found.high - found.low) / 2
     width = f"{100 * half:.1f}" if found.kind.is_share else f"{half:.2g}"
     return f"{measured(found.metric, found.value, digits)} ± {width}"
@@ -48,8 +75,11 @@ def score(found: Score | None, digits: int = 1) -> str:
 def score_change(name: MetricName, difference: float) -> str:
     """A signed difference: of a share in percentage points, of another number as it is; "±0" where
     nothing shows."""
-    shown = f"{100 * difference:+.2f} points" if METRICS[name].is_share else f"{difference:+.4g}"
-    return "±0" if float(shown.split()[0]) == 0 else shown
+    is_share = METRICS[name].is_share
+    number = f"{100 * difference:+.2f}" if is_share else f"{difference:+.4g}"
+    if float(number) == 0:
+        return "±0"
+    return _("{number} points", number=number) if is_share else number
 
 
 def point_change(name: MetricName, difference: float) -> str:
@@ -59,25 +89,29 @@ def point_change(name: MetricName, difference: float) -> str:
 
 def points(number: float) -> str:
     """ "1 point", "0.5 points"."""
-    return f"{number:g} point" if number == 1 else f"{number:g} points"
+    if number == 1:
+        return _("{number:g} point", number=number)
+    return _("{number:g} points", number=number)
 
 
 def change(before: float, after: float) -> str:
     """A signed difference, and its percentage: "−1,200 (−40.0 %)"."""
     relative = f" ({100 * (after / before - 1):+.1f} %)" if before else ""
-    return f"{after - before:+,.0f}{relative}" if after != before else "same"
+    return f"{after - before:+,.0f}{relative}" if after != before else _("same")
 
 
 def signed(difference: float, digits: int, unit: str = "") -> str:
     """A difference with its sign, or "same" where it is none."""
-    return f"{difference:+.{digits}f}{unit}" if round(difference, digits) else "same"
+    return f"{difference:+.{digits}f}{unit}" if round(difference, digits) else _("same")
 
 
 def smaller(value: float) -> str:
     """A compression ratio in words: "8.95× smaller"; below 1 "1.02× larger"."""
     if round(value, 3) == 1:
-        return "as large as before"
-    return f"{ratio(value)} smaller" if value > 1 else f"{ratio(1 / value)} larger"
+        return _("as large as before")
+    if value > 1:
+        return _("{ratio} smaller", ratio=ratio(value))
+    return _("{ratio} larger", ratio=ratio(1 / value))
 
 
 def ratio(value: float) -> str:
@@ -104,9 +138,11 @@ def count(number: float) -> str:
 def seconds(time: float) -> str:
     """ "8 s", "4 min" or "1 h 20 min"; below a second "1 s"."""
     if time < 90:
-        return f"{max(1, round(time))} s"
+        return _("{seconds} s", seconds=max(1, round(time)))
     minutes = round(time / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 60:
+        return _("{minutes} min", minutes=minutes)
+    return _("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def shape(sizes: tuple[int, ...]) -> str:
@@ -114,12 +150,13 @@ def shape(sizes: tuple[int, ...]) -> str:
 
 
 def describe_recipe(recipe: Recipe) -> str:
-    return " → ".join(map(describe, recipe)) or "original"
+    return " → ".join(map(describe, recipe)) or _("original")
 
 
 def clip(text: str, most: int = MOST_SHOWN) -> str:
     """A text of at most so many characters; of a longer one its beginning and its end, since rule
     and remedy stand there."""
+    text = str(text)  # of one that is said `Later`: what it says now
     if len(text) <= most:
         return text
     end = most // 3

@@ -21,7 +21,13 @@ PROSE = re.compile(r"[A-Za-z]{3,} [A-Za-z]{2,}|^[A-Z][a-z]{2,}[a-z ,.…?]*$")
 CODE = re.compile(
     r"^\s*[<{.#/]|[{};]\s*$|^https?:|:material/|^(top|middle|bottom) (left|center|right)$"
 )
-NAMES = {"Compress Explorer", "Netron", "Wanda", "Taylor"}  # said alike in every language
+NAMES = {
+    "Compress Explorer",
+    "English",
+    "Netron",
+    "Wanda",
+    "Taylor",
+}  # said alike in every language
 NAMES |= {"not all", "Embedded"}  # a media query; what Netron calls a page like ours
 FILES = [
     path.relative_to(ROOT).as_posix()
@@ -97,6 +103,8 @@ def unmarked(code: str) -> list[str]:
                 passed |= set(map(id, ast.walk(node)))
             case ast.JoinedStr(values=parts):
                 passed |= set(map(id, parts))
+            case ast.arg(annotation=ast.Constant() as quoted_type):
+                passed.add(id(quoted_type))
     found = []
     for node in ast.walk(tree):
         text = extract._text(node) if id(node) not in passed else None

@@ -1,10 +1,13 @@
 """Steps in words: short, each another, for every step there is."""
 
+import re
+
 import pytest
 
 from compress_core.methods.structured import IMPORTANCES
 from compress_core.recipe import parse_step
 from compress_core.steps import BY_NAME
+from ui import language
 from ui.steps import IMPORTANCE_WORDS, describe, said
 
 WORDS = {
@@ -50,6 +53,15 @@ WORDS = {
 @pytest.mark.parametrize("text", WORDS)
 def test_a_step_in_words(text: str) -> None:
     assert describe(parse_step(text)) == WORDS[text]
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_a_step_in_chinese_words(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language, "current", lambda: "zh")
+    step = parse_step(text)
+    for words in (describe(step), said(step).method):
+        assert not re.search(r"[a-z]{2,} [a-z]{2,}", words)
+    assert re.search(r"[\u4e00-\u9fff]", describe(step))
 
 
 def test_every_step_has_words() -> None:

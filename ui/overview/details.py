@@ -5,6 +5,7 @@ import streamlit as st
 
 from compress_core.measurement.accuracy import confusion_matrix
 from ui import figures, words
+from ui.language import _
 from ui.overview.coverage import show_coverage
 from ui.panels.chart import chart, layer_column
 from ui.panels.images import image_grid
@@ -31,49 +32,52 @@ def layer_boxes(current: Current) -> None:
     with st.container(horizontal=True, gap="small"):
         for row in current.size.layers:
             with st.container(border=True, width="content"):
-                st.markdown(
-                    f"**{row.name}**  \n{words.shape(row.shape)}  \n{row.parameters:,} weights"
-                )
+                weights = _("{n:,} weights", n=row.parameters)
+                st.markdown(f"**{row.name}**  \n{words.shape(row.shape)}  \n{weights}")
 
 
 def layer_table(current: Current) -> None:
     rows, layers = current.size.layers, current.original.layers
-    st.markdown("**Layers**")
+    st.markdown(_("**Layers**"))
     st.dataframe(
         pd.DataFrame(
             {
-                "layer": [row.name for row in rows],
-                "kind": [layers[row.name].kind for row in rows],
-                "weights": [row.parameters for row in rows],
-                "bytes": [row.bytes for row in rows],
-                "MACs": [row.macs for row in rows],
-                "sparsity": [100 * row.sparsity for row in rows],
-                "histogram of w": [layers[row.name].profile.histogram(31)[0] for row in rows],
+                _("layer"): [row.name for row in rows],
+                _("kind"): [layers[row.name].kind for row in rows],
+                _("weights"): [row.parameters for row in rows],
+                _("bytes"): [row.bytes for row in rows],
+                _("MACs"): [row.macs for row in rows],
+                _("sparsity"): [100 * row.sparsity for row in rows],
+                _("histogram of w"): [layers[row.name].profile.histogram(31)[0] for row in rows],
             }
         ),
         column_config={
-            "layer": layer_column(row.name for row in rows),
-            "weights": st.column_config.NumberColumn(format="localized"),
-            "bytes": st.column_config.NumberColumn(format="localized", help="In the stored file."),
-            "MACs": st.column_config.NumberColumn(format="localized", help="For one image."),
-            "sparsity": st.column_config.NumberColumn(format="%.1f %%"),
-            "histogram of w": st.column_config.BarChartColumn(help="Of the original weights."),
+            _("layer"): layer_column(row.name for row in rows),
+            _("weights"): st.column_config.NumberColumn(format="localized"),
+            _("bytes"): st.column_config.NumberColumn(
+                format="localized", help=_("In the stored file.")
+            ),
+            _("MACs"): st.column_config.NumberColumn(format="localized", help=_("For one image.")),
+            _("sparsity"): st.column_config.NumberColumn(format="%.1f %%"),
+            _("histogram of w"): st.column_config.BarChartColumn(
+                help=_("Of the original weights.")
+            ),
         },
         hide_index=True,
         placeholder="—",
-        alt="Layers with their weights, bytes, MACs, sparsity and histogram",
+        alt=_("Layers with their weights, bytes, MACs, sparsity and histogram"),
     )
 
 
 def shares(current: Current) -> None:
     """Where the bytes and the MACs are."""
     rows = current.size.layers
-    parts = {"MACs": [row.macs for row in rows], "bytes": [row.bytes for row in rows]}
+    parts = {_("MACs"): [row.macs for row in rows], _("bytes"): [row.bytes for row in rows]}
     chart(
         figures.shares([row.name for row in rows], parts, state.colors()),
         "overview_shares",
-        "Where the bytes and the MACs are",
-        {"layer": [row.name for row in rows], **parts},
+        _("Where the bytes and the MACs are"),
+        {_("layer"): [row.name for row in rows], **parts},
     )
 
 
@@ -85,22 +89,26 @@ def mistakes(current: Current) -> None:
         return
     data = measuring.test_images(current.model, n)
     classes = measuring.class_tensor(current.model, current.recipe, n)
-    baseline, _ = measuring.score(current.model, (), n)
+    baseline = measuring.score(current.model, (), n)[0]
     interval = words.interval(baseline.low, baseline.high)
     st.markdown(
-        f"The original is right on **{words.percent(baseline.value, 2)}** of {n:,} test "
-        f"images, 95 % interval {interval}."
+        _(
+            "The original is right on **{share}** of {n:,} test images, 95 % interval {interval}.",
+            share=words.percent(baseline.value, 2),
+            n=n,
+            interval=interval,
+        )
     )
     left, right = st.columns(2)
     with left:
         counts = confusion_matrix(classes, data).numpy()
+        names = list(map(words.class_name, data.class_names))
         chart(
-            figures.confusion(counts, data.class_names, state.colors()),
+            figures.confusion(counts, names, state.colors()),
             "overview_confusion",
-            "Mistakes of the present model, true × predicted class",
-            {"true class": data.class_names}
-            | {name: counts[:, i] for i, name in enumerate(data.class_names)},
+            _("Mistakes of the present model, true × predicted class"),
+            {_("true class"): names} | {name: counts[:, i] for i, name in enumerate(names)},
         )
     with right:
-        st.markdown("**Test images, mistakes first**")
+        st.markdown(_("**Test images, mistakes first**"))
         image_grid(data, classes)

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from ui import presenter, words
+from ui.language import _
 
 Columns = Mapping[str, Any]  # a name and its values, any kind of array
 
@@ -40,8 +41,7 @@ def twin(key: str, title: str, table: Columns) -> None:
     """What a picture shows, as a table behind a click; not for the projector."""
     if presenter.on():
         return
-    closed = st.expander("As a table", key=f"{key}_table", type="compact", on_change="rerun")
+    closed = st.expander(_("As a table"), key=f"{key}_table", type="compact", on_change="rerun")
     if closed.open:
-        closed.dataframe(
-            pd.DataFrame(dict(table)), hide_index=True, placeholder="—", alt=f"{title}, as a table"
-        )
+        alt = _("{title}, as a table", title=title)
+        closed.dataframe(pd.DataFrame(dict(table)), hide_index=True, placeholder="—", alt=alt)

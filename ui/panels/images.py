@@ -13,6 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from compress_core.data import Dataset
+from ui import words
+from ui.language import _
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,15 @@ def image_grid(data: Dataset, classes: Tensor, *, limit: int = 12) -> None:
 
 
 def _answered(data: Dataset, classes: Tensor, index: int) -> Tile:
-    true, found = (data.class_names[int(c[index])] for c in (data.class_labels, classes))
+    true, found = (
+        words.class_name(data.class_names[int(c[index])]) for c in (data.class_labels, classes)
+    )
     if true == found:
-        return Tile(data.images[index], f"{escape(true)} ✓", f"{true}, recognized")
+        alt = _("{true}, recognized", true=true)
+        return Tile(data.images[index], f"{escape(true)} ✓", alt)
     caption = f'{escape(true)} → <b class="worse">{escape(found)}</b>'
-    return Tile(data.images[index], caption, f"{true}, taken for {found}")
+    alt = _("{true}, taken for {found}", true=true, found=found)
+    return Tile(data.images[index], caption, alt)
 
 
 def _address_of(pixels: NDArray[np.uint8]) -> str:

@@ -9,7 +9,11 @@ import streamlit as st
 from compress_core.events import Progress
 from compress_core.jobs.job import Job
 from ui import wake_up
+from ui.core_sentences import of_core
+from ui.language import N_, _
 from ui.session import fragments, jobs
+
+SINGLE_WORDS = (N_("timing"), N_("done"))  # of what jobs say of themselves; others are sentences
 
 
 def job_bar(
@@ -19,7 +23,7 @@ def job_bar(
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(fraction, text=text)
         st.button(
-            "Stop", key=key, icon=":material/stop:", on_click=stop, args=(of,), help=help_text
+            _("Stop"), key=key, icon=":material/stop:", on_click=stop, args=(of,), help=help_text
         )
 
 
@@ -42,7 +46,15 @@ def _look_again(job_id: str) -> None:
 
 def _how_far(job: Job) -> tuple[float, str]:
     if job.state == "queued":
-        return 0.0, "Waiting: others measure now"
+        return 0.0, _("Waiting: others measure now")
     if isinstance(job.last, Progress):
-        return job.last.fraction, f"{job.last.text.capitalize()}…"
-    return 0.0, "Starting…"
+        return job.last.fraction, f"{_doing(job.last.text).capitalize()}…"
+    return 0.0, _("Starting…")
+
+
+def _doing(text: str) -> str:
+    """What a job says of itself, in the reader's language."""
+    verb, _space, step = text.partition(" ")
+    if verb == "measuring":
+        return _("measuring {step}", step=step)
+    return _(text) if text in SINGLE_WORDS else of_core(text)

@@ -6,6 +6,8 @@ import streamlit as st
 
 from compress_core import DataError
 from compress_core.data import FILES, download
+from ui.core_sentences import of_core
+from ui.language import _
 from ui.session import caches, measuring
 
 
@@ -17,19 +19,24 @@ def needs_data(model: str, key: str = "download_data") -> bool:
         return False
     name = caches.dataset_name(model)
     files = FILES.get(name)  # none of a dataset that comes with a library
-    st.warning(problem, title=f"{files.title if files else name} cannot be read on this machine")
+    title = files.title if files else name
+    st.warning(of_core(problem), title=_("{dataset} cannot be read on this machine", dataset=title))
     if files and st.button(
-        f"Download {files.title} ({files.download_bytes / 1e6:.0f} MB)",
+        _(
+            "Download {dataset} ({megabytes:.0f} MB)",
+            dataset=title,
+            megabytes=files.download_bytes / 1e6,
+        ),
         key=key,
         icon=":material/download:",
-        help="The official files, into your user's cache; checked by their checksums.",
+        help=_("The official files, into your user's cache; checked by their checksums."),
     ):
-        bar = st.progress(0.0, text="Connecting…")
+        bar = st.progress(0.0, text=_("Connecting…"))
         try:
             download(files.name, lambda file, done: _move(bar, file, done))
         except DataError as error:
             bar.empty()
-            st.error(str(error), title="The download failed")
+            st.error(of_core(error), title=_("The download failed"))
         else:
             st.rerun()
     return True

@@ -17,21 +17,22 @@ from compress_core.recipe import of_kinds, without_kinds
 from compress_core.recipe_edit import own_step, with_step, without_step
 from compress_core.steps import AnyStep
 from ui import words
+from ui.language import N_, _
 from ui.panels.widgets import put
 from ui.session import measuring, recipe_field, values
 from ui.session.state import Current
 
-FOLD_HELP = (
+FOLD_HELP = N_(
     "In use, a batch norm only scales and shifts the output of the layer before it: that layer can "
     "do it itself. The network computes the same and has one layer less for each norm; what is "
     "quantized or pruned afterwards are the weights that really run."
 )
-RECALIBRATE_HELP = (
+RECALIBRATE_HELP = N_(
     "A batch norm subtracts the mean and divides by the spread that it saw in training. With other "
     "weights it sees other outputs: here it measures both anew, on training images, without a "
     "gradient. The test images stay unseen."
 )
-REST_HELP = (
+REST_HELP = N_(
     "Biases and norms are few, but in a small file their floats of 32 bits weigh as much as all "
     "weights. In 8 bits they take a quarter, and the answers hardly change. Tensors that would not "
     "be smaller, or would move too far, stay as they are."
@@ -41,20 +42,22 @@ REST_HELP = (
 def show_folding(current: Current, page: str) -> None:
     """The switch, where the network has batch norms that can be folded; `page` begins its key."""
     if norms_behind(current.original):
-        _switch(current, f"{page}_fold", "Fold batch norms", FoldBatchNorm(), FOLD_HELP)
+        label = _("Fold batch norms")
+        _switch(current, f"{page}_fold", label, FoldBatchNorm(), _(FOLD_HELP))
 
 
 def show_recalibration(current: Current, page: str) -> None:
     """The switch, where the network has batch norms; `page` begins its key."""
     if norms_with_statistics(current.compressed.base.module):
-        key, label = f"{page}_recalibrate", "Recalibrate norms"
-        _switch(current, key, label, RecalibrateNorms(), RECALIBRATE_HELP)
+        key, label = f"{page}_recalibrate", _("Recalibrate norms")
+        _switch(current, key, label, RecalibrateNorms(), _(RECALIBRATE_HELP))
 
 
 def show_rest(current: Current, page: str) -> None:
     """The switch, where the network has biases or norms; `page` begins its key."""
     if rest_tensors(current.compressed.network):
-        _switch(current, f"{page}_rest", "Biases and norms in 8 bit", QuantizeRest(), REST_HELP)
+        label = _("Biases and norms in 8 bit")
+        _switch(current, f"{page}_rest", label, QuantizeRest(), _(REST_HELP))
 
 
 def _switch(current: Current, key: str, label: str, step: AnyStep, text: str) -> None:
@@ -89,14 +92,20 @@ def show_gain(current: Current, place: DeltaGenerator | None) -> None:
     n = measuring.telling_size(current.model, without, current.recipe)
     if not n:
         why = measuring.why_none(current.model, without, current.recipe)
-        place.markdown(f"Recalibrated norms. {why}")
+        place.markdown(_("Recalibrated norms. {why}", why=why))
         return
     before, after = (
         measuring.score(current.model, recipe, n)[0] for recipe in (without, current.recipe)
     )
     change = measuring.change(current.model, without, current.recipe, n)
     place.markdown(
-        f"Recalibrated norms: {words.metric(after.metric)} **{words.score(after)}** with them, "
-        f"{words.score(before)} without "
-        f"({words.score_change(after.metric, change.difference)} on the same {n:,} images)."
+        _(
+            "Recalibrated norms: {metric} **{after}** with them, {before} without ({change} on the "
+            "same {n:,} images).",
+            metric=words.metric(after.metric),
+            after=words.score(after),
+            before=words.score(before),
+            change=words.score_change(after.metric, change.difference),
+            n=n,
+        )
     )

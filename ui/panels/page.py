@@ -8,6 +8,7 @@ import streamlit as st
 
 from compress_core.methods.step import ALL_LAYERS
 from ui import presenter, words
+from ui.language import _
 from ui.session.state import Current
 
 
@@ -57,5 +58,8 @@ def exceptions(current: Current, kind: str) -> None:
     steps = current.compressed.winners(kind)
     own = {name: step for name, step in steps.items() if step.layers != ALL_LAYERS}
     if own:
-        listed = "; ".join(f"{name}: {words.describe(step)}" for name, step in own.items())
-        st.caption(f"With a step of their own: {listed}.")
+        listed = [
+            _("{layer}: {step}", layer=name, step=words.describe(step))
+            for name, step in own.items()
+        ]
+        st.caption(_("With a step of their own: {steps}.", steps=_("; ").join(listed)))

@@ -6,28 +6,39 @@ import streamlit as st
 
 from compress_core import MODELS, Recipe
 from compress_core.events import Progress
+from compress_core.jobs.job import Job
 from compress_core.steps import AnyStep
-from ui import language, presenter, wake_up, words
+from ui import presenter, wake_up, words
+from ui.core_sentences import of_core
 from ui.icon_button import icon_button
+from ui.language import _
 from ui.panels import skipped
-from ui.session import fragments, history, jobs, recipe_field, snapshots, state
+from ui.session import (
+    fragments,
+    history,
+    jobs,
+    language_choice,
+    recipe_field,
+    snapshots,
+    state,
+)
 from ui.session.state import Current
 
 
 def sidebar() -> None:
     """Model picker, the recipe, the presenter's switch."""
     with st.sidebar:
+        language_choice.switch()
         st.selectbox(
-            "Model",
+            _("Model"),
             list(MODELS),
             key="model",
             bind="query-params",
-            help="A trained network and its test set. The recipe stays when you change it.",
+            help=_("A trained network and its test set. The recipe stays when you change it."),
         )
-        st.caption(MODELS[state.chosen_model()].description)
+        st.caption(of_core(MODELS[state.chosen_model()].description))
         recipe()
         presenter.toggle()
-        language.switch()
 
 
 @st.fragment(key=fragments.RECIPE)
@@ -41,7 +52,7 @@ def recipe() -> None:
 
 def _recipe_list(recipe: Recipe) -> None:
     if not recipe:
-        st.caption("Nothing yet: the model as it was trained. Each method's page adds a step.")
+        st.caption(_("Nothing yet: the model as it was trained. Each method's page adds a step."))
     current = state.current()
     first_waiting = len(recipe) - len(current.waiting)
     for i, step in enumerate(recipe):
@@ -52,9 +63,9 @@ def _recipe_list(recipe: Recipe) -> None:
     with st.container(horizontal=True, gap="xsmall", key="recipe_row"):
         history.buttons()
         st.button(
-            "Start over",
+            _("Start over"),
             key="start_over",
-            help="Takes all steps out of the recipe.",
+            help=_("Takes all steps out of the recipe."),
             disabled=not recipe,
             on_click=recipe_field.set_recipe,
             args=((),),
@@ -70,11 +81,11 @@ def _entry(index: int, step: AnyStep, *, waits: bool) -> None:
     text.markdown(f":gray[{said}]" if waits else said)
     with button:
         icon_button(
-            f"Remove step {said}",
+            _("Remove step {step}", step=said),
             "close",
             f"remove_step_{index + 1}",
             type="tertiary",
-            help=f"Remove step {index + 1}",
+            help=_("Remove step {step}", step=index + 1),
             on_click=_drop_step,
             args=(index,),
         )
@@ -87,11 +98,11 @@ def _untrained(current: Current) -> None:
     if job is not None and job.unfinished:
         being_trained(job.id)
     else:
-        st.caption(":material/hourglass_empty: Not trained yet: the state before it is shown.")
+        st.caption(_(":material/hourglass_empty: Not trained yet: the state before it is shown."))
     if st.session_state.get("page") != "recover":
         st.page_link(
             st.Page(state.ROOT / "pages" / "recover.py"),
-            label="Train it on the page Recover",
+            label=_("Train it on the page Recover"),
             icon=":material/healing:",
         )
 
@@ -102,9 +113,17 @@ def being_trained(job_id: str) -> None:
     job = jobs.find(job_id)
     if job is None:  # deleted
         return
-    share = f" {words.percent(job.last.fraction)}" if isinstance(job.last, Progress) else ""
-    st.caption(f":material/directions_run: Being trained{share}: the state before it is shown.")
+    st.caption(_being_trained(job))
     wake_up.show("recipe_wake_up", wake_up.SECOND, partial(_see_whether_trained, job_id))
+
+
+def _being_trained(job: Job) -> str:
+    if not isinstance(job.last, Progress):
+        return _(":material/directions_run: Being trained: the state before it is shown.")
+    return _(
+        ":material/directions_run: Being trained {share}: the state before it is shown.",
+        share=words.percent(job.last.fraction),
+    )
 
 
 def _see_whether_trained(job_id: str) -> None:

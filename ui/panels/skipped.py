@@ -7,6 +7,8 @@ import streamlit as st
 from compress_core.compressed import Skipped
 from compress_core.steps import AnyStep
 from ui import words
+from ui.core_sentences import of_core
+from ui.language import _, n_
 
 SHOWN = 20  # layers that are listed one by one
 
@@ -22,14 +24,18 @@ def show(step: AnyStep, skipped: Sequence[Skipped], *, key: str) -> None:
 
 def title(count: int) -> str:
     """ "3 layers left out"."""
-    return f"{count} layer{'s' * (count != 1)} left out"
+    return n_("{n} layer left out", "{n} layers left out", count)
 
 
 def listed(left_out: Sequence[Skipped]) -> str:
     """A line for each layer: its name and why it cannot take the step."""
     lines = [
-        f"- **{words.escape_markdown(found.layer)}** {words.escape_markdown(found.reason)}."
+        _(
+            "- **{layer}** {reason}.",
+            layer=words.escape_markdown(found.layer),
+            reason=words.escape_markdown(of_core(found.reason)),
+        )
         for found in left_out[:SHOWN]
     ]
     more = len(left_out) - SHOWN
-    return "\n".join([*lines, *([f"- and {more} more"] if more > 0 else [])])
+    return "\n".join([*lines, *([_("- and {more} more", more=more)] if more > 0 else [])])

@@ -18,12 +18,14 @@ from compress_core.measurement.report import Size
 from compress_core.measurement.scores import Score
 from compress_core.recipe import of_kinds
 from ui import wake_up, words
+from ui.core_sentences import of_core
+from ui.language import N_, _
 from ui.panels.missing_data import needs_data
 from ui.session import fragments, measuring, state
 from ui.session.state import ROOT, Current
 
 STYLE = ROOT / "ui" / "frame.css"
-UNCHANGED = "unchanged"
+UNCHANGED = N_("unchanged")
 ERRAND_S = 4.0  # after which it is looked whether an errand has come back
 
 
@@ -49,10 +51,13 @@ def sizes() -> None:
             "bytes",
             (size.stored_bytes,),
             words.byte_size(size.stored_bytes),
-            UNCHANGED if is_untouched else words.smaller(size.compression_ratio),
-            f"of {words.byte_size(size.original_bytes)}",
-            f"Size: {size.stored_bytes:,} bytes, header included: the file that Combine "
-            "downloads. Ratio: original bytes (dense fp32 safetensors) / stored bytes.",
+            _(UNCHANGED) if is_untouched else words.smaller(size.compression_ratio),
+            _("of {size}", size=words.byte_size(size.original_bytes)),
+            _(
+                "Size: {stored:,} bytes, header included: the file that Combine downloads. "
+                "Ratio: original bytes (dense fp32 safetensors) / stored bytes.",
+                stored=size.stored_bytes,
+            ),
         ),
         _cell(
             current,
@@ -60,8 +65,8 @@ def sizes() -> None:
             (size.sparsity,),
             words.percent(size.sparsity),
             "",
-            "zeros",
-            "Sparsity: zeros among the stored weights of the compressible layers.",
+            _("zeros"),
+            _("Sparsity: zeros among the stored weights of the compressible layers."),
         ),
         _cell(
             current,
@@ -70,8 +75,10 @@ def sizes() -> None:
             words.count(size.macs),
             "",
             _macs_before(size),
-            "Multiply-accumulates of one image. Zeros are still multiplied: only fewer channels or "
-            "a factor pair change this number.",
+            _(
+                "Multiply-accumulates of one image. Zeros are still multiplied: only fewer "
+                "channels or a factor pair change this number."
+            ),
         ),
     )
     st.html(f'{_pale_others(current)}<div class="strip">{"".join(cells)}</div>', width="content")
@@ -86,8 +93,9 @@ def _pale_others(current: Current) -> str:
 
 
 def _macs_before(size: Size) -> str:
-    unchanged = size.macs == size.original_macs
-    return "MACs" if unchanged else f"MACs of {words.count(size.original_macs)}"
+    if size.macs == size.original_macs:
+        return _("MACs")
+    return _("MACs of {original}", original=words.count(size.original_macs))
 
 
 @st.fragment(key=fragments.ACCURACY)
@@ -113,11 +121,12 @@ def accuracy() -> None:
 
 def _no_images(current: Current, name: str) -> None:
     """A dash, and beside it on every page the way to the test images."""
-    missing = "Without test images nothing is measured but bytes, sparsity and MACs."
-    cell = _cell(current, "score", (), "—", "", f"{name}: no test images", missing)
+    missing = _("Without test images nothing is measured but bytes, sparsity and MACs.")
+    below = _("{metric}: no test images", metric=name)
+    cell = _cell(current, "score", (), "—", "", below, missing)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(f'<div class="strip">{cell}</div>', width="content")
-        with st.popover("Get them", icon=":material/download:", key="get_images"):
+        with st.popover(_("Get them"), icon=":material/download:", key="get_images"):
             needs_data(current.model, key="download_images")
 
 
@@ -132,28 +141,31 @@ def _cell_without(current: Current, name: str, problem: str) -> str:
     """Where there is no number: why there will be none, or that it is on its way."""
     if not problem:
         return _waiting_cell(current, name)
-    return _cell(current, "score", (), "—", "", f"{name} cannot be measured: {problem}", problem)
+    said = of_core(problem)
+    below = _("{metric} cannot be measured: {problem}", metric=name, problem=said)
+    return _cell(current, "score", (), "—", "", below, said)
 
 
 def _waiting_cell(current: Current, name: str) -> str:
     """The last score, while there is none of the present state; a dash where there was none."""
     before = st.session_state.get("score_text", "—")
-    text = "No image is measured yet: the server measures for others, for each in turn."
-    return _cell(current, "score", (), before, "", f"{name}: being measured…", text)
+    text = _("No image is measured yet: the server measures for others, for each in turn.")
+    below = _("{metric}: being measured…", metric=name)
+    return _cell(current, "score", (), before, "", below, text)
 
 
 def _score_cell(current: Current, n: int) -> str:
     found, change = measuring.score(current.model, current.recipe, n)
     exact = n == measuring.test_size(current.model)
     st.session_state.score_text = words.score(found, 2 if exact else 1)
-    name = words.metric(found.metric).capitalize()
+    images = N_("{metric}, exact, n = {n:,}") if exact else N_("{metric}, n = {n:,}")
     return _cell(
         current,
         "score",
         (found.value, found.low, found.high, found.n),
         st.session_state.score_text,
-        words.point_change(found.metric, change.difference) if current.recipe else UNCHANGED,
-        f"{name}, {'exact, ' if exact else ''}n = {found.n:,}",
+        words.point_change(found.metric, change.difference) if current.recipe else _(UNCHANGED),
+        _(images, metric=words.metric(found.metric).capitalize(), n=found.n),
         _score_help(found, change),
         worse=change.difference < 0,
     )
@@ -165,11 +177,18 @@ def _score_help(found: Score, change: PairedDifference) -> str:
         words.score_change(found.metric, bound)
         for bound in (change.difference_low, change.difference_high)
     )
-    return (
-        f"{words.metric(found.metric).capitalize()} on {found.n:,} test images; Wilson 95 % "
-        f"interval {interval}. Change in percentage points against the original on the same "
-        f"images: {change.gained} became right, {change.lost} wrong, 95 % interval {low} … {high}. "
-        "First on a few images, as many of each class, in the end on the whole test set."
+    return _(
+        "{metric} on {n:,} test images; Wilson 95 % interval {interval}. Change in percentage "
+        "points against the original on the same images: {gained} became right, {lost} wrong, "
+        "95 % interval {low} … {high}. First on a few images, as many of each class, in the end "
+        "on the whole test set.",
+        metric=words.metric(found.metric).capitalize(),
+        n=found.n,
+        interval=interval,
+        gained=change.gained,
+        lost=change.lost,
+        low=low,
+        high=high,
     )
 
 
@@ -190,7 +209,7 @@ def _cell(
     tone = " worse" if worse else ""
     return (
         f'<div class="{name}" data-strip="{name}" data-of="{current.label}" '
-        f'data-values="{numbers}" '
+        f'data-values="{numbers}" data-estimated="{escape(_("estimate"))}" '
         f'tabindex="0"><div class="what"><span>{escape(what)}</span> '
         f'<span class="beside{tone}">{escape(beside)}</span></div>'
         f'<div class="below">{escape(below)}</div>'

@@ -122,12 +122,12 @@ def choose_layer(key: str, *, layers: list[str] | None = None) -> str:
     value = chosen_layer(key, names)
     values.repair(key, value)
     st.selectbox(
-        "Layer",
+        _("Layer"),
         names,
         key=key,
         persist_state="session",
         width=LAYER_WIDTH,
-        help="The layer that is drawn.",
+        help=_("The layer that is drawn."),
     )
     address.tell(key, value, usual=_largest_first(names)[0])
     return value
@@ -146,7 +146,7 @@ def number_field(
 def choose_samples(key: str, *, on_change: Callable[[], None]) -> None:
     """How many training images a step looks at: MOST_SAMPLES, or more if the recipe says so."""
     number_field(
-        "Training images",
+        _("Training images"),
         key,
         SAMPLES,
         1,
@@ -154,6 +154,8 @@ def choose_samples(key: str, *, on_change: Callable[[], None]) -> None:
         step=64,
         persist_state="session",
         on_change=on_change,
-        help="What the method is measured on: drawn from the training set, the same number of each "
-        "class, by a seed. The test images stay unseen.",
+        help=_(
+            "What the method is measured on: drawn from the training set, the same number of each "
+            "class, by a seed. The test images stay unseen."
+        ),
     )

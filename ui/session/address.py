@@ -6,7 +6,7 @@ over the recipe. So Streamlit binds only model and recipe to the address; the ch
 are bound here.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,15 +19,18 @@ from compress_core.methods.structured import IMPORTANCES
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.steps import BY_TYPE, AnyStep
+from ui import language
+from ui.core_sentences import of_core
+from ui.language import N_, Later, _
 from ui.prune.methods import METHODS, SCOPE_HELP, make_step
 from ui.quantize.methods import QUANTIZERS
 from ui.recover.methods import RETRAININGS
 from ui.session import values
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "factorize_scope": ("one layer", "whole model"),
+    "factorize_scope": (N_("one layer"), N_("whole model")),
     "encode_extent": ("layer", "total"),
-    "combine_files": ("plain until encoded", "coded after each stage"),
+    "combine_files": (N_("plain until encoded"), N_("coded after each stage")),
     "quantize_method": tuple(QUANTIZERS),
     "quantize_scope": ("all", "one"),
     "share_init": ("optimal", "linear", "density", "random"),
@@ -64,18 +67,20 @@ def read(
         if query["model"] in MODELS:
             seeds["model"] = query["model"]
         else:
-            notices.append(_notice("model", query["model"], f"one of {', '.join(MODELS)}"))
+            notices.append(_notice("model", query["model"], _one_of(MODELS)))
+    spoken = query.get(language.KEY, "")
+    if spoken not in ("", *language.LANGUAGES):
+        notices.append(_notice(language.KEY, spoken, _one_of(language.LANGUAGES)))
     layers = tuple(layer_names(seeds["model"])) if set(LAYERS) & set(query) else ()
     for key, choices in (CHOICES | dict.fromkeys(LAYERS, layers)).items():
         if query.get(key) in choices:
             seeds[key] = query[key]
         elif key in query:
-            notices.append(_notice(key, query[key], f"one of {', '.join(choices)}"))
+            notices.append(_notice(key, query[key], _one_of(choices)))
     for key in NUMBERS.keys() & query.keys():
         found = _number(key, query[key])
         if found is None:
-            _, low, high = NUMBERS[key]
-            notices.append(_notice(key, query[key], f"a number from {low:g} to {high:g}"))
+            notices.append(_notice(key, query[key], _from_to(*NUMBERS[key][1:])))
         else:
             seeds[key] = found
     if "recipe" in query:
@@ -100,14 +105,14 @@ def follow_history(page: str) -> None:
             st.session_state[key] = st.query_params[key]
         elif key in st.session_state:
             del st.session_state[key]
-    for key, (usual, _, _) in NUMBERS.items():
+    for key, (usual, *_bounds) in NUMBERS.items():
         found = _number(key, st.query_params.get(key, ""))
         st.session_state[key] = usual if found is None else found
 
 
 def _number(key: str, text: str) -> float | None:
     """A number of NUMBERS as the address says it; None if it says none that can be."""
-    _, low, high = NUMBERS[key]
+    low, high = NUMBERS[key][1:]
     try:
         found = float(text)
     except ValueError:
@@ -128,8 +133,17 @@ def _recipe(text: str, notices: list[str]) -> Recipe:
     try:
         return parse_recipe(text)
     except ValueError as error:
-        notices.append(f"The recipe in the address cannot be used: {error}. It starts empty.")
+        notices.append(_no_recipe(str(error)))
         return ()
+
+
+def _no_recipe(error: str) -> Later:
+    return Later(
+        lambda: _(
+            "The recipe in the address cannot be used: {error}. It starts empty.",
+            error=of_core(error),
+        )
+    )
 
 
 def _from_controls(query: Mapping[str, str], notices: list[str]) -> Recipe:
@@ -228,22 +242,47 @@ def _factorize_layer(query: Mapping[str, str]) -> str:
     return query["factorize_layer"]
 
 
-def _notice(key: str, value: str, rule: str) -> str:
-    return f"{key}={value[:40]} in the address is not {rule}; its usual value is used."
+def _notice(key: str, value: str, rule: Callable[[], str]) -> Later:
+    return Later(
+        lambda: _(
+            "{key}={value} in the address is not {rule}; its usual value is used.",
+            key=key,
+            value=value[:40],
+            rule=rule(),
+        )
+    )
+
+
+def _one_of(choices: Iterable[object]) -> Callable[[], str]:
+    listed = ", ".join(map(str, choices))
+    return lambda: _("one of {choices}", choices=listed)
+
+
+def _from_to(low: float, high: float) -> Callable[[], str]:
+    return lambda: _("a number from {low:g} to {high:g}", low=low, high=high)
 
 
 Maker = Callable[[float, Mapping[str, str]], AnyStep | None]
-CONTROLS: dict[str, tuple[str, Maker]] = {
+CONTROLS: dict[str, tuple[Callable[[], str], Maker]] = {  # what they take, and their step
     "prune_sparsity": (
-        "a percentage from 0 to 99.9, of prune_layer=… for one, and not of N:M",
+        lambda: _("a percentage from 0 to 99.9, of prune_layer=… for one, and not of N:M"),
         _sparsity,
     ),
-    "prune_threshold": ("a magnitude of at least 0, in prune_layer=… for one", _threshold),
+    "prune_threshold": (
+        lambda: _("a magnitude of at least 0, in prune_layer=… for one"),
+        _threshold,
+    ),
     "quantize_bits": (
-        f"one of {', '.join(map(str, BITS))}, of quantize_layer=… for one",
+        lambda: _("one of {bits}, of quantize_layer=… for one", bits=", ".join(map(str, BITS))),
         _quantize,
     ),
-    "share_clusters": ("a whole number from 2 to 4096, of share_layer=… for one", _share),
-    "factorize_rank": ("a whole number of at least 1, with factorize_layer=…", _rank),
-    "factorize_energy": ("a percentage above 0, with factorize_layer=…", _energy),
+    "share_clusters": (
+        lambda: _("a whole number from 2 to 4096, of share_layer=… for one"),
+        _share,
+    ),
+    "factorize_rank": (
+        lambda: _("a whole number of at least 1, with factorize_layer=…"),
+        _rank,
+    ),
+    "factorize_energy": (lambda: _("a percentage above 0, with factorize_layer=…"), _energy),
 }

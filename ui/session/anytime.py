@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,7 @@ class Growing:
     may_pass: bool = False
 
     @classmethod
-    def none_of(cls, n: int) -> "Growing":
+    def none_of(cls, n: int) -> Self:
         return cls(np.empty(n, np.int16), np.empty(n, np.float32))
 
     @property

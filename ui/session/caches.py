@@ -19,6 +19,7 @@ from compress_core.measurement.scores import Judge
 from compress_core.measurement.scores import judge as judge_of
 from compress_core.measurement.waterfall import Stage, waterfall
 from compress_core.views.summaries import PrunedLayer, pruned_layer
+from ui.language import Later, _
 from ui.session.snapshot_store import SnapshotStore
 
 # Many sessions share the server: more threads would slow each other. numpy's products of small
@@ -31,7 +32,7 @@ def dataset_name(model: str) -> str:
     return MODELS[model].dataset
 
 
-@st.cache_resource(max_entries=8, show_spinner="Loading the model…")
+@st.cache_resource(max_entries=8, show_spinner=Later(lambda: _("Loading the model…")))
 def original(model: str) -> Original:
     found = load_model(model)
     DIGESTS[model] = found.digest
@@ -55,7 +56,7 @@ keep = partial(st.cache_resource, hash_funcs=BY_DIGEST)  # shared by all session
 keep_copies = partial(st.cache_data, hash_funcs=BY_DIGEST)  # each session gets a copy
 
 
-@st.cache_resource(max_entries=4, show_spinner="Loading the test images…")
+@st.cache_resource(max_entries=4, show_spinner=Later(lambda: _("Loading the test images…")))
 def ordered_images(dataset: str, subset: int) -> Dataset:
     """All test images; every beginning is balanced by class, the first `subset` are the subset."""
     return load_dataset(dataset).balanced(subset)
@@ -67,7 +68,7 @@ def first_images(dataset: str, subset: int, n: int) -> Dataset:
     return ordered_images(dataset, subset).beginning(n)
 
 
-@keep(max_entries=64, show_spinner="Compressing…")  # seen after half a second
+@keep(max_entries=64, show_spinner=Later(lambda: _("Compressing…")))  # after half a second
 def compressed(model: str, recipe: Recipe) -> Compressed:
     """Shared by all sessions: never written to."""
     return compress(original(model), recipe)
@@ -110,7 +111,7 @@ def graph(model: str, recipe: Recipe) -> bytes:
     return strip_weights(to_onnx(compressed(model, recipe)))
 
 
-@keep(max_entries=8, show_spinner="Exporting the ONNX graph…")
+@keep(max_entries=8, show_spinner=Later(lambda: _("Exporting the ONNX graph…")))
 def onnx_file(model: str, recipe: Recipe) -> bytes:
     """The compressed model as an ONNX file; seconds for the first recipe of each structure."""
     from compress_core.graph import to_onnx  # seconds of import, only for the graph

@@ -9,6 +9,9 @@ import os
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from ui.core_sentences import of_core
+from ui.language import _
+
 if TYPE_CHECKING:  # imported by the server before it listens: torch would take seconds
     from compress_core.jobs.executor import Executor
 
@@ -57,9 +60,9 @@ def present() -> "Executor | None":
 def problem() -> str:
     """Why there is no executor, in words; nothing where there is one."""
     if not _started:
-        return "this process serves pages alone: start the app by app.py"
+        return _("this process serves pages alone: start the app by app.py")
     try:
         error = _started[0].exception(PATIENCE_S)
     except TimeoutError:
-        return "the server is still starting: try again in a moment"
-    return "" if error is None else str(error)
+        return _("the server is still starting: try again in a moment")
+    return "" if error is None else of_core(error)

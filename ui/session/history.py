@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from ui.icon_button import icon_button
+from ui.language import _
 from ui.session import recipe_field
 
 LIMIT = 100  # texts that can be undone
@@ -54,21 +55,33 @@ def buttons() -> None:
     back and forward change the recipe only there."""
     history = record()
     icon_button(
-        "Undo",
+        _("Undo"),
         "undo",
         "undo",
-        help=f"Undo: back to {history.past[-1] or 'no steps'}" if history.past else "Undo",
+        help=_undo_help(history),
         disabled=not history.past,
         on_click=_undo,
     )
     icon_button(
-        "Redo",
+        _("Redo"),
         "redo",
         "redo",
-        help=f"Redo: {history.future[-1] or 'no steps'}" if history.future else "Redo",
+        help=_redo_help(history),
         disabled=not history.future,
         on_click=_redo,
     )
+
+
+def _undo_help(history: History) -> str:
+    if not history.past:
+        return _("Undo")
+    return _("Undo: back to {recipe}", recipe=history.past[-1] or _("no steps"))
+
+
+def _redo_help(history: History) -> str:
+    if not history.future:
+        return _("Redo")
+    return _("Redo: {recipe}", recipe=history.future[-1] or _("no steps"))
 
 
 def _undo() -> None:

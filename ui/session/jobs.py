@@ -14,6 +14,8 @@ from compress_core.jobs.process import SERVER_STOPPED
 from compress_core.jobs.store import JobError
 from compress_core.jobs.work import Training, Work, work_key
 from compress_core.recipe import Recipe, format_recipe
+from ui.core_sentences import of_core
+from ui.language import _
 from ui.session import executor
 
 COOKIE = "_streamlit_xsrf"  # the same in all tabs of a browser, until it is closed
@@ -62,7 +64,7 @@ def user() -> str:
 
 
 def _browser() -> str | None:
-    token, _ = decode_xsrf_token_string(st.context.cookies.get(COOKIE, ""))
+    token, _time = decode_xsrf_token_string(st.context.cookies.get(COOKIE, ""))
     return hashlib.sha256(token).hexdigest()[:16] if token else None
 
 
@@ -117,4 +119,4 @@ def _act(act: Callable[[Executor], object]) -> None:
             raise ValueError(executor.problem())
         act(found)
     except ValueError as error:
-        st.toast(f"Not done: {error}.", icon=":material/error:")
+        st.toast(_("Not done: {error}.", error=of_core(error)), icon=":material/error:")

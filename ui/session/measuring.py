@@ -18,6 +18,8 @@ from compress_core.measurement.scores import Judge, Score
 from compress_core.measurement.slices import SlicedRun
 from compress_core.recipe import stages
 from compress_core.tasks import WITH_LABELS, MetricName
+from ui.core_sentences import of_core
+from ui.language import _
 from ui.session import caches, turns
 from ui.session.anytime import SLICE, UNKNOWN, Errand, Key, Work, measurer
 from ui.session.state import Current
@@ -78,7 +80,9 @@ def problem(model: str, *recipes: Recipe) -> str:
 def why_none(model: str, *recipes: Recipe) -> str:
     """The sentence in the place of a number that is not there."""
     found = problem(model, *recipes)
-    return f"Cannot be measured: {found}" if found else "Being measured…"
+    if not found:
+        return _("Being measured…")
+    return _("Cannot be measured: {problem}", problem=of_core(found))
 
 
 def telling_size(model: str, *recipes: Recipe) -> int:
@@ -175,7 +179,7 @@ def test_images(model: str, n: int) -> Dataset:
 def answers(model: str, recipe: Recipe, n: int) -> Answers:
     """What a recipe answers to the first n test images; waits until it is known. Raises ValueError
     where it cannot be measured."""
-    (*_, key) = _keys(model, recipe)
+    key = _keys(model, recipe)[-1]
     found = measurer().growing(key)
     if found is None or found.done < n:
         measurer().ask(_session(), _works(model, recipe), besides=True)
@@ -184,7 +188,7 @@ def answers(model: str, recipe: Recipe, n: int) -> Answers:
         found = measurer().growing(key)
     if found is None or found.done < n:
         raise ValueError(
-            (found and found.problem) or "the server is too busy: try again in a moment"
+            (found and found.problem) or _("the server is too busy: try again in a moment")
         )
     return Answers(torch.from_numpy(found.classes[:n]), torch.from_numpy(found.confidences[:n]))
 

@@ -11,6 +11,8 @@ import streamlit as st
 
 from compress_core import Recipe
 from compress_core.recipe import format_recipe, parse_recipe
+from ui.core_sentences import of_core
+from ui.language import _
 from ui.session import fragments, values
 
 TYPED = "recipe_typed"  # key of the field in which one types
@@ -78,20 +80,23 @@ def field() -> None:
     """Where the recipe is typed. Text that cannot be read stays here to be corrected, with its
     message, until the recipe changes; address and history do not hear of it."""
     with st.container(key="recipe_in_address"):  # not seen: frame.css
-        st.text_input("Recipe in the address", key="recipe", bind="query-params")
+        st.text_input(_("Recipe in the address"), key="recipe", bind="query-params")
     settle_recipe_text()  # the browser's back and forward change the one above
     _show_recipe_as_typed()
     st.text_input(
-        "Recipe as text",
+        _("Recipe as text"),
         key=TYPED,
         placeholder="prune:sparsity=0.9;quantize:bits=5",
         on_change=_take_typed,
-        help="The same recipe as on the command line, steps joined by `;`. Edit, copy or "
-        "paste it; the address of this page carries it too.",
+        help=_(
+            "The same recipe as on the command line, steps joined by `;`. Edit, copy or "
+            "paste it; the address of this page carries it too."
+        ),
     )
     problem = problem_of(values.text(TYPED))
     if problem:
-        st.error(f"{problem}. The recipe is as it was.", title="Not a recipe")
+        said = _("{problem}. The recipe is as it was.", problem=of_core(problem))
+        st.error(said, title=_("Not a recipe"))
 
 
 def _show_recipe_as_typed() -> None:

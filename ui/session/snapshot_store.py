@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
+from ui.language import _
+
 MAX_SNAPSHOTS = 24  # of one session
 MAX_SESSIONS = 500
 MAX_AGE_S = 7 * 24 * 3600.0  # since a session last looked
@@ -19,9 +21,9 @@ MAX_NAME = 60
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A pinned state. `histogram` are counts of the kept weights of the largest layer, from the
-    most negative to the most positive bin. Its score is read when it is shown: it is measured on
-    ever more images."""
+    """A pinned state; its `name` is empty until somebody gives it one. `histogram` are counts of
+    the kept weights of the largest layer, from the most negative to the most positive bin. Its
+    score is read when it is shown: it is measured on ever more images."""
 
     name: str
     model: str
@@ -58,8 +60,11 @@ class SnapshotStore:
         """Keep a snapshot; returns the session's token, a new one where `token` is unknown."""
         if len(snapshot.recipe) > MAX_RECIPE:
             raise ValueError(
-                f"a recipe of {len(snapshot.recipe):,} characters is too long to be pinned; "
-                f"at most {MAX_RECIPE:,}"
+                _(
+                    "a recipe of {length:,} characters is too long to be pinned; at most {most:,}",
+                    length=len(snapshot.recipe),
+                    most=MAX_RECIPE,
+                )
             )
         with self._lock:
             shelf = self._touch(token)
@@ -67,8 +72,10 @@ class SnapshotStore:
                 token, shelf = secrets.token_urlsafe(16), _Shelf((), self._clock())
                 self._shelves[token] = shelf
             if len(shelf.snapshots) >= MAX_SNAPSHOTS:
-                raise ValueError(f"{MAX_SNAPSHOTS} snapshots are pinned already; remove one first")
-            shelf.snapshots = (*shelf.snapshots, _named(snapshot, snapshot.name))
+                raise ValueError(
+                    _("{most} snapshots are pinned already; remove one first", most=MAX_SNAPSHOTS)
+                )
+            shelf.snapshots = (*shelf.snapshots, named(snapshot, snapshot.name))
             while len(self._shelves) > self._max_sessions:
                 self._shelves.popitem(last=False)
             return token
@@ -78,7 +85,7 @@ class SnapshotStore:
         with self._lock:
             if name.strip() and (shelf := self._touch(token)):
                 shelf.snapshots = tuple(
-                    _named(s, name) if s.id == snapshot_id else s for s in shelf.snapshots
+                    named(s, name) if s.id == snapshot_id else s for s in shelf.snapshots
                 )
 
     def remove(self, token: str, snapshot_id: str) -> None:
@@ -98,6 +105,7 @@ class SnapshotStore:
         return shelf
 
 
-def _named(snapshot: Snapshot, name: str) -> Snapshot:
+def named(snapshot: Snapshot, name: str) -> Snapshot:
+    """With a name that fits into a line."""
     name = " ".join(name.split())
     return replace(snapshot, name=name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…")

@@ -14,16 +14,12 @@ from compress_core.recipe import Recipe, format_recipe, parse_recipe
 from compress_core.views.summaries import kept_histogram
 from ui import words
 from ui.icon_button import icon_button
+from ui.language import Later, _
 from ui.session import caches, fragments, measuring, recipe_field, state, values
-from ui.session.snapshot_store import MAX_AGE_S, MAX_NAME, Snapshot
+from ui.session.snapshot_store import MAX_AGE_S, MAX_NAME, Snapshot, named
 from ui.session.state import Current
 
 COOKIE = "compress_explorer_snapshots"
-LOST = "The snapshots of this browser are no longer on the server; the recipe is."
-PIN_HELP = (
-    "Keep the present model and recipe, to come back to it and to compare. This browser holds the "
-    "key to your snapshots in a cookie, for a week; the address that you share has none."
-)
 KEY_SCRIPT = Path(__file__).parent / "snapshots_key.js"
 THUMBNAIL_BINS = 36
 
@@ -35,7 +31,11 @@ def ensure() -> None:
         known = caches.snapshot_store().snapshots(token) is not None
         st.session_state.snapshots_token = token if known else ""
         if token and not known:
-            st.session_state.notices.append(LOST)
+            st.session_state.notices.append(Later(_lost))
+
+
+def _lost() -> str:
+    return _("The snapshots of this browser are no longer on the server; the recipe is.")
 
 
 def key_of_browser() -> str:
@@ -52,11 +52,19 @@ def let_browser_keep_key() -> None:
 
 
 def pinned() -> tuple[Snapshot, ...]:
-    return caches.snapshot_store().snapshots(st.session_state.snapshots_token) or ()
+    """Those of the session, oldest first; one that nobody has named is called by its recipe."""
+    found = caches.snapshot_store().snapshots(st.session_state.snapshots_token) or ()
+    return tuple(map(_called, found))
 
 
-def take(current: Current, name: str) -> Snapshot:
-    """The present state."""
+def _called(snapshot: Snapshot) -> Snapshot:
+    if snapshot.name:
+        return snapshot
+    return named(snapshot, words.describe_recipe(parse_recipe(snapshot.recipe)))
+
+
+def take(current: Current, name: str = "") -> Snapshot:
+    """The present state, by a name of its own or by its recipe."""
     layers = current.compressed.layers.values()
     largest = max(layers, key=lambda stored: stored.layer.weight.numel())
     return Snapshot(
@@ -82,10 +90,14 @@ def score(snapshot: Snapshot) -> Score | None:
 
 def pin_button() -> None:
     st.button(
-        "Pin",
+        _("Pin"),
         key="pin",
         icon=":material/push_pin:",
-        help=PIN_HELP,
+        help=_(
+            "Keep the present model and recipe, to come back to it and to compare. This browser "
+            "holds the key to your snapshots in a cookie, for a week; the address that you share "
+            "has none."
+        ),
         on_click=_pin,
     )
 
@@ -95,14 +107,13 @@ def _pin() -> None:
 
 
 def pin(*states: Current) -> None:
-    """Keep some states, each under the words of its recipe; the last act of a callback."""
+    """Keep some states, each called by its recipe; the last act of a callback."""
     token = st.session_state.snapshots_token
     try:
         for kept in states:
-            snapshot = take(kept, words.describe_recipe(kept.recipe))
-            token = caches.snapshot_store().pin(token, snapshot)
+            token = caches.snapshot_store().pin(token, take(kept))
     except ValueError as error:
-        st.toast(f"Not pinned: {error}.", icon=":material/error:")
+        st.toast(_("Not pinned: {error}.", error=error), icon=":material/error:")
     else:
         st.session_state.snapshots_token = token
         fragments.refresh_snapshots()
@@ -114,7 +125,7 @@ def menu() -> None:
     snapshots = pinned()
     if not snapshots:
         return
-    label = f"Snapshots: {len(snapshots)}"
+    label = _("Snapshots: {number}", number=len(snapshots))
     with st.popover(label, key="snapshots", icon=":material/collections_bookmark:"):
         for snapshot in reversed(snapshots):
             with st.container(gap="xsmall"):
@@ -126,10 +137,26 @@ def _entry(snapshot: Snapshot) -> None:
     with text:
         _name_field(snapshot)
     with buttons, st.container(horizontal=True, gap="xsmall", horizontal_alignment="right"):
-        _action(snapshot, "apply", "check", _apply, "Make it the present model and recipe.")
-        _action(snapshot, "remove", "close", _remove, "Remove this snapshot.")
+        icon_button(
+            _("Apply {name}", name=snapshot.name),
+            "check",
+            f"snapshot_apply_{snapshot.id}",
+            type="tertiary",
+            help=_("Make it the present model and recipe."),
+            on_click=_apply,
+            args=(snapshot,),
+        )
+        icon_button(
+            _("Remove {name}", name=snapshot.name),
+            "close",
+            f"snapshot_remove_{snapshot.id}",
+            type="tertiary",
+            help=_("Remove this snapshot."),
+            on_click=_remove,
+            args=(snapshot,),
+        )
     picture, caption = st.columns([2, 5], vertical_alignment="center", gap="small")
-    alt = "Kept weights of the largest layer"
+    alt = _("Kept weights of the largest layer")
     picture.image(thumbnail(snapshot.histogram, state.colors().kept), width=72, alt=alt)
     caption.caption(facts(snapshot))
 
@@ -138,24 +165,12 @@ def _name_field(snapshot: Snapshot) -> None:
     key = f"snapshot_name_{snapshot.id}"
     st.session_state[key] = snapshot.name
     st.text_input(
-        "Name",
+        _("Name"),
         key=key,
         label_visibility="collapsed",
         max_chars=MAX_NAME,
         on_change=_rename,
         args=(snapshot.id,),
-    )
-
-
-def _action(snapshot: Snapshot, verb: str, icon: str, act: Any, text: str) -> None:
-    icon_button(
-        f"{verb.capitalize()} {snapshot.name}",
-        icon,
-        f"snapshot_{verb}_{snapshot.id}",
-        type="tertiary",
-        help=text,
-        on_click=act,
-        args=(snapshot,),
     )
 
 

@@ -12,6 +12,7 @@ from compress_core.measurement.report import Size
 from compress_core.recipe import format_recipe
 from compress_core.steps import AnyStep
 from compress_core.trained import NotTrained
+from ui import language
 from ui.palette import Palette, palette
 from ui.session import address, caches, recipe_field, values
 
@@ -72,6 +73,8 @@ def ensure() -> None:
     st.session_state.recipe_written = seeds["recipe"]
     for key in address.CONTROLS.keys() & query.keys():  # from here on the recipe says it
         del st.query_params[key]
+    if language.KEY in query and not values.text(language.KEY):  # the address need not say it
+        del st.query_params[language.KEY]
     if seeds["recipe"]:
         st.query_params["recipe"] = seeds["recipe"]
     elif "recipe" in st.query_params:  # it could not be read

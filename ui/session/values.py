@@ -13,14 +13,23 @@ from typing import TypeGuard, TypeVar
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from ui.language import names_of
+
 Number = TypeVar("Number", int, float)
 Option = TypeVar("Option")
 
 
 def chosen(key: str, options: Iterable[Option]) -> Option:
-    """The option that a control holds; the first where it holds none of them."""
+    """The option that a control holds; the first where it holds none of them.
+
+    A click may come before the browser has drawn the page in another language: then an option comes
+    by the name that it had.
+    """
     known, found = list(options), st.session_state.get(key)
-    return found if found in known else known[0]
+    if found in known or not isinstance(found, str):
+        return found if found in known else known[0]
+    meant = (option for option in known if isinstance(option, str) and found in names_of(option))
+    return next(meant, known[0])
 
 
 def number(

@@ -15,6 +15,7 @@ from tests.whole_app import WholeApp, open_app, turn_to
 from ui import presenter
 from ui.combine import table
 from ui.factorize import callbacks as factorize
+from ui.language import LANGUAGES, names_of
 from ui.panels import norms
 from ui.prune import callbacks as prune
 from ui.quantize import activations
@@ -111,7 +112,7 @@ def test_a_page_shows_its_usual_controls_in_place_of_nonsense(page: str, junk: o
     app = open_app(page, recipe=RECIPES[page])
     shown = controls_of(app)
     other = open_app(recipe=RECIPES[page])
-    for key in shown.keys() - {"model", "present", "loss_tolerance"}:  # drawn already
+    for key in shown.keys() - {"model", "present", "language", "loss_tolerance"}:  # drawn already
         other.session_state[key] = junk
     turn_to(other, page)
     assert not other.exception
@@ -146,6 +147,13 @@ def test_nonsense_for_model_and_presenter_mode_means_the_usual_ones(
     assert state.current().model == "digits-cnn"
     assert not presenter.on()
     assert session["present"] is False
+
+
+def test_an_option_may_come_by_the_name_that_it_has_in_another_language(session: Any) -> None:
+    for name in names_of("random"):
+        session["key"] = name
+        assert values.chosen("key", ("global", "random")) == "random"
+    assert len(names_of("random")) == len(LANGUAGES)
 
 
 @pytest.mark.parametrize("junk", JUNK)
