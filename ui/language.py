@@ -24,7 +24,7 @@ FROM_SCRIPTS, FROM_CORE = "scripts", "core"  # contexts: texts of .js files, sen
 
 def _(text: str, **placeholders: Any) -> str:
     """A text in the reader's language, its `{placeholders}` filled in."""
-    found = catalog(current()).gettext(text)
+    found = catalog(current()).gettext(text) if text else ""  # gettext says its header for ""
     return found.format(**placeholders) if placeholders else found
 
 

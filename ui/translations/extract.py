@@ -172,7 +172,7 @@ def compiled(catalog: Catalog) -> bytes:
 
 def missing(catalog: Catalog) -> list[str]:
     """The texts without a translation."""
-    return [str(message.id) for message in catalog if message.id and not message.string]
+    return [str(message.id) for message in catalog if message.id and not any(message.string)]
 
 
 def main(languages: Iterable[str]) -> int:
