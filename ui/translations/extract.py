@@ -10,6 +10,7 @@ import io
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -152,19 +153,23 @@ def updated(language: str) -> Catalog:
 
 
 def text_of(catalog: Catalog) -> bytes:
-    """The .po file: sorted, without line numbers or dates, so that a change shows what changed."""
+    """The .po file: sorted, without line numbers and dates, so that a change shows what changed."""
     made = io.BytesIO()
-    write_po(made, catalog, width=100, sort_output=True, omit_header=False, no_location=False)
-    return b"\n".join(
-        line for line in made.getvalue().split(b"\n") if not line.startswith(NO_HEADERS)
-    )
+    write_po(made, catalog, width=100, sort_output=True, omit_header=True)
+    return HEADER.format(language=catalog.locale_identifier).encode() + made.getvalue()
 
 
-NO_HEADERS = (b'"POT-Creation-Date', b'"PO-Revision-Date', b'"Generated-By', b'"Last-Translator')
+HEADER = """msgid ""
+msgstr ""
+"Language: {language}\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+
+"""
 
 
 def compiled(catalog: Catalog) -> bytes:
     """The .mo file, which the app reads."""
+    catalog.creation_date = datetime.fromtimestamp(0, UTC)  # the same bytes for the same texts
     made = io.BytesIO()
     write_mo(made, catalog)
     return made.getvalue()
@@ -172,7 +177,7 @@ def compiled(catalog: Catalog) -> bytes:
 
 def missing(catalog: Catalog) -> list[str]:
     """The texts without a translation."""
-    return [str(message.id) for message in catalog if message.id and not any(message.string)]
+    return [str(m.id) for m in catalog if m.id and not any(m.string or ())]
 
 
 def main(languages: Iterable[str]) -> int:

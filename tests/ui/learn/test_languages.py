@@ -1,7 +1,10 @@
 """Each reader of a lesson, a link or a class reads her own language."""
 
+import pytest
+
 from tests.ui.learn.test_page import check, prediction, texts
 from tests.whole_app import WholeApp, open_app, turn_to
+from ui import language
 from ui.language import catalog
 from ui.learn import bar
 from ui.learn.lessons import BY_NAME
@@ -15,9 +18,11 @@ def chinese(text: str) -> str:
 
 
 def predict(spoken: str, guess: float, **query: str) -> WholeApp:
-    app = open_app("prune", lang=spoken, **query)
-    prediction(app, "number_input").set_value(guess).run()
-    return check(app)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(language, "current", lambda: spoken)  # also where AppTest reads the options
+        app = open_app("prune", lang=spoken, **query)
+        prediction(app, "number_input").set_value(guess).run()
+        return check(app)
 
 
 def test_the_answer_is_told_in_the_readers_language() -> None:
