@@ -35,7 +35,7 @@ HIDEABLE: dict[str, dict[str, str]] = {
         "share_clusters": N_("Any number"),
         "share_scope": N_("Codebook for"),
         "share_layer": N_("Layer"),
-        "share_init": N_("Start"),
+        "share_init": N_("Start from"),
         "share_zeros": N_("Keep zeros"),
     },
     "factorize": {

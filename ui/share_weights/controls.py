@@ -218,7 +218,7 @@ def _show_any_number() -> None:
 
 def _show_start(*, in_address: bool) -> None:
     start = choose(
-        _("Start"),
+        _("Start from"),
         STARTS,
         "share_init",
         _(INIT_HELP),
