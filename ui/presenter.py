@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from ui.language import _
-from ui.session import values
+from ui.session import fragments, values
 
 KEY = "present"
 # Streamlit sizes everything in rem; so do our own styles.
@@ -42,6 +42,7 @@ def toggle() -> None:
     st.toggle(
         _("Presenter mode"),
         key=KEY,
+        on_change=fragments.refresh_app,
         help=_(
             "For the projector: larger type and this sidebar folded. The arrow at the top left "
             "brings it back."

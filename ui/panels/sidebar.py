@@ -34,6 +34,7 @@ def sidebar() -> None:
             list(MODELS),
             key="model",
             bind="query-params",
+            on_change=fragments.refresh_app,
             help=_("A trained network and its test set. The recipe stays when you change it."),
         )
         st.caption(of_core(MODELS[state.chosen_model()].description))

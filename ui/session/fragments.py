@@ -48,6 +48,12 @@ def refresh() -> None:
     st.rerun([*ORDER, *_lesson(), *_harm()])
 
 
+def refresh_app() -> None:
+    """The last act of a callback after which everything looks different. The same click may have
+    set off another callback, of a field that was left, which asks for some parts alone."""
+    st.rerun()
+
+
 def refresh_measured(*, body: bool = False) -> None:
     """The last act of a callback when many more images are measured: what depends on them, and the
     page's `body` where more is known that it shows."""

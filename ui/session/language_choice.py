@@ -4,7 +4,7 @@ the address (`?lang=zh`)."""
 import streamlit as st
 
 from ui.language import KEY, LANGUAGES, _, current, usual
-from ui.session import recipe_field, values
+from ui.session import fragments, recipe_field, values
 
 CHOICE = "language"  # key of the switch
 DRAWN = "language_drawn"  # the language of the last run
@@ -63,7 +63,6 @@ def switch() -> None:
 
 
 def _choose() -> None:
-    """A callback that names no part of the app has all of it drawn anew, even if the same click has
-    set off one that names some."""
     chosen = values.chosen(CHOICE, LANGUAGES)
     st.session_state[KEY] = "" if chosen == usual() else chosen
+    fragments.refresh_app()
