@@ -35,8 +35,12 @@ def moved(key: str) -> bool:
     """Whether a person moved this widget.
 
     Two controls that show one quantity write into each other. When a person moves one of them
-    fast, the browser also sends the old value of the other: an echo, not the person's move.
+    fast, the browser also sends the old value of the other: an echo, not the person's move. So is
+    what it sends of a page that it has just left.
     """
+    page = st.session_state.get("page")
+    if page and not key.startswith(f"{page.split('_')[0]}_"):
+        return False
     now = time.monotonic()
     echoes(key)[:] = [(value, at) for value, at in echoes(key) if now - at < ECHO_S]
     found = st.session_state.get(key)
