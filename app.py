@@ -5,6 +5,7 @@ Start it with `streamlit run app.py` or `python app.py`.
 
 import gc
 import importlib
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,24 +18,30 @@ from ui import classroom
 from ui.classroom.limits import Limits
 from ui.graph import routes as graph_routes
 from ui.live_histogram import routes as live_routes
+from ui.live_histogram.early import EarlyScripts
 from ui.session import executor, last_page, theme_once, turns
 
-FIRST_PAGE = ("ui.panels.sidebar", "ui.panels.strip", "ui.panels.alarms", "ui.panels.harm")
+FIRST_PAGE = (  # all that the shell and the first page import
+    "ui.overview.first_minute",
+    *("ui.panels.sidebar", "ui.panels.strip", "ui.panels.alarms", "ui.panels.harm"),
+    *("ui.learn.bar", "ui.learn.composer", "ui.overview.details"),
+)
 SHELL = Path(__file__).resolve().parent / "ui" / "shell.py"
 
 
 def warm_up() -> None:
-    """Start the executor, import what the first page needs, and keep that out of the garbage
-    collector's rounds.
+    """Import what the first page needs, keep that out of the garbage collector's rounds, and start
+    the executor.
 
-    Streamlit collects after each run of a script, and walking through torch's and plotly's objects
-    took 170 ms each time.
+    Walking through torch's and plotly's objects takes 170 ms each time; while they are imported,
+    the collector would do so again and again, a quarter of the time.
     """
-    executor.start()
+    gc.disable()
     for name in FIRST_PAGE:
         importlib.import_module(name)
-    gc.collect()
     gc.freeze()
+    gc.enable()
+    executor.start()
 
 
 @asynccontextmanager
@@ -45,13 +52,15 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     threading.Thread(target=warm_up, daemon=True).start()
     yield
     executor.close()
+    if (beside := sys.modules.get("ui.session.beside")) is not None:
+        beside.helper.close()
 
 
 last_page.install()
 theme_once.install()
 turns.install()
 routes = [*graph_routes.ROUTES, *live_routes.ROUTES]
-middleware = [Middleware(Limits)] if classroom.token() else []
+middleware = [Middleware(EarlyScripts), *([Middleware(Limits)] if classroom.token() else [])]
 app = st.App(SHELL, routes=routes, lifespan=lifespan, middleware=middleware)
 
 if __name__ == "__main__":
