@@ -72,16 +72,22 @@ def _kind_refusal(name: str, base: Original) -> str | None:
 
 def plan_removal(step: PruneStructured, names: Collection[str], base: Original) -> Cut:
     """The channels that the step removes from the layers that it wins."""
+    scores = rank_units(step, names, base)
     groups = coupled_groups(base)
-    statistics = _statistics(step, groups, names, base)
-    return structured.plan_structured(step, base.pristine, groups, statistics, layers=names)
+    return structured.plan_structured(step, base.pristine, groups, layers=names, scores=scores)
 
 
 def rank_units(step: PruneStructured, names: Collection[str], base: Original) -> dict[int, Tensor]:
-    """The importances (units,) that the step gives to its groups, by place in `coupled_groups`."""
-    groups = coupled_groups(base)
-    statistics = _statistics(step, groups, names, base)
-    return structured.unit_importances(step, base.pristine, groups, names, statistics)
+    """The importances (units,) that the step gives to its groups, by place in `coupled_groups`;
+    how many channels go does not change them."""
+
+    def rank() -> dict[int, Tensor]:
+        groups = coupled_groups(base)
+        statistics = _statistics(step, groups, names, base)
+        return structured.unit_importances(step, base.pristine, groups, names, statistics)
+
+    key = (step.importance, step.samples, step.seed, frozenset(names))
+    return base.memo.get(("importances", key), rank)
 
 
 def coupled_groups(base: Original) -> tuple[Group, ...]:

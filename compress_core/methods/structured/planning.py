@@ -111,13 +111,15 @@ def plan_structured(
     statistics: Mapping[str, Tensor] | None = None,
     *,
     layers: Collection[str] | None = None,
+    scores: Mapping[int, Tensor] | None = None,
 ) -> Cut:
     """The channels of `module` that `step` removes; nothing is touched.
 
     groups: `couple(module, example)`. statistics: by layer name what `step.importance` needs
     (see IMPORTANCES and `channel_importance`). layers: the layers that the step acts on, all of a
     coupled group or none; by default those that its patterns match. The importance of coupled
-    channels is the sum of theirs.
+    channels is the sum of theirs; `scores` are these sums, if they are at hand already
+    (`unit_importances`).
     In layer scope round(ratio·n) of a group's n units go, in global scope of all units; fewer
     where the floor of a layer stops it.
     Layers that a pattern such as * names beside others, and that can lose no channel, are left
@@ -131,7 +133,8 @@ def plan_structured(
         _check_patterns(step, module, groups, named)
     else:
         _check_halves(groups, named)
-    scores = unit_importances(step, module, groups, named, statistics or {})
+    if scores is None:
+        scores = unit_importances(step, module, groups, named, statistics or {})
     chosen = {i: group for i, group in enumerate(groups) if i in scores}
     if not chosen:
         return Cut()
