@@ -16,13 +16,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compress_core import Recipe
-from compress_core.measurement.slices import SlicedRun
+from compress_core.measurement.harm import Answers
+from ui.session import turns
 
 SLICE = 250  # images: the first number, ± 1.3 points at 99 % right
 MAX_ANSWERS = 1000  # recipes whose answers are kept, of 60 KB each at 10,000 images
@@ -67,16 +68,22 @@ class Errand:
     steps: Generator[None, None, object]
 
 
+class Run(Protocol):
+    """What answers the images `rows` when it is asked."""
+
+    def answers(self, rows: slice) -> Answers: ...
+
+
 @dataclass(eq=False)
 class Work:
     """What is to be measured: `start` prepares the network, `n` images are to be answered, `size`
     of them make the subset."""
 
     key: Key
-    start: Callable[[], SlicedRun]
+    start: Callable[[], Run]
     n: int
     size: int
-    run: SlicedRun | None = field(default=None, init=False)
+    run: Run | None = field(default=None, init=False)
 
 
 class Measurer:
@@ -184,11 +191,12 @@ class Measurer:
         while True:
             with self._news:
                 errand = self._take_errand() if ALL in levels else None
-                taken = None if errand else self._take(levels)
+                must_wait = FIRST not in levels and turns.runs.waiting  # pages come before them
+                taken = None if errand or must_wait else self._take(levels)
                 if self._closed:
                     return
                 if not errand and not taken:
-                    self._news.wait(QUIET_S / 4 if self._errands else None)
+                    self._news.wait(QUIET_S / 4 if self._errands or must_wait else None)
             if errand:
                 self._go_on(*errand)
             elif taken:
@@ -203,7 +211,8 @@ class Measurer:
 
     def _take_errand(self) -> tuple[str, Errand] | None:
         """The next errand; None where something else comes first."""
-        is_quiet = time.monotonic() > self._asked + QUIET_S
+        # while pages wait for each other, nobody asks for anything new
+        is_quiet = time.monotonic() > self._asked + QUIET_S and turns.runs.is_idle
         if not self._errands or not is_quiet or self._next((FIRST, BETTER)):
             return None
         who, errand = self._errands.popitem(last=False)

@@ -14,12 +14,14 @@ from threadpoolctl import threadpool_limits
 from compress_core import MODELS, Original, Recipe, compress, load_dataset, load_model
 from compress_core.compressed import Compressed
 from compress_core.data import Dataset
+from compress_core.measurement.beside import State
 from compress_core.measurement.report import Size, measure_size
 from compress_core.measurement.scores import Judge
 from compress_core.measurement.scores import judge as judge_of
 from compress_core.measurement.waterfall import Stage, waterfall
 from compress_core.views.summaries import PrunedLayer, pruned_layer
 from ui.language import Later, _
+from ui.session.beside import helper
 from ui.session.snapshot_store import SnapshotStore
 
 # Many sessions share the server: more threads would slow each other. numpy's products of small
@@ -74,8 +76,17 @@ def compressed(model: str, recipe: Recipe) -> Compressed:
     return compress(original(model), recipe)
 
 
-@keep(max_entries=2000, show_spinner=False)  # frozen: nothing to copy
+def state(model: str, recipe: Recipe) -> State:
+    """How the process beside the server is asked for a recipe."""
+    return State(model, original(model).digest, recipe)
+
+
 def size(model: str, recipe: Recipe) -> Size:
+    return helper.size(state(model, recipe)) or _size(model, recipe)
+
+
+@keep(max_entries=2000, show_spinner=False)  # frozen: nothing to copy
+def _size(model: str, recipe: Recipe) -> Size:
     return measure_size(compressed(model, recipe))
 
 

@@ -22,6 +22,7 @@ from ui.core_sentences import of_core
 from ui.language import _
 from ui.session import caches, turns
 from ui.session.anytime import SLICE, UNKNOWN, Errand, Key, Work, measurer
+from ui.session.beside import Run
 from ui.session.state import Current
 
 SUBSET = 2000  # images that are measured for everybody before anything else gets all of them
@@ -160,10 +161,15 @@ def _works(model: str, *recipes: Recipe) -> list[Work]:
     return [Work(key, _starter(model, key[1]), n, size) for key in keys]
 
 
-def _starter(model: str, recipe: Recipe) -> Callable[[], SlicedRun]:
+def _starter(model: str, recipe: Recipe) -> Callable[[], Run]:
     """What prepares the network, in the measuring thread."""
-    module, data = caches.compressed(model, recipe).as_stored, all_images(model)
-    return partial(SlicedRun, module, data, output=caches.original(model).task.output)
+    made, data = caches.compressed(model, recipe), all_images(model)
+    output = caches.original(model).task.output
+
+    def local() -> SlicedRun:
+        return SlicedRun(made.as_stored, data, output=output)
+
+    return partial(Run, caches.state(model, recipe), SUBSET, local)
 
 
 def all_images(model: str) -> Dataset:

@@ -14,9 +14,11 @@ from compress_core.steps import AnyStep
 from compress_core.trained import NotTrained
 from ui import language
 from ui.palette import Palette, palette
-from ui.session import address, caches, recipe_field, values
+from ui.session import address, caches, recipe_field, turns, values
+from ui.session.beside import helper
 
 ROOT = Path(__file__).resolve().parents[2]
+LONG_S = 0.5  # a mean wait for the turn, from which on a second process pays; it takes 450 MB
 DEFAULT_MODEL = next(iter(MODELS))
 
 
@@ -93,7 +95,13 @@ def current() -> Current:
 
 def shown_as(model: str, recipe: Recipe) -> Current:
     """A model and a recipe as pages show it."""
+    if turns.runs.wait_s > LONG_S:
+        helper.start()
+    helper.foresee(caches.state(model, recipe))  # while its weights are made here, for the pictures
     split = split_fitting(model, recipe)
+    if helper.works_on(fitting := caches.state(model, split.recipe)):
+        with turns.given_away():
+            helper.size(fitting)
     made, size = caches.compressed(model, split.recipe), caches.size(model, split.recipe)
     original = caches.original(model)
     return Current(model, original, split.recipe, split.refusals, split.waiting, made, size)

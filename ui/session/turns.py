@@ -7,6 +7,7 @@ its methods is replaced.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import Any
 
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 
+SMOOTH = 20  # so many turns make an average
 AT_ONCE = 2  # one computes outside of the interpreter's lock, or waits for a file, now and then
 
 
@@ -23,16 +25,21 @@ class Turns:
 
     def __init__(self, at_once: int) -> None:
         self._lock = threading.Lock()
-        self._free, self._waiting = at_once, deque[threading.Event]()
+        self._at_once = self._free = at_once
+        self._waiting = deque[threading.Event]()
+        self.wait_s = 0.0  # how long the last ones waited, on average
 
     def take(self) -> None:
+        came = time.monotonic()
         with self._lock:
+            mine = threading.Event()
             if self._free:
                 self._free -= 1
-                return
-            mine = threading.Event()
-            self._waiting.append(mine)
+                mine.set()
+            else:
+                self._waiting.append(mine)
         mine.wait()
+        self.wait_s += (time.monotonic() - came - self.wait_s) / SMOOTH
 
     def end(self) -> None:
         with self._lock:
@@ -45,6 +52,11 @@ class Turns:
     def waiting(self) -> int:
         """How many wait."""
         return len(self._waiting)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody has a turn."""
+        return self._free == self._at_once
 
 
 plain_run = ScriptRunner._run_script

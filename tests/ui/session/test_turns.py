@@ -81,3 +81,19 @@ def test_a_run_that_fails_ends_its_turn(monkeypatch: pytest.MonkeyPatch) -> None
     for _ in range(3):
         with pytest.raises(RuntimeError, match="broken"):
             turns.run_script(None)  # type: ignore[arg-type]
+
+
+def test_turns_know_how_long_one_waits_and_whether_all_are_free() -> None:
+    found = turns.Turns(1)
+    assert found.is_idle
+    found.take()
+    assert not found.is_idle
+    waiting = threading.Thread(target=found.take)
+    waiting.start()
+    time.sleep(0.2)
+    assert found.wait_s < 0.01
+    found.end()
+    waiting.join()
+    assert found.wait_s >= 0.2 / turns.SMOOTH * 0.9
+    found.end()
+    assert found.is_idle
