@@ -12,7 +12,7 @@ from ui import figures, presenter
 from ui.core_sentences import of_core
 from ui.language import N_, _
 from ui.panels.chart import chart
-from ui.session import caches, state
+from ui.session import caches, state, turns
 from ui.session.state import Current
 
 SHORT = (N_("dense fp32"), N_("dense fp16"), N_("Huffman"))  # names of rows, no sentences
@@ -21,7 +21,8 @@ SHORT = (N_("dense fp32"), N_("dense fp16"), N_("Huffman"))  # names of rows, no
 def show(current: Current) -> None:
     """The sentence to remember, bars, the table, and on demand each layer."""
     with_onnx = st.session_state.get("ledger_onnx") == _structure(current)
-    with st.spinner(_("Weighing the files…")):
+    # zstd and gzip take a second, most of it outside of the interpreter: others draw meanwhile
+    with st.spinner(_("Weighing the files…")), turns.given_away():
         rows = weighed(current.model, current.recipe, with_onnx=with_onnx)
     st.markdown(_("**The byte ledger**: the same weights in every encoding that people use"))
     st.info(ledger_in_words(finding(rows, current.size.sparsity)), icon=":material/scale:")

@@ -27,6 +27,7 @@ from compress_core.measurement.slices import SlicedRun
 
 PACKAGE = Path(__file__).resolve().parents[2]
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+MOST_IN_LINE = 6  # requests; what comes then, the server does itself
 MAX_SIZES = 2000  # that are kept
 PATIENCE_S = 60.0
 
@@ -41,6 +42,7 @@ class Helper:
         self._process: subprocess.Popen[bytes] | None = None
         # one request at a time: the process has one thread, too
         self._line = ThreadPoolExecutor(1, thread_name_prefix="beside")
+        self._in_line = 0
         self._started = False
 
     def start(self) -> None:
@@ -62,18 +64,18 @@ class Helper:
 
     def foresee(self, state: State) -> None:
         """Have its size measured, which somebody will ask for."""
-        if self._process is not None:
-            self._size(state)
+        self._size(state)
 
     def size(self, state: State) -> Size | None:
         """What a state weighs; None where the server has to find out."""
-        return None if self._process is None else self._size(state).result(PATIENCE_S)
+        found = self._size(state)
+        return found.result(PATIENCE_S) if found else None
 
     def answers(self, state: State, subset: int, rows: slice) -> Answers | None:
         """As `answers_of`; None where the server has to find out."""
-        if self._process is None:
-            return None
-        return self._line.submit(self._ask, answers_of, state, subset, rows).result(PATIENCE_S)
+        with self._lock:
+            asked = self._submit(answers_of, state, subset, rows)
+        return asked.result(PATIENCE_S) if asked else None
 
     def close(self) -> None:
         """End the process."""
@@ -82,15 +84,23 @@ class Helper:
         if process is not None:
             _end(process)
 
-    def _size(self, state: State) -> "Future[Size | None]":
+    def _size(self, state: State) -> "Future[Size | None] | None":
+        """None where it is not asked."""
         with self._lock:
-            found = self._sizes.get(state)
-            if found is None:
-                found = self._sizes[state] = self._line.submit(self._ask, size_of, state)
+            found = self._sizes.get(state) or self._submit(size_of, state)
+            if found is not None:
+                self._sizes[state] = found
+                self._sizes.move_to_end(state)
                 if len(self._sizes) > MAX_SIZES:
                     self._sizes.popitem(last=False)
-            self._sizes.move_to_end(state)
             return found
+
+    def _submit(self, work: Callable[..., Any], *arguments: Any) -> "Future[Any] | None":
+        """None where the line is long: then the server is sooner done."""
+        if self._process is None or self._in_line >= MOST_IN_LINE:
+            return None
+        self._in_line += 1
+        return self._line.submit(self._ask, work, *arguments)
 
     def _start(self) -> None:
         paths = [str(PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -107,15 +117,17 @@ class Helper:
     def _ask(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """In the one thread of `_line`: send a request and wait for its result."""
         process = self._process
-        if process is None:
-            return None
         try:
-            return _answer(process, work, *arguments)
+            return _answer(process, work, *arguments) if process else None
         except (OSError, EOFError, pickle.UnpicklingError):
             logging.getLogger(__name__).error("the process beside the server has ended")
             self._process = None
-            _end(process)
+            if process:
+                _end(process)
             return None
+        finally:
+            with self._lock:
+                self._in_line -= 1
 
 
 def _answer(process: subprocess.Popen[bytes], work: Callable[..., Any], *arguments: Any) -> Any:
