@@ -26,7 +26,7 @@ class EarlyScripts:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 if headers.get("content-type", "").startswith("text/html"):
-                    headers.append("Link", ", ".join(links(base)))
+                    headers.append("link", ", ".join(links(base)))
             await send(message)
 
         await self._app(scope, receive, send_with_links)

@@ -120,7 +120,7 @@ class Helper:
         try:
             return _answer(process, work, *arguments) if process else None
         except (OSError, EOFError, pickle.UnpicklingError):
-            logging.getLogger(__name__).error("the process beside the server has ended")
+            logging.getLogger(__name__).exception("the process beside the server has ended")
             self._process = None
             if process:
                 _end(process)
