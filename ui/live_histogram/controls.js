@@ -80,7 +80,6 @@ export function draggable(element, { move, release, cancel, within, focus = elem
 export function slider(element, label, { range, set, release }) {
   let timer = 0;
   element.tabIndex = 0;
-  element.setAttribute("role", "slider");
   element.setAttribute("aria-label", label);
   const tell = () => {
     if (!timer) return;
@@ -108,6 +107,7 @@ export function slider(element, label, { range, set, release }) {
   element.onblur = tell;
   return () => {
     const { min, max, value, text } = range();
+    element.setAttribute("role", "slider"); // no slider is without a value
     element.setAttribute("aria-valuemin", min);
     element.setAttribute("aria-valuemax", max);
     element.setAttribute("aria-valuenow", value);
