@@ -12,7 +12,7 @@ from ui.panels import harm as harm_panel
 from ui.panels.alarms import alarms, notices
 from ui.panels.sidebar import sidebar
 from ui.panels.strip import accuracy, strip
-from ui.session import address, language_choice, snapshots, state
+from ui.session import address, fragments, language_choice, snapshots, state
 from ui.session.state import ROOT
 
 PAGES = {
@@ -109,6 +109,7 @@ st.set_page_config(
 )
 language_choice.ensure()
 state.ensure()
+st.session_state[fragments.WHOLE] = False
 snapshots.ensure()
 language_choice.tell()
 presenter.apply()
@@ -136,3 +137,4 @@ with lesson_place:
     bar.show(name)
 if st.session_state.shows_harm:
     harm_panel.show()
+st.session_state[fragments.WHOLE] = True

@@ -24,6 +24,7 @@ SIZES, BODY, RECIPE, NOTICES, ACCURACY, ALARMS, HARM, LESSON = (
 )
 ORDER = (SIZES, BODY, RECIPE, NOTICES, ACCURACY, ALARMS)
 
+WHOLE = "drawn_whole"  # key: whether the last run of the whole app came to its end
 SCORED = ("overview", "trade_offs", "recover")  # pages whose body shows scores
 body = st.fragment(key=BODY)  # every page's function is decorated with it
 
@@ -45,7 +46,15 @@ def refresh() -> None:
     if "refreshes" in st.session_state:  # refresh_once will do it
         st.session_state.refreshes += 1
         return
-    st.rerun([*ORDER, *_lesson(), *_harm()])
+    _rerun([*ORDER, *_lesson(), *_harm()])
+
+
+def _rerun(parts: list[str]) -> None:
+    """These parts alone; the whole app where its last run has not come to its end: Streamlit 1.67
+    then passes over the parts that the run had not drawn."""
+    if st.session_state.get(WHOLE):
+        st.rerun(parts)
+    st.rerun()
 
 
 def refresh_app() -> None:
@@ -58,7 +67,7 @@ def refresh_measured(*, body: bool = False) -> None:
     """The last act of a callback when many more images are measured: what depends on them, and the
     page's `body` where more is known that it shows."""
     shows_scores = st.session_state.get("page") in SCORED
-    st.rerun([ACCURACY, ALARMS, *([BODY] if body or shows_scores else []), *_harm()])
+    _rerun([ACCURACY, ALARMS, *([BODY] if body or shows_scores else []), *_harm()])
 
 
 def _harm() -> list[str]:
@@ -73,4 +82,4 @@ def _lesson() -> list[str]:
 
 def refresh_snapshots() -> None:
     """The last act of a callback that changed what is pinned."""
-    st.rerun([RECIPE, BODY])
+    _rerun([RECIPE, BODY])
