@@ -128,6 +128,8 @@ def test_the_switch_is_seen_without_scrolling_and_each_page_keeps_what_it_chose(
 def test_choices_and_recipe_stay_what_they_are_in_another_language(app: str, page: Page) -> None:
     visit(page, f"{app}/prune?recipe={RECIPE}")
     choose(page, "Method", "random")
+    expect(recipe_field(page)).to_have_value(re.compile("random_prune"))
+    settle(page)
     choose(page, "Layer", "conv2")
     settle(page)
     recipe = recipe_field(page).input_value()
