@@ -30,6 +30,18 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_
 SERVER_STOPPED = "the server was stopped while it ran; resume goes on from what was kept"
 
 
+def start_module(name: str) -> subprocess.Popen[bytes]:
+    """A Python of its own that runs this module with one thread, asked and answering by pipes."""
+    paths = [str(PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.Popen(
+        [sys.executable, "-m", name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C in a terminal is for the server, which ends this
+        env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+
+
 class WorkerProcess:
     """A spawned Python that does one job after another (`worker`).
 
@@ -38,14 +50,7 @@ class WorkerProcess:
     """
 
     def __init__(self) -> None:
-        paths = [str(PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "compress_core.jobs.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C in a terminal is for the server, which ends this
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(paths)},
-        )
+        self._process = start_module("compress_core.jobs.worker")
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._folders, self._answers = self._process.stdin, self._process.stdout

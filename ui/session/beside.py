@@ -8,25 +8,21 @@ is not there, or has no result, the server measures by itself.
 
 import contextlib
 import logging
-import os
 import pickle
 import subprocess
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from compress_core.jobs.process import start_module
 from compress_core.measurement.beside import State, answers_of, ready, size_of
 from compress_core.measurement.harm import Answers
 from compress_core.measurement.report import Size
 from compress_core.measurement.slices import SlicedRun
 
-PACKAGE = Path(__file__).resolve().parents[2]
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 MOST_IN_LINE = 6  # requests; what comes then, the server does itself
 MAX_SIZES = 2000  # that are kept
 PATIENCE_S = 60.0
@@ -103,14 +99,7 @@ class Helper:
         return self._line.submit(self._ask, work, *arguments)
 
     def _start(self) -> None:
-        paths = [str(PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "compress_core.measurement.beside"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C in a terminal is for the server, which ends this
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(paths)},
-        )
+        process = start_module("compress_core.measurement.beside")
         if _answer(process, ready) is not None:  # its imports take seconds
             self._process = process
 
