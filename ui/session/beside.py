@@ -22,7 +22,9 @@ from compress_core.measurement.beside import State, answers_of, ready, size_of
 from compress_core.measurement.harm import Answers
 from compress_core.measurement.report import Size
 from compress_core.measurement.slices import SlicedRun
+from ui.session import turns
 
+LONG_S = 0.5  # a mean wait for the turn, from which on a second process pays; it takes 600 MB
 MOST_IN_LINE = 6  # requests; what comes then, the server does itself
 MAX_SIZES = 2000  # that are kept
 PATIENCE_S = 60.0
@@ -59,7 +61,10 @@ class Helper:
         return found is not None and not found.done()
 
     def foresee(self, state: State) -> None:
-        """Have its size measured, which somebody will ask for."""
+        """Have its size measured, which somebody will ask for. Where pages wait long for their
+        turn, the process is started."""
+        if turns.runs.wait_s > LONG_S:
+            self.start()
         self._size(state)
 
     def size(self, state: State) -> Size | None:

@@ -18,7 +18,6 @@ from ui.session import address, caches, recipe_field, turns, values
 from ui.session.beside import helper
 
 ROOT = Path(__file__).resolve().parents[2]
-LONG_S = 0.5  # a mean wait for the turn, from which on a second process pays; it takes 450 MB
 DEFAULT_MODEL = next(iter(MODELS))
 
 
@@ -95,8 +94,6 @@ def current() -> Current:
 
 def shown_as(model: str, recipe: Recipe) -> Current:
     """A model and a recipe as pages show it."""
-    if turns.runs.wait_s > LONG_S:
-        helper.start()
     helper.foresee(caches.state(model, recipe))  # while its weights are made here, for the pictures
     split = split_fitting(model, recipe)
     if helper.works_on(fitting := caches.state(model, split.recipe)):
