@@ -1,10 +1,10 @@
 """The original model: its layers with their profiles, and a memo of results made from them."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property, partial
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +57,26 @@ class Memo:
         return made
 
 
+class Elsewhere(Protocol):
+    """Runs a network that may not run in this process; a recipe is given by its text form."""
+
+    def macs(self, recipe: str) -> Mapping[str, int]:
+        """Multiply-accumulates of each module, for one input."""
+        ...
+
+    def onnx(self, recipe: str) -> bytes:
+        """Its ONNX file."""
+        ...
+
+    def point(self, recipe: str) -> dict[str, Any]:
+        """`Report.as_dict()` on its test data."""
+        ...
+
+    def speed(self, recipe: str) -> dict[str, Any]:
+        """The fields of `Speed`, nested."""
+        ...
+
+
 class Original:
     """A trained network and everything that is computed of it only once.
 
@@ -69,7 +89,8 @@ class Original:
     (see `entering`). `module` is for running; `pristine` is the same network, never run, so that
     its buffers stay as they came: results are made from this one. `own_types` are
     the types that its float32 tensors came in. `fresh` builds it untrained, where that is known,
-    from a seed (None: the one that it was trained from).
+    from a seed (None: the one that it was trained from). `elsewhere` runs it where it must not run
+    in this process (see `opening`).
     Raises ValueError for what cannot be compressed: no nn.Module, in training mode, without
     compressible layers, with weights that are empty or not finite, and more; with the remedy.
     """
@@ -92,6 +113,7 @@ class Original:
         _check_calibration(calibration)
         self.calibration = calibration
         self.fresh: Callable[[int | None], nn.Module] | None = None
+        self.elsewhere: Elsewhere | None = None
         entered = enter(module)
         self.pristine = entered.module
         self.module = copy_network(self.pristine)

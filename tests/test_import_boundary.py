@@ -50,10 +50,11 @@ FLOORS = {
     "views": 11,
     "search": 11,
     "training": 11,
-    "jobs": 12,
+    "opening": 12,
     "wording": 12,
-    "command_line": 13,
-    "__main__": 14,
+    "jobs": 13,
+    "command_line": 14,
+    "__main__": 15,
 }
 
 

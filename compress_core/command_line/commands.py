@@ -13,7 +13,6 @@ from compress_core.command_line import console, training
 from compress_core.compressed import Compressed, compress
 from compress_core.data import Dataset, download, load_dataset
 from compress_core.measurement.report import Size, measure, measure_size
-from compress_core.measurement.scores import judge
 from compress_core.measurement.speed import Speed, measure_speed
 from compress_core.models.catalog import MODELS, model_spec
 from compress_core.models.checkpoints import load_card
@@ -211,14 +210,14 @@ def write_curves(options: argparse.Namespace) -> None:
 def run_farthest(options: argparse.Namespace) -> None:
     from compress_core.search.curves import load_curves
     from compress_core.search.farthest import farthest, grid_of, last_movable
-    from compress_core.search.sweep import point
+    from compress_core.search.sweep import baseline_of, point
 
     original, data = load_model(options.model), test_data(options.model, options)
     recipe = compressed_of(options).recipe
     index = last_movable(recipe) if options.move is None else options.move - 1
     grid = grid_of(original, recipe, index)
     known = load_curves(options.model).rows if options.subset is None else {}
-    baseline = judge(original, data).answers(original.pristine)
+    baseline = baseline_of(original, data)
     with console.progress() as bar:
 
         def look(moved: Recipe, fraction: float) -> dict[str, Any]:

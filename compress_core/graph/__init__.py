@@ -5,6 +5,7 @@ in (`weights`) and says at each node what was done to it (`annotation`).
 """
 
 from compress_core.compressed import Compressed
+from compress_core.recipe import format_recipe
 
 DATA_FIELDS = (
     "raw_data",
@@ -30,6 +31,8 @@ def to_onnx(compressed: Compressed) -> bytes:
     bytes.
     Raises GraphError (a ValueError) for a model that cannot be exported.
     """
+    if compressed.original.elsewhere:
+        return compressed.original.elsewhere.onnx(format_recipe(compressed.recipe))
     # onnx and its helpers take half a second to import, which only callers of this function pay
     import onnx_ir as ir
 

@@ -19,7 +19,6 @@ from compress_core.jobs.log import append_line, read_lines
 from compress_core.measurement.accuracy import Stopped
 from compress_core.measurement.cost import Latency
 from compress_core.measurement.report import measure, measure_size
-from compress_core.measurement.scores import judge
 from compress_core.measurement.speed import Speed, measure_speed
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import load_card
@@ -34,7 +33,7 @@ from compress_core.recipe import (
 )
 from compress_core.search.curves import load_curves
 from compress_core.search.farthest import check_movable, farthest, grid_of, with_number
-from compress_core.search.sweep import Row, point
+from compress_core.search.sweep import Row, baseline_of, point
 from compress_core.storage.container import ENCODINGS
 from compress_core.trained import NotTrained
 
@@ -139,7 +138,7 @@ def run_sweep(work: Sweep, watcher: Watcher) -> list[dict[str, Any]]:
     original, data = _original(work.model), _test_images(work.model)
     recipes = [_parsed(text) for text in work.recipes]
     known = {json.dumps(row["recipe"]): row for row in load_points(_kept(watcher))}
-    baseline = judge(original, data).answers(original.pristine)
+    baseline = baseline_of(original, data)
     lacking: ValueError | None = None
     for i, recipe in enumerate(recipes):
         name = json.dumps(to_json(recipe))
@@ -193,7 +192,7 @@ def run_training(work: Training, watcher: Watcher) -> dict[str, Any]:
 def run_searching(work: Searching, watcher: Watcher) -> dict[str, Any]:
     """It begins with the curves that ship, and with what an earlier run of the job has measured."""
     original, data = _original(work.model), _test_images(work.model)
-    baseline = judge(original, data).answers(original.pristine)
+    baseline = baseline_of(original, data)
     kept = {from_json(row["recipe"]): row for row in load_points(_kept(watcher))}
 
     def look(recipe: Recipe, fraction: float) -> Row:

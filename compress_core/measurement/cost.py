@@ -1,7 +1,7 @@
 """What a forward pass costs: multiply-accumulates counted by hooks, latency by the clock."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,13 +94,18 @@ def _recurrent_macs(
 
 def macs_by_layer(model: nn.Module, original: Original) -> dict[str, int]:
     """MACs of each compressible layer by its name; the factors of one are added up."""
+    return add_up(layer_macs(model, original.examples), original)
+
+
+def add_up(by_module: Mapping[str, int], original: Original) -> dict[str, int]:
+    """MACs of each compressible layer out of those of each module (`layer_macs`)."""
     totals = dict.fromkeys(original.layers, 0)
     layer_at: dict[str, str] = {}  # by module path: tied layers run at several of them
     for layer in original.layers.values():
         for key in layer.tied_keys:
             several = layer.kind in {"recurrent", "parameter"}  # a module has several of them
             layer_at.setdefault(key if several else key.rpartition(".")[0], layer.name)
-    for path, macs in layer_macs(model, original.examples).items():
+    for path, macs in by_module.items():
         owner, _, last = path.rpartition(".")
         name = layer_at.get(owner if last in {"0", "1", "2"} and owner in layer_at else path)
         if name:

@@ -6,13 +6,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from compress_core.compressed import Compressed, Skipped
+from compress_core.compressed import Compressed, Skipped, compress
 from compress_core.dataset import Dataset
 from compress_core.measurement.accuracy import Accuracy, PairedDifference
-from compress_core.measurement.cost import macs_by_layer
+from compress_core.measurement.cost import add_up, layer_macs
 from compress_core.measurement.scores import Score, judge
 from compress_core.original import Original
-from compress_core.recipe import format_step, to_json
+from compress_core.recipe import format_recipe, format_step, to_json
 from compress_core.storage.content import File
 from compress_core.stored import Form, StoredLayer, StoredLayers
 from compress_core.weights import Coverage, Layer
@@ -108,12 +108,25 @@ class Report:
 
 def measure_size(compressed: Compressed, file: File | None = None) -> Size:
     """Bytes, sparsity and MACs of a compressed model, stored in `file` (else the compact one)."""
-    original, layers = compressed.original, compressed.layers
-    structure = tuple((stored.form, stored.ranks) for stored in layers.values())
-    macs = compressed.base.memo.get(  # they do not depend on the weights
-        ("macs", structure), lambda: macs_by_layer(compressed.as_stored, original)
+    return size_of(
+        compressed.original, compressed.layers, _macs(compressed), file or compressed.file
     )
-    return size_of(original, layers, macs, file or compressed.file)
+
+
+def _macs(compressed: Compressed) -> Mapping[str, int]:
+    """MACs of each layer; they do not depend on the values of the weights."""
+    structure = tuple((stored.form, stored.ranks) for stored in compressed.layers.values())
+    return compressed.base.memo.get(
+        ("macs", structure), lambda: add_up(module_macs(compressed), compressed.original)
+    )
+
+
+def module_macs(compressed: Compressed) -> Mapping[str, int]:
+    """`layer_macs` of a compressed model, counted where it may run."""
+    original = compressed.original
+    if original.elsewhere:
+        return original.elsewhere.macs(format_recipe(compressed.recipe))
+    return layer_macs(compressed.as_stored, original.examples)
 
 
 def size_of(original: Original, layers: StoredLayers, macs: Mapping[str, int], file: File) -> Size:
@@ -139,9 +152,7 @@ def size_of(original: Original, layers: StoredLayers, macs: Mapping[str, int], f
         sparsity=sum(row.sparsity * row.parameters for row in rows) / weights,
         coverage=original.coverage,
         macs=sum(macs.values()),
-        original_macs=original.memo.get(
-            "macs", lambda: sum(macs_by_layer(original.module, original).values())
-        ),
+        original_macs=sum(_macs(compress(original, ())).values()),
         rest_bytes=rest,
         header_bytes=stored_bytes - rest - coded,
         layers=rows,

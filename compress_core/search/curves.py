@@ -13,11 +13,10 @@ from typing import Any
 
 from compress_core.assets import ASSETS
 from compress_core.data import Dataset
-from compress_core.measurement.scores import judge
 from compress_core.models.checkpoints import load_card
 from compress_core.original import Original
 from compress_core.recipe import Recipe, format_recipe, from_json, parse_recipe, to_json
-from compress_core.search.sweep import Row, families, point
+from compress_core.search.sweep import Row, baseline_of, families, point
 from compress_core.storage.container import ENCODINGS
 from compress_core.writing import write_file
 
@@ -100,7 +99,7 @@ def measure_curves(original: Original, data: Dataset, path: Path) -> Iterator[tu
     recipes, state = curve_recipes(original), about(original.name)
     known = read_curves(path, state).rows if path.is_file() else {}
     rows = {recipe: known[recipe] for recipe in recipes if recipe in known}
-    baseline = judge(original, data).answers(original.pristine)
+    baseline = baseline_of(original, data)
     for recipe in recipes:
         if recipe not in rows:
             rows[recipe] = rounded(point(original, recipe, data, baseline))

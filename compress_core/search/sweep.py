@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from compress_core.applying.structured import coupled_groups
@@ -25,7 +26,7 @@ from compress_core.methods.quantization import (
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.original import Original
-from compress_core.recipe import Recipe, parse_recipe, to_json
+from compress_core.recipe import Recipe, format_recipe, parse_recipe, to_json
 from compress_core.search.presets import presets
 from compress_core.steps import ROWS, AnyStep
 from compress_core.steps import Row as StepRow
@@ -177,6 +178,14 @@ MAKERS: dict[str, Maker] = {
 }
 
 
+def baseline_of(original: Original, data: Dataset) -> Tensor:
+    """What `point` compares with: the original's answers; none where it runs elsewhere, which
+    compares there."""
+    if original.elsewhere:
+        return torch.empty(0)
+    return judge(original, data).answers(original.pristine)
+
+
 Row = dict[str, Any]  # Report.as_dict(), or the recipe and why it was refused
 
 
@@ -187,6 +196,8 @@ def point(original: Original, recipe: Recipe, data: Dataset, baseline: Tensor) -
     they lack may come.
     """
     try:
+        if original.elsewhere:
+            return original.elsewhere.point(format_recipe(recipe))
         return measure(compress(original, recipe), data, baseline=baseline).as_dict()
     except (NotTrained, DataError):
         raise
@@ -199,6 +210,6 @@ def sweep(original: Original, recipes: Sequence[Recipe], data: Dataset) -> Itera
 
     Every point starts from the original model: none inherits the one before.
     """
-    baseline = judge(original, data).answers(original.pristine)
+    baseline = baseline_of(original, data)
     for recipe in recipes:
         yield measure(compress(original, recipe), data, baseline=baseline)

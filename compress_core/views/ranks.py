@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress_core.compressed import compress
-from compress_core.measurement.cost import layer_macs
+from compress_core.measurement.report import module_macs
 from compress_core.methods.low_rank import (
     Decomposition,
     Factorize,
@@ -96,7 +96,7 @@ class PartCost:
         """Counted in a forward pass of the thinnest factors."""
         thin = compress(original, (Factorize(rank=1, form=form, layers=(layer,)),))
         stored = thin.layers[layer]
-        found = layer_macs(thin.module, original.examples)
+        found = module_macs(thin)
         paths = (key.removesuffix(".weight") for key in stored.weight_keys)
         return cls(tuple(found[path] for path in paths), stored.ranks)
 
