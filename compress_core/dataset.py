@@ -93,7 +93,7 @@ class Dataset:
         for the same seed."""
         if size >= len(self):
             return self
-        return self._rows(torch.from_numpy(stratified_indices(self._strata(), size, seed)))
+        return self.rows(torch.from_numpy(stratified_indices(self._strata(), size, seed)))
 
     def balanced(self, size: int) -> "Dataset":
         """The same rows in an order of which every beginning is balanced by class, where there are
@@ -102,18 +102,18 @@ class Dataset:
         first = stratified_indices(strata, min(size, len(self)), seed=0)
         rest = np.setdiff1d(np.arange(len(self)), first)
         order = [part[balanced_order(strata[part])] for part in (first, rest)]
-        return self._rows(torch.from_numpy(np.concatenate(order)))
+        return self.rows(torch.from_numpy(np.concatenate(order)))
 
     def beginning(self, size: int) -> "Dataset":
         """The first `size` rows, without a copy of them."""
-        return self if size >= len(self) else self._rows(slice(0, size))
+        return self if size >= len(self) else self.rows(slice(0, size))
 
     def _strata(self) -> np.ndarray:
         """The classes (n,), all the same where there are none."""
         classes = self.class_labels if is_classes(self.labels) else torch.zeros(len(self)).long()
         return classes.numpy()
 
-    def _rows(self, picked: Tensor | slice) -> "Dataset":
+    def rows(self, picked: Tensor | slice) -> "Dataset":
         labels = None if self.labels is None else self.labels[picked]
         return Dataset(
             self.name, self.split, take_rows(self.inputs, picked), labels, self.class_names

@@ -64,6 +64,10 @@ class Elsewhere(Protocol):
         """Multiply-accumulates of each module, for one input."""
         ...
 
+    def answers(self, recipe: str, rows: slice) -> Tensor:
+        """Two numbers of each of these test rows, (n, 2), as `Bench.run` gives them."""
+        ...
+
     def onnx(self, recipe: str) -> bytes:
         """Its ONNX file."""
         ...

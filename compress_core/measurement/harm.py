@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+import torch
 from torch import Tensor, nn
 
 from compress_core.dataset import Dataset
@@ -25,6 +26,15 @@ class Answers:
 
     classes: Tensor
     confidences: Tensor
+
+    @property
+    def columns(self) -> Tensor:
+        """Both as (n, 2) float32, which holds classes below 2²⁴ exactly."""
+        return torch.stack([self.classes.float(), self.confidences], 1)
+
+    @classmethod
+    def of_columns(cls, columns: Tensor) -> Self:
+        return cls(columns[:, 0].long(), columns[:, 1])
 
 
 @dataclass(frozen=True)

@@ -118,54 +118,69 @@ class Judge:
 
     def score(self, answers: Tensor, original: Tensor) -> Score:
         """The value of the metric for `answers`, beside those of the original."""
+        if not METRICS[self.metric].is_share:
+            return ratio_score(self.metric, self.sums(answers, original))
         n = len(self.data)
-        if METRICS[self.metric].is_share:
-            right = int((answers == self._expected(original)).sum())
-            return Score(self.metric, right / n, *wilson_interval(right, n), n)
-        value, influence = self._estimate(answers, original)
-        half = _half_width(influence)
-        if self.metric == "perplexity":  # the interval of its logarithm
-            bounds = [_exp(value + sign * half) for sign in (0, -1, 1)]
-            return Score(self.metric, bounds[0], bounds[1], bounds[2], n)
-        return Score(self.metric, value, max(0.0, value - half), value + half, n)
+        right = int((answers == self._expected(original)).sum())
+        return Score(self.metric, right / n, *wilson_interval(right, n), n)
 
     def change(self, before: Tensor, after: Tensor, original: Tensor) -> PairedDifference:
         """What changed from answers `before` to `after`, row by row on the same data."""
-        if METRICS[self.metric].is_share:
-            expected = self._expected(original)
-            return paired_change(before == expected, after == expected)
-        (first, one), (second, other) = (self._estimate(a, original) for a in (before, after))
-        if self.metric == "perplexity":  # d e^x = e^x dx
-            first, second = _exp(first), _exp(second)
-            one, other = one * first, other * second
-        difference, half = second - first, _half_width(other - one)
-        return PairedDifference(
-            difference, difference - half, difference + half, None, None, len(before)
-        )
+        if not METRICS[self.metric].is_share:
+            first, second = (self.sums(answers, original) for answers in (before, after))
+            return ratio_change(self.metric, first, second)
+        expected = self._expected(original)
+        return paired_change(before == expected, after == expected)
+
+    def sums(self, answers: Tensor, original: Tensor) -> Tensor:
+        """Of a metric that is a ratio Σa / Σb over the rows: what each adds to both, (n, 2)."""
+        if self.metric == "perplexity":
+            return answers
+        expected = original if self.metric == "relative_error_to_original" else self._numbers()
+        return torch.stack(squared_errors(answers, expected), 1)
 
     def _expected(self, original: Tensor) -> Tensor:
         return original if self.metric == "agreement" else self.data.class_labels
 
-    def _estimate(self, answers: Tensor, original: Tensor) -> tuple[float, Tensor]:
-        """The relative error or the mean loss of a token, and what each row (n,) adds to it.
-
-        A ratio R = Σa / Σb has influences (a − R b) / mean(b), its root half of that over √R.
-        """
-        if self.metric == "perplexity":
-            losses, counts = answers.unbind(1)
-            ratio = float(losses.sum() / counts.sum())
-            return ratio, (losses - ratio * counts) / counts.mean()
-        expected = original if self.metric == "relative_error_to_original" else self._numbers()
-        errors, spread = squared_errors(answers, expected)
-        ratio = float(errors.sum() / spread.sum())
-        root = math.sqrt(ratio)
-        if not root:
-            return 0.0, torch.zeros_like(errors)
-        return root, (errors - ratio * spread) / spread.mean() / (2 * root)
-
     def _numbers(self) -> Tensor:
         assert self.data.labels is not None
         return self.data.labels.reshape(len(self.data), -1)
+
+
+def ratio_score(metric: MetricName, sums: Tensor) -> Score:
+    """The value of a metric that is no share, of what each row adds to its two sums, (n, 2)."""
+    value, influence = _estimate(metric, sums)
+    half, n = _half_width(influence), len(sums)
+    if metric == "perplexity":  # the interval of its logarithm
+        bounds = [_exp(value + sign * half) for sign in (0, -1, 1)]
+        return Score(metric, bounds[0], bounds[1], bounds[2], n)
+    return Score(metric, value, max(0.0, value - half), value + half, n)
+
+
+def ratio_change(metric: MetricName, before: Tensor, after: Tensor) -> PairedDifference:
+    """What changed in such a metric, row by row; sums (n, 2) of the same rows."""
+    (first, one), (second, other) = (_estimate(metric, sums) for sums in (before, after))
+    if metric == "perplexity":  # d e^x = e^x dx
+        first, second = _exp(first), _exp(second)
+        one, other = one * first, other * second
+    difference, half = second - first, _half_width(other - one)
+    return PairedDifference(
+        difference, difference - half, difference + half, None, None, len(before)
+    )
+
+
+def _estimate(metric: MetricName, sums: Tensor) -> tuple[float, Tensor]:
+    """The relative error or the mean loss of a token, and what each row (n,) adds to it.
+
+    A ratio R = Σa / Σb has influences (a − R b) / mean(b), its root half of that over √R.
+    """
+    above, below = sums.unbind(1)
+    ratio = float(above.sum() / below.sum())
+    influence = (above - ratio * below) / below.mean()
+    if metric == "perplexity":
+        return ratio, influence
+    root = math.sqrt(ratio)
+    return (root, influence / (2 * root)) if root else (0.0, torch.zeros_like(above))
 
 
 def squared_errors(answers: Tensor, expected: Tensor) -> tuple[Tensor, Tensor]:

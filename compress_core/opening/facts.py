@@ -54,9 +54,9 @@ class Facts:
     examples: list[Port]
     inputs: list[Port]
     outputs: list[Port]
-    reads_weights: dict[str, str]
-    reads_attributes: dict[str, str]
-    macs: dict[str, int]
+    reads_weights: dict[str, str] = field(default_factory=dict)
+    reads_attributes: dict[str, str] = field(default_factory=dict)
+    macs: dict[str, int] = field(default_factory=dict)
     why_not_run: str = ""
     difference: float | None = None
     foreign: list[str] = field(default_factory=list)

@@ -8,10 +8,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from compress_core.dataset import Dataset
+from compress_core.measurement.scores import Judge
 from compress_core.opening.facts import WEIGHTS, Facts, Port
 from compress_core.opening.skeleton import build_skeleton
 from compress_core.original import Elsewhere, Original
-from compress_core.tasks import METRICS, Kind, Task
+from compress_core.tasks import Kind, Task
 from compress_core.weights import Reads
 
 KINDS: dict[str, Kind] = {
@@ -48,17 +49,18 @@ class Opened(Original):
     def _check_runs(self) -> None:
         """It ran in the sandbox."""
 
+    def judge(self, data: Dataset) -> Judge:
+        """By which metric it is judged on its data, as the sandbox found. Raises DataError where it
+        does not run."""
+        facts = self.facts
+        return Judge(facts.metric_name, facts.reason, facts.output, data, facts.batch)
+
     def training_data(self) -> Dataset:
         raise ValueError(
             f"{self.facts.title} is somebody else's network, and this step would run it in this "
             "process; choose a step that looks at the weights alone, or start with --model, which "
             "trusts a network"
         )
-
-
-def is_share(facts: Facts) -> bool:
-    """Whether it is judged by a share of right answers."""
-    return METRICS[facts.metric_name].is_share
 
 
 def _example(port: Port) -> Tensor:

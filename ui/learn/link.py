@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from compress_core import MODELS
 from compress_core.recipe import parse_recipe
+from compress_core.sources import is_known
 from ui.core_sentences import of_core
 from ui.language import N_, _
 from ui.learn import hiding
@@ -105,7 +105,7 @@ def read(query: Mapping[str, str]) -> tuple[Step | None, list[str]]:
             answer=measure,
             why="",
             goals=(goal,),
-            model=query["model"] if query.get("model") in MODELS else DEFAULT_MODEL,
+            model=query["model"] if is_known(query.get("model", "")) else DEFAULT_MODEL,
             hides=_hides(query, notices),
         ),
         notices,

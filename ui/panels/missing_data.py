@@ -17,7 +17,7 @@ def needs_data(model: str, key: str = "download_data") -> bool:
     problem = measuring.data_problem(model)
     if problem is None:
         return False
-    name = caches.dataset_name(model)
+    name = caches.data_name(model)
     files = FILES.get(name)  # none of a dataset that comes with a library
     title = files.title if files else name
     st.warning(of_core(problem), title=_("{dataset} cannot be read on this machine", dataset=title))

@@ -4,9 +4,10 @@ from functools import partial
 
 import streamlit as st
 
-from compress_core import MODELS, Recipe
+from compress_core import Recipe
 from compress_core.events import Progress
 from compress_core.jobs.job import Job
+from compress_core.sources import describe
 from compress_core.steps import AnyStep
 from ui import presenter, wake_up, words
 from ui.core_sentences import of_core
@@ -18,6 +19,7 @@ from ui.session import (
     history,
     jobs,
     language_choice,
+    models,
     recipe_field,
     snapshots,
     state,
@@ -31,13 +33,13 @@ def sidebar() -> None:
         language_choice.switch()
         st.selectbox(
             _("Model"),
-            list(MODELS),
+            models.names(),
             key="model",
             bind="query-params",
             on_change=fragments.refresh_app,
             help=_("A trained network and its test set. The recipe stays when you change it."),
         )
-        st.caption(of_core(MODELS[state.chosen_model()].description))
+        st.caption(of_core(describe(state.chosen_model())))
         recipe()
         presenter.toggle()
 

@@ -12,12 +12,13 @@ from typing import Any
 
 import streamlit as st
 
-from compress_core import MODELS, Factorize, Prune, Quantize, Recipe
+from compress_core import Factorize, Prune, Quantize, Recipe
 from compress_core.methods.quantization import BITS
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import IMPORTANCES
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe import format_recipe, parse_recipe
+from compress_core.sources import is_known, model_names
 from compress_core.steps import BY_TYPE, AnyStep
 from ui import language
 from ui.core_sentences import of_core
@@ -64,10 +65,10 @@ def read(
     seeds: dict[str, Any] = {"model": default_model}
     notices: list[str] = []
     if "model" in query:
-        if query["model"] in MODELS:
+        if is_known(query["model"]):
             seeds["model"] = query["model"]
         else:
-            notices.append(_notice("model", query["model"], _one_of(MODELS)))
+            notices.append(_notice("model", query["model"], _one_of(model_names())))
     spoken = query.get(language.KEY, "")
     if spoken not in ("", *language.LANGUAGES):
         notices.append(_notice(language.KEY, spoken, _one_of(language.LANGUAGES)))

@@ -16,17 +16,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compress_core import Recipe
-from compress_core.measurement.harm import Answers
+from compress_core.measurement.slices import Run
 from ui.session import turns
 
 SLICE = 250  # images: the first number, ± 1.3 points at 99 % right
-MAX_ANSWERS = 1000  # recipes whose answers are kept, of 60 KB each at 10,000 images
+MAX_ANSWERS = 1000  # recipes whose answers are kept, of 80 KB each at 10,000 images
 MAX_RESULTS = 200  # of errands, a few KB each
 QUIET_S = 1.0  # in a class somebody always asks: errands would take the pages' time
 FIRST, BETTER, ALL = range(3)  # what is measured next: a first number, the subset, all images
@@ -40,23 +40,22 @@ UNKNOWN = object()  # the result of an errand that is not over
 
 @dataclass(eq=False)
 class Growing:
-    """Answers of which the first `done` of n are there: classes (n,), and confidences (n,). If
+    """Answers of which the first `done` of n are there: two numbers of each row, (n, 2). If
     `problem` says why, there will not be more, unless it `may_pass`: then the next who asks for
     them has it tried again."""
 
-    classes: NDArray[np.int16]
-    confidences: NDArray[np.float32]
+    columns: NDArray[np.float32]
     done: int = 0
     problem: str = ""
     may_pass: bool = False
 
     @classmethod
     def none_of(cls, n: int) -> Self:
-        return cls(np.empty(n, np.int16), np.empty(n, np.float32))
+        return cls(np.empty((n, 2), np.float32))
 
     @property
     def is_over(self) -> bool:
-        return bool(self.problem) or self.done == len(self.classes)
+        return bool(self.problem) or self.done == len(self.columns)
 
 
 @dataclass(eq=False)
@@ -66,12 +65,6 @@ class Errand:
 
     key: Hashable
     steps: Generator[None, None, object]
-
-
-class Run(Protocol):
-    """What answers the images `rows` when it is asked."""
-
-    def answers(self, rows: slice) -> Answers: ...
 
 
 @dataclass(eq=False)
@@ -293,8 +286,7 @@ class Measurer:
         except Exception as error:  # whatever it is, the others must not wait for ever
             self._fail(work, growing, error)
             return
-        growing.classes[rows] = found.classes.numpy()
-        growing.confidences[rows] = found.confidences.numpy()
+        growing.columns[rows] = found.columns.numpy()
         growing.done = min(rows.stop, work.n)
         self.slice_s += 0.1 * (time.perf_counter() - started - self.slice_s)
 

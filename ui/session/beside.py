@@ -21,7 +21,7 @@ from compress_core.jobs.process import start_module
 from compress_core.measurement.beside import State, answers_of, ready, size_of
 from compress_core.measurement.harm import Answers
 from compress_core.measurement.report import Size
-from compress_core.measurement.slices import SlicedRun
+from compress_core.measurement.slices import Found, Run
 from ui.session import turns
 
 LONG_S = 0.5  # a mean wait for the turn, from which on a second process pays; it takes 600 MB
@@ -144,17 +144,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 helper = Helper()
 
 
-class Run:
+class BesideRun:
     """Answers of a state slice by slice, by the second process or, where that has none, by `local`
     in this one."""
 
-    def __init__(self, state: State, subset: int, local: Callable[[], SlicedRun]) -> None:
+    def __init__(self, state: State, subset: int, local: Callable[[], Run]) -> None:
         self._elsewhere = partial(helper.answers, state, subset)
         self._local = local
-        self._run: SlicedRun | None = None
+        self._run: Run | None = None
 
-    def answers(self, rows: slice) -> Answers:
-        found = None if self._run else self._elsewhere(rows)
+    def answers(self, rows: slice) -> Found:
+        found: Found | None = None if self._run else self._elsewhere(rows)
         if found is None:
             self._run = self._run or self._local()
             found = self._run.answers(rows)

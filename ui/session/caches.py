@@ -4,6 +4,7 @@ What one page alone shows is kept in that page's folder, by the same keys.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,14 +12,17 @@ import streamlit as st
 import torch
 from threadpoolctl import threadpool_limits
 
-from compress_core import MODELS, Original, Recipe, compress, load_dataset, load_model
+from compress_core import MODELS, Original, Recipe, compress, load_dataset
 from compress_core.compressed import Compressed
-from compress_core.data import Dataset
+from compress_core.data import DATASETS, Dataset
 from compress_core.measurement.beside import State
 from compress_core.measurement.report import Size, measure_size
 from compress_core.measurement.scores import Judge
 from compress_core.measurement.scores import judge as judge_of
+from compress_core.measurement.slices import SUBSET, Bench
 from compress_core.measurement.waterfall import Stage, waterfall
+from compress_core.opening.opened import Opened
+from compress_core.sources import find_original, find_test_data
 from compress_core.views.summaries import PrunedLayer, pruned_layer
 from ui.language import Later, _
 from ui.session.beside import helper
@@ -30,13 +34,29 @@ torch.set_num_threads(1)
 threadpool_limits(1)
 
 
-def dataset_name(model: str) -> str:
-    return MODELS[model].dataset
+def data_name(model: str) -> str:
+    """What tells its test data from others: the dataset, which several models have, or the model
+    that alone has them."""
+    return MODELS[model].dataset if model in MODELS else model
+
+
+def test_data(model: str) -> Dataset:
+    """What a model is judged on. Raises DataError where that cannot be read."""
+    return _named_data(data_name(model))
+
+
+def _named_data(name: str) -> Dataset:
+    return load_dataset(name) if name in DATASETS else _own_data(name)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _own_data(model: str) -> Dataset:
+    return find_test_data(model)
 
 
 @st.cache_resource(max_entries=8, show_spinner=Later(lambda: _("Loading the model…")))
 def original(model: str) -> Original:
-    found = load_model(model)
+    found = find_original(model)
     DIGESTS[model] = found.digest
     return found
 
@@ -59,15 +79,15 @@ keep_copies = partial(st.cache_data, hash_funcs=BY_DIGEST)  # each session gets 
 
 
 @st.cache_resource(max_entries=4, show_spinner=Later(lambda: _("Loading the test images…")))
-def ordered_images(dataset: str, subset: int) -> Dataset:
+def ordered_images(data: str, subset: int) -> Dataset:
     """All test images; every beginning is balanced by class, the first `subset` are the subset."""
-    return load_dataset(dataset).balanced(subset)
+    return _named_data(data).balanced(subset)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def first_images(dataset: str, subset: int, n: int) -> Dataset:
+def first_images(data: str, subset: int, n: int) -> Dataset:
     """The first n of them."""
-    return ordered_images(dataset, subset).beginning(n)
+    return ordered_images(data, subset).beginning(n)
 
 
 @keep(max_entries=64, show_spinner=Later(lambda: _("Compressing…")))  # after half a second
@@ -93,7 +113,17 @@ def _size(model: str, recipe: Recipe) -> Size:
 @keep(max_entries=8, show_spinner=False)
 def judge(model: str) -> Judge:
     """By which metric a model is judged: that of its task."""
-    return judge_of(original(model), load_dataset(dataset_name(model)).beginning(2))
+    found = original(model)
+    if isinstance(found, Opened):
+        return found.judge(test_data(model))
+    return judge_of(found, test_data(model).beginning(2))
+
+
+@keep(max_entries=8, show_spinner=False)
+def bench(model: str) -> Bench:
+    """What a model and its compressed forms are judged on."""
+    data = ordered_images(data_name(model), SUBSET)
+    return Bench(original(model).pristine, data, replace(judge(model), data=data))
 
 
 @keep(max_entries=64, show_spinner=False)

@@ -3,29 +3,29 @@ once, on the subset a little later, and on all of them when the server has time.
 
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import streamlit as st
 import torch
 from torch import Tensor
 
-from compress_core import DataError, Recipe, load_dataset
+from compress_core import MODELS, DataError, Recipe
 from compress_core.data import Dataset
 from compress_core.measurement.accuracy import PairedDifference
 from compress_core.measurement.harm import Answers, ClassHarm, Flip, flips, harm_by_class
-from compress_core.measurement.scores import Judge, Score
-from compress_core.measurement.slices import SlicedRun
-from compress_core.recipe import stages
-from compress_core.tasks import WITH_LABELS, MetricName
+from compress_core.measurement.scores import Judge, Score, ratio_change, ratio_score
+from compress_core.measurement.slices import SUBSET, Columns, Run
+from compress_core.original import Elsewhere
+from compress_core.recipe import format_recipe, stages
+from compress_core.tasks import METRICS, WITH_LABELS, MetricName
 from ui.core_sentences import of_core
 from ui.language import _
 from ui.session import caches, turns
 from ui.session.anytime import SLICE, UNKNOWN, Errand, Key, Work, measurer
-from ui.session.beside import Run
+from ui.session.beside import BesideRun
 from ui.session.state import Current
 
-SUBSET = 2000  # images that are measured for everybody before anything else gets all of them
 WAIT_S = 0.4  # how long a page waits for a first number before it shows that there is none yet
 PATIENCE_S = 60.0  # how long what cannot be drawn without a number waits for it
 
@@ -33,7 +33,7 @@ PATIENCE_S = 60.0  # how long what cannot be drawn without a number waits for it
 def data_problem(model: str) -> str | None:
     """Why the test images of a model cannot be read, with the remedy; None if they can."""
     try:
-        load_dataset(caches.dataset_name(model))
+        caches.test_data(model)
     except DataError as error:
         return str(error)
     return None
@@ -41,7 +41,7 @@ def data_problem(model: str) -> str | None:
 
 def test_size(model: str) -> int:
     """How many test images there are."""
-    return len(load_dataset(caches.dataset_name(model)))
+    return len(caches.test_data(model))
 
 
 def subset_size(model: str) -> int:
@@ -163,28 +163,42 @@ def _works(model: str, *recipes: Recipe) -> list[Work]:
 
 def _starter(model: str, recipe: Recipe) -> Callable[[], Run]:
     """What prepares the network, in the measuring thread."""
-    made, data = caches.compressed(model, recipe), all_images(model)
-    output = caches.original(model).task.output
+    original, made = caches.original(model), caches.compressed(model, recipe)
+    if original.elsewhere:
+        return partial(RunElsewhere, original.elsewhere, format_recipe(recipe))
+    local = partial(caches.bench(model).run, made.as_stored)
+    return partial(BesideRun, caches.state(model, recipe), SUBSET, local)
 
-    def local() -> SlicedRun:
-        return SlicedRun(made.as_stored, data, output=output)
 
-    return partial(Run, caches.state(model, recipe), SUBSET, local)
+@dataclass(frozen=True)
+class RunElsewhere:
+    """Answers of a network that does not run in this process."""
+
+    network: Elsewhere
+    recipe: str
+
+    def answers(self, rows: slice) -> Columns:
+        return Columns(self.network.answers(self.recipe, rows))
 
 
 def all_images(model: str) -> Dataset:
     """The test images in the order in which they are measured."""
-    return caches.ordered_images(caches.dataset_name(model), SUBSET)
+    return caches.ordered_images(caches.data_name(model), SUBSET)
 
 
 def test_images(model: str, n: int) -> Dataset:
     """The first n of them, balanced by class."""
-    return caches.first_images(caches.dataset_name(model), SUBSET, n)
+    return caches.first_images(caches.data_name(model), SUBSET, n)
 
 
 def answers(model: str, recipe: Recipe, n: int) -> Answers:
-    """What a recipe answers to the first n test images; waits until it is known. Raises ValueError
-    where it cannot be measured."""
+    """What a classifier answers to the first n test images (see `_columns`)."""
+    return Answers.of_columns(_columns(model, recipe, n))
+
+
+def _columns(model: str, recipe: Recipe, n: int) -> Tensor:
+    """What is kept of the answers to the first n test images, (n, 2); waits until it is known.
+    Raises ValueError where it cannot be measured."""
     key = _keys(model, recipe)[-1]
     found = measurer().growing(key)
     if found is None or found.done < n:
@@ -196,7 +210,7 @@ def answers(model: str, recipe: Recipe, n: int) -> Answers:
         raise ValueError(
             (found and found.problem) or _("the server is too busy: try again in a moment")
         )
-    return Answers(torch.from_numpy(found.classes[:n]), torch.from_numpy(found.confidences[:n]))
+    return torch.from_numpy(found.columns[:n])
 
 
 def class_tensor(model: str, recipe: Recipe, n: int) -> Tensor:
@@ -207,18 +221,24 @@ def class_tensor(model: str, recipe: Recipe, n: int) -> Tensor:
 def metric(model: str) -> MetricName:
     """By which metric a model is judged where there are test images."""
     kind = caches.original(model).task.kind
-    assert kind is not None, "reference networks say what they are for"
-    return WITH_LABELS[kind]
+    known = WITH_LABELS.get(kind) if kind and model in MODELS else None
+    return known or caches.judge(model).metric
 
 
 def score(model: str, recipe: Recipe, n: int) -> tuple[Score, PairedDifference]:
     """How well a recipe does on n test images, and the paired change against the original."""
+    changed = change(model, (), recipe, n)
+    if not METRICS[metric(model)].is_share:
+        return ratio_score(metric(model), _columns(model, recipe, n).double()), changed
     found, first = (class_tensor(model, steps, n) for steps in (recipe, ()))
-    return _judge(model, n).score(found, first), change(model, (), recipe, n)
+    return _judge(model, n).score(found, first), changed
 
 
 def change(model: str, before: Recipe, after: Recipe, n: int) -> PairedDifference:
     """What one recipe changes against another on the same n test images."""
+    if not METRICS[metric(model)].is_share:
+        first, second = (_columns(model, steps, n).double() for steps in (before, after))
+        return ratio_change(metric(model), first, second)
     first, second, untouched = (class_tensor(model, steps, n) for steps in (before, after, ()))
     return _judge(model, n).change(first, second, untouched)
 

@@ -6,19 +6,20 @@ from pathlib import Path
 
 import streamlit as st
 
-from compress_core import MODELS, Original, Recipe
+from compress_core import Original, Recipe
 from compress_core.compressed import Compressed
 from compress_core.measurement.report import Size
 from compress_core.recipe import format_recipe
+from compress_core.sources import model_names
 from compress_core.steps import AnyStep
 from compress_core.trained import NotTrained
 from ui import language
 from ui.palette import Palette, palette
-from ui.session import address, caches, recipe_field, turns, values
+from ui.session import address, caches, models, recipe_field, turns, values
 from ui.session.beside import helper
 
 ROOT = Path(__file__).resolve().parents[2]
-DEFAULT_MODEL = next(iter(MODELS))
+DEFAULT_MODEL = model_names()[0]
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def ensure() -> None:
     st.session_state.recipe_echoes = []
     for key, value in seeds.items():
         st.session_state[key] = value
+    models.add(seeds["model"])
     st.session_state.recipe_written = seeds["recipe"]
     for key in address.CONTROLS.keys() & query.keys():  # from here on the recipe says it
         del st.query_params[key]
@@ -84,7 +86,7 @@ def ensure() -> None:
 
 def chosen_model() -> str:
     """The name of the present model."""
-    return values.chosen("model", MODELS)
+    return values.chosen("model", models.names())
 
 
 def current() -> Current:

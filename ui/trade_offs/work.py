@@ -9,7 +9,7 @@ from functools import partial
 
 import streamlit as st
 
-from compress_core import Recipe, load_dataset
+from compress_core import Recipe
 from compress_core.jobs.work import Sweep, Timing
 from compress_core.recipe import format_recipe
 from compress_core.search.sweep import Family, Row
@@ -126,7 +126,7 @@ def _size(work: Measuring) -> int:
 
 
 def _images(work: Measuring) -> int:
-    return len(load_dataset(caches.dataset_name(work.model)))
+    return len(caches.test_data(work.model))
 
 
 def _is_running(work: Measuring) -> bool:

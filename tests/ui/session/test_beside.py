@@ -15,7 +15,7 @@ from compress_core.measurement.report import measure_size
 from compress_core.measurement.slices import SlicedRun
 from compress_core.recipe import parse_recipe
 from ui.session import beside, caches, measuring
-from ui.session.beside import Helper, Run
+from ui.session.beside import BesideRun, Helper
 
 MODEL = "digits-cnn"
 RECIPE = parse_recipe("prune:sparsity=0.9;quantize:bits=4")
@@ -44,7 +44,7 @@ def test_the_size_is_that_of_the_same_file(started: Helper) -> None:
 
 def test_the_answers_are_those_of_the_same_images(started: Helper) -> None:
     found = started.answers(STATE, measuring.SUBSET, slice(0, 250))
-    data = load_dataset(caches.dataset_name(MODEL)).balanced(measuring.SUBSET)
+    data = load_dataset(caches.data_name(MODEL)).balanced(measuring.SUBSET)
     here = SlicedRun(compress(load_model(MODEL), RECIPE).as_stored, data).answers(slice(0, 250))
     assert found is not None
     assert torch.equal(found.classes, here.classes)
@@ -74,8 +74,8 @@ def test_a_run_goes_on_here_when_the_process_is_gone(monkeypatch: pytest.MonkeyP
         time.sleep(0.05)
     monkeypatch.setattr(beside, "helper", helper)
     original = load_model(MODEL)
-    data = load_dataset(caches.dataset_name(MODEL)).balanced(measuring.SUBSET)
-    run = Run(STATE, measuring.SUBSET, lambda: SlicedRun(original.pristine, data))
+    data = load_dataset(caches.data_name(MODEL)).balanced(measuring.SUBSET)
+    run = BesideRun(STATE, measuring.SUBSET, lambda: SlicedRun(original.pristine, data))
     assert helper._process is not None
     os.kill(helper._process.pid, signal.SIGKILL)
     assert len(run.answers(slice(0, 100)).classes) == 100

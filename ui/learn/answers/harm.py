@@ -38,6 +38,6 @@ def wrong_in_training(asked: Asked) -> Answer:
 
 @caches.keep(max_entries=8, show_spinner=False)
 def _training_mistakes(model: str) -> tuple[int, int]:
-    data = load_dataset(caches.dataset_name(model), split="train")
+    data = load_dataset(caches.data_name(model), split="train")
     found = measure(caches.compressed(model, ()), data).score
     return round((1 - found.value) * found.n), found.n

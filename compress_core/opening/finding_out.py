@@ -1,0 +1,163 @@
+"""The first look at an imported network: what is in it, on what it can be judged, how fast it is.
+
+It runs in the sandbox. The weights and the test data are written into the working directory.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from compress_core.data import load_dataset
+from compress_core.entering import Entered, enter
+from compress_core.entering.tensors import dense_file_bytes, named_tensors
+from compress_core.inputs import call, named_outputs, pick_output
+from compress_core.measurement.cost import layer_macs
+from compress_core.measurement.scores import judge
+from compress_core.opening.facts import DATA, SOURCE, WEIGHTS, Facts, Port
+from compress_core.opening.importing import Imported
+from compress_core.opening.skeleton import describe_modules
+from compress_core.original import Original
+from compress_core.own_data import OwnData, read_data, seeded_data, write_dataset
+from compress_core.tasks import Task
+from compress_core.weights import walk_layers
+
+JUDGED_S = 20.0  # how long the original's answers to all rows may take
+FEWEST, MOST, GENERATED = 8, 10_000, 256  # rows that it is judged on
+MOST_NUMBERS = 2**24  # in the outputs of all rows
+Which = str | int | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the person who brought the file said: what it is called, which output counts, and, if
+    there are any, the file of the data with its normalization."""
+
+    title: str
+    output: Which = None
+    data: str | None = None
+    normalization: Mapping[str, Any] | None = None
+
+
+def find_facts(found: Imported, asked: Asked) -> Facts:
+    """All that is known of it.
+
+    Raises ValueError where it cannot be compressed, DataError where the data do not fit.
+    """
+    about = _about_weights(found, asked)
+    if found.why_not_run:
+        return Facts(**about, why_not_run=found.why_not_run)
+    original = original_of(found, asked.output)
+    return Facts(**about, **_about_network(found, original), **_about_data(found, original, asked))
+
+
+def original_of(found: Imported, output: Which = None) -> Original:
+    """The network as the library takes it; of several outputs the first of floating numbers counts,
+    unless another one is named."""
+    example = found.examples if len(found.examples) > 1 else found.examples[0]
+    kind = "classification" if found.spec else None
+    which = _first_output(found) if output is None else output
+    return Original(found.module, example=example, name="network", task=Task(kind, which))
+
+
+def _first_output(found: Imported) -> Which:
+    with torch.inference_mode():
+        parts = named_outputs(call(found.module, found.examples))
+    floats = (n for n, x in parts.items() if isinstance(x, Tensor) and x.is_floating_point())
+    return next(floats, None)
+
+
+def _about_weights(found: Imported, asked: Asked) -> dict[str, Any]:
+    source = Path(SOURCE).read_bytes()
+    entered = enter(found.module)
+    if not walk_layers(entered.module):
+        raise ValueError(
+            f"{asked.title} has no compressible weight; a network needs at least one weight of two "
+            "dimensions, such as that of a linear layer or a convolution"
+        )
+    names = {key for key, _ in entered.module.named_parameters(remove_duplicate=False)}
+    return {
+        "title": asked.title,
+        "digest": sha256(source + repr((asked.output, asked.normalization)).encode()).hexdigest(),
+        "kind": found.kind,
+        "source_bytes": len(source),
+        "stored_bytes": dense_file_bytes(entered.came_as),
+        "modules": describe_modules(entered.module),
+        "parameters": sorted(names),
+        "tied": _write_weights(entered),
+        "own_types": {key: _name(dtype) for key, dtype in entered.own_types.items()},
+        "examples": [Port("", _name(x.dtype), tuple(x.shape)) for x in found.examples],
+        "inputs": found.inputs,
+        "outputs": found.outputs,
+        "notes": found.notes,
+    }
+
+
+def _write_weights(entered: Entered) -> dict[str, list[str]]:
+    """Write every tensor once; returns the further keys of those that have several."""
+    first: dict[int, str] = {}
+    tied: dict[str, list[str]] = {}
+    tensors = named_tensors(entered.module)
+    for key, tensor in tensors.items():
+        if first.setdefault(id(tensor), key) != key:
+            tied.setdefault(first[id(tensor)], []).append(key)
+    own = {key: tensors[key].detach().clone().contiguous() for key in first.values()}
+    save_file(own, WEIGHTS)
+    return tied
+
+
+def _about_network(found: Imported, original: Original) -> dict[str, Any]:
+    return {
+        "reads_weights": original.reads.weights,
+        "reads_attributes": original.reads.attributes,
+        "macs": layer_macs(original.pristine, original.examples),
+        "difference": found.difference,
+        "foreign": found.foreign,
+        "output": original.task.output,
+    }
+
+
+def _about_data(found: Imported, original: Original, asked: Asked) -> dict[str, Any]:
+    seconds, numbers = _cost_of_row(original)
+    most = int(min(MOST, max(FEWEST, JUDGED_S / seconds), max(FEWEST, MOST_NUMBERS / numbers)))
+    given = _data(found, original, asked, most)
+    data = given.data.subset(most)
+    judged = judge(original, data)
+    write_dataset(data, Path(DATA))
+    return {
+        "metric": judged.metric,
+        "reason": judged.reason,
+        "batch": judged.batch,
+        "data": given.found,
+        "generated": asked.data is None and found.spec is None,
+        "seconds": seconds,
+    }
+
+
+def _data(found: Imported, original: Original, asked: Asked, most: int) -> OwnData:
+    if asked.data is not None:
+        return read_data(Path(asked.data), original.examples, normalization=asked.normalization)
+    if found.spec is not None:
+        data = load_dataset(found.spec.dataset)
+        return OwnData(data, f"the test images of {found.spec.dataset}")
+    return seeded_data(original.examples, min(most, GENERATED))
+
+
+def _cost_of_row(original: Original) -> tuple[float, int]:
+    """Seconds of a row, the first run aside, and the numbers in its output."""
+    for _ in range(2):
+        started = time.perf_counter()
+        with torch.inference_mode():
+            output = pick_output(call(original.module, original.examples), original.task.output)
+        seconds = time.perf_counter() - started
+    return seconds, max(1, output.numel())
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

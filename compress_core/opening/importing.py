@@ -1,0 +1,107 @@
+"""A file of other people becomes a network, or weights without one. Only a sandbox calls this."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from compress_core.models.catalog import MODELS, ModelSpec, tensor_shapes
+from compress_core.opening.facts import Port
+
+CONVOLUTIONS = {3: nn.Conv1d, 4: nn.Conv2d, 5: nn.Conv3d}  # by the dimensions of their weight
+NO_NETWORK = "the file holds weights without a network around them"
+
+
+@dataclass(eq=False)
+class Imported:
+    """What a file holds. `module` runs on `examples` unless `why_not_run` says why not; the other
+    fields as in `Facts`. `spec` is the reference network whose architecture it has."""
+
+    kind: str
+    module: nn.Module
+    examples: tuple[Tensor, ...] = ()
+    inputs: list[Port] = field(default_factory=list)
+    outputs: list[Port] = field(default_factory=list)
+    why_not_run: str = ""
+    difference: float | None = None
+    foreign: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    spec: ModelSpec | None = None
+
+
+def from_tensors(kind: str, file: Path) -> Imported:
+    """A safetensors file: the reference network whose keys and shapes it has, else its weights."""
+    tensors = load_file(file)
+    spec = known_architecture({key: tuple(tensor.shape) for key, tensor in tensors.items()})
+    if spec is None:
+        return Imported(kind, bare_network(tensors), why_not_run=NO_NETWORK)
+    module = spec.build()
+    module.load_state_dict(tensors)
+    shape = list(spec.input_shape)
+    return Imported(
+        kind,
+        module.eval(),
+        (torch.zeros(1, *spec.input_shape),),
+        [Port("images", "float32", (None, *shape))],
+        [Port("logits", "float32", (None, None))],
+        notes=[f"keys and shapes are those of {spec.name}: it runs as that network"],
+        spec=spec,
+    )
+
+
+def known_architecture(shapes: Mapping[str, tuple[int, ...]]) -> ModelSpec | None:
+    """The reference network with exactly these keys and shapes."""
+    return next((spec for name, spec in MODELS.items() if tensor_shapes(name) == shapes), None)
+
+
+def bare_network(tensors: Mapping[str, Tensor]) -> nn.Module:
+    """Modules that hold these tensors under the same keys, for methods that look at weights alone.
+
+    A `….weight` of two dimensions becomes a Linear, of three to five a convolution, so that it can
+    be factorized; everything else is a plain parameter or buffer of a container.
+    """
+    root = nn.Module()
+    for key, tensor in tensors.items():
+        owner, _, name = key.rpartition(".")
+        _container(root, owner, tensors)
+        _hold(root.get_submodule(owner), name, tensor)
+    return root.eval()
+
+
+def _container(root: nn.Module, path: str, tensors: Mapping[str, Tensor]) -> None:
+    """Make the module at `path`, and all around it, where they are not there yet."""
+    if not path:
+        return
+    owner, _, name = path.rpartition(".")
+    _container(root, owner, tensors)
+    parent = root.get_submodule(owner)
+    if name not in parent._modules:
+        parent.add_module(name, _module_for(path, tensors) or nn.Module())
+
+
+def _module_for(path: str, tensors: Mapping[str, Tensor]) -> nn.Module | None:
+    """The layer that a weight at this path may be of; None where it is none that we know."""
+    weight = tensors.get(f"{path}.weight")
+    others = [key for key in tensors if key.startswith(f"{path}.")]
+    if weight is None or not weight.is_floating_point() or not weight.numel():
+        return None
+    if set(others) - {f"{path}.weight", f"{path}.bias"}:
+        return None
+    bias = f"{path}.bias" in tensors
+    with torch.device("meta"):
+        if weight.dim() == 2:
+            return nn.Linear(weight.shape[1], weight.shape[0], bias=bias)
+        if weight.dim() in CONVOLUTIONS:
+            out, into, *kernel = weight.shape
+            return CONVOLUTIONS[weight.dim()](into, out, tuple(kernel), bias=bias)
+    return None
+
+
+def _hold(module: nn.Module, name: str, tensor: Tensor) -> None:
+    if tensor.is_floating_point():
+        module.register_parameter(name, nn.Parameter(tensor, requires_grad=False))
+    else:
+        module.register_buffer(name, tensor)

@@ -1,0 +1,65 @@
+"""Networks and their test data by name: those that ship, and those that were opened here."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from compress_core.data import load_dataset
+from compress_core.dataset import DataError, Dataset
+from compress_core.models.catalog import MODELS, model_spec
+from compress_core.opening.facts import DATA, Facts, read_facts
+from compress_core.opening.opened import Opened
+from compress_core.opening.rooms import InSandbox
+from compress_core.opening.store import find_folder, is_opened_name, public_name
+from compress_core.original import Original, load_model
+from compress_core.own_data import read_dataset
+
+
+def find_original(name: str) -> Original:
+    """The network of this name. Raises ValueError where there is none (any more)."""
+    if not is_opened_name(name):
+        return load_model(name)
+    folder, facts = opened_facts(name)
+    return Opened(folder, facts, public_name(name), InSandbox(folder, facts))
+
+
+def find_test_data(name: str) -> Dataset:
+    """What the network of this name is judged on. Raises DataError where there are none."""
+    if not is_opened_name(name):
+        return load_dataset(model_spec(name).dataset)
+    folder, facts = opened_facts(name)
+    if not facts.metric:
+        raise DataError(f"{facts.title} is not measured: {facts.why_not_run}")
+    return read_dataset(folder / DATA)
+
+
+def opened_facts(name: str) -> tuple[Path, Facts]:
+    """The folder of an opened network, and what is known of it. Raises ValueError where there is
+    none (any more)."""
+    folder = find_folder(name)
+    if folder is None:
+        raise ValueError(
+            f"{public_name(name)} is not open here any more; what nobody uses for a day is "
+            "deleted: open its file again"
+        )
+    return folder, _facts(folder)
+
+
+@lru_cache(maxsize=64)
+def _facts(folder: Path) -> Facts:
+    """Folders never change."""
+    return read_facts(folder)
+
+
+def is_known(name: str) -> bool:
+    """Whether there is a network of this name."""
+    return name in MODELS or find_folder(name) is not None
+
+
+def model_names() -> list[str]:
+    """The networks that are there for everybody."""
+    return list(MODELS)
+
+
+def describe(name: str) -> str:
+    """A sentence on what it is."""
+    return MODELS[name].description if name in MODELS else opened_facts(name)[1].data

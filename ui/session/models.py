@@ -1,0 +1,26 @@
+"""Which networks a session may choose: those that are there for everybody, and those that it has
+opened or has followed a link to."""
+
+import streamlit as st
+
+from compress_core.sources import is_known, model_names
+
+OPENED = "opened_models"
+
+
+def names() -> list[str]:
+    """What the list in the sidebar offers."""
+    return [*model_names(), *opened()]
+
+
+def opened() -> list[str]:
+    """The session's own that are still there, the last one first."""
+    found: list[str] = st.session_state.get(OPENED, [])
+    return [name for name in found if is_known(name)]
+
+
+def add(name: str) -> None:
+    """Offer a network to this session, if it is not offered to everybody."""
+    if name not in model_names():
+        others = [other for other in opened() if other != name]
+        st.session_state[OPENED] = [name, *others]
