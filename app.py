@@ -20,6 +20,7 @@ from ui.graph import routes as graph_routes
 from ui.live_histogram import routes as live_routes
 from ui.live_histogram.early import EarlyScripts
 from ui.session import executor, last_page, theme_once, turns
+from ui.upload import routes as upload_routes
 
 FIRST_PAGE = (  # all that the shell and the first page import
     "ui.overview.first_minute",
@@ -50,7 +51,8 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     left behind."""
     executor.announce()
     threading.Thread(target=warm_up, daemon=True).start()
-    yield
+    async with upload_routes.serving():
+        yield
     executor.close()
     if (beside := sys.modules.get("ui.session.beside")) is not None:
         beside.helper.close()
@@ -59,7 +61,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
 last_page.install()
 theme_once.install()
 turns.install()
-routes = [*graph_routes.ROUTES, *live_routes.ROUTES]
+routes = [*graph_routes.ROUTES, *live_routes.ROUTES, *upload_routes.ROUTES]
 middleware = [Middleware(EarlyScripts), *([Middleware(Limits)] if classroom.token() else [])]
 app = st.App(SHELL, routes=routes, lifespan=lifespan, middleware=middleware)
 
