@@ -1,0 +1,68 @@
+"""The operators of ONNX as functions of torch tensors, differentiable where ONNX's are."""
+
+import onnx
+
+from compress_core.models.importing.onnx.operators import (
+    activations,
+    control,
+    convolution,
+    elementwise,
+    indexing,
+    logic,
+    making,
+    matrices,
+    normalization,
+    padding,
+    pooling,
+    quantization,
+    recurrent,
+    reductions,
+    resizing,
+    shapes,
+    types,
+)
+from compress_core.models.importing.onnx.operators.attributes import (
+    Attributes,
+    Builder,
+    Operator,
+    Subgraph,
+)
+
+OLDEST, NEWEST = 7, 28
+
+ONNX: dict[str, Builder] = {
+    **activations.TABLE,
+    **control.TABLE,
+    **convolution.TABLE,
+    **elementwise.TABLE,
+    **indexing.TABLE,
+    **logic.TABLE,
+    **making.TABLE,
+    **matrices.TABLE,
+    **normalization.TABLE,
+    **padding.TABLE,
+    **pooling.TABLE,
+    **quantization.TABLE,
+    **recurrent.TABLE,
+    **reductions.TABLE,
+    **resizing.TABLE,
+    **shapes.TABLE,
+    **types.TABLE,
+}
+DOMAINS: dict[str, dict[str, Builder]] = {"": ONNX, "ai.onnx": ONNX}
+
+
+def operator_for(
+    node: onnx.NodeProto, opset: int, *, subgraph: Subgraph | None = None
+) -> Operator | None:
+    """What runs this node: its attributes are read here, once.
+
+    None where the node has to run elsewhere: an unknown operator or domain, or an attribute
+    that the operator here does not know, which must not be passed over.
+    """
+    build = DOMAINS.get(node.domain, {}).get(node.op_type)
+    if build is None or opset < OLDEST:
+        return None
+    read = Attributes(node, opset, subgraph=subgraph)
+    operator = build(read)
+    return None if read.unread() else operator

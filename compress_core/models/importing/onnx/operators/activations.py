@@ -1,0 +1,155 @@
+"""Activation functions, softmax among them."""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (its usual name)
+from torch import Tensor
+
+from compress_core.models.importing.onnx.operators.attributes import (
+    Attributes,
+    Builder,
+    Operator,
+    plain,
+    single,
+)
+
+
+def prelu(x: Tensor, slope: Tensor) -> Tensor:
+    return torch.where(x < 0, x * slope, x)
+
+
+def elu(x: Tensor, *, alpha: float) -> Tensor:
+    return F.elu(x, alpha)
+
+
+def selu(x: Tensor, *, alpha: float, gamma: float) -> Tensor:
+    """γ · elu(x, α): torch knows it with one pair of constants alone."""
+    return gamma * F.elu(x, alpha)
+
+
+def celu(x: Tensor, *, alpha: float) -> Tensor:
+    return F.celu(x, alpha)
+
+
+def leaky_relu(x: Tensor, *, alpha: float) -> Tensor:
+    return F.leaky_relu(x, alpha)
+
+
+def thresholded_relu(x: Tensor, *, alpha: float) -> Tensor:
+    return torch.where(x > alpha, x, torch.zeros_like(x))
+
+
+def hard_sigmoid(x: Tensor, *, alpha: float, beta: float) -> Tensor:
+    return torch.clamp(alpha * x + beta, 0, 1)
+
+
+def softplus(x: Tensor) -> Tensor:
+    """log(1 + eˣ), for large |x| too."""
+    return F.relu(x) + torch.log1p(torch.exp(-x.abs()))
+
+
+def gelu(x: Tensor, *, approximate: str) -> Tensor:
+    return F.gelu(x, approximate=approximate)
+
+
+def swish(x: Tensor, *, alpha: float) -> Tensor:
+    return x * torch.sigmoid(alpha * x)
+
+
+def shrink(x: Tensor, *, bias: float, threshold: float) -> Tensor:
+    """x moved by `bias` towards zero outside ±threshold, zero inside."""
+    zero = torch.zeros_like(x)
+    outside = torch.where(x > threshold, x - bias, zero)
+    return torch.where(x < -threshold, x + bias, outside)
+
+
+def softmax(x: Tensor, *, axis: int, log: bool) -> Tensor:
+    return F.log_softmax(x, axis) if log else F.softmax(x, axis)
+
+
+def hardmax(x: Tensor, *, axis: int) -> Tensor:
+    """One at the first of the largest elements along the axis, zero elsewhere."""
+    first = torch.argmax(x, axis, keepdim=True)
+    return torch.zeros_like(x).scatter(axis, first, 1)
+
+
+def flattened(x: Tensor, *, inner: Callable[[Tensor], Tensor], axis: int) -> Tensor:
+    """The function over all axes from `axis` on, as before opset 13."""
+    axis = axis % max(x.dim(), 1)
+    return inner(x.flatten(axis)).reshape(x.shape)
+
+
+def _over_axis(read: Attributes, function: Callable[..., Tensor]) -> Operator:
+    if read.opset >= 13:
+        return single(function, axis=read.integer("axis", -1))
+    return single(flattened, inner=partial(function, axis=-1), axis=read.integer("axis", 1))
+
+
+def _softmax(read: Attributes) -> Operator:
+    return _over_axis(read, partial(softmax, log=read.operator == "LogSoftmax"))
+
+
+def _hardmax(read: Attributes) -> Operator:
+    return _over_axis(read, hardmax)
+
+
+def _selu(read: Attributes) -> Operator:
+    alpha = read.number("alpha", 1.67326319217681884765625)
+    return single(selu, alpha=alpha, gamma=read.number("gamma", 1.05070102214813232421875))
+
+
+def _hard_sigmoid(read: Attributes) -> Operator:
+    return single(hard_sigmoid, alpha=read.number("alpha", 0.2), beta=read.number("beta", 0.5))
+
+
+def _shrink(read: Attributes) -> Operator:
+    return single(shrink, bias=read.number("bias", 0.0), threshold=read.number("lambd", 0.5))
+
+
+def _elu(read: Attributes) -> Operator:
+    return single(elu, alpha=read.number("alpha", 1.0))
+
+
+def _celu(read: Attributes) -> Operator:
+    return single(celu, alpha=read.number("alpha", 1.0))
+
+
+def _leaky_relu(read: Attributes) -> Operator:
+    return single(leaky_relu, alpha=read.number("alpha", 0.01))
+
+
+def _thresholded_relu(read: Attributes) -> Operator:
+    return single(thresholded_relu, alpha=read.number("alpha", 1.0))
+
+
+def _gelu(read: Attributes) -> Operator:
+    return single(gelu, approximate=read.text("approximate", "none"))
+
+
+def _swish(read: Attributes) -> Operator:
+    return single(swish, alpha=read.number("alpha", 1.0))
+
+
+TABLE: dict[str, Builder] = {
+    "Celu": _celu,
+    "Elu": _elu,
+    "Gelu": _gelu,
+    "HardSigmoid": _hard_sigmoid,
+    "HardSwish": plain(F.hardswish),
+    "Hardmax": _hardmax,
+    "LeakyRelu": _leaky_relu,
+    "LogSoftmax": _softmax,
+    "Mish": plain(F.mish),
+    "PRelu": plain(prelu),
+    "Relu": plain(torch.relu),
+    "Selu": _selu,
+    "Shrink": _shrink,
+    "Sigmoid": plain(torch.sigmoid),
+    "Softmax": _softmax,
+    "Softplus": plain(softplus),
+    "Softsign": plain(F.softsign),
+    "Swish": _swish,
+    "ThresholdedRelu": _thresholded_relu,
+}

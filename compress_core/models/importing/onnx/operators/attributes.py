@@ -1,0 +1,157 @@
+"""What an operator is, and how the attributes of its node are read, once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from math import prod
+from typing import Any
+
+import onnx
+from torch import Tensor
+
+Operator = Callable[[Sequence[Tensor | None]], tuple[Tensor | None, ...]]
+Subgraph = Callable[[onnx.GraphProto], Callable[[Mapping[str, Tensor]], tuple[Tensor, ...]]]
+
+ELEMENTS_AT_MOST = 2**31
+
+
+class Attributes:
+    """The attributes of one node, and which of them somebody asked for."""
+
+    def __init__(
+        self, node: onnx.NodeProto, opset: int, *, subgraph: Subgraph | None = None
+    ) -> None:
+        self.operator = node.op_type
+        self.opset = opset
+        self.subgraph = subgraph
+        self.inputs = tuple(node.input)
+        self.outputs = tuple(node.output)
+        self._values = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+        self._asked: set[str] = set()
+
+    def _value(self, name: str) -> Any:
+        self._asked.add(name)
+        return self._values.get(name)
+
+    def unread(self) -> set[str]:
+        """Attributes that the node has and nobody asked for."""
+        return set(self._values) - self._asked
+
+    def ignore(self, *names: str) -> None:
+        """Says that these attributes change nothing here."""
+        self._asked.update(names)
+
+    def gives(self, position: int) -> bool:
+        """Whether the node names an input at this position."""
+        return position < len(self.inputs) and self.inputs[position] != ""
+
+    def integer(self, name: str, default: int) -> int:
+        value = self._value(name)
+        return default if value is None else int(value)
+
+    def optional_integer(self, name: str) -> int | None:
+        value = self._value(name)
+        return None if value is None else int(value)
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        return bool(self.integer(name, int(default)))
+
+    def number(self, name: str, default: float) -> float:
+        value = self._value(name)
+        return default if value is None else float(value)
+
+    def optional_number(self, name: str) -> float | None:
+        value = self._value(name)
+        return None if value is None else float(value)
+
+    def text(self, name: str, default: str) -> str:
+        value = self._value(name)
+        return default if value is None else value.decode()
+
+    def integers(self, name: str) -> tuple[int, ...] | None:
+        value = self._value(name)
+        return None if value is None else tuple(int(one) for one in value)
+
+    def numbers(self, name: str) -> tuple[float, ...] | None:
+        value = self._value(name)
+        return None if value is None else tuple(float(one) for one in value)
+
+    def texts(self, name: str) -> tuple[str, ...] | None:
+        value = self._value(name)
+        return None if value is None else tuple(one.decode() for one in value)
+
+    def tensor(self, name: str) -> onnx.TensorProto | None:
+        value: onnx.TensorProto | None = self._value(name)
+        return value
+
+    def graph(self, name: str) -> onnx.GraphProto | None:
+        value: onnx.GraphProto | None = self._value(name)
+        return value
+
+
+Builder = Callable[[Attributes], Operator | None]
+
+
+def single(function: Callable[..., Tensor], **attributes: Any) -> Operator:
+    """The operator of a function that takes the node's inputs and gives one tensor."""
+    return partial(_single, partial(function, **attributes))
+
+
+def multiple(function: Callable[..., tuple[Tensor | None, ...]], **attributes: Any) -> Operator:
+    """The operator of a function that takes the node's inputs and gives several tensors."""
+    return partial(_multiple, partial(function, **attributes))
+
+
+# Functions of a module and not closures: an operator can be pickled and copied.
+def _single(
+    function: Callable[..., Tensor], inputs: Sequence[Tensor | None]
+) -> tuple[Tensor | None, ...]:
+    return (function(*inputs),)
+
+
+def _multiple(
+    function: Callable[..., tuple[Tensor | None, ...]], inputs: Sequence[Tensor | None]
+) -> tuple[Tensor | None, ...]:
+    return function(*inputs)
+
+
+def plain(function: Callable[..., Tensor]) -> Builder:
+    """The builder of an operator without attributes."""
+    return partial(_plain, function)
+
+
+def _plain(function: Callable[..., Tensor], _: Attributes) -> Operator:
+    return single(function)
+
+
+def several(function: Callable[..., tuple[Tensor | None, ...]]) -> Builder:
+    """The builder of an operator without attributes that gives several tensors."""
+    return partial(_several, function)
+
+
+def _several(function: Callable[..., tuple[Tensor | None, ...]], _: Attributes) -> Operator:
+    return multiple(function)
+
+
+def sizes_of(tensor: Tensor) -> list[int]:
+    """The integers of a tensor that holds a shape, axes or indices."""
+    values: list[int] = tensor.reshape(-1).tolist()
+    return values
+
+
+def number_of(tensor: Tensor) -> int:
+    """The integer of a tensor of one element."""
+    return int(tensor.item())
+
+
+def refuse_absurd(sizes: Sequence[int], operator: str) -> None:
+    """Raises ValueError where a result would have more than 2³¹ elements."""
+    if any(size < 0 for size in sizes):
+        raise ValueError(
+            f"{operator} is asked for the shape {list(sizes)[:8]}: no size may be negative; "
+            f"check the inputs that the shape is computed from"
+        )
+    if prod(sizes) > ELEMENTS_AT_MOST:
+        raise ValueError(
+            f"{operator} is asked for {prod(sizes):.3g} elements: at most 2³¹ are made here; "
+            f"use smaller inputs"
+        )
