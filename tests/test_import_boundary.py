@@ -19,6 +19,9 @@ FLOORS = {
     "inputs": -2,
     "dataset": -1,
     "entering": -1,  # knows torch alone
+    "processes": -2,
+    "shown": -2,
+    "sandbox": -1,
     "equality": -1,
     "events": -1,
     "writing": -1,

@@ -9,8 +9,6 @@ import contextlib
 import json
 import os
 import select
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -21,25 +19,12 @@ from typing import Any
 from compress_core.jobs.executor import Limits
 from compress_core.jobs.job import Job, Outcome
 from compress_core.jobs.store import CANCELLED_EARLY, Store
+from compress_core.processes import signal_in_words, start_module
 
 LOOK_S = 0.1  # between two looks at memory, time and cancelling
 GRACE_S = 5.0  # for a cancelled work to keep its best and end
 START_S = 120.0  # importing torch takes 2 s, on a busy machine ten times that
-PACKAGE = Path(__file__).resolve().parents[2]
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 SERVER_STOPPED = "the server was stopped while it ran; resume goes on from what was kept"
-
-
-def start_module(name: str) -> subprocess.Popen[bytes]:
-    """A Python of its own that runs this module with one thread, asked and answering by pipes."""
-    paths = [str(PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return subprocess.Popen(
-        [sys.executable, "-m", name],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C in a terminal is for the server, which ends this
-        env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(paths)},
-    )
 
 
 class WorkerProcess:
@@ -118,18 +103,6 @@ class WorkerProcess:
         if code >= 0:
             return Outcome("failed", f"its process ended by itself, with code {code}")
         return Outcome("failed", f"its process was ended by {signal_in_words(-code)}")
-
-
-def signal_in_words(number: int) -> str:
-    """A signal and who usually sends it."""
-    name = f"signal {number} ({signal.Signals(number).name})"
-    senders = {
-        signal.SIGKILL: "by a person, or by the system because memory ran out",
-        signal.SIGTERM: "by a person, or because the machine shuts down",
-        signal.SIGSEGV: "native code crashed",
-    }
-    sender = senders.get(signal.Signals(number))
-    return f"{name}: {sender}" if sender else name
 
 
 @dataclass

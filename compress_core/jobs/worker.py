@@ -6,7 +6,6 @@ closes when the process that started it is gone, however that ended. (Linux can 
 when its parent dies, but means the parent's thread, which may end before its process.)
 """
 
-import contextlib
 import errno
 import json
 import os
@@ -25,10 +24,10 @@ from compress_core.jobs.job import Outcome, job_from_json
 from compress_core.jobs.log import append_line
 from compress_core.jobs.work import do
 from compress_core.measurement.accuracy import Stopped
+from compress_core.processes import step_back
 from compress_core.writing import write_file
 
 NICENESS = 10  # the app and everybody's sliders come first
-FIRST_TO_GO = "500"  # of 1000: if memory runs out, the system ends this and not the server
 SHORTEST_S = 0.1  # between two events of progress in the file; epochs are all written
 
 
@@ -80,7 +79,8 @@ def in_words(error: Exception, folder: Path) -> str:
 
 def main() -> None:
     answers = _own_output()
-    _step_back()
+    torch.set_num_threads(1)
+    step_back(NICENESS)
     folders: SimpleQueue[Path] = SimpleQueue()
     threading.Thread(target=_read_folders, args=(folders,), daemon=True).start()
     _answer(answers, {"ready": os.getpid()})
@@ -95,18 +95,6 @@ def _own_output() -> IO[str]:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return answers
-
-
-def _step_back() -> None:
-    """One thread, and after everybody else."""
-    torch.set_num_threads(1)
-    os.nice(NICENESS)
-    # Linux weighs sessions against each other first, and this process has one of its own
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(NICENESS))
-    adjustment = Path("/proc/self/oom_score_adj")
-    if adjustment.exists():
-        adjustment.write_text(FIRST_TO_GO)
 
 
 def _read_folders(folders: "SimpleQueue[Path]") -> None:

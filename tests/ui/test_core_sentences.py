@@ -24,7 +24,7 @@ from compress_core import (
     parse_step,
     restore,
 )
-from compress_core.jobs.process import signal_in_words
+from compress_core.processes import signal_in_words
 from compress_core.recipe import parse_recipe
 from ui import core_sentences, language
 from ui.core_sentences import JOINED, PLACEHOLDER, WORDS, Template, filled, of_core

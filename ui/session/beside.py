@@ -17,11 +17,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from compress_core.jobs.process import start_module
 from compress_core.measurement.beside import State, answers_of, ready, size_of
 from compress_core.measurement.harm import Answers
 from compress_core.measurement.report import Size
 from compress_core.measurement.slices import Found, Run
+from compress_core.processes import start_module
 from ui.session import turns
 
 LONG_S = 0.5  # a mean wait for the turn, from which on a second process pays; it takes 600 MB
