@@ -21,6 +21,8 @@ from compress_core.models.importing.onnx.operators import (
     recurrent,
     reductions,
     resizing,
+    sampling,
+    sequences,
     shapes,
     types,
 )
@@ -50,6 +52,8 @@ ONNX: dict[str, Builder] = {
     **recurrent.TABLE,
     **reductions.TABLE,
     **resizing.TABLE,
+    **sampling.TABLE,
+    **sequences.TABLE,
     **shapes.TABLE,
     **types.TABLE,
 }
