@@ -35,7 +35,7 @@ def divide(a: Tensor, b: Tensor) -> Tensor:
     if a.is_floating_point():
         return a / b
     # The processor stops the process that divides the least integer by −1.
-    turned = b == -1
+    turned = (b == -1) & (b < 0)  # torch takes 255 for −1 in uint8
     return torch.where(
         turned, torch.neg(a), torch.div(a, b.masked_fill(turned, 1), rounding_mode="trunc")
     )
