@@ -91,12 +91,12 @@ class Attributes:
 Builder = Callable[[Attributes], Operator | None]
 
 
-def single(function: Callable[..., Tensor], **attributes: Any) -> Operator:
+def single(function: Callable[..., Tensor], /, **attributes: Any) -> Operator:
     """The operator of a function that takes the node's inputs and gives one tensor."""
     return partial(_single, partial(function, **attributes))
 
 
-def multiple(function: Callable[..., tuple[Tensor | None, ...]], **attributes: Any) -> Operator:
+def multiple(function: Callable[..., tuple[Tensor | None, ...]], /, **attributes: Any) -> Operator:
     """The operator of a function that takes the node's inputs and gives several tensors."""
     return partial(_multiple, partial(function, **attributes))
 

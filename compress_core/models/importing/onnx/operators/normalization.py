@@ -197,4 +197,5 @@ TABLE: dict[str, Builder] = {
     "LpNormalization": _lp_normalize,
     "MeanVarianceNormalization": _mean_variance_normalize,
     "RMSNormalization": _rms_norm,
+    "SimplifiedLayerNormalization": _rms_norm,  # onnxruntime's name before opset 23
 }
