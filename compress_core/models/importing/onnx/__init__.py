@@ -1,0 +1,46 @@
+"""Networks of ONNX files: a torch module of layers and operators, compared with onnxruntime.
+
+    network = import_onnx(path.read_bytes())
+    compare_with_onnxruntime(path.read_bytes(), network).agrees
+
+Importing this package takes the half second that onnx takes.
+"""
+
+from onnx import ModelProto
+
+from compress_core.models.importing.onnx.agreement import (
+    Agreement,
+    OutputAgreement,
+    compare_with_onnxruntime,
+)
+from compress_core.models.importing.onnx.batching import choose_batching
+from compress_core.models.importing.onnx.constants import Codes
+from compress_core.models.importing.onnx.importing import build_network
+from compress_core.models.importing.onnx.network import OnnxNetwork, Place
+from compress_core.models.importing.onnx.ports import Port
+from compress_core.models.importing.onnx.reading import OnnxError
+from compress_core.models.importing.onnx.seeding import seeded_inputs
+
+__all__ = [
+    "Agreement",
+    "Codes",
+    "OnnxError",
+    "OnnxNetwork",
+    "OutputAgreement",
+    "Place",
+    "Port",
+    "compare_with_onnxruntime",
+    "import_onnx",
+    "seeded_inputs",
+]
+
+
+def import_onnx(model: ModelProto | bytes) -> OnnxNetwork:
+    """The network of an ONNX file, which has been run once on seeded inputs.
+
+    Raises OnnxError (a ValueError) for what is no ONNX graph, or one that cannot become a network;
+    ValueError for one that does not run.
+    """
+    network = build_network(model)
+    choose_batching(network)
+    return network

@@ -1,0 +1,82 @@
+"""Several rows at once: whether the graph takes them, perhaps rewritten, or each by itself."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from compress_core.models.importing.onnx.network import Batching, OnnxNetwork
+from compress_core.models.importing.onnx.program import Instruction, Program
+from compress_core.models.importing.onnx.seeding import output_scale, seeded_inputs
+
+ROWS = 3
+TOLERANCE = 1e-5  # of an output's range
+
+
+def choose_batching(network: OnnxNetwork, seed: int = 0) -> None:
+    """Set how several rows are computed: at once where that gives what each row gives alone.
+
+    `network` is the importer's own, and written to. Raises ValueError where it does not run.
+    """
+    network.batching = "row by row"
+    inputs = seeded_inputs(network, seed, ROWS)
+    with torch.no_grad():
+        alone = _outputs(network(*inputs))
+    own = network.program
+    choices: tuple[tuple[Batching, Program], ...] = (
+        ("batched", own),
+        ("rewritten", _rewritten(network)),
+    )
+    for batching, program in choices:
+        network.batching, network.program = batching, program
+        if _agrees(network, inputs, alone):
+            return
+    network.batching, network.program = "row by row", own
+
+
+def _outputs(made: Tensor | dict[str, Tensor]) -> list[Tensor]:
+    return list(made.values()) if isinstance(made, dict) else [made]
+
+
+def _agrees(network: OnnxNetwork, inputs: tuple[Tensor, ...], alone: list[Tensor]) -> bool:
+    try:
+        with torch.no_grad():
+            together = _outputs(network(*inputs))
+    except Exception:  # whatever an operator raises on shapes that do not fit
+        return False
+    return all(_same(a, b) for a, b in zip(together, alone, strict=True))
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    if a.shape != b.shape:
+        return False
+    if not a.is_floating_point():
+        return torch.equal(a, b)
+    gap = (a - b).abs().nan_to_num(0.0)
+    return not a.numel() or bool(gap.max() <= TOLERANCE * output_scale(b))
+
+
+def _rewritten(network: OnnxNetwork) -> Program:
+    """The program with -1 in front of each constant shape that a Reshape makes, the other sizes as
+    one row has them."""
+    program = network.program
+    made = tuple(_for_any_batch(network, one) for one in program.instructions)
+    return replace(program, instructions=made)
+
+
+def _for_any_batch(network: OnnxNetwork, one: Instruction) -> Instruction:
+    if one.layer or one.proto.op_type != "Reshape" or len(one.inputs) < 2:
+        return one
+    target = network.constants.get(one.inputs[1])
+    if target is None or target.dim() != 1 or not len(target) or int(target[0]) < 1:
+        return one
+    sizes = target.tolist()
+    if -1 in sizes:
+        if sizes[0] != 1:
+            return one
+        free = [0, *sizes[1:]]  # 0 copies the size of the input
+    else:
+        free = [-1, *sizes[1:]]
+    name = f"{one.inputs[1]}/rows"
+    network.constants[name] = torch.tensor(free)
+    return replace(one, inputs=(one.inputs[0], name))

@@ -1,0 +1,174 @@
+"""Write nodes that multiply integers as what they mean: dequantize, multiply, quantize again.
+
+Then a weight of integers is a layer's weight like any other, exactly the value that it stands for,
+and the inputs stay on the grid on which the file rounds them.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from onnx import NodeProto, TensorProto, helper
+
+from compress_core.models.importing.onnx.constants import Constant
+from compress_core.models.importing.onnx.folding import fold_node
+from compress_core.models.importing.onnx.graph import Graph
+from compress_core.models.importing.onnx.reading import attributes_of
+
+FLOAT_OPERATOR = {
+    "ConvInteger": "Conv",
+    "MatMulInteger": "MatMul",
+    "QLinearConv": "Conv",
+    "QLinearMatMul": "MatMul",
+}
+AXIS = {"Conv": 0, "MatMul": 1}  # of the scales of a weight, where it has one for each output
+AXIS_OPSET = 13  # the first in which scales run along an axis
+
+
+def float_integers(graph: Graph) -> None:
+    """Rewrite the nodes of `graph` that multiply by a constant of integers."""
+    for node in list(graph.nodes):
+        if node.op_type in FLOAT_OPERATOR and not node.domain:
+            _Rewriting(graph, node).rewrite()
+
+
+@dataclass(eq=False)
+class _Rewriting:
+    graph: Graph
+    node: NodeProto
+
+    def rewrite(self) -> None:
+        linear = self.node.op_type.startswith("QLinear")
+        place = 3 if linear else 1
+        weight = self.graph.constant(self.node.input[place])
+        if weight is None or weight.is_float:
+            return
+        if linear:
+            self._rewrite_linear(weight)
+        else:
+            self._rewrite_integer(weight)
+
+    def _rewrite_linear(self, weight: Constant) -> None:
+        x, x_scale, x_zero, _, w_scale, w_zero, y_scale, y_zero = self.node.input[:8]
+        scale, zero = self.graph.constant(w_scale), self.graph.constant(w_zero)
+        first = self.graph.constant(x_scale)
+        if scale is None or first is None:
+            return
+        name = self._name("weight")
+        self.graph.constants[name] = self._dequantized(weight, scale, zero)
+        dequantize = self._node("DequantizeLinear", [x, x_scale, x_zero], self._name("x"))
+        inputs = [dequantize.output[0], name]
+        if len(self.node.input) > 8 and self.node.input[8]:
+            bias = self.graph.constant(self.node.input[8])
+            assert bias is not None
+            values = bias.values.float() * (first.values * scale.values)
+            inputs.append(self._name("bias"))
+            self.graph.constants[inputs[-1]] = Constant(values, bias.root, bias.own_type)
+        product = self._node(self._operator, inputs, self._name("y"), copied=True)
+        quantize = self._node(
+            "QuantizeLinear", [product.output[0], y_scale, y_zero], self.node.output[0]
+        )
+        self._replace([dequantize, product, quantize])
+
+    def _rewrite_integer(self, weight: Constant) -> None:
+        """x and its zero point are subtracted as floats; the scale of the weight, which a Mul
+        behind applies, moves into the weight."""
+        x, _, x_zero, w_zero = (*self.node.input, "", "")[:4]
+        zero = self.graph.constant(w_zero) if w_zero else None
+        scale = self._scale_behind()
+        name = self._name("weight")
+        self.graph.constants[name] = self._dequantized(weight, scale, zero)
+        one = self._name("one")
+        self.graph.constants[one] = Constant(torch.tensor(1.0), one, TensorProto.FLOAT)
+        given = [x, one, x_zero] if x_zero else [x, one]
+        dequantize = self._node("DequantizeLinear", given, self._name("x"))
+        product = self._node(
+            self._operator, [dequantize.output[0], name], self.node.output[0], copied=True
+        )
+        self._replace([dequantize, product])
+
+    @property
+    def _operator(self) -> str:
+        return FLOAT_OPERATOR[self.node.op_type]
+
+    def _dequantized(self, weight: Constant, scale: Constant, zero: Constant | None) -> Constant:
+        """The weight as floats, with its codes."""
+        if zero is None:
+            zero = Constant(torch.zeros_like(scale.values, dtype=weight.values.dtype), "", 0)
+        axis = AXIS[self._operator] if scale.values.numel() > 1 else None
+        flat: dict[str, Any] = {"axis": axis} if axis is not None else {}
+        shape = (-1,) if axis is not None else ()
+        scale = scale.laid_out(scale.values.reshape(shape))
+        zero = zero.laid_out(zero.values.reshape(shape).expand(scale.values.shape).contiguous())
+        node = helper.make_node("DequantizeLinear", ["w", "s", "z"], ["y"], **flat)
+        opset = max(self.graph.opsets.get("", 1), AXIS_OPSET)
+        made = fold_node(node, [weight, scale, zero], {**self.graph.opsets, "": opset})
+        assert made is not None
+        return made[0]
+
+    def _scale_behind(self) -> Constant:
+        """The scale of the weight in y · (x_scale · w_scale), which is taken out of the graph; 1
+        where nothing like it stands behind."""
+        one = Constant(torch.tensor(1.0), "", TensorProto.FLOAT)
+        cast = self._only_reader(self.node.output[0], "Cast")
+        times = cast and self._only_reader(cast.output[0], "Mul")
+        if times is None or cast is None:
+            return one
+        i = 1 - list(times.input).index(cast.output[0])
+        other = self.graph.constant(times.input[i])
+        if other is not None:  # both scales are constants
+            own = self._of_weight(other.factors)
+            if own is None or not self._fits(own):
+                return one
+            rest = next(factor for factor in other.factors if factor is not own)
+            times.input[i] = self._constant("x_scale", rest.values)
+            return own
+        maker = next((n for n in self.graph.nodes if times.input[i] in n.output), None)
+        if maker is None or maker.op_type != "Mul":
+            return one
+        for k, name in enumerate(maker.input):
+            found = self.graph.constant(name)
+            if found is not None and self._fits(found):
+                times.input[i] = maker.input[1 - k]
+                return found
+        return one
+
+    def _of_weight(self, factors: tuple[Constant, ...]) -> Constant | None:
+        """Of the scales of inputs and weight the second: the first is that of the codes x."""
+        encoder = next((n for n in self.graph.nodes if self.node.input[0] in n.output), None)
+        if encoder is None or encoder.op_type != "QuantizeLinear" or len(factors) != 2:
+            return None
+        scale = self.graph.constant(encoder.input[1])
+        others = [factor for factor in factors if scale is None or factor.root != scale.root]
+        return others[0] if len(others) == 1 else None
+
+    def _fits(self, scale: Constant) -> bool:
+        """Whether it is one scale, or one for each output of a product of matrices."""
+        shape = tuple(scale.values.shape)
+        return scale.values.numel() == 1 or (self._operator == "MatMul" and len(shape) == 1)
+
+    def _only_reader(self, name: str, op_type: str) -> NodeProto | None:
+        readers = self.graph.readers(name)
+        if len(readers) != 1 or readers[0].op_type != op_type or name in self.graph.outputs:
+            return None
+        return readers[0]
+
+    def _constant(self, word: str, values: torch.Tensor) -> str:
+        name = self._name(word)
+        self.graph.constants[name] = Constant(values, name, TensorProto.FLOAT)
+        return name
+
+    def _name(self, word: str) -> str:
+        return f"{self.node.output[0]}/{word}"
+
+    def _node(
+        self, op_type: str, inputs: list[str], output: str, copied: bool = False
+    ) -> NodeProto:
+        kept: dict[str, Any] = dict(attributes_of(self.node)) if copied else {}
+        name = self.node.name if copied else f"{self.node.name}/{op_type}"
+        return helper.make_node(op_type, inputs, [output], name=name, **kept)
+
+    def _replace(self, nodes: list[NodeProto]) -> None:
+        place = next(i for i, node in enumerate(self.graph.nodes) if node is self.node)
+        self.graph.nodes[place : place + 1] = nodes
+        self.graph.made.update(name for node in nodes for name in node.output)
