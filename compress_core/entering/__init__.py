@@ -55,7 +55,7 @@ def enter(network: object) -> Entered:
     check_tensors(module)
     module = _own_copy(module)
     make_permanent(module)
-    came_as = distinct_types(module)
+    came_as = _as_came(module)
     module = unpack_attention(module)
     own_types = {key: tensor.dtype for key, tensor in named_tensors(module).items()}
     wide = _wide_types(module)
@@ -63,7 +63,20 @@ def enter(network: object) -> Entered:
         module = copy_as_float32(module, wide)
     check_values(module)
     module.requires_grad_(False)
-    return Entered(module, came_as, {key: t for key, t in own_types.items() if t in wide})
+    converted = {key: t for key, t in own_types.items() if t in wide}
+    return Entered(module, came_as, {**_types_before(module), **converted})
+
+
+def _as_came(module: nn.Module) -> dict[str, TensorType]:
+    """A network that was read from a file in other types says so itself, by state-dict key."""
+    found = distinct_types(module)
+    said: Mapping[str, TensorType] = getattr(module, "came_as", {})
+    return found | {key: kind for key, kind in said.items() if key in found}
+
+
+def _types_before(module: nn.Module) -> dict[str, torch.dtype]:
+    said: Mapping[str, torch.dtype] = getattr(module, "own_types", {})
+    return {key: kind for key, kind in said.items() if key in named_tensors(module)}
 
 
 def _wide_types(module: nn.Module) -> frozenset[torch.dtype]:

@@ -14,7 +14,8 @@ import torch
 
 from compress_core.compressed import Compressed
 from compress_core.graph.simplification import add_initializer
-from compress_core.graph.structure import GraphError, unique_name
+from compress_core.graph.naming import unique_name
+from compress_core.graph.structure import GraphError
 from compress_core.methods.quantization import InputQuantizer
 from compress_core.stored import StoredLayer
 

@@ -15,9 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from compress_core.compressed import Compressed
+from compress_core.graph.errors import GraphError
+from compress_core.graph.naming import unique_name
 from compress_core.graph.simplification import clear_metadata, replace_value, simplify
+from compress_core.graph.source import needed_opset, source_structure
 from compress_core.graph.untranslated import untranslated
 from compress_core.measurement.cost import macs_by_layer
+from compress_core.models.importing.onnx import OnnxNetwork
 from compress_core.stored import StoredLayer
 from compress_core.weights import with_weights
 
@@ -25,10 +29,6 @@ OPSET = 23  # the first with an Attention operator: one node where older ones ne
 LAYOUT_OPS = {"Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
 BATCH = torch.export.Dim("batch")  # the first dimension of every input
 _EXPORTER = threading.Lock()  # torch's exporter patches torch while it traces: one at a time
-
-
-class GraphError(ValueError):
-    """A model has no ONNX graph, or not one in which every compressed weight can be found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,8 @@ class Structure:
 def find_structure(compressed: Compressed) -> Structure:
     """The structure of `compressed`, exported now if no recipe of this structure was before."""
     memo, network = compressed.base.memo, compressed.network
+    if isinstance(compressed.base.pristine, OnnxNetwork):
+        return _source_structure(compressed)
     shapes = [(s.form, s.ranks, s.bias is not None) for s in compressed.layers.values()]
     key: Hashable = ("onnx", tuple(shapes), *map(tuple, (network.rest, network.coded)))
 
@@ -57,6 +59,17 @@ def find_structure(compressed: Compressed) -> Structure:
             return memo.get(key, lambda: export_structure(compressed))
 
     return memo.get(key, wait_and_export)
+
+
+def _source_structure(compressed: Compressed) -> Structure:
+    """Of a network that came as an ONNX file: its own graph, brought to what the codes need."""
+    network, opset = compressed.network, needed_opset(compressed)
+    shapes = [
+        (s.form, s.ranks, s.bias is not None, s.codes is not None)
+        for s in compressed.layers.values()
+    ]
+    key: Hashable = ("source", opset, tuple(shapes), *map(tuple, (network.rest, network.coded)))
+    return compressed.base.memo.get(key, lambda: Structure(*source_structure(compressed, opset)))
 
 
 def export_structure(compressed: Compressed) -> Structure:
@@ -229,14 +242,6 @@ def _module_path(node: ir.Node) -> str:
 def _calls(weight: ir.Value) -> tuple[str, ...]:
     owner = str(weight.name).rpartition(".")[0]
     return tuple(str(user.name) for user in weight_users(weight) if _module_path(user) == owner)
-
-
-def unique_name(name: str, taken: set[str]) -> str:
-    """`name`, or with the first number that makes it new; it is then taken."""
-    candidates = (name if i == 0 else f"{name}_{i}" for i in range(len(taken) + 1))
-    found = next(candidate for candidate in candidates if candidate not in taken)
-    taken.add(found)
-    return found
 
 
 def _keys(stored: StoredLayer) -> dict[str, tuple[str, ...]]:

@@ -4,8 +4,9 @@ import onnx_ir as ir
 import torch
 
 from compress_core.compressed import Compressed
+from compress_core.graph.naming import unique_name
 from compress_core.graph.simplification import add_initializer, replace_value
-from compress_core.graph.structure import node_name, unique_name
+from compress_core.graph.structure import node_name
 from compress_core.methods.quantization import FloatCoded, Quantized, SignCoded
 from compress_core.methods.weight_sharing import Shared
 from compress_core.storage.streams import StoredWeight

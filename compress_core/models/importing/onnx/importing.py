@@ -45,9 +45,22 @@ def build_network(source: ModelProto | bytes) -> OnnxNetwork:
     graph = make_plain(model, opsets)
     importer = _Importer(opsets)
     program = importer.program(graph)
-    network = OnnxNetwork(program, *_ports(model.graph, graph))
+    network = OnnxNetwork(program, *_ports(model.graph, graph), _header(model))
     importer.furnish(network)
     return network.eval()
+
+
+def _header(model: ModelProto) -> bytes:
+    """The model without its nodes and weights."""
+    header = ModelProto()
+    header.CopyFrom(model)
+    stored = {tensor.name for tensor in header.graph.initializer}
+    inputs = [value for value in header.graph.input if value.name not in stored]
+    for field in ("node", "initializer", "sparse_initializer", "value_info", "input"):
+        header.graph.ClearField(field)
+    header.graph.input.extend(inputs)
+    header.ClearField("functions")
+    return bytes(header.SerializeToString(deterministic=True))
 
 
 def _ports(proto: GraphProto, graph: Graph) -> tuple[tuple[Port, ...], tuple[Port, ...]]:

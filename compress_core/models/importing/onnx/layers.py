@@ -291,12 +291,8 @@ def build_group_norm(view: NodeView) -> Built | None:
     shape = view.graph.shape(view.input(0))
     channels = shape[1] if shape and len(shape) > 1 else None
     groups = view.whole("num_groups", 1)
-    if not isinstance(channels, int) or channels % groups:
-        return None
-    if len(weight.values) == groups != channels:  # before opset 21: one for each group
-        weight, bias = (
-            c.laid_out(c.values.repeat_interleave(channels // groups)) for c in (weight, bias)
-        )
+    if not isinstance(channels, int) or channels % groups or len(weight.values) != channels:
+        return None  # before opset 21 there was one scale for each group
     module = nn.GroupNorm(groups, channels, eps=view.number("epsilon", 1e-5))
     tensors = made_of(weight=weight, bias=bias)
     return Built(fill(module, _values(tensors)), Plain(), (view.moving,), tensors)

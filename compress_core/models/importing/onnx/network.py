@@ -40,7 +40,8 @@ class OnnxNetwork(nn.Module):
     at once although the file is for one row, or "row by row".
     `foreign` are the nodes that run in onnxruntime; no gradient passes them. `places` says of each
     layer where the file has it, `codes` which weights came as integers, by layer; `came_as` and
-    `own_types` in which types the tensors came, by state-dict key, where not in float32.
+    `own_types` in which types the tensors came, by state-dict key, where not in float32. `header` is
+    the file's model without nodes and weights: names, types, versions and notes.
     """
 
     def __init__(
@@ -48,10 +49,12 @@ class OnnxNetwork(nn.Module):
         program: Program,
         inputs: tuple[Port, ...],
         outputs: tuple[Port, ...],
+        header: bytes,
     ) -> None:
         super().__init__()
         self.program = program
         self.inputs, self.outputs = inputs, outputs
+        self.header = header
         self.constants: dict[str, Tensor] = {}
         self.keys: dict[str, str] = {}  # of the parameters and buffers that stand for a value
         self.batching: Batching = "batched"

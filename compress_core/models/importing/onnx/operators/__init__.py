@@ -4,6 +4,7 @@ import onnx
 
 from compress_core.models.importing.onnx.operators import (
     activations,
+    attention,
     control,
     convolution,
     elementwise,
@@ -11,6 +12,8 @@ from compress_core.models.importing.onnx.operators import (
     logic,
     making,
     matrices,
+    microsoft,
+    microsoft_codes,
     normalization,
     padding,
     pooling,
@@ -18,6 +21,8 @@ from compress_core.models.importing.onnx.operators import (
     recurrent,
     reductions,
     resizing,
+    sampling,
+    sequences,
     shapes,
     types,
 )
@@ -28,10 +33,11 @@ from compress_core.models.importing.onnx.operators.attributes import (
     Subgraph,
 )
 
-OLDEST, NEWEST = 7, 28
+OLDEST = 7  # before it, broadcasting was said by attributes
 
 ONNX: dict[str, Builder] = {
     **activations.TABLE,
+    **attention.TABLE,
     **control.TABLE,
     **convolution.TABLE,
     **elementwise.TABLE,
@@ -46,10 +52,13 @@ ONNX: dict[str, Builder] = {
     **recurrent.TABLE,
     **reductions.TABLE,
     **resizing.TABLE,
+    **sampling.TABLE,
+    **sequences.TABLE,
     **shapes.TABLE,
     **types.TABLE,
 }
-DOMAINS: dict[str, dict[str, Builder]] = {"": ONNX, "ai.onnx": ONNX}
+MICROSOFT: dict[str, Builder] = {**microsoft.TABLE, **microsoft_codes.TABLE}
+DOMAINS = {"": ONNX, "ai.onnx": ONNX, "com.microsoft": MICROSOFT}
 
 
 def operator_for(
@@ -61,7 +70,7 @@ def operator_for(
     that the operator here does not know, which must not be passed over.
     """
     build = DOMAINS.get(node.domain, {}).get(node.op_type)
-    if build is None or opset < OLDEST:
+    if build is None or (opset < OLDEST and node.domain != "com.microsoft"):
         return None
     read = Attributes(node, opset, subgraph=subgraph)
     operator = build(read)

@@ -91,12 +91,12 @@ class Attributes:
 Builder = Callable[[Attributes], Operator | None]
 
 
-def single(function: Callable[..., Tensor], **attributes: Any) -> Operator:
+def single(function: Callable[..., Tensor], /, **attributes: Any) -> Operator:
     """The operator of a function that takes the node's inputs and gives one tensor."""
     return partial(_single, partial(function, **attributes))
 
 
-def multiple(function: Callable[..., tuple[Tensor | None, ...]], **attributes: Any) -> Operator:
+def multiple(function: Callable[..., tuple[Tensor | None, ...]], /, **attributes: Any) -> Operator:
     """The operator of a function that takes the node's inputs and gives several tensors."""
     return partial(_multiple, partial(function, **attributes))
 
@@ -134,17 +134,30 @@ def _several(function: Callable[..., tuple[Tensor | None, ...]], _: Attributes) 
 
 def sizes_of(tensor: Tensor) -> list[int]:
     """The integers of a tensor that holds a shape, axes or indices."""
-    values: list[int] = tensor.reshape(-1).tolist()
-    return values
+    return _plain_numbers(tensor)
+
+
+def numbers_of(tensor: Tensor) -> list[float]:
+    """The numbers of a tensor that holds factors or bounds."""
+    return _plain_numbers(tensor)
+
+
+def _plain_numbers(tensor: Tensor) -> list[Any]:
+    # No torch function before `tolist`: under torch.export it would make the constants unknown.
+    values = tensor.tolist()
+    return values if isinstance(values, list) else [values]
 
 
 def number_of(tensor: Tensor) -> int:
     """The integer of a tensor of one element."""
-    return int(tensor.item())
+    (value,) = sizes_of(tensor)
+    return value
 
 
 def refuse_absurd(sizes: Sequence[int], operator: str) -> None:
     """Raises ValueError where a result would have more than 2³¹ elements."""
+    if not all(type(size) is int for size in sizes):
+        return  # sizes of any batch, while a network is exported
     if any(size < 0 for size in sizes):
         raise ValueError(
             f"{operator} is asked for the shape {list(sizes)[:8]}: no size may be negative; "

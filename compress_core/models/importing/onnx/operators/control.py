@@ -1,6 +1,8 @@
 """Branches and loops: nodes that hold graphs of their own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import onnx
 import torch
@@ -18,6 +20,9 @@ from compress_core.models.importing.onnx.operators.types import TORCH_TYPES
 Body = Callable[[Mapping[str, Tensor]], tuple[Tensor, ...]]
 
 ITERATIONS_AT_MOST = 10**6
+
+# Of the loops that run now, from the outermost one's start.
+_ITERATIONS: ContextVar[list[int] | None] = ContextVar("iterations", default=None)
 
 
 def branch(condition: Tensor, *, then: Body, otherwise: Body) -> tuple[Tensor, ...]:
@@ -37,24 +42,40 @@ def loop(
     names = [one.name for one in graph.input]
     state: Sequence[Tensor] = carried
     collected: list[tuple[Tensor, ...]] = []
-    while runs and len(collected) < most:
-        refuse_endless(len(collected), "Loop")
-        counter = torch.tensor(len(collected))
-        going = torch.tensor(True)
-        again, *results = body(dict(zip(names, (counter, going, *state), strict=True)))
-        state = results[: len(carried)]
-        collected.append(tuple(results[len(carried) :]))
-        runs = bool(again.item())
+    with counting("Loop") as count_one:
+        while runs and len(collected) < most:
+            count_one()
+            counter = torch.tensor(len(collected))
+            going = torch.tensor(True)
+            again, *results = body(dict(zip(names, (counter, going, *state), strict=True)))
+            state = results[: len(carried)]
+            collected.append(tuple(results[len(carried) :]))
+            runs = bool(again.item())
     scans = graph.output[1 + len(carried) :]
     return (*state, *stack_scans(collected, scans, [0] * len(scans)))
 
 
-def refuse_endless(iterations: int, operator: str) -> None:
-    if iterations >= ITERATIONS_AT_MOST:
-        raise ValueError(
-            f"{operator} has run {iterations} times and has not ended: at most "
-            f"{ITERATIONS_AT_MOST} iterations are run; check its condition"
-        )
+@contextmanager
+def counting(operator: str) -> Iterator[Callable[[], None]]:
+    """A function to call before every iteration: it counts those of the loops inside too.
+
+    It raises ValueError where a loop does not end.
+    """
+    so_far = _ITERATIONS.get() or [0]
+    token = _ITERATIONS.set(so_far)
+
+    def count() -> None:
+        if so_far[0] >= ITERATIONS_AT_MOST:
+            raise ValueError(
+                f"{operator} has run {so_far[0]} times and has not ended: at most "
+                f"{ITERATIONS_AT_MOST} iterations are run; check its condition"
+            )
+        so_far[0] += 1
+
+    try:
+        yield count
+    finally:
+        _ITERATIONS.reset(token)
 
 
 def stack_scans(
@@ -93,11 +114,12 @@ def scan(
     ]
     names = [one.name for one in graph.input]
     collected: list[tuple[Tensor, ...]] = []
-    for parts in zip(*slices, strict=True):
-        refuse_endless(len(collected), "Scan")
-        results = body(dict(zip(names, (*state, *parts), strict=True)))
-        state = list(results[:states])
-        collected.append(tuple(results[states:]))
+    with counting("Scan") as count_one:
+        for parts in zip(*slices, strict=True):
+            count_one()
+            results = body(dict(zip(names, (*state, *parts), strict=True)))
+            state = list(results[:states])
+            collected.append(tuple(results[states:]))
     stacked = stack_scans(collected, graph.output[states:], axes[1])
     turned = zip(stacked, axes[1], backwards[1], strict=True)
     return (*state, *(one.flip(axis) if flip else one for one, axis, flip in turned))

@@ -32,7 +32,13 @@ def _through_int64(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
 
 def divide(a: Tensor, b: Tensor) -> Tensor:
     """a / b; integers are cut towards zero."""
-    return torch.div(a, b, rounding_mode=None if a.is_floating_point() else "trunc")
+    if a.is_floating_point():
+        return a / b
+    # The processor stops the process that divides the least integer by −1.
+    turned = (b == -1) & (b < 0)  # torch takes 255 for −1 in uint8
+    return torch.where(
+        turned, torch.neg(a), torch.div(a, b.masked_fill(turned, 1), rounding_mode="trunc")
+    )
 
 
 def power(base: Tensor, exponent: Tensor) -> Tensor:

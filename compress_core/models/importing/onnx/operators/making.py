@@ -1,6 +1,6 @@
 """Tensors made from nothing but a shape, a range or an attribute."""
 
-from math import ceil
+from math import ceil, isfinite
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     Builder,
     Operator,
     number_of,
+    numbers_of,
     plain,
     refuse_absurd,
     single,
@@ -53,9 +54,12 @@ def constant_of_shape(sizes: Tensor, *, value: Tensor) -> Tensor:
 
 def number_range(start: Tensor, limit: Tensor, step: Tensor) -> Tensor:
     """start, start + step, … below the limit."""
-    low, high, by = start.item(), limit.item(), step.item()
-    if by == 0:
-        raise ValueError("Range has the step 0: it must differ from 0")
+    low, high, by = (numbers_of(one)[0] for one in (start, limit, step))
+    if by == 0 or not isfinite((high - low) / by):
+        raise ValueError(
+            f"Range from {low} to {high} in steps of {by} never ends: the step must differ from 0, "
+            f"and all three must be finite"
+        )
     count = max(ceil((high - low) / by), 0)
     refuse_absurd([count], "Range")
     return low + torch.arange(count, dtype=start.dtype) * by

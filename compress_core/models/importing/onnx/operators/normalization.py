@@ -11,6 +11,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     Builder,
     Operator,
     multiple,
+    numbers_of,
     single,
 )
 
@@ -31,6 +32,9 @@ def batch_norm(
 ) -> Tensor:
     if not scale.dtype == mean.dtype == x.dtype:
         scale, shift, mean, variance = (one.to(x.dtype) for one in (scale, shift, mean, variance))
+    if mean.requires_grad or variance.requires_grad:  # torch's own takes them for constants
+        factor = scale * torch.rsqrt(variance + epsilon)
+        return x * by_channel(factor, x) + by_channel(shift - mean * factor, x)
     return F.batch_norm(x, mean, variance, scale, shift, False, 0.0, epsilon)
 
 
@@ -129,8 +133,8 @@ def dropout(
     ratio: float,
 ) -> tuple[Tensor, Tensor]:
     """x itself, unless the node says that it trains; and which elements are kept."""
-    ratio = ratio if given is None else float(given.item())
-    if training is None or not bool(training.item()):
+    ratio = ratio if given is None else numbers_of(given)[0]
+    if training is None or not numbers_of(training)[0]:
         return x, torch.ones_like(x, dtype=torch.bool)
     kept = torch.rand_like(x) >= ratio
     return torch.where(kept, x / (1 - ratio), torch.zeros_like(x)), kept
@@ -197,4 +201,5 @@ TABLE: dict[str, Builder] = {
     "LpNormalization": _lp_normalize,
     "MeanVarianceNormalization": _mean_variance_normalize,
     "RMSNormalization": _rms_norm,
+    "SimplifiedLayerNormalization": _rms_norm,  # onnxruntime's name before opset 23
 }

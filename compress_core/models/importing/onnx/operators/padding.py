@@ -10,6 +10,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     Attributes,
     Builder,
     Operator,
+    numbers_of,
     refuse_absurd,
     single,
     sizes_of,
@@ -33,7 +34,7 @@ def pad(
     ends = {axis % x.dim(): (amounts[i], amounts[half + i]) for i, axis in enumerate(chosen)}
     refuse_absurd([n + sum(ends.get(i, (0, 0))) for i, n in enumerate(x.shape)], "Pad")
     if mode == "constant":
-        return pad_constant(x, ends, value if fill is None else fill.item())
+        return pad_constant(x, ends, value if fill is None else numbers_of(fill)[0])
     for axis, (before, after) in ends.items():
         x = x.index_select(axis, mirrored_positions(x.shape[axis], before, after, mode))
     return x

@@ -6,7 +6,7 @@ elements around it with the weights of the interpolation. Axes are handled one a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, floor, inf
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (its usual name)
@@ -16,6 +16,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     Attributes,
     Builder,
     Operator,
+    numbers_of,
     refuse_absurd,
     single,
     sizes_of,
@@ -71,20 +72,24 @@ def resize(
     if sizes is not None and sizes.numel():
         plan = by_sizes(x, chosen, sizes_of(sizes), sampling.policy)
     elif scales is not None and scales.numel():
-        plan = by_scales(x, chosen, scales.double().tolist())
+        plan = by_scales(x, chosen, numbers_of(scales))
     else:
         raise ValueError("Resize has neither scales nor sizes: give it one of the two")
     if sampling.coordinates == "tf_crop_and_resize" and region is not None:
-        plan = with_regions(plan, region.double().tolist())
+        plan = with_regions(plan, numbers_of(region))
     wanted = {one.axis: one.wanted for one in plan}
     refuse_absurd([wanted.get(i, n) for i, n in enumerate(x.shape)], "Resize")
     return resample(x, plan, sampling)
 
 
 def by_scales(x: Tensor, axes: Sequence[int], scales: Sequence[float]) -> list[Axis]:
+    if wrong := [scale for scale in scales if not 0 < scale < inf]:
+        raise ValueError(f"Resize has the scale {wrong[0]}: scales must be finite and above 0")
+    pairs = list(zip(axes, scales, strict=True))
+    sizes = [x.shape[a] if scale == 1 else floor(x.shape[a] * scale) for a, scale in pairs]
     return [
-        Axis(axis, x.shape[axis], floor(x.shape[axis] * scale), scale)
-        for axis, scale in zip(axes, scales, strict=True)
+        Axis(axis, x.shape[axis], size, scale)
+        for (axis, scale), size in zip(pairs, sizes, strict=True)
     ]
 
 
@@ -113,7 +118,7 @@ def with_regions(plan: Sequence[Axis], region: Sequence[float]) -> list[Axis]:
 
 def resample(x: Tensor, plan: Sequence[Axis], sampling: Sampling) -> Tensor:
     crops = sampling.coordinates == "tf_crop_and_resize"
-    moving = [one for one in plan if one.size != one.wanted or one.scale != 1 or crops]
+    moving = [one for one in plan if one.scale != 1 or one.wanted != one.size or crops]
     if (mode := torch_mode(x, moving, sampling)) is not None:
         wanted = {one.axis: one.wanted for one in moving}
         corners = None if mode == "nearest" else sampling.coordinates == "align_corners"

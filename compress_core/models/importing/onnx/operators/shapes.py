@@ -11,6 +11,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     Builder,
     Operator,
     multiple,
+    number_of,
     plain,
     refuse_absurd,
     single,
@@ -121,7 +122,7 @@ def space_to_depth(x: Tensor, *, block: int) -> Tensor:
 
 
 def triangle(x: Tensor, diagonal: Tensor | None = None, *, upper: bool) -> Tensor:
-    k = 0 if diagonal is None else int(diagonal.item())
+    k = 0 if diagonal is None else number_of(diagonal)
     return torch.triu(x, k) if upper else torch.tril(x, k)
 
 
