@@ -24,6 +24,12 @@ PAGES = {
             N_("Layers, bytes, and what it gets wrong."),
         ),
         (
+            "own_model",
+            N_("Your own model"),
+            "upload_file",
+            N_("Open a network of your own: ONNX, safetensors, a state dict."),
+        ),
+        (
             "graph",
             N_("Graph"),
             "account_tree",

@@ -15,22 +15,25 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from compress_core.data import load_dataset
+from compress_core.dataset import Dataset
 from compress_core.entering import Entered, enter
 from compress_core.entering.tensors import dense_file_bytes, named_tensors
 from compress_core.inputs import call, named_outputs, pick_output
 from compress_core.measurement.cost import layer_macs
 from compress_core.measurement.scores import judge
 from compress_core.opening.facts import DATA, SOURCE, WEIGHTS, Facts, Port
-from compress_core.opening.importing import Imported
+from compress_core.models.importing.onnx import OnnxNetwork, seeded_inputs
+from compress_core.opening.importing import SEED, Imported, compared
 from compress_core.opening.skeleton import describe_modules
 from compress_core.original import Original
-from compress_core.own_data import OwnData, read_data, seeded_data, write_dataset
-from compress_core.tasks import Task
+from compress_core.own_data import OwnData, read_data, write_dataset
+from compress_core.tasks import Kind, Task
 from compress_core.weights import walk_layers
 
 JUDGED_S = 20.0  # how long the original's answers to all rows may take
 FEWEST, MOST, GENERATED = 8, 10_000, 256  # rows that it is judged on
 MOST_NUMBERS = 2**24  # in the outputs of all rows
+GENERATED_NAME = "generated inputs"
 Which = str | int | None
 
 
@@ -50,7 +53,9 @@ def find_facts(found: Imported, asked: Asked) -> Facts:
 
     Raises ValueError where it cannot be compressed, DataError where the data do not fit.
     """
-    about = _about_weights(found, asked)
+    source = Path(SOURCE).read_bytes()
+    found = compared(found, source)
+    about = _about_weights(found, asked, source)
     if found.why_not_run:
         return Facts(**about, why_not_run=found.why_not_run)
     original = original_of(found, asked.output)
@@ -61,7 +66,7 @@ def original_of(found: Imported, output: Which = None) -> Original:
     """The network as the library takes it; of several outputs the first of floating numbers counts,
     unless another one is named."""
     example = found.examples if len(found.examples) > 1 else found.examples[0]
-    kind = "classification" if found.spec else None
+    kind: Kind | None = "classification" if found.spec else None
     which = _first_output(found) if output is None else output
     return Original(found.module, example=example, name="network", task=Task(kind, which))
 
@@ -73,8 +78,7 @@ def _first_output(found: Imported) -> Which:
     return next(floats, None)
 
 
-def _about_weights(found: Imported, asked: Asked) -> dict[str, Any]:
-    source = Path(SOURCE).read_bytes()
+def _about_weights(found: Imported, asked: Asked, source: bytes) -> dict[str, Any]:
     entered = enter(found.module)
     if not walk_layers(entered.module):
         raise ValueError(
@@ -146,7 +150,10 @@ def _data(found: Imported, original: Original, asked: Asked, most: int) -> OwnDa
     if found.spec is not None:
         data = load_dataset(found.spec.dataset)
         return OwnData(data, f"the test images of {found.spec.dataset}")
-    return seeded_data(original.examples, min(most, GENERATED))
+    assert isinstance(found.module, OnnxNetwork), "only these are imported without data"
+    rows = seeded_inputs(found.module, SEED + 1, min(most, GENERATED))
+    inputs = rows if len(rows) > 1 else rows[0]
+    return OwnData(Dataset.of(inputs, name=GENERATED_NAME), GENERATED_NAME)
 
 
 def _cost_of_row(original: Original) -> tuple[float, int]:

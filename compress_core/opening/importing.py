@@ -1,7 +1,7 @@
 """A file of other people becomes a network, or weights without one. Only a sandbox calls this."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -9,9 +9,20 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from compress_core.models.catalog import MODELS, ModelSpec, tensor_shapes
+from compress_core.models.importing.files import check_file, read_weights
+from compress_core.models.importing.onnx import (
+    OnnxError,
+    OnnxNetwork,
+    compare_with_onnxruntime,
+    import_onnx,
+    seeded_inputs,
+)
+from compress_core.models.importing.onnx import Port as OnnxPort
+from compress_core.shown import shown_name
 from compress_core.opening.facts import Port
 
 CONVOLUTIONS = {3: nn.Conv1d, 4: nn.Conv2d, 5: nn.Conv3d}  # by the dimensions of their weight
+SEED = 0  # of the inputs that are run beside onnxruntime
 NO_NETWORK = "the file holds weights without a network around them"
 
 
@@ -30,6 +41,62 @@ class Imported:
     foreign: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     spec: ModelSpec | None = None
+
+
+def import_file(source: Path) -> Imported:
+    """The network of a file, or its weights. Raises ValueError, with the remedy, for a file that
+    does not open here."""
+    kind = check_file(source)
+    if kind == "onnx":
+        return from_onnx(source.read_bytes())
+    clean = read_weights(source, Path())
+    return from_tensors(kind, clean)
+
+
+def from_onnx(raw: bytes) -> Imported:
+    """An ONNX file, not compared with onnxruntime yet (see `compared`)."""
+    network = import_onnx(raw)
+    return Imported(
+        "onnx",
+        network,
+        seeded_inputs(network, SEED),
+        *([_port(port) for port in ports] for ports in (network.inputs, network.outputs)),
+        foreign=list(network.foreign),
+        notes=_notes(network),
+    )
+
+
+def compared(found: Imported, raw: bytes) -> Imported:
+    """The same beside onnxruntime: how far apart they are, or why there are weights alone."""
+    if not isinstance(found.module, OnnxNetwork):
+        return found
+    try:
+        agreement = compare_with_onnxruntime(raw, found.module, SEED)
+    except OnnxError as error:
+        return replace(found, why_not_run=str(error))
+    if agreement.agrees:
+        return replace(found, difference=agreement.fraction)
+    return replace(
+        found,
+        why_not_run=(
+            f"its answers here are {agreement.fraction:.2g} of the output's range away from "
+            f"onnxruntime's, more than the {agreement.tolerance:g} that rounding explains"
+        ),
+    )
+
+
+def _port(port: OnnxPort) -> Port:
+    return Port(shown_name(port.name), str(port.dtype).removeprefix("torch."), port.shape)
+
+
+def _notes(network: OnnxNetwork) -> list[str]:
+    notes = []
+    if network.batching == "row by row":
+        notes.append("the file computes one row at a time, and so several rows take their time")
+    if network.codes:
+        names = ", ".join(list(network.codes)[:3])
+        notes.append(f"{len(network.codes)} weights came as integers, such as {names}")
+    return notes
 
 
 def from_tensors(kind: str, file: Path) -> Imported:
@@ -96,7 +163,7 @@ def _module_for(path: str, tensors: Mapping[str, Tensor]) -> nn.Module | None:
             return nn.Linear(weight.shape[1], weight.shape[0], bias=bias)
         if weight.dim() in CONVOLUTIONS:
             out, into, *kernel = weight.shape
-            return CONVOLUTIONS[weight.dim()](into, out, tuple(kernel), bias=bias)
+            return CONVOLUTIONS[weight.dim()](into, out, kernel, bias=bias)  # type: ignore[arg-type]
     return None
 
 

@@ -8,4 +8,8 @@ Write `raise ValueError("…")` to refuse: the sentence reaches whoever asked, a
 
 TASKS: dict[str, str] = {
     "guards": "compress_core.sandbox.confining:guards",
+    **{
+        name: f"compress_core.opening.tasks:{name}"
+        for name in ("open_network", "macs", "answers", "measured", "exported", "timed")
+    },
 }
