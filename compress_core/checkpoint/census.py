@@ -211,7 +211,7 @@ def _of_wide(_dtype: torch.dtype) -> Bins:
         return middles.numpy()
 
     def index(chunk: Tensor) -> Tensor:
-        upper: Tensor = chunk.float().view(torch.int32) >> shift
-        return upper + half
+        places: Tensor = (chunk.float().view(torch.int32) >> shift) + half
+        return places
 
     return Bins(2**WIDE_BITS, index, values, exact=False)
