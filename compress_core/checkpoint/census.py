@@ -104,6 +104,10 @@ class Census:
         shares = np.where(counts > 0, self._energies[at] + part, 0.0) / (self.energy or 1.0)
         return magnitudes, shares
 
+    def energy_below(self, count: int) -> float:
+        """The share of Σ w² that the `count` smallest weights hold."""
+        return float(self.smallest(np.array([count]))[1][0])
+
     def histogram(self, bins: int, limit: float) -> Counts:
         """Counts of the weights in equal bins over ±limit, (bins,)."""
         return np.histogram(self.values, bins, (-limit, limit), weights=self.counts)[0].astype(
