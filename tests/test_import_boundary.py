@@ -49,6 +49,7 @@ FLOORS = {
     "own_steps": 10,
     "restoring": 9,
     "measurement": 10,
+    "checkpoint": 10.5,  # measures tensors, and is looked at by views and jobs
     "graph": 11,
     "views": 11,
     "search": 11,

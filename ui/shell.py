@@ -36,6 +36,7 @@ PAGES = {
             N_("The ONNX graph before and after, side by side."),
         ),
         ("learn", N_("Learn"), "school", N_("Lessons of five minutes: predict, do, see.")),
+        ("checkpoint", N_("Checkpoint"), "database", N_("Weights without a network, any size.")),
     ),
     N_("Method"): (
         (

@@ -125,6 +125,8 @@ def byte_size(count: float) -> str:
     """Decimal units, as files are sold: 41.2 KB is 41,200 bytes."""
     if count < 1000:
         return f"{count:.0f} B"
+    if count >= 1e9:
+        return f"{count / 1e9:.2f} GB"
     return f"{count / 1000:.1f} KB" if count < 1e6 else f"{count / 1e6:.2f} MB"
 
 
@@ -132,6 +134,8 @@ def count(number: float) -> str:
     """2,293,000 as 2.29 M."""
     if number < 10_000:
         return f"{number:,.0f}"
+    if number >= 1e9:
+        return f"{number / 1e9:.2f} G"
     return f"{number / 1e3:.1f} K" if number < 1e6 else f"{number / 1e6:.2f} M"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from compress_core.command_line import commands, jobs, training
+from compress_core.command_line import checkpoint, commands, jobs, training
 from compress_core.data import DATASETS
 from compress_core.models.catalog import MODELS
 from compress_core.models.checkpoints import CHECKPOINTS
@@ -39,6 +39,12 @@ def build_parser() -> Parser:
     _add_searches(add)
     listed = add("jobs", jobs.run_jobs, "list the jobs of the app and the command line, or end one")
     jobs.add_arguments(listed)
+    opened = add(
+        "checkpoint",
+        checkpoint.run_checkpoint,
+        "weights without a network: a safetensors file of any size, or its shards",
+    )
+    checkpoint.add_arguments(opened)
     return parser
 
 

@@ -12,6 +12,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from compress_core.checkpoint import (
+    Checkpoint,
+    Profiles,
+    SweepRow,
+    row_from_json,
+    singular_values,
+    sweep_bits,
+)
+from compress_core.checkpoint.sweep import SEEN
 from compress_core.compressed import Compressed, compress
 from compress_core.data import DataError, Dataset, load_dataset
 from compress_core.events import Progress, Watcher
@@ -106,7 +115,49 @@ class Searching:
             raise ValueError(f"tolerance={self.tolerance} allows no loss; 0.005 is half a point")
 
 
-Work = Sweep | Timing | Training | Searching
+@dataclass(frozen=True)
+class Weighing:
+    """Weigh every tensor of a checkpoint without a network after each recipe of `steps` (texts).
+
+    `identity` is that of the checkpoint when it was opened: another content is other work. `exact`:
+    look at all weights, not at some rows of each tensor. Result: `SweepRow.as_dict()` of each.
+    """
+
+    path: str
+    identity: str
+    steps: tuple[str, ...]
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise ValueError("a sweep of no steps weighs nothing; give at least one")
+        for text in self.steps:
+            _parsed(text)
+
+    @property
+    def model(self) -> str:
+        """What the work is about, in lists of jobs."""
+        return Path(self.path).name
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The singular values of one tensor of a checkpoint, kept among its profiles.
+
+    Result: how many there are. `path` and `identity` as in `Weighing`.
+    """
+
+    path: str
+    identity: str
+    tensor: str
+
+    @property
+    def model(self) -> str:
+        """What the work is about, in lists of jobs."""
+        return f"{Path(self.path).name} {self.tensor}"
+
+
+Work = Sweep | Timing | Training | Searching | Weighing | Spectrum
 
 
 def searching(model: str, recipe: Recipe, index: int, tolerance: float) -> Searching:
@@ -206,6 +257,40 @@ def run_searching(work: Searching, watcher: Watcher) -> dict[str, Any]:
     return farthest(grid, look, known, tolerance=work.tolerance).as_dict()
 
 
+def run_weighing(work: Weighing, watcher: Watcher) -> list[dict[str, Any]]:
+    """Tensors that an earlier run of the job has weighed are not weighed again."""
+    file = _kept(watcher) / POINTS
+
+    def keep(row: SweepRow) -> None:
+        append_line(file, row.as_dict())
+
+    rows = sweep_bits(
+        _opened(work),
+        work.steps,
+        watcher,
+        most=None if work.exact else SEEN,
+        known=[row_from_json(row) for row in read_lines(file)],
+        keep=keep,
+    )
+    return [row.as_dict() for row in rows]
+
+
+def run_spectrum(work: Spectrum, watcher: Watcher) -> int:
+    checkpoint = _opened(work)
+    entry = checkpoint.entry(work.tensor)
+    values = singular_values(entry, watcher)
+    Profiles(checkpoint).keep_spectrum(entry, values)
+    return int(values.size)
+
+
+def _opened(work: Weighing | Spectrum) -> Checkpoint:
+    """Raises ValueError where the checkpoint is another one by now."""
+    found = Checkpoint.open(work.path)
+    if found.identity != work.identity:
+        raise ValueError(f"{found.path.name} changed since it was opened; start the work anew")
+    return found
+
+
 def _go_on(watcher: Watcher, fraction: float, text: str) -> None:
     """Tell what comes now, unless it is to end here."""
     if watcher.stopped():
@@ -246,6 +331,8 @@ KINDS = {
     "latency": Kind(Timing, run_timing, "minutes"),
     "train": Kind(Training, run_training, "hours"),
     "farthest": Kind(Searching, run_searching, "minutes"),
+    "checkpoint": Kind(Weighing, run_weighing, "minutes"),
+    "spectrum": Kind(Spectrum, run_spectrum, "minutes"),
 }
 
 
@@ -265,8 +352,15 @@ def work_key(work: Work) -> str:
     for name in fields.keys() & {"recipe", "recipes"}:
         texts = [fields[name]] if name == "recipe" else fields[name]
         fields[name] = [format_recipe(_parsed(text)) for text in texts]
-    about = [VERSION, ENCODINGS, load_card(work.model).sha256, fields]
+    about = [VERSION, ENCODINGS, _content_of(work), fields]
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _content_of(work: Work) -> str:
+    """What tells whether the weights are the same."""
+    if isinstance(work, Weighing | Spectrum):
+        return work.identity
+    return load_card(work.model).sha256
 
 
 def work_to_json(work: Work) -> dict[str, Any]:

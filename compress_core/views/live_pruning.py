@@ -75,7 +75,7 @@ def pruning_profile(
     """
     flat = Profile(torch.cat([part.ravel() for part in unpruned(stored)]))
     n = flat.weight.numel()
-    pruned = _knots(n)
+    pruned = knots(n)
     counts, edges = flat.histogram(HISTOGRAM_BINS)
     zeros = np.maximum(pruned, flat.count_below(0.0))
     return PruningProfile(
@@ -143,7 +143,7 @@ def score_profile(
     values, n = weight.numpy().ravel(), weight.numel()
     ranked_by = _places_in_rows(scores) if by_row else scores.numpy().ravel()
     order = ranked_by.argsort(kind="stable")
-    pruned = _knots(n)
+    pruned = knots(n)
     already = np.concatenate([[0], np.cumsum(values[order] == 0)])  # zeros of the first k to fall
     zeros = pruned + already[-1] - already[pruned]
     counts, edges = flat.histogram(HISTOGRAM_BINS)
@@ -170,7 +170,7 @@ def kept_counts(stored: StoredLayer) -> NDArray[np.int64]:
     return np.histogram(left[left != 0].numpy(), bins=HISTOGRAM_BINS, range=(-limit, limit))[0]
 
 
-def _knots(n: int) -> NDArray[np.int64]:
+def knots(n: int) -> NDArray[np.int64]:
     """Numbers of pruned weights, of n, at which the curves stand."""
     return np.arange(n + 1) if n <= FEW else np.round(SPARSITY_KNOTS * n).astype(np.int64)
 
@@ -201,10 +201,10 @@ def _byte_counts(
     if measured is not None:
         at = pruned[every] / n
         return np.interp(at, MEASURED_SPARSITIES, measured).astype(np.float32)
-    return _masked_bytes(n, zeros[every], bits)
+    return masked_bytes(n, zeros[every], bits)
 
 
-def _masked_bytes(n: int, zeros: NDArray[np.int64], bits: int) -> Floats:
+def masked_bytes(n: int, zeros: NDArray[np.int64], bits: int) -> Floats:
     """Bytes of n weights with `zeros` zeros: all of them, or a mask and the others."""
     each = bits / 8
     mask = np.minimum(np.ceil(n / 8), 4 + _coded_bytes(_binary_entropy(zeros / n) * n))

@@ -15,6 +15,7 @@ from compress_core.weights.profile import (
     Profile,
     as_matrix,
     counts_below,
+    decibels,
     energy,
     sqnr_db,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "Reads",
     "as_matrix",
     "counts_below",
+    "decibels",
     "energy",
     "find_coverage",
     "inputs_first",

@@ -90,5 +90,9 @@ def sqnr_db(original: Tensor, compressed: Tensor) -> float | None:
 
     None where it has no finite value: nothing changed, or the original is all zero.
     """
-    signal, noise = energy(original), energy(original - compressed)
+    return decibels(energy(original), energy(original - compressed))
+
+
+def decibels(signal: float, noise: float) -> float | None:
+    """10·log10(signal / noise); None where that has no finite value."""
     return 10 * math.log10(signal / noise) if signal > 0 and noise > 0 else None

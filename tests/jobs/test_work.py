@@ -12,9 +12,11 @@ from compress_core.jobs.log import append_line
 from compress_core.jobs.work import (
     KINDS,
     Searching,
+    Spectrum,
     Sweep,
     Timing,
     Training,
+    Weighing,
     Work,
     do,
     load_points,
@@ -36,6 +38,8 @@ WORKS = (
     Timing("digits-mlp", TEXT),
     Training("digits-mlp", f"{TEXT};finetune:epochs=1"),
     Searching("digits-mlp", "prune:sparsity=0.01;quantize:bits=8", 0, 0.01),
+    Weighing("weights.safetensors", "as it was", (TEXT,)),
+    Spectrum("weights.safetensors", "as it was", "fc1.weight"),
 )
 
 

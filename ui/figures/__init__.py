@@ -37,6 +37,7 @@ from ui.figures.results import (
     shares,
     waterfall,
 )
+from ui.figures.spectra import spectrum_curve
 from ui.figures.training import tallest, time_lapse, training_curves, weights_of_epoch
 from ui.figures.weights import (
     before_after,
@@ -76,6 +77,7 @@ __all__ = [
     "metric_of",
     "predictions",
     "shares",
+    "spectrum_curve",
     "symbol_histogram",
     "tallest",
     "time_lapse",

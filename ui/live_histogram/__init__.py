@@ -41,15 +41,23 @@ def _apply(recipe: str) -> None:
     recipe_field.set_recipe(parse_recipe(recipe))
 
 
-def show(mode: str, data: dict[str, Any], *, on_release: Callable[[dict[str, Any]], None]) -> None:
-    """Draw `data` on the page called `mode`; `on_release` is a callback that gets each wish, but
-    for a click on the small plane: that point's recipe becomes the recipe.
+def show(
+    mode: str,
+    data: dict[str, Any],
+    *,
+    on_release: Callable[[dict[str, Any]], None],
+    page: str | None = None,
+) -> None:
+    """Draw `data` as on the page called `mode`; `on_release` is a callback that gets each wish, but
+    for a click on the small plane: that point's recipe becomes the recipe. `page`: the page that
+    draws it, if it is another one.
 
-    `data` has what the small plane shows (`plane`), the addresses `profiles` and, for some pages,
-    `view`, and the `constants` that the page's script shares with Python; see main.js and its
-    siblings.
+    `data` has what the small plane shows (`plane`; None: there is none), the addresses `profiles`
+    and, for some pages, `view`, and the `constants` that the page's script shares with Python; see
+    main.js and its siblings.
     """
-    key, serial = f"{mode}_live", f"{mode}_live_serial"
+    key = f"{page}_{mode}_live" if page else f"{mode}_live"
+    serial = f"{key}_serial"
 
     def release() -> None:
         found = st.session_state.get(key)  # gone where the page was left in the same moment

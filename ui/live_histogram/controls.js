@@ -167,6 +167,7 @@ export const percent = (fraction, digits = 1) => `${(100 * fraction).toFixed(dig
 /** Decimal units, as files are sold: 41.2 KB is 41,200 bytes. */
 export function byteSize(count) {
   if (count < 1000) return `${Math.round(count)} B`;
+  if (count >= 1e9) return `${(count / 1e9).toFixed(2)} GB`;
   return count < 1e6 ? `${(count / 1000).toFixed(1)} KB` : `${(count / 1e6).toFixed(2)} MB`;
 }
 

@@ -93,6 +93,7 @@ async function show(root, place, data) {
     place.address = data.profiles;
     place.language = data.language;
   }
-  place.view.plane.update(data.plane);
+  root.classList.toggle("alone", !data.plane); // one tensor of no network: nothing stands beside it
+  if (data.plane) place.view.plane.update(data.plane);
   place.view.update(data, drawn?.layers[0]);
 }

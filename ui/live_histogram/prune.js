@@ -31,7 +31,7 @@ export class Prune {
     this.minus = make("div", { class: "grip", "aria-hidden": "true" });
     this.track = make("div", { class: "track" }, make("div", { class: "fill" }));
     this.rows = this.layers.map(layer => new LayerRow(layer, this));
-    this.numbers = readouts([_("threshold t"), _("sparsity"), _("energy kept"), _("whole file")]);
+    this.numbers = readouts([_("threshold t"), _("sparsity"), _("energy kept"), this.constants.bytes_of]);
     this.chips = chips(_("Sparsity"), this.constants.snaps, value => `${100 * value} %`,
       value => this.jump(value));
     this.legend = make("div", { class: "legend" },

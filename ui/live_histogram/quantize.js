@@ -226,6 +226,7 @@ export class Quantize {
 
   /** Whether the settings are those that the curve was measured with. */
   get followsCurve() {
+    if (!this.data.plane) return false;
     return !this.open && Object.entries(this.data.plane.settings).every(([k, v]) => this.now[k] === v);
   }
 

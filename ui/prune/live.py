@@ -55,6 +55,7 @@ def show(current: Current, choice: Choice, cuts: dict[str, PrunedLayer]) -> None
                 "snaps": SNAPS,
                 "most": round(MOST / 100, 6),
                 "bytes_every": BYTES_EVERY,
+                "bytes_of": _("whole file"),
             },
             "layer": choice.layer,
             "method": choice.method,

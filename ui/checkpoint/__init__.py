@@ -1,0 +1,1 @@
+"""The page of a checkpoint: weights without a network, one tensor at a time."""
