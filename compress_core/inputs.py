@@ -139,7 +139,7 @@ def pick_output(output: Any, which: Which = None) -> Tensor:
     Raises ValueError where that is not one floating tensor, with the names to choose from.
     """
     if isinstance(output, Tensor) and which in (None, 0):
-        return _floating(output)
+        return _without_places(_floating(output))
     parts = named_outputs(output)
     if which is None:
         which = _obvious(parts)
@@ -150,7 +150,12 @@ def pick_output(output: Any, which: Which = None) -> Tensor:
             "Original(…, task=Task(output='logits')) or output=0; or wrap the network in a "
             "module that returns that tensor alone"
         )
-    return _floating(parts[which])
+    return _without_places(_floating(parts[which]))
+
+
+def _without_places(output: Tensor) -> Tensor:
+    """(B, classes) of (B, classes, 1, 1): what a convolution in place of a linear layer leaves."""
+    return output.flatten(1) if output.dim() > 2 and output[0].numel() == output.shape[1] else output
 
 
 def named_outputs(output: Any) -> dict[str | int, Any]:

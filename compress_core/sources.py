@@ -6,6 +6,7 @@ from pathlib import Path
 from compress_core.data import load_dataset
 from compress_core.dataset import DataError, Dataset
 from compress_core.models.catalog import MODELS, model_spec
+from compress_core.models.checkpoints import load_card
 from compress_core.opening.facts import DATA, Facts, read_facts
 from compress_core.opening.opened import Opened
 from compress_core.opening.rooms import InSandbox
@@ -53,6 +54,19 @@ def _facts(folder: Path) -> Facts:
 def is_known(name: str) -> bool:
     """Whether there is a network of this name."""
     return name in MODELS or find_folder(name) is not None
+
+
+def check_name(name: str) -> None:
+    """Raise ValueError where there is no network of this name."""
+    if is_opened_name(name):
+        opened_facts(name)
+    else:
+        model_spec(name)
+
+
+def key_of(name: str) -> str:
+    """What changes when the network of this name does."""
+    return opened_facts(name)[1].digest if is_opened_name(name) else load_card(name).sha256
 
 
 def model_names() -> list[str]:

@@ -54,11 +54,13 @@ FLOORS = {
     "views": 11,
     "search": 11,
     "training": 11,
+    "own_data": 0,
     "opening": 12,
+    "sources": 13,
     "wording": 12,
-    "jobs": 13,
-    "command_line": 14,
-    "__main__": 15,
+    "jobs": 14,
+    "command_line": 15,
+    "__main__": 16,
 }
 
 

@@ -22,16 +22,14 @@ from compress_core.checkpoint import (
 )
 from compress_core.checkpoint.sweep import SEEN
 from compress_core.compressed import Compressed, compress
-from compress_core.data import DataError, Dataset, load_dataset
+from compress_core.data import DataError, Dataset
 from compress_core.events import Progress, Watcher
 from compress_core.jobs.log import append_line, read_lines
 from compress_core.measurement.accuracy import Stopped
 from compress_core.measurement.cost import Latency
 from compress_core.measurement.report import measure, measure_size
 from compress_core.measurement.speed import Speed, measure_speed
-from compress_core.models.catalog import model_spec
-from compress_core.models.checkpoints import load_card
-from compress_core.original import Original, load_model
+from compress_core.original import Original
 from compress_core.recipe import (
     Recipe,
     format_recipe,
@@ -43,6 +41,7 @@ from compress_core.recipe import (
 from compress_core.search.curves import load_curves
 from compress_core.search.farthest import check_movable, farthest, grid_of, with_number
 from compress_core.search.sweep import Row, baseline_of, point
+from compress_core.sources import check_name, find_original, find_test_data, key_of
 from compress_core.storage.container import ENCODINGS
 from compress_core.trained import NotTrained
 
@@ -169,7 +168,7 @@ def searching(model: str, recipe: Recipe, index: int, tolerance: float) -> Searc
 
 def _check(model: str, recipes: Sequence[str]) -> None:
     """Raise ValueError for an unknown model, and for a text that is no recipe."""
-    model_spec(model)
+    check_name(model)
     for text in recipes:
         _parsed(text)
 
@@ -217,6 +216,8 @@ def run_timing(work: Timing, watcher: Watcher) -> dict[str, Any]:
 
     original = _original(work.model)
     _go_on(watcher, 0, "exporting the graph before")
+    if original.elsewhere:
+        return original.elsewhere.speed(work.recipe)
     before = to_onnx(compress(original, ()))
     _go_on(watcher, 1 / 3, "exporting the graph after")
     compressed = _compressed(work.model, work.recipe)
@@ -306,7 +307,7 @@ def _kept(watcher: Watcher) -> Path:
 @lru_cache(maxsize=2)
 def _original(model: str) -> Original:
     """A process does several jobs, often on the same network: its exported graphs stay, too."""
-    return load_model(model)
+    return find_original(model)
 
 
 def _compressed(model: str, recipe: str) -> Compressed:
@@ -314,7 +315,7 @@ def _compressed(model: str, recipe: str) -> Compressed:
 
 
 def _test_images(model: str) -> Dataset:
-    return load_dataset(model_spec(model).dataset)
+    return find_test_data(model)
 
 
 class Kind(NamedTuple):
@@ -360,7 +361,7 @@ def _content_of(work: Work) -> str:
     """What tells whether the weights are the same."""
     if isinstance(work, Weighing | Spectrum):
         return work.identity
-    return load_card(work.model).sha256
+    return key_of(work.model)
 
 
 def work_to_json(work: Work) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from compress_core.tasks import Kind, Task
 from compress_core.weights import walk_layers
 
 JUDGED_S = 20.0  # how long the original's answers to all rows may take
+GENERATED_S = 4.0  # to inputs that nobody gave: more of them tell little more
 FEWEST, MOST, GENERATED = 8, 10_000, 256  # rows that it is judged on
 MOST_NUMBERS = 2**24  # in the outputs of all rows
 GENERATED_NAME = "generated inputs"
@@ -129,7 +130,8 @@ def _about_network(found: Imported, original: Original) -> dict[str, Any]:
 
 def _about_data(found: Imported, original: Original, asked: Asked) -> dict[str, Any]:
     seconds, numbers = _cost_of_row(original)
-    most = int(min(MOST, max(FEWEST, JUDGED_S / seconds), max(FEWEST, MOST_NUMBERS / numbers)))
+    budget = GENERATED_S if asked.data is None else JUDGED_S
+    most = int(min(MOST, max(FEWEST, budget / seconds), max(FEWEST, MOST_NUMBERS / numbers)))
     given = _data(found, original, asked, most)
     data = given.data.subset(most)
     judged = judge(original, data)

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from compress_core.data.finding import user_cache
+from compress_core.models.catalog import MODELS
 from compress_core.opening.facts import FACTS
 
 FOLDER_VARIABLE = "COMPRESS_OPENED_DIR"
@@ -54,8 +55,10 @@ def is_opened_name(name: str) -> bool:
 
 
 def public_name(name: str) -> str:
-    """The name without its secret: what stands in files."""
-    return name.partition("~")[0]
+    """The name without its secret: what stands in files. It is no reference network's: files of
+    these leave out what ships with them."""
+    plain_part = name.partition("~")[0]
+    return f"own-{plain_part}" if plain_part in MODELS else plain_part
 
 
 def find_folder(name: str) -> Path | None:

@@ -23,7 +23,7 @@ def details(current: Current) -> None:
         layer_table(current)
     with right:
         shares(current)
-    if not needs_data(current.model):
+    if not needs_data(current.model) and measuring.metric(current.model) == "accuracy":
         mistakes(current)
 
 

@@ -148,7 +148,8 @@ def _cell_without(current: Current, name: str, problem: str) -> str:
 
 def _waiting_cell(current: Current, name: str) -> str:
     """The last score, while there is none of the present state; a dash where there was none."""
-    before = st.session_state.get("score_text", "—")
+    of, before = st.session_state.get("score_text", ("", "—"))
+    before = before if of == current.model else "—"
     text = _("No image is measured yet: the server measures for others, for each in turn.")
     below = _("{metric}: being measured…", metric=name)
     return _cell(current, "score", (), before, "", below, text)
@@ -157,17 +158,18 @@ def _waiting_cell(current: Current, name: str) -> str:
 def _score_cell(current: Current, n: int) -> str:
     found, change = measuring.score(current.model, current.recipe, n)
     exact = n == measuring.test_size(current.model)
-    st.session_state.score_text = words.score(found, 2 if exact else 1)
+    shown = words.score(found, 2 if exact else 1)
+    st.session_state.score_text = current.model, shown
     images = N_("{metric}, exact, n = {n:,}") if exact else N_("{metric}, n = {n:,}")
     return _cell(
         current,
         "score",
         (found.value, found.low, found.high, found.n),
-        st.session_state.score_text,
+        shown,
         words.point_change(found.metric, change.difference) if current.recipe else _(UNCHANGED),
         _(images, metric=words.metric(found.metric).capitalize(), n=found.n),
         _score_help(found, change),
-        worse=change.difference < 0,
+        worse=found.kind.lost(change.difference) > 0,
     )
 
 
@@ -177,6 +179,16 @@ def _score_help(found: Score, change: PairedDifference) -> str:
         words.score_change(found.metric, bound)
         for bound in (change.difference_low, change.difference_high)
     )
+    if change.gained is None:
+        return _(
+            "{metric} on {n:,} rows; 95 % interval {interval}. Change against the original on the "
+            "same rows: 95 % interval {low} … {high}.",
+            metric=words.metric(found.metric).capitalize(),
+            n=found.n,
+            interval=interval,
+            low=low,
+            high=high,
+        )
     return _(
         "{metric} on {n:,} test images; Wilson 95 % interval {interval}. Change in percentage "
         "points against the original on the same images: {gained} became right, {lost} wrong, "
