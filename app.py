@@ -15,6 +15,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from ui import classroom
+from ui.base_path import below_base_path
 from ui.classroom.limits import Limits
 from ui.graph import routes as graph_routes
 from ui.live_histogram import routes as live_routes
@@ -61,7 +62,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
 last_page.install()
 theme_once.install()
 turns.install()
-routes = [*graph_routes.ROUTES, *live_routes.ROUTES, *upload_routes.ROUTES]
+routes = below_base_path([*graph_routes.ROUTES, *live_routes.ROUTES, *upload_routes.ROUTES])
 middleware = [Middleware(EarlyScripts), *([Middleware(Limits)] if classroom.token() else [])]
 app = st.App(SHELL, routes=routes, lifespan=lifespan, middleware=middleware)
 

@@ -62,24 +62,29 @@ def chromium() -> Iterator[Any]:
 
 @contextmanager
 def running_app(
-    script: str = "app.py", *flags: str, port: int | None = None, log: IO[str] | None = None
+    script: str = "app.py",
+    *flags: str,
+    port: int | None = None,
+    log: IO[str] | None = None,
+    below: str = "",
 ) -> Iterator[App]:
     """The app as a process of its own, from ready until the block ends.
 
     It listens on `port`, or on a free one, and writes what it says into `log`, if there is one.
+    `below` is the path that all of its addresses begin with: "/lab".
     """
     port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", script, "--server.headless=true"]
     started = time.perf_counter()
     process = subprocess.Popen(
-        [*command, f"--server.port={port}", *flags],
+        [*command, f"--server.port={port}", f"--server.baseUrlPath={below}", *flags],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=log or subprocess.DEVNULL,
         stderr=subprocess.STDOUT,
     )
     try:
-        app = App(f"http://127.0.0.1:{port}", started, process.pid)
+        app = App(f"http://127.0.0.1:{port}{below}", started, process.pid)
         wait_until_ready(app, process)
         yield app
     finally:

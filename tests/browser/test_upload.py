@@ -1,34 +1,37 @@
 """Uploading through the real browser: chosen files, dropped files, folders, refusals, Cancel."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
-from playwright.sync_api import Locator, Page, Route, expect
-from starlette.types import ASGIApp
+from playwright.sync_api import Locator, Page, expect
 
-from ui.live_histogram import routes as live_routes
-from ui.upload import routes as upload_routes
-from ui.upload.quota import Quota
-from ui.upload.store import UploadStore
+from benchmarks.browser import running_app
+from ui.upload.quota import VARIABLE
 
 pytestmark = pytest.mark.browser
-TINY_APP = Path(__file__).parents[1] / "ui" / "upload" / "tiny_app.py"
+TINY_APP = "tests/ui/upload/tiny/app.py"
+
+
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="module")
+def origin(temporary: Path) -> Iterator[str]:
+    """A server that takes 40 MB a file; when it ends, nothing of what it took is left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, "file_mb=40,free_mb=1")
+        patch.setenv("TMPDIR", str(temporary))
+        with running_app(TINY_APP) as server:
+            yield server.origin
+    assert not [*temporary.glob("compress-uploads-*")]
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[UploadStore]:
-    made = UploadStore(Quota(file_mb=40, session_mb=60, free_mb=1))
-    monkeypatch.setattr(upload_routes, "_STORE", made)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def places(page: Page, serve: Callable[[ASGIApp], str], store: UploadStore) -> Page:
-    routes = [*live_routes.ROUTES, *upload_routes.ROUTES]
-    page.goto(serve(st.App(TINY_APP, routes=routes)))
+def places(page: Page, origin: str) -> Page:
+    page.goto(origin)
     expect(page.get_by_role("button", name="Choose a file", exact=True)).to_be_visible()
     return page
 
@@ -76,18 +79,30 @@ def test_a_folder_arrives_with_its_names_and_other_kinds_are_passed_over(
     expect(places.get_by_text("pets/dogs/1.png | 4 | 4")).to_be_visible()
 
 
-def test_a_dropped_file_arrives(places: Page) -> None:
-    transfer = places.evaluate_handle(
-        """() => {
-          const transfer = new DataTransfer();
-          transfer.items.add(new File(["dropped"], "net.safetensors"));
-          return transfer;
-        }"""
-    )
-    places.get_by_role("group", name="Your model").dispatch_event(
-        "drop", {"dataTransfer": transfer}
-    )
+def drop(page: Page, place: str, *paths: Path) -> None:
+    """As a person drops them: a page's own script could not make a folder."""
+    box = page.get_by_role("group", name=place).bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + 5
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": data})
+
+
+def test_a_dropped_file_arrives(places: Page, tmp_path: Path) -> None:
+    (model := tmp_path / "net.safetensors").write_bytes(b"dropped")
+    drop(places, "Your model", model)
     expect(places.get_by_text("net.safetensors | 7 | 7")).to_be_visible()
+
+
+def test_a_dropped_folder_arrives_with_its_names(places: Page, tmp_path: Path) -> None:
+    (tmp_path / "pets" / "cats").mkdir(parents=True)
+    for n in range(150):  # a browser lists a hundred at a time
+        (tmp_path / "pets" / "cats" / f"{n}.png").write_bytes(b"four")
+    drop(places, "Your images", tmp_path / "pets")
+    expect(said(places, "150 files have arrived")).to_be_visible()
+    expect(places.get_by_text("pets/cats/149.png | 4 | 4")).to_be_visible()
 
 
 def test_a_file_of_another_kind_is_not_sent(places: Page, tmp_path: Path) -> None:
@@ -103,15 +118,23 @@ def test_a_file_over_the_quota_gets_the_servers_sentence(places: Page, tmp_path:
     expect(places.get_by_role("alert").filter(has_text=refusal)).to_be_visible()
 
 
-def test_a_cancelled_upload_leaves_nothing(
-    places: Page, tmp_path: Path, store: UploadStore
-) -> None:
-    def never(_route: Route) -> None:
-        """The request neither arrives nor fails."""
-
-    places.route("**/upload/*", lambda r: never(r) if r.request.method == "POST" else r.continue_())
-    (model := tmp_path / "net.onnx").write_bytes(bytes(1_000_000))
+def test_a_cancelled_upload_leaves_nothing(places: Page, tmp_path: Path, temporary: Path) -> None:
+    before = {*temporary.glob("compress-uploads-*/*/upload.onnx")}
+    network = places.context.new_cdp_session(places)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
+    network.send("Network.emulateNetworkConditions", slow)
+    (model := tmp_path / "net.onnx").write_bytes(bytes(20_000_000))
     choose(places, model)
+    expect(places.get_by_text("of 20.0 MB")).to_be_visible()
     places.get_by_role("button", name="Cancel").click()
     expect(said(places, "Cancelled.")).to_be_visible()
-    assert not store._held
+    places.wait_for_timeout(500)
+    assert {*temporary.glob("compress-uploads-*/*/upload.onnx")} == before
+
+
+def test_below_a_base_path_files_arrive_too(page: Page, tmp_path: Path) -> None:
+    (model := tmp_path / "net.onnx").write_bytes(b"onnx")
+    with running_app(TINY_APP, below="/below") as server:
+        page.goto(server.origin)
+        choose(page, model)
+        expect(page.get_by_text("net.onnx | 4 | 4")).to_be_visible()

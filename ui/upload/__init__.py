@@ -5,7 +5,7 @@ A page calls `show` and gets what has arrived. `app.py` serves `routes.ROUTES`.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -97,6 +97,6 @@ def _session() -> str:
     return context.session_id if context else ""
 
 
-def _are_ids(ids: object) -> bool:
+def _are_ids(ids: object) -> TypeGuard[list[str]]:
     """A browser may send anything."""
     return isinstance(ids, list) and all(isinstance(each, str) for each in ids)

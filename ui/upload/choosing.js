@@ -3,6 +3,8 @@
 /** What was dropped, as { file, name }; folders are walked through, up to `most` files. */
 async function dropped(transfer, most) {
   const roots = [...transfer.items].map(item => item.webkitGetAsEntry?.()).filter(Boolean);
+  const plain = [...transfer.files].map(file => ({ file, name: file.name }));
+  if (!roots.length) return plain;
   const found = [];
   const walk = async entry => {
     if (found.length > most) return;
