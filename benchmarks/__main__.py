@@ -6,6 +6,7 @@ import torch
 
 from benchmarks import (
     arms,
+    checkpoint,
     classroom,
     cold_start,
     deep_compression,
@@ -30,9 +31,11 @@ BENCHMARKS = {
     "int8": int8.run,
     "training": training.run,
     "arms": arms.run,
+    "checkpoint": checkpoint.run,
     "deep_compression": deep_compression.run,
 }
-BY_DEFAULT = [name for name in BENCHMARKS if name != "deep_compression"]  # which takes hours
+ON_DEMAND = ("deep_compression", "checkpoint")  # hours; and 10 GB on the disk
+BY_DEFAULT = [name for name in BENCHMARKS if name not in ON_DEMAND]
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ def checkpoint() -> None:
     if found is None:
         how_to_open()
         return
-    left, middle, right = st.columns([0.32, 0.45, 0.23], gap="medium")
+    left, middle, right = st.columns([0.36, 0.43, 0.21], gap="medium")
     with left:
         entry = choose_tensor(found)
     if entry is not None:

@@ -3,7 +3,7 @@
 A tensor of 16 bits has at most 65,536 values, whatever its size: once they are counted, any
 threshold, quantile, histogram or moment is exact and takes microseconds. Counting is one pass at
 the speed of reading. Wider types are counted in bins by the upper 20 bits of float32, 2,048 bins
-between two powers of two: their values are right to 1 part in 8,192 of themselves.
+between two powers of two: their values are right to 1 part in 4,096 of themselves.
 """
 
 import hashlib

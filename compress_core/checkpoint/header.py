@@ -134,7 +134,8 @@ def _entry(path: Path, start: int, name: str, claim: Any) -> Entry:
     numbers = (*shape, begin, end)
     if any(type(number) is not int or number < 0 for number in numbers):
         raise CheckpointError(f"{path.name}: {name[:80]!r} has a shape or place that is no size")
-    if dtype not in ITEM_BYTES or len(shape) > MOST_DIMENSIONS or len(name) > LONGEST_NAME:
+    known = isinstance(dtype, str) and dtype in ITEM_BYTES
+    if not known or len(shape) > MOST_DIMENSIONS or len(name) > LONGEST_NAME:
         raise CheckpointError(
             f"{path.name}: {name[:80]!r} of type {str(dtype)[:20]!r} in {len(shape)} dimensions is "
             f"not read; the types are {', '.join(ITEM_BYTES)}, in at most {MOST_DIMENSIONS}"

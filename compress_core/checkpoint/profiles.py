@@ -88,7 +88,8 @@ class Profiles:
     def _load(self, name: str) -> dict[str, NDArray[Any]] | None:
         """The arrays of a file; None where it is not there, or damaged."""
         try:
-            with np.load(self._root / name, allow_pickle=False) as arrays:
+            raw = io.BytesIO((self._root / name).read_bytes())
+            with np.load(raw, allow_pickle=False) as arrays:
                 found = {key: arrays[key] for key in arrays.files}
             os.utime(self._root / name)  # the last used ones stay longest
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):

@@ -66,9 +66,9 @@ def _show_groups(groups: Sequence[Group], asked: str) -> None:
         on_select="rerun",
         selection_mode="single-row",
         column_config={
-            _("tensors"): st.column_config.TextColumn(width=215, pinned=True),
-            _("count"): st.column_config.NumberColumn(width=50),
-            _("bytes"): st.column_config.TextColumn(width=78),
+            _("tensors"): st.column_config.TextColumn(width=212, pinned=True),
+            _("count"): st.column_config.NumberColumn(width=46),
+            _("bytes"): st.column_config.TextColumn(width=80),
         },
         alt=_("The groups of tensors"),
     )
