@@ -27,7 +27,9 @@ def to_onnx(compressed: Compressed) -> bytes:
     of each image. Layers that can multiply integers get int32 biases, and scales that hold a norm
     behind them (`integers`): there a code may differ from the module's by one.
     The first call for a structure takes seconds, later ones milliseconds; equal models give equal
-    bytes.
+    bytes. A network that came from an ONNX file leaves as that file's graph with other weights: its
+    names, types and free sizes stay, and so does the version of the operators, unless the codes
+    need a newer one.
     Raises GraphError (a ValueError) for a model that cannot be exported.
     """
     # onnx and its helpers take half a second to import, which only callers of this function pay
@@ -36,13 +38,17 @@ def to_onnx(compressed: Compressed) -> bytes:
     from compress_core.graph.activations import write_inputs
     from compress_core.graph.annotation import annotate
     from compress_core.graph.integers import write_integers
+    from compress_core.graph.source.own_types import write_own_types
     from compress_core.graph.structure import find_structure
     from compress_core.graph.weights import write_weights
+    from compress_core.models.importing.onnx import OnnxNetwork
 
     structure = find_structure(compressed)
     model = structure.model.clone()
     write_inputs(model, compressed, structure.calls)  # while a layer is found by its blank weight
     write_weights(model, compressed)
+    if isinstance(compressed.base.pristine, OnnxNetwork):
+        write_own_types(model, compressed)
     write_integers(model)
     annotate(model, compressed, structure.macs)
     raw: bytes = ir.to_proto(model).SerializeToString(deterministic=True)

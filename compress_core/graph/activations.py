@@ -13,9 +13,9 @@ import onnx_ir as ir
 import torch
 
 from compress_core.compressed import Compressed
-from compress_core.graph.simplification import add_initializer
+from compress_core.graph.errors import GraphError
 from compress_core.graph.naming import unique_name
-from compress_core.graph.structure import GraphError
+from compress_core.graph.simplification import add_initializer
 from compress_core.methods.quantization import InputQuantizer
 from compress_core.stored import StoredLayer
 

@@ -53,5 +53,3 @@ def _converted(model: ModelProto, opset: int) -> ModelProto:
             f"brought there ({reason}); export it with opset {opset}, or quantize to 8 bits with "
             "granularity=tensor"
         ) from error
-
-

@@ -1,6 +1,7 @@
 """LSTM, GRU and RNN nodes that read torch's weights: gates in another order, directions apart."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from onnx import helper
@@ -35,7 +36,7 @@ def write_recurrent(
     while not given[-1]:
         given.pop()
     direction = "bidirectional" if call.directions == 2 else "forward"
-    named = {"hidden_size": module.hidden_size}
+    named: dict[str, Any] = {"hidden_size": module.hidden_size}
     named |= {"linear_before_reset": 1} if kind == "GRU" else {}
     node = helper.make_node(
         kind,

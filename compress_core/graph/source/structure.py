@@ -10,6 +10,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 from torch import Tensor, nn
 
 from compress_core.compressed import Compressed
+from compress_core.graph.naming import unique_name
 from compress_core.graph.source.layers import write_layer
 from compress_core.graph.source.opsets import raise_opset
 from compress_core.graph.source.writer import Writer, as_array, ids_of
@@ -30,9 +31,7 @@ TYPES = {
 Calls = dict[str, tuple[str, ...]]
 
 
-def source_structure(
-    compressed: Compressed, opset: int
-) -> tuple[ir.Model, dict[str, int], Calls]:
+def source_structure(compressed: Compressed, opset: int) -> tuple[ir.Model, dict[str, int], Calls]:
     """The graph with blank weights, the layers' multiply-accumulates, and the names of the nodes
     that multiply with each weight, by its key.
 
@@ -107,7 +106,7 @@ class _Writing:
         model.CopyFrom(self.header)
         graph = model.graph
         self._renamed = self._cast_inputs()
-        self._write(self.module.program, self.module.program.outputs)
+        self._write(self.module.program)
         self._cast_outputs()
         graph.node.extend(self.writer.nodes)
         graph.input.extend(self._weight_inputs())
@@ -158,7 +157,7 @@ class _Writing:
             self.writer.constants[name] = self.module.constants[name]
         return name
 
-    def _write(self, program: Program, outputs: tuple[str, ...]) -> None:
+    def _write(self, program: Program) -> None:
         for one in program.instructions:
             inputs = [self._named(name) if name else "" for name in one.inputs]
             made = [self._renamed.get(name, name) for name in one.outputs]
@@ -175,7 +174,7 @@ class _Writing:
         for field, names in (("input", inputs), ("output", outputs)):
             node.ClearField(field)
             getattr(node, field).extend(names)
-        self.writer.taken.add(node.name)
+        node.name = unique_name(node.name, self.writer.taken)
         for graph, program in zip(graphs_of(node), one.programs, strict=True):
             self._write_inside(graph, program)
         return node
@@ -183,7 +182,7 @@ class _Writing:
     def _write_inside(self, graph: GraphProto, program: Program) -> None:
         """A branch or a body: its nodes are collected apart."""
         around, self.writer.nodes = self.writer.nodes, []
-        self._write(program, program.outputs)
+        self._write(program)
         made = {name for node in self.writer.nodes for name in node.output} | set(program.inputs)
         for value, name in zip(graph.output, program.outputs, strict=True):
             if name in made:
@@ -199,8 +198,9 @@ class _Writing:
     def _weight_inputs(self) -> list[onnx.ValueInfoProto]:
         """Weights and constants as inputs, for now: only their types and shapes are asked for."""
         read = _read_names(self.writer.nodes)
-        state = {**dict(self.module.named_parameters(remove_duplicate=False))}
-        state |= dict(self.module.named_buffers(remove_duplicate=False))
+        state: dict[str, Tensor] = {}
+        state.update(self.module.named_parameters(remove_duplicate=False))
+        state.update(self.module.named_buffers(remove_duplicate=False))
         keys = [key for key in state if key in read and key in set(self.writer.keys.values())]
         return [
             helper.make_tensor_value_info(key, TYPES[state[key].dtype], list(state[key].shape))

@@ -56,8 +56,8 @@ def _header(model: ModelProto) -> bytes:
     header.CopyFrom(model)
     stored = {tensor.name for tensor in header.graph.initializer}
     inputs = [value for value in header.graph.input if value.name not in stored]
-    for field in ("node", "initializer", "sparse_initializer", "value_info", "input"):
-        header.graph.ClearField(field)
+    for part in ("node", "initializer", "sparse_initializer", "value_info", "input"):
+        header.graph.ClearField(part)
     header.graph.input.extend(inputs)
     header.ClearField("functions")
     return bytes(header.SerializeToString(deterministic=True))

@@ -78,14 +78,16 @@ class _Rewriting:
         scale = self._scale_behind()
         name = self._name("weight")
         self.graph.constants[name] = self._dequantized(weight, scale, zero)
-        one = self._name("one")
-        self.graph.constants[one] = Constant(torch.tensor(1.0), one, TensorProto.FLOAT)
-        given = [x, one, x_zero] if x_zero else [x, one]
-        dequantize = self._node("DequantizeLinear", given, self._name("x"))
-        product = self._node(
-            self._operator, [dequantize.output[0], name], self.node.output[0], copied=True
-        )
-        self._replace([dequantize, product])
+        # no DequantizeLinear: onnxruntime rounds floats that stand behind one to integers itself
+        to_float: dict[str, Any] = {"to": TensorProto.FLOAT}
+        nodes = [self._node("Cast", [x], self._name("x_float"), **to_float)]
+        if x_zero:
+            nodes.append(self._node("Cast", [x_zero], self._name("x_zero"), **to_float))
+            given = [nodes[0].output[0], nodes[1].output[0]]
+            nodes.append(self._node("Sub", given, self._name("x")))
+        inputs = [nodes[-1].output[0], name]
+        product = self._node(self._operator, inputs, self.node.output[0], copied=True)
+        self._replace([*nodes, product])
 
     @property
     def _operator(self) -> str:
@@ -162,10 +164,10 @@ class _Rewriting:
         return f"{self.node.output[0]}/{word}"
 
     def _node(
-        self, op_type: str, inputs: list[str], output: str, copied: bool = False
+        self, op_type: str, inputs: list[str], output: str, *, copied: bool = False, **named: Any
     ) -> NodeProto:
-        kept: dict[str, Any] = dict(attributes_of(self.node)) if copied else {}
-        name = self.node.name if copied else f"{self.node.name}/{op_type}"
+        kept = {**attributes_of(self.node), **named} if copied else named
+        name = self.node.name if copied else f"{self.node.name}/{output.rpartition('/')[2]}"
         return helper.make_node(op_type, inputs, [output], name=name, **kept)
 
     def _replace(self, nodes: list[NodeProto]) -> None:

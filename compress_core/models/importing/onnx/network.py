@@ -39,9 +39,9 @@ class OnnxNetwork(nn.Module):
     `batching` says how several rows are computed: "batched" at once as the file does, "rewritten"
     at once although the file is for one row, or "row by row".
     `foreign` are the nodes that run in onnxruntime; no gradient passes them. `places` says of each
-    layer where the file has it, `codes` which weights came as integers, by layer; `came_as` and
-    `own_types` in which types the tensors came, by state-dict key, where not in float32. `header` is
-    the file's model without nodes and weights: names, types, versions and notes.
+    layer where the file has it, `codes` which weights came as integers, by layer. `came_as` and
+    `own_types` are the types in which the tensors came, by state-dict key, where not in float32.
+    `header` is the file's model without nodes and weights: names, types, versions and notes.
     """
 
     def __init__(

@@ -190,8 +190,8 @@ def _widen(attribute: AttributeProto) -> None:
             if tensor.data_type in FLOATS:
                 tensor.CopyFrom(write_tensor(read_tensor(tensor), tensor.name))
         for value in (*attribute.g.input, *attribute.g.output, *attribute.g.value_info):
-            kind = value.type.tensor_type
-            kind.elem_type = as_computed_type(kind.elem_type)
+            if value.type.tensor_type.elem_type in FLOATS:
+                value.type.tensor_type.elem_type = TensorProto.FLOAT
 
 
 def attributes_of(node: NodeProto) -> Mapping[str, object]:

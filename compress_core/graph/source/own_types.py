@@ -1,0 +1,82 @@
+"""Weights that no step has changed leave in the type in which they came: half precision, codes."""
+
+import onnx_ir as ir
+import torch
+from torch import Tensor
+
+from compress_core.compressed import Compressed
+from compress_core.entering.tensors import HALVES, in_own_type
+from compress_core.graph.simplification import add_initializer
+from compress_core.graph.source.opsets import BLOCKS, ONE_SCALE, SCALES
+from compress_core.graph.weights import put_in_place
+from compress_core.models.importing.onnx import Codes, OnnxNetwork
+
+HALF_TYPES = {torch.float16: ir.DataType.FLOAT16, torch.bfloat16: ir.DataType.BFLOAT16}
+
+
+def write_own_types(model: ir.Model, compressed: Compressed) -> None:
+    """Put the weights of `model` that hold what came back into the types of the file.
+
+    A half stands behind a Cast, codes behind a DequantizeLinear.
+    """
+    network, own_types = compressed.base.pristine, compressed.base.own_types
+    assert isinstance(network, OnnxNetwork)
+    codes = {f"{name}.weight": found for name, found in network.codes.items()} | network.codes
+    for key, value in list(model.graph.initializers.items()):
+        if value.const_value is None or key not in own_types:
+            continue
+        values = torch.from_numpy(value.const_value.numpy().copy())
+        shape = tuple(values.shape)
+        if own_types[key] in HALVES:
+            nodes = _half_nodes(model.graph, key, values, own_types[key])
+        else:
+            nodes = _code_nodes(model, key, values, codes.get(key))
+        if nodes:
+            put_in_place(model.graph, value, nodes, shape)
+
+
+def _half_nodes(graph: ir.Graph, key: str, values: Tensor, dtype: torch.dtype) -> list[ir.Node]:
+    narrow = in_own_type(values, dtype)
+    if narrow.dtype != dtype:
+        return []
+    kind = HALF_TYPES[dtype]
+    array = narrow.view(torch.int16).numpy().view(kind.numpy())
+    half = add_initializer(graph, f"{key}.{kind.name.lower()}", array)
+    return [ir.node("Cast", [half], {"to": int(ir.DataType.FLOAT)}, name=f"{key}.Cast")]
+
+
+def _code_nodes(model: ir.Model, key: str, values: Tensor, codes: Codes | None) -> list[ir.Node]:
+    """The codes, if these stand for `values`, in the layout of the file or transposed."""
+    if codes is None or codes.block_size or codes.bits == 4:
+        return []
+    needed = ONE_SCALE if codes.axis is None else SCALES
+    opset = model.opset_imports[""]
+    if opset < (BLOCKS if codes.codes.element_size() == 2 else needed):
+        return []
+    turned = _decoded(codes).t().equal(values) if codes.codes.dim() == 2 else False
+    if not turned and not _decoded(codes).equal(values):
+        return []
+    names = (("codes", codes.codes), ("scale", codes.scale), ("zero_point", codes.zero_point))
+    zero = codes.zero_point.to(codes.codes.dtype)
+    inputs = [
+        add_initializer(model.graph, f"{key}.{word}", (zero if word == "zero_point" else t).numpy())
+        for word, t in names
+    ]
+    axis = {} if codes.axis is None else {"axis": codes.axis}
+    nodes = [ir.node("DequantizeLinear", inputs, axis, name=f"{key}.DequantizeLinear")]
+    if turned:
+        turn = ir.node(
+            "Transpose", [nodes[0].outputs[0]], {"perm": [1, 0]}, name=f"{key}.Transpose"
+        )
+        nodes[0].outputs[0].shape = ir.Shape(codes.codes.shape)
+        nodes[0].outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
+        nodes.append(turn)
+    return nodes
+
+
+def _decoded(codes: Codes) -> Tensor:
+    shape = [1] * codes.codes.dim()
+    if codes.axis is not None:
+        shape[codes.axis] = -1
+    zero, scale = codes.zero_point.reshape(shape), codes.scale.reshape(shape)
+    return (codes.codes.to(torch.int32) - zero.to(torch.int32)).float() * scale
