@@ -112,7 +112,7 @@ def in_the_browser(path: Path) -> list[tuple[str, ...]]:
             return []
         with running_app() as app:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
-            page.goto(f"{app.origin}/overview")
+            page.goto(app.origin)
             page.locator(".live canvas").first.wait_for()
             start = time.perf_counter()
             page.get_by_role("link", name="Checkpoint").click()

@@ -1,5 +1,6 @@
 """Checkpoint: weights without a network, of any size, one tensor at a time."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -25,7 +26,7 @@ def checkpoint() -> None:
         found = opened.checkpoint()
     except (ValueError, OSError) as error:
         line(None)
-        st.error(of_core(error), icon=":material/error:")
+        tell(error)
         return
     line(found)
     if found is None:
@@ -35,8 +36,24 @@ def checkpoint() -> None:
     with left:
         entry = choose_tensor(found)
     if entry is not None:
-        picture(found, entry, (middle, right))
-    in_view.lazily("checkpoint_sweep_part", partial(sweep.show, found))
+        with middle:
+            picture(found, entry, right)
+        if entry.is_weight:
+            more = partial(or_why_not, partial(details.show, found, entry, chosen_steps()))
+            in_view.lazily("checkpoint_details", more)
+    in_view.lazily("checkpoint_sweep_part", partial(or_why_not, partial(sweep.show, found)))
+
+
+def or_why_not(draw: Callable[[], None]) -> None:
+    """Draw it, or say why it cannot be: steps that do not fit, a file that changes meanwhile."""
+    try:
+        draw()
+    except (ValueError, OSError) as error:
+        tell(error)
+
+
+def tell(error: Exception) -> None:
+    st.error(of_core(error), icon=":material/error:")
 
 
 def line(found: Checkpoint | None) -> None:
@@ -68,34 +85,32 @@ def how_to_open() -> None:
     st.code("streamlit run app.py -- --weights-only PATH", language="bash")
 
 
-def picture(found: Checkpoint, entry: Entry, places: tuple[Any, Any]) -> None:
-    """The tensor with its control, and what follows."""
-    middle, right = places
-    with middle:
-        if not entry.is_weight:
-            st.info(
-                _(
-                    "{name} ({dtype}, {shape}) stays as it is: methods act on floats of at least "
-                    "two dimensions.",
-                    name=words.escape_markdown(entry.name),
-                    dtype=entry.dtype,
-                    shape=words.shape(entry.shape) or "1",
-                )
+def picture(found: Checkpoint, entry: Entry, right: Any) -> None:
+    """The tensor with its control, and in the place at the right what follows."""
+    if not entry.is_weight:
+        st.info(
+            _(
+                "{name} ({dtype}, {shape}) stays as it is: methods act on floats of at least two "
+                "dimensions.",
+                name=words.escape_markdown(entry.name),
+                dtype=entry.dtype,
+                shape=words.shape(entry.shape) or "1",
             )
-            return
-        with st.container(key="checkpoint_settings"):
-            show_controls()
-        steps = chosen_steps()
-        try:
-            weighed = follows.weigh(found, entry, steps)
-        except ValueError as error:
-            st.error(of_core(error), icon=":material/error:")
-            return
-        live.show(found, entry, steps, weighed)
-        follows.facts(entry, opened.census(found, entry.name))
+        )
+        return
+    with st.container(key="checkpoint_settings"):
+        show_controls()
+    or_why_not(partial(follow, found, entry, right))
+
+
+def follow(found: Checkpoint, entry: Entry, right: Any) -> None:
+    """What the chosen steps do. Raises ValueError where the tensor cannot take them."""
+    steps = chosen_steps()
+    weighed = follows.weigh(found, entry, steps)
+    live.show(found, entry, steps, weighed)
+    follows.facts(entry, opened.census(found, entry.name))
     with right:
         follows.show(found, entry, steps, weighed)
-    in_view.lazily("checkpoint_details", partial(details.show, found, entry, steps))
 
 
 checkpoint()

@@ -3,6 +3,7 @@
 Everything is kept by the checkpoint's identity, which is another one once a file is written anew.
 """
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -26,27 +27,34 @@ from ui.checkpoint import chosen
 from ui.session import turns
 
 SEEN = 1 << 20  # weights that a number beside the picture looks at: a tenth of a second
-Stamp = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Stamped:
+    """A path, and the names, sizes and times of its files, by which it is seen that one was written
+    anew."""
+
+    path: Path
+    files: tuple[tuple[str, int, int], ...]
 
 
 def checkpoint() -> Checkpoint | None:
     """The checkpoint of this server; None where none was named. Raises ValueError or OSError where
     it cannot be opened."""
     path = chosen.path()
-    return _opened(path, _stamp(path)) if path else None
+    return _opened(_stamped(path)) if path else None
 
 
-def _stamp(path: Path) -> Stamp:
-    """Names, sizes and times of the files, by which it is seen that one was written anew."""
+def _stamped(path: Path) -> Stamped:
     folder = path if path.is_dir() else path.parent
     files = [*folder.glob("*.safetensors*")] if path.suffix != ".safetensors" else [path]
     found = [(file.name, file.stat()) for file in sorted(files) if file.exists()]
-    return tuple((name, status.st_size, status.st_mtime_ns) for name, status in found)
+    return Stamped(path, tuple((name, s.st_size, s.st_mtime_ns) for name, s in found))
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _opened(path: Path, _of: Stamp) -> Checkpoint:
-    return Checkpoint.open(path)
+def _opened(file: Stamped) -> Checkpoint:
+    return Checkpoint.open(file.path)
 
 
 # keyed by the checkpoint's identity: nothing is kept of what a file held before

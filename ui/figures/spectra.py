@@ -21,6 +21,7 @@ def spectrum_curve(values: Array, energies: Array, colors: Palette) -> go.Figure
             "overlaying": "y",
             "side": "right",
             "range": [0, 1.02],
+            "tickvals": [0, 0.25, 0.5, 0.75, 1],
             "tickformat": ".0%",
             "showgrid": False,
         },
