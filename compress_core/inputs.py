@@ -155,7 +155,9 @@ def pick_output(output: Any, which: Which = None) -> Tensor:
 
 def _without_places(output: Tensor) -> Tensor:
     """(B, classes) of (B, classes, 1, 1): what a convolution in place of a linear layer leaves."""
-    return output.flatten(1) if output.dim() > 2 and output[0].numel() == output.shape[1] else output
+    return (
+        output.flatten(1) if output.dim() > 2 and output[0].numel() == output.shape[1] else output
+    )
 
 
 def named_outputs(output: Any) -> dict[str | int, Any]:

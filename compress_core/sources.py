@@ -14,6 +14,8 @@ from compress_core.opening.store import find_folder, is_opened_name, public_name
 from compress_core.original import Original, load_model
 from compress_core.own_data import read_dataset
 
+KEPT = "It stays for a day after its last use; whoever has the link sees it."
+
 
 def find_original(name: str) -> Original:
     """The network of this name. Raises ValueError where there is none (any more)."""
@@ -76,4 +78,7 @@ def model_names() -> list[str]:
 
 def describe(name: str) -> str:
     """A sentence on what it is."""
-    return MODELS[name].description if name in MODELS else opened_facts(name)[1].data
+    if name in MODELS:
+        return MODELS[name].description
+    facts = opened_facts(name)[1]
+    return f"{facts.title}, opened here. {KEPT}"

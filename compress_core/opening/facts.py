@@ -38,7 +38,7 @@ class Facts:
     module for one input. `why_not_run` says why there are only weights, where there are only
     weights; else `difference` is the largest one from onnxruntime, as a fraction of the output's
     range, None where nothing was there to compare with. `metric`, `reason`, `output` and `batch`
-    are those of its `Judge`. `data` says in words on what it is judged, `generated` whether these
+    are those of its `Judge`. `data` says in sentences on what it is judged, `generated` whether these
     are inputs that nobody gave. `seconds` is the time of one row, `notes` what else is to be said.
     """
 
@@ -64,7 +64,7 @@ class Facts:
     reason: str = ""
     output: str | int | None = None
     batch: int = 1
-    data: str = ""
+    data: list[str] = field(default_factory=list)
     generated: bool = False
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)

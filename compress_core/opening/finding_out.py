@@ -4,7 +4,7 @@ It runs in the sandbox. The weights and the test data are written into the worki
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -26,27 +26,37 @@ from compress_core.models.importing.onnx import OnnxNetwork, seeded_inputs
 from compress_core.opening.importing import SEED, Imported, compared
 from compress_core.opening.skeleton import describe_modules
 from compress_core.original import Original
-from compress_core.own_data import OwnData, read_data, write_dataset
+from compress_core.own_data import (
+    CANNOT_TELL,
+    GENERATED,
+    OwnData,
+    choices,
+    read_data,
+    seeded_data,
+    write_dataset,
+)
 from compress_core.tasks import Kind, Task
 from compress_core.weights import walk_layers
 
 JUDGED_S = 20.0  # how long the original's answers to all rows may take
 GENERATED_S = 4.0  # to inputs that nobody gave: more of them tell little more
-FEWEST, MOST, GENERATED = 8, 10_000, 256  # rows that it is judged on
+FEWEST, MOST, GENERATED_ROWS = 8, 10_000, 256  # rows that it is judged on
+IMAGES = 4  # dimensions of a batch of them
 MOST_NUMBERS = 2**24  # in the outputs of all rows
-GENERATED_NAME = "generated inputs"
 Which = str | int | None
 
 
 @dataclass(frozen=True)
 class Asked:
     """What the person who brought the file said: what it is called, which output counts, and, if
-    there are any, the file of the data with its normalization."""
+    there are any, the file of the data, what that is called, and how its pixels are normalised (a
+    name of `own_data.choices`)."""
 
     title: str
     output: Which = None
     data: str | None = None
-    normalization: Mapping[str, Any] | None = None
+    data_title: str = ""
+    normalization: str | None = None
 
 
 def find_facts(found: Imported, asked: Asked) -> Facts:
@@ -89,7 +99,7 @@ def _about_weights(found: Imported, asked: Asked, source: bytes) -> dict[str, An
     names = {key for key, _ in entered.module.named_parameters(remove_duplicate=False)}
     return {
         "title": asked.title,
-        "digest": sha256(source + repr((asked.output, asked.normalization)).encode()).hexdigest(),
+        "digest": _digest(source, asked),
         "kind": found.kind,
         "source_bytes": len(source),
         "stored_bytes": dense_file_bytes(entered.came_as),
@@ -102,6 +112,15 @@ def _about_weights(found: Imported, asked: Asked, source: bytes) -> dict[str, An
         "outputs": found.outputs,
         "notes": found.notes,
     }
+
+
+def _digest(source: bytes, asked: Asked) -> str:
+    """The key of its results: equal files, judged alike, have the same."""
+    found = sha256(source)
+    found.update(repr((asked.output, asked.normalization)).encode())
+    if asked.data is not None:
+        found.update(Path(asked.data).read_bytes())
+    return found.hexdigest()
 
 
 def _write_weights(entered: Entered) -> dict[str, list[str]]:
@@ -132,30 +151,52 @@ def _about_data(found: Imported, original: Original, asked: Asked) -> dict[str, 
     seconds, numbers = _cost_of_row(original)
     budget = GENERATED_S if asked.data is None else JUDGED_S
     most = int(min(MOST, max(FEWEST, budget / seconds), max(FEWEST, MOST_NUMBERS / numbers)))
-    given = _data(found, original, asked, most)
-    data = given.data.subset(most)
+    data, words = _data(found, original, asked, most)
+    data = data.subset(most)
     judged = judge(original, data)
     write_dataset(data, Path(DATA))
     return {
         "metric": judged.metric,
         "reason": judged.reason,
         "batch": judged.batch,
-        "data": given.found,
-        "generated": asked.data is None and found.spec is None,
+        "data": list(words),
+        "generated": data.name == GENERATED,
         "seconds": seconds,
     }
 
 
-def _data(found: Imported, original: Original, asked: Asked, most: int) -> OwnData:
+def _data(
+    found: Imported, original: Original, asked: Asked, most: int
+) -> tuple[Dataset, Sequence[str]]:
+    """What it is judged on, and what there is to be said of that."""
     if asked.data is not None:
-        return read_data(Path(asked.data), original.examples, normalization=asked.normalization)
+        own = read_own(original, asked.data, asked.data_title, asked.normalization)
+        return own.data, (*own.found, *own.warnings)
     if found.spec is not None:
-        data = load_dataset(found.spec.dataset)
-        return OwnData(data, f"the test images of {found.spec.dataset}")
-    assert isinstance(found.module, OnnxNetwork), "only these are imported without data"
-    rows = seeded_inputs(found.module, SEED + 1, min(most, GENERATED))
-    inputs = rows if len(rows) > 1 else rows[0]
-    return OwnData(Dataset.of(inputs, name=GENERATED_NAME), GENERATED_NAME)
+        return load_dataset(found.spec.dataset), (f"the test images of {found.spec.dataset}",)
+    return _generated(found, original, min(most, GENERATED_ROWS)), (CANNOT_TELL,)
+
+
+def read_own(
+    original: Original, file: str, title: str, normalization: str | None = None
+) -> OwnData:
+    """Somebody's data as the network takes them. Raises DataError where they do not fit."""
+    with torch.inference_mode():
+        output = pick_output(call(original.module, original.examples), original.task.output)
+    found = read_data(file, original.examples, output=output, split="test", name=title)
+    if normalization is None:
+        return found
+    return found.with_normalization(choices(found.as_read.images)[normalization])
+
+
+def _generated(found: Imported, original: Original, count: int) -> Dataset:
+    """Images are noise as smooth as photographs; other inputs are as the importer makes them, which
+    knows what whole numbers may be."""
+    images = len(original.examples) == 1 and original.example.dim() == IMAGES
+    if images or not isinstance(found.module, OnnxNetwork):
+        return seeded_data(original.examples, count)
+    rows = seeded_inputs(found.module, SEED + 1, count)
+    return Dataset.of(rows if len(rows) > 1 else rows[0], name=GENERATED)
 
 
 def _cost_of_row(original: Original) -> tuple[float, int]:

@@ -21,6 +21,7 @@ from compress_core.measurement.speed import measure_speed
 from compress_core.opening.facts import DATA, SOURCE, read_facts, write_facts
 from compress_core.opening.finding_out import Asked, find_facts, original_of
 from compress_core.opening.importing import import_file
+from compress_core.opening.looking import look
 from compress_core.original import Original
 from compress_core.own_data import read_dataset
 from compress_core.recipe import parse_recipe
@@ -35,6 +36,11 @@ def open_network(**asked: Any) -> Answer:
     facts = find_facts(import_file(Path(SOURCE)), Asked(**asked))
     write_facts(facts, Path())
     return {"digest": facts.digest}
+
+
+def look_at_data(file: str, title: str) -> Answer:
+    """What is in a file of data, as `look` says it."""
+    return look(_network(), file, title)
 
 
 def macs(recipe: str) -> Answer:

@@ -10,6 +10,14 @@ TASKS: dict[str, str] = {
     "guards": "compress_core.sandbox.confining:guards",
     **{
         name: f"compress_core.opening.tasks:{name}"
-        for name in ("open_network", "macs", "answers", "measured", "exported", "timed")
+        for name in (
+            "open_network",
+            "look_at_data",
+            "macs",
+            "answers",
+            "measured",
+            "exported",
+            "timed",
+        )
     },
 }
