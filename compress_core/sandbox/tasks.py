@@ -8,4 +8,6 @@ Write `raise ValueError("…")` to refuse: the sentence reaches whoever asked, a
 
 TASKS: dict[str, str] = {
     "guards": "compress_core.sandbox.confining:guards",
+    "open_file": "compress_core.models.importing.files.opening:open_file",
+    "weights": "compress_core.models.importing.files.opening:weights",
 }

@@ -1,0 +1,1 @@
+"""Networks of other people, in the formats in which they come."""
