@@ -1,0 +1,84 @@
+"""Which checks a file of each kind passes before a parser sees it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from compress_core.models.importing.files.arrays import check_npy, check_npz
+from compress_core.models.importing.files.errors import refuse
+from compress_core.models.importing.files.images import check_image
+from compress_core.models.importing.files.kinds import Kind, kind_of
+from compress_core.models.importing.files.onnx_file import check_onnx
+from compress_core.models.importing.files.pickles import AT_HOME
+from compress_core.models.importing.files.safetensors_header import read_header
+from compress_core.models.importing.files.torch_file import read_legacy_torch, read_torch_zip
+from compress_core.models.importing.files.zips import ZipRules, check_zip
+
+FORMATS = "ONNX, safetensors and state dicts of torch open here"
+AS_ONNX = "at home, run torch.onnx.export(model, (example,), 'model.onnx')"
+UPLOAD_AGAIN = "upload it again"
+# Kinds that no check can make safe, or that nobody here reads: why, and what to do at home.
+REFUSED: Mapping[Kind, tuple[str, str]] = {
+    Kind.EMPTY: ("there is nothing in it", UPLOAD_AGAIN),
+    Kind.TORCHSCRIPT: (
+        "it is a program, and reading it is running parts of it",
+        f"{AT_HOME}, or {AS_ONNX.removeprefix('at home, run ')}",
+    ),
+    Kind.EXPORTED: (
+        "reading it falls back to a pickle, which can run anything",
+        f"{AS_ONNX}, or torch.save(program.state_dict, 'weights.pt')",
+    ),
+    Kind.PICKLE: ("a pickle runs whatever it wants when it is opened", AT_HOME),
+    Kind.ZIP: ("it holds neither tensors nor images", FORMATS),
+    Kind.DAMAGED_ZIP: ("its directory cannot be read", UPLOAD_AGAIN),
+    Kind.GIT_LFS: ("its content lies elsewhere", "run git lfs pull, and upload the file itself"),
+    Kind.HTML: ("there is no model in it", "download the file itself"),
+    Kind.HDF5: (
+        "it is not read here",
+        "at home, convert it with tf2onnx: python -m tf2onnx.convert --keras model.h5 --output "
+        "model.onnx",
+    ),
+    Kind.GGUF: ("it is not read here", "give the safetensors that it was made from"),
+    Kind.TFLITE: (
+        "it is not read here",
+        "at home, convert it with tf2onnx: python -m tf2onnx.convert --tflite model.tflite "
+        "--output model.onnx",
+    ),
+    Kind.UNKNOWN: ("its content is that of no format read here", FORMATS),
+}
+
+
+def check_file(path: Path) -> Kind:
+    """The kind of a file that passed the checks of its kind. Raises UnsafeFileError with the reason
+    and a remedy; there is no way around."""
+    if path.is_symlink() or not path.is_file():
+        raise refuse("this is no plain file", "give the file itself, not a folder or a link")
+    kind = kind_of(path)
+    if kind in REFUSED:
+        reason, remedy = REFUSED[kind]
+        raise refuse(f"this is {kind.value}: {reason}", remedy)
+    CHECKS[kind](path)
+    return kind
+
+
+def check_text(path: Path) -> None:
+    """Text is read by those who read tables; a model it is not."""
+    if path.suffix.lower() in (".onnx", ".pt", ".pth", ".th", ".bin", ".safetensors"):
+        raise refuse(f"its name ends with {path.suffix}, but its content is text", FORMATS)
+
+
+def check_images(path: Path) -> None:
+    check_zip(path, ZipRules(members=200_000, directory_bytes=40_000_000))
+
+
+CHECKS: Mapping[Kind, Callable[[Path], Any]] = {
+    Kind.ONNX: check_onnx,
+    Kind.SAFETENSORS: read_header,
+    Kind.STATE_DICT: read_torch_zip,
+    Kind.LEGACY_TORCH: read_legacy_torch,
+    Kind.NPZ: check_npz,
+    Kind.NPY: check_npy,
+    Kind.IMAGES: check_images,
+    Kind.IMAGE: check_image,
+    Kind.TEXT: check_text,
+}

@@ -1,0 +1,185 @@
+"""Zip archives, checked before anything is unpacked: their directory has a size, too."""
+
+import stat
+import struct
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from compress_core.models.importing.files.errors import refuse
+from compress_core.shown import shown_name
+
+END, END_BYTES = b"PK\x05\x06", 22
+END64, LOCATOR64 = b"PK\x06\x06", b"PK\x06\x07"
+LOCAL, LOCAL_BYTES = b"PK\x03\x04", 30
+PACK_AGAIN = "pack the files themselves into a new zip"
+SAVE_AGAIN = "save it anew with torch.save(model.state_dict(), 'weights.pt')"
+
+
+@dataclass(frozen=True)
+class ZipRules:
+    """What an archive may hold. `stored`: members must not be compressed, as torch writes them."""
+
+    members: int = 20_000
+    directory_bytes: int = 8_000_000
+    total_bytes: int = 8_000_000_000
+    ratio: float = 200.0  # unpacked over packed; deflate reaches 1,032, pictures about 1
+    stored: bool = False
+    remedy: str = PACK_AGAIN
+
+
+TORCH = ZipRules(stored=True, remedy=SAVE_AGAIN)
+
+
+def member_names(path: Path, rules: ZipRules = ZipRules()) -> list[str]:
+    """The names in the directory. Raises UnsafeFileError where the directory itself is a bomb,
+    zipfile.BadZipFile where there is none."""
+    with path.open("rb") as file:
+        return [member.filename for member in _members(file, rules)]
+
+
+def check_zip(path: Path, rules: ZipRules) -> list[zipfile.ZipInfo]:
+    """The members of an archive that keeps all rules. Raises UnsafeFileError."""
+    with path.open("rb") as file:
+        try:
+            members = _members(file, rules)
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+            if isinstance(error, ValueError) and ";" in str(error):
+                raise
+            raise refuse(
+                "the zip is damaged or cut off", f"upload it again, or {rules.remedy}"
+            ) from error
+        _check_names(members, rules)
+        _check_sizes(members, rules)
+        _check_places(file, members, rules)
+    return members
+
+
+def _members(file: IO[bytes], rules: ZipRules) -> list[zipfile.ZipInfo]:
+    """The directory, once its size is known to be small: zipfile reads it whole."""
+    size, count = _directory(file)
+    if size > rules.directory_bytes or count > rules.members:
+        raise refuse(
+            f"the zip lists {count:,} files in {size:,} bytes; at most {rules.members:,} files and "
+            f"{rules.directory_bytes:,} bytes are read",
+            rules.remedy,
+        )
+    return zipfile.ZipFile(file).infolist()
+
+
+def _directory(file: IO[bytes]) -> tuple[int, int]:
+    """Bytes and files of the directory, as the archive's last record says."""
+    length = file.seek(0, 2)
+    file.seek(max(0, length - END_BYTES - 65_535))
+    tail = file.read()
+    at = tail.rfind(END)
+    if at < 0 or len(tail) - at < END_BYTES:
+        raise zipfile.BadZipFile("there is no end record")
+    count, size = struct.unpack("<HI", tail[at + 10 : at + 16])
+    if count != 0xFFFF and size != 0xFFFFFFFF:
+        return size, count
+    return _directory64(file, tail, at)
+
+
+def _directory64(file: IO[bytes], tail: bytes, at: int) -> tuple[int, int]:
+    if at < 20 or tail[at - 20 : at - 16] != LOCATOR64:
+        count, size = struct.unpack("<HI", tail[at + 10 : at + 16])
+        return size, count
+    (offset,) = struct.unpack("<Q", tail[at - 12 : at - 4])
+    file.seek(min(offset, 1 << 62))
+    record = file.read(56)
+    if len(record) < 56 or not record.startswith(END64):
+        raise zipfile.BadZipFile("there is no end record")
+    count, size = struct.unpack("<QQ", record[32:48])
+    return size, count
+
+
+def _check_names(members: Iterable[zipfile.ZipInfo], rules: ZipRules) -> None:
+    seen: set[str] = set()
+    for member in members:
+        name = member.orig_filename
+        reason = _why_not_this_name(name) or _why_not_this_member(member)
+        plain = str(PurePosixPath(name)).casefold()
+        if not reason and plain in seen:
+            reason = "is there twice; every name may be there once"
+        if reason:
+            raise refuse(f"'{shown_name(name)}' in the zip {reason}", rules.remedy)
+        seen.add(plain)
+
+
+def _why_not_this_name(name: str) -> str:
+    if name.startswith("/") or "\\" in name or name[1:2] == ":":
+        return "is an absolute path or one of Windows; only plain relative paths are read"
+    if ".." in name.split("/"):
+        return "leads out of its folder; names may not contain '..'"
+    if "\0" in name or len(name) > 1000:
+        return "is no name that a file can have"
+    return ""
+
+
+def _why_not_this_member(member: zipfile.ZipInfo) -> str:
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "is a link; only files and folders are read"
+    if member.flag_bits & 0x1:
+        return "is encrypted; only plain files are read"
+    return ""
+
+
+def _check_sizes(members: Iterable[zipfile.ZipInfo], rules: ZipRules) -> None:
+    total = 0
+    for member in members:
+        total += member.file_size
+        name = f"'{shown_name(member.filename)}' in the zip"
+        if rules.stored and member.compress_type != zipfile.ZIP_STORED:
+            raise refuse(f"{name} is compressed; torch stores its files as they are", rules.remedy)
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise refuse(f"{name} is packed by a method other than deflate", rules.remedy)
+        if member.compress_type == zipfile.ZIP_STORED and member.compress_size != member.file_size:
+            raise refuse(f"{name} has two different sizes", rules.remedy)
+        if member.file_size > max(10_000, rules.ratio * member.compress_size):
+            raise refuse(
+                f"{name} unpacks from {member.compress_size:,} to {member.file_size:,} bytes; "
+                f"at most {rules.ratio:g} times as much is read",
+                rules.remedy,
+            )
+        if total > rules.total_bytes:
+            raise refuse(
+                f"the zip unpacks to more than the {rules.total_bytes:,} bytes that are read",
+                "give fewer or smaller files",
+            )
+
+
+def _check_places(file: IO[bytes], members: list[zipfile.ZipInfo], rules: ZipRules) -> None:
+    """Every member lies in a place of its own, and its own header says what the directory says:
+    else two programs read two different archives."""
+    length, end = file.seek(0, 2), 0
+    for member in sorted(members, key=lambda member: member.header_offset):
+        begin = member.header_offset
+        file.seek(max(0, begin))
+        header = file.read(LOCAL_BYTES)
+        if begin < end or len(header) < LOCAL_BYTES or not header.startswith(LOCAL):
+            raise _disagreement(member, rules)
+        (method,) = struct.unpack("<H", header[8:10])
+        name_length, extra_length = struct.unpack("<HH", header[26:30])
+        name = file.read(name_length)
+        end = begin + LOCAL_BYTES + name_length + extra_length + member.compress_size
+        if method != member.compress_type or end > length or name not in _spellings(member):
+            raise _disagreement(member, rules)
+
+
+def _spellings(member: zipfile.ZipInfo) -> list[bytes]:
+    spelled = [member.orig_filename.encode("utf-8", "surrogateescape")]
+    try:
+        return [*spelled, member.orig_filename.encode("cp437")]
+    except UnicodeEncodeError:
+        return spelled
+
+
+def _disagreement(member: zipfile.ZipInfo, rules: ZipRules) -> ValueError:
+    name = f"'{shown_name(member.filename)}' in the zip"
+    return refuse(
+        f"{name} does not lie where the zip says, or overlaps another file; the zip is damaged",
+        f"upload it again, or {rules.remedy}",
+    )
