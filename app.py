@@ -20,6 +20,7 @@ from ui.classroom.limits import Limits
 from ui.graph import routes as graph_routes
 from ui.live_histogram import routes as live_routes
 from ui.live_histogram.early import EarlyScripts
+from ui.security import MIDDLEWARE
 from ui.session import executor, last_page, theme_once, turns
 from ui.upload import routes as upload_routes
 
@@ -63,7 +64,11 @@ last_page.install()
 theme_once.install()
 turns.install()
 routes = below_base_path([*graph_routes.ROUTES, *live_routes.ROUTES, *upload_routes.ROUTES])
-middleware = [Middleware(EarlyScripts), *([Middleware(Limits)] if classroom.token() else [])]
+middleware = [
+    *MIDDLEWARE,
+    Middleware(EarlyScripts),
+    *([Middleware(Limits)] if classroom.token() else []),
+]
 app = st.App(SHELL, routes=routes, lifespan=lifespan, middleware=middleware)
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 KEY = "lang"
 LANGUAGES = {"en": "English", "zh": "中文"}  # each is named in itself
+TAGS = {"en": "en", "zh": "zh-Hans"}  # for the browser, which chooses the form of the characters
 CATALOGS = Path(__file__).parent / "translations"
 DOMAIN = "explorer"
 FROM_SCRIPTS, FROM_CORE = "scripts", "core"  # contexts: texts of .js files, sentences of the core
@@ -65,6 +66,12 @@ def usual() -> str:
     """What the browser asks for, if we have it."""
     asked = (st.context.locale or "en").split("-")[0].lower()
     return asked if asked in LANGUAGES else "en"
+
+
+def telling_script(language: str) -> str:
+    """What tells the browser in which language a page is; no other script may stand in one (see
+    `ui.security.headers`)."""
+    return f"<script>document.documentElement.lang = '{TAGS[language]}'</script>"
 
 
 @cache

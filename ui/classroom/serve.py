@@ -33,8 +33,10 @@ def main() -> None:
 
 
 def command(port: int) -> list[str]:
-    """What Python runs: the app, for everybody in the network."""
-    flags = ["--server.address=0.0.0.0", f"--server.port={port}", "--server.headless=true"]
+    """What Python runs: the app, for everybody in the network. Not told its own address, Streamlit
+    would ask a server on the internet for it."""
+    listening = ["--server.address=0.0.0.0", f"--browser.serverAddress={own_address()}"]
+    flags = [*listening, f"--server.port={port}", "--server.headless=true"]
     return ["-m", "streamlit", "run", str(APP), *flags]
 
 

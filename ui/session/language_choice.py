@@ -3,12 +3,11 @@ the address (`?lang=zh`)."""
 
 import streamlit as st
 
-from ui.language import KEY, LANGUAGES, _, current, usual
+from ui.language import KEY, LANGUAGES, _, current, telling_script, usual
 from ui.session import fragments, recipe_field, values
 
 CHOICE = "language"  # key of the switch
 DRAWN = "language_drawn"  # the language of the last run
-TAGS = {"en": "en", "zh": "zh-Hans"}  # for the browser, which chooses the form of the characters
 
 
 def ensure() -> None:
@@ -38,10 +37,7 @@ def _keep_choices() -> None:
 
 def tell() -> None:
     """The page tells the browser in which language it is."""
-    st.html(
-        f"<script>document.documentElement.lang = '{TAGS[current()]}'</script>",
-        unsafe_allow_javascript=True,
-    )
+    st.html(telling_script(current()), unsafe_allow_javascript=True)
 
 
 def switch() -> None:

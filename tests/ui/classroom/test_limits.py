@@ -105,6 +105,12 @@ def test_the_console_says_the_address_the_limits_and_what_opens_the_instructors_
     assert "--server.address=0.0.0.0" in serve.command(8501)
 
 
+def test_nobody_on_the_internet_is_asked_for_the_servers_address() -> None:
+    """Streamlit would, on a machine without a display."""
+    serve = pytest.importorskip("ui.classroom.serve", reason="segno is not installed")
+    assert f"--browser.serverAddress={serve.own_address()}" in serve.command(8501)
+
+
 def test_the_qr_code_is_an_svg() -> None:
     serve = pytest.importorskip("ui.classroom.serve", reason="segno is not installed")
     assert re.match(r"<svg .*</svg>$", serve.qr_code("http://10.0.0.7:8501"), re.DOTALL)

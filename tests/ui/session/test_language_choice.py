@@ -4,8 +4,8 @@ import pytest
 
 from tests.whole_app import SHELL, STRIP, WholeApp, open_app, strip_cells, turn_to
 from ui import language, words
-from ui.language import Later, _
-from ui.session import language_choice, values
+from ui.language import TAGS, Later, _
+from ui.session import values
 
 RECIPE = "prune:sparsity=0.8"
 
@@ -46,7 +46,7 @@ def address(app: WholeApp) -> str | None:
 def page_is_marked(app: WholeApp) -> bool:
     """Whether the browser is told that the page is in the language that it is in."""
     (script,) = (e.proto.body for e in app.get("html") if "documentElement.lang" in e.proto.body)
-    return f"'{language_choice.TAGS[says(app)]}'" in script
+    return f"'{TAGS[says(app)]}'" in script
 
 
 @pytest.mark.parametrize(
