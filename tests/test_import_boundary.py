@@ -52,8 +52,9 @@ FLOORS = {
     "training": 11,
     "jobs": 12,
     "wording": 12,
-    "command_line": 13,
-    "__main__": 14,
+    "leaving": 13,
+    "command_line": 14,
+    "__main__": 15,
 }
 
 
