@@ -251,8 +251,9 @@ def _torchao(step: AnyStep, config: str, *more: str) -> str:
     if not _chosen(step):
         head = "import torch\n" if "torch." in config else ""
         return head + "\n".join(imports) + f"\n\nquantize_(network, {config})"
+    condition = f"isinstance(part, torch.nn.Linear){_chosen(step)}"
     return (
         _head(step, "\n".join(imports) + "\n\n")
-        + f"def is_chosen(part, name):\n    return isinstance(part, torch.nn.Linear){_chosen(step)}\n"
-        + f"\n\nquantize_(network, {config}, filter_fn=is_chosen)"
+        + f"def is_chosen(part, name):\n    return {condition}\n\n\n"
+        + f"quantize_(network, {config}, filter_fn=is_chosen)"
     )
