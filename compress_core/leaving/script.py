@@ -1,11 +1,12 @@
 """A Python script of about ten lines that does again, with this library, what the screen shows."""
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from compress_core.inputs import Shape
 from compress_core.models.catalog import MODELS, model_spec
-from compress_core.recipe import Recipe, of_kinds, settings
+from compress_core.recipe import Recipe, format_step, of_kinds, settings
 from compress_core.steps import TRAINING, AnyStep
 from compress_core.tasks import Kind
 
@@ -146,6 +147,15 @@ def _report(model: str, own: OwnNetwork | None, images: int | None) -> list[str]
         "print(report.score.metric, report.score.value, report.size.stored_bytes)",
         write,
     ]
+
+
+def console_command(model: str, recipe: Recipe, *, images: int | None = None) -> str:
+    """The line for a shell that measures the same on the command line, for a network of MODELS."""
+    steps = [part for step in recipe for part in ("--step", format_step(step))]
+    training = ["--train"] * bool(of_kinds(recipe, (TRAINING,)))
+    subset = [] if images is None else ["--subset", str(images)]
+    words = ["python", "-m", "compress_core", "measure", model, *steps, *training, *subset]
+    return shlex.join(words)
 
 
 def file_name(model: str) -> str:
