@@ -205,7 +205,8 @@ def _files(files: Iterable[FileFacts]) -> Html:
     head = [_("file"), _("bytes"), _("measured on this file"), _("ms for one input"), _("note")]
     rows = [
         (
-            *(file.name, f"{file.bytes:,}", words.score(file.score)),
+            *(file.name, NONE if file.bytes is None else f"{file.bytes:,}"),
+            words.score(file.score),
             *(NONE if file.latency_ms is None else f"{file.latency_ms:.3f}", of_core(file.note)),
         )
         for file in files
