@@ -55,12 +55,13 @@ FLOORS = {
     "search": 11,
     "training": 11,
     "own_data": 0,
-    "opening": 12,
-    "sources": 13,
     "wording": 12,
-    "jobs": 14,
-    "command_line": 15,
-    "__main__": 16,
+    "leaving": 13,
+    "opening": 14,
+    "sources": 15,
+    "jobs": 16,
+    "command_line": 17,
+    "__main__": 18,
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from compress_core.dataset import DataError
 from compress_core.tasks import METRICS, MetricName
 
-FACTS, WEIGHTS, DATA, SOURCE = "opened.json", "weights.safetensors", "data.safetensors", "source"
+FACTS, WEIGHTS, DATA, SOURCE = "opened.json", "layers.safetensors", "data.safetensors", "source"
 VERSION = 1
 T = TypeVar("T")
 MOST_BYTES = 64 * 2**20  # of opened.json: a network of 20,000 layers has some megabytes

@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from compress_core.models.catalog import MODELS, ModelSpec, tensor_shapes
-from compress_core.models.importing.files import check_file, read_weights
+from compress_core.models.importing.files.checking import check_file
+from compress_core.models.importing.files.kinds import Kind
+from compress_core.models.importing.files.opening import WEIGHT_KINDS, weights
+from compress_core.models.importing.files.opening import WEIGHTS as CLEAN
 from compress_core.models.importing.onnx import (
     OnnxError,
     OnnxNetwork,
@@ -47,10 +51,13 @@ def import_file(source: Path) -> Imported:
     """The network of a file, or its weights. Raises ValueError, with the remedy, for a file that
     does not open here."""
     kind = check_file(source)
-    if kind == "onnx":
+    if kind is Kind.ONNX:
         return from_onnx(source.read_bytes())
-    clean = read_weights(source, Path())
-    return from_tensors(kind, clean)
+    if kind in WEIGHT_KINDS:
+        return from_weights(weights(str(source)))
+    raise ValueError(
+        f"this is {kind.value}, and no model; a model is an ONNX file, safetensors or a state dict"
+    )
 
 
 def from_onnx(raw: bytes) -> Imported:
@@ -60,7 +67,8 @@ def from_onnx(raw: bytes) -> Imported:
         "onnx",
         network,
         seeded_inputs(network, SEED),
-        *([_port(port) for port in ports] for ports in (network.inputs, network.outputs)),
+        inputs=list(map(_port, network.inputs)),
+        outputs=list(map(_port, network.outputs)),
         foreign=list(network.foreign),
         notes=_notes(network),
     )
@@ -99,12 +107,16 @@ def _notes(network: OnnxNetwork) -> list[str]:
     return notes
 
 
-def from_tensors(kind: str, file: Path) -> Imported:
-    """A safetensors file: the reference network whose keys and shapes it has, else its weights."""
-    tensors = load_file(file)
+def from_weights(read: dict[str, Any]) -> Imported:
+    """Weights that `weights` has written: those of the reference network whose keys and shapes they
+    have, else without a network."""
+    kind = "safetensors" if read["kind"] == Kind.SAFETENSORS else "state_dict"
+    tensors = load_file(CLEAN)
+    notes = [f"{name} is left out: {why}" for name, why in read["left_out"]]
+    notes += [f"{name} has {count:,} values that are NaN or infinite" for name, count in read["non_finite"].items()]
     spec = known_architecture({key: tuple(tensor.shape) for key, tensor in tensors.items()})
     if spec is None:
-        return Imported(kind, bare_network(tensors), why_not_run=NO_NETWORK)
+        return Imported(kind, bare_network(tensors), why_not_run=NO_NETWORK, notes=notes)
     module = spec.build()
     module.load_state_dict(tensors)
     shape = list(spec.input_shape)
@@ -114,7 +126,7 @@ def from_tensors(kind: str, file: Path) -> Imported:
         (torch.zeros(1, *spec.input_shape),),
         [Port("images", "float32", (None, *shape))],
         [Port("logits", "float32", (None, None))],
-        notes=[f"keys and shapes are those of {spec.name}: it runs as that network"],
+        notes=[*notes, f"keys and shapes are those of {spec.name}: it runs as that network"],
         spec=spec,
     )
 
