@@ -71,7 +71,7 @@ def test_all_tensors_are_swept(path: Path, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--step", "quantize"], "name it with --tensor"),
+        (["--step", "quantize"], "--tensor NAME, or on all"),
         (["--sweep", "--tensor", "norm"], "leave out"),
         (["--tensor", "nothing"], "has no tensor 'nothing'"),
     ],
