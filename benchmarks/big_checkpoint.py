@@ -49,7 +49,8 @@ def write_checkpoint(folder: Path, layers: int = LAYERS) -> int:
             parts, size = [*parts, {}], 0
         parts[-1][name] = shape
         size += _bytes(shape)
-    generator, places = torch.Generator().manual_seed(0), {}
+    generator = torch.Generator().manual_seed(0)
+    places: dict[str, str] = {}
     pool = torch.randn(POOL, generator=generator)
     pool *= 1 + 0.25 * pool.square()  # heavier tails than a normal distribution
     for i, part in enumerate(parts):

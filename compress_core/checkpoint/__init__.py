@@ -11,6 +11,7 @@ weighing   the bytes and the error of a tensor after some steps
 spectrum   its singular values
 ledger     its bytes in every encoding
 sweep      all tensors at several bits
+writing    the whole of it after some steps, in stored files
 """
 
 from compress_core.checkpoint.census import Census, census_of, take_census
@@ -37,6 +38,7 @@ from compress_core.checkpoint.sweep import (
     sweep_bits,
 )
 from compress_core.checkpoint.weighing import Total, Weighed, estimate_whole, weigh_tensor
+from compress_core.checkpoint.writing import Written, write_compressed
 
 __all__ = [
     "SWEPT_BITS",
@@ -53,6 +55,7 @@ __all__ = [
     "TensorLedger",
     "Total",
     "Weighed",
+    "Written",
     "bit_steps",
     "by_group",
     "census_of",
@@ -69,4 +72,5 @@ __all__ = [
     "take_census",
     "tensor_ledger",
     "weigh_tensor",
+    "write_compressed",
 ]

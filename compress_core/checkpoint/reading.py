@@ -25,6 +25,16 @@ TYPES: dict[str, torch.dtype] = {
     "I8": torch.int8,
     "U8": torch.uint8,
 }
+OTHER_TYPES: dict[str, torch.dtype] = {
+    "BOOL": torch.bool,
+    "F8_E8M0": torch.float8_e8m0fnu,
+    "I16": torch.int16,
+    "U16": torch.uint16,
+    "I32": torch.int32,
+    "U32": torch.uint32,
+    "I64": torch.int64,
+    "U64": torch.uint64,
+}
 CHUNK = 1 << 22  # numbers read at once
 BLOCK = 1 << 20  # weights that are compressed at once, in whole rows
 STACKED = 64  # from this size on, the last two of three dimensions are a matrix
@@ -58,6 +68,15 @@ def read_chunks(entry: Entry, numbers: int = CHUNK) -> Iterator[Tensor]:
     starts = [*range(0, entry.bytes, numbers * width), entry.bytes]
     for raw in _read(entry, pairwise(starts)):
         yield torch.frombuffer(raw, dtype=TYPES[entry.dtype])
+
+
+def read_raw(entry: Entry) -> Tensor:
+    """The whole tensor in its own type and shape."""
+    dtype = (TYPES | OTHER_TYPES)[entry.dtype]
+    if not entry.bytes:
+        return torch.empty(entry.shape, dtype=dtype)
+    (raw,) = _read(entry, [(0, entry.bytes)])
+    return torch.frombuffer(raw, dtype=dtype).view(entry.shape)
 
 
 def read_rows(entry: Entry, rows: Sequence[int]) -> Tensor:

@@ -21,6 +21,7 @@ from compress_core.checkpoint import (
     sweep_bits,
     tensor_ledger,
     weigh_tensor,
+    write_compressed,
 )
 from compress_core.checkpoint.sweep import SEEN
 from compress_core.command_line.commands import emit
@@ -46,17 +47,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"weigh every tensor at {', '.join(map(str, SWEPT_BITS))} bits",
     )
     parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="write the whole checkpoint after the steps: a folder of stored files",
+    )
+    parser.add_argument(
         "--exact", action="store_true", help="look at all weights, not at some rows of each tensor"
     )
 
 
 def run_checkpoint(options: argparse.Namespace) -> None:
-    if options.step and not options.tensor:
-        raise ValueError("--step acts on one tensor; name it with --tensor NAME")
+    if options.step and not (options.tensor or options.out):
+        raise ValueError("--step acts on one tensor, --tensor NAME, or on all of --out FOLDER")
+    if options.out and (options.tensor or options.sweep):
+        raise ValueError("--out writes the whole checkpoint; leave out --tensor and --sweep")
     if options.sweep and options.tensor:
         raise ValueError("--sweep weighs all tensors; leave out --tensor, or --sweep")
     checkpoint = Checkpoint.open(options.path)
-    if options.sweep:
+    if options.out:
+        _write(checkpoint, options)
+    elif options.sweep:
         _sweep(checkpoint, options)
     elif options.tensor:
         steps = tuple(parse_step(text) for text in options.step)
@@ -136,6 +147,26 @@ def _show_tensor(row: dict[str, Any], ledger: TensorLedger) -> None:
     title = f"Stored as (seen: {ledger.seen:,} of {ledger.weights:,} weights)"
     lines = [(line.name, _cell(line.bytes)) for line in ledger.lines]
     print_table(("stored as", "bytes"), lines, title=title)
+
+
+def _write(checkpoint: Checkpoint, options: argparse.Namespace) -> None:
+    steps = tuple(parse_step(text) for text in options.step)
+    with progress() as bar:
+
+        def tell(event: Event) -> None:
+            if isinstance(event, Progress):
+                bar.fraction("writing", event.fraction, event.text)
+
+        written = write_compressed(checkpoint, steps, options.out, Silent(tell))
+    row = {
+        "out": str(written.folder),
+        "files": len(written.files),
+        "own_bytes": checkpoint.bytes,
+        "stored_bytes": written.stored_bytes,
+        "compression_ratio": checkpoint.bytes / written.stored_bytes,
+        "left": written.left,
+    }
+    emit(options, row, lambda: show_fields(row))
 
 
 def _sweep(checkpoint: Checkpoint, options: argparse.Namespace) -> None:

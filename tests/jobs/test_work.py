@@ -1,10 +1,13 @@
 """Works: what they refuse, their keys, and that they do what the library does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
+from compress_core.checkpoint import Checkpoint, Profiles, singular_values, sweep_bits
 from compress_core.compressed import compress
 from compress_core.data import Dataset
 from compress_core.events import Event, Silent
@@ -176,3 +179,45 @@ def test_a_search_that_cannot_end_well_is_refused_before_it_waits(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         Searching("digits-mlp", recipe, index, tolerance)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
+    monkeypatch.setenv("COMPRESS_PROFILES_DIR", str(tmp_path / "profiles"))
+    save_file({f"h.{i}.weight": torch.randn(8, 8) for i in range(3)}, tmp_path / "w.safetensors")
+    return Checkpoint.open(tmp_path / "w.safetensors")
+
+
+def test_weighing_goes_on_after_the_tensors_that_it_kept(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    work = Weighing(str(checkpoint.path), checkpoint.identity, ("quantize:bits=4", "ternarize"))
+    with pytest.raises(Stopped):
+        do(work, Notes(tmp_path, patience=2))
+    kept = load_points(tmp_path)
+    assert [row["tensor"] for row in kept] == [*["h.0.weight"] * 2, *["h.1.weight"] * 2]
+    rows = do(work, Notes(tmp_path))
+    assert rows[:4] == kept
+    assert rows == [row.as_dict() for row in sweep_bits(checkpoint, work.steps, Notes(tmp_path))]
+
+
+def test_a_spectrum_is_kept_among_the_profiles(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    assert (
+        do(Spectrum(str(checkpoint.path), checkpoint.identity, "h.1.weight"), Notes(tmp_path)) == 8
+    )
+    kept = Profiles(checkpoint).spectrum(checkpoint.entry("h.1.weight"))
+    assert kept == pytest.approx(singular_values(checkpoint.entry("h.1.weight")))
+
+
+def test_a_checkpoint_that_changed_is_other_work(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    work = Weighing(str(checkpoint.path), "of another day", ("ternarize",))
+    assert work_key(work) != work_key(replace(work, identity=checkpoint.identity))
+    with pytest.raises(ValueError, match="changed since it was opened"):
+        do(work, Notes(tmp_path))
+
+
+def test_weighing_refuses_what_is_no_recipe() -> None:
+    with pytest.raises(ValueError, match="unknown step 'cut'"):
+        Weighing("w", "i", ("cut:half",))
+    with pytest.raises(ValueError, match="at least one"):
+        Weighing("w", "i", ())
