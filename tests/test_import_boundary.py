@@ -50,10 +50,11 @@ FLOORS = {
     "views": 11,
     "search": 11,
     "training": 11,
-    "jobs": 12,
     "wording": 12,
-    "command_line": 13,
-    "__main__": 14,
+    "leaving": 13,
+    "jobs": 14,
+    "command_line": 15,
+    "__main__": 16,
 }
 
 
