@@ -86,6 +86,11 @@ def _console() -> Console:
     return Printer() if sys.stdout.isatty() else Printer(width=160)
 
 
+def say(text: str) -> None:
+    """One sentence below a table."""
+    _console().print(text, highlight=False)
+
+
 def show_fields(fields: Mapping[str, Any]) -> None:
     print_table(("field", "value"), [(name, field(value)) for name, value in fields.items()])
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from compress_core.command_line import checkpoint, commands, jobs, training
+from compress_core.command_line import checkpoint, commands, jobs, take_home, training
 from compress_core.data import DATASETS
 from compress_core.models.catalog import MODELS
 from compress_core.models.checkpoints import CHECKPOINTS
@@ -116,6 +116,15 @@ def _add_recipes(add: Add) -> None:
     )
     add_recipe(exported)
     add_out(exported, "model.onnx")
+
+    taken = add(
+        "take-home",
+        take_home.run_take_home,
+        "write every file of a recipe, and measure each: bytes, score, time",
+    )
+    add_recipe(taken)
+    add_subset(taken)
+    take_home.add_arguments(taken)
 
 
 def _add_searches(add: Add) -> None:

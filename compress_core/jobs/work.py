@@ -25,6 +25,8 @@ from compress_core.compressed import Compressed, compress
 from compress_core.data import DataError, Dataset
 from compress_core.events import Progress, Watcher
 from compress_core.jobs.log import append_line, read_lines
+from compress_core.leaving.exports import EXPORTS
+from compress_core.leaving.measuring import FileBench, MeasuredFile, measured_file
 from compress_core.measurement.accuracy import Stopped
 from compress_core.measurement.cost import Latency
 from compress_core.measurement.report import measure, measure_size
@@ -46,7 +48,7 @@ from compress_core.storage.container import ENCODINGS
 from compress_core.trained import NotTrained
 
 VERSION = 1  # of the functions below: a higher one makes every result anew
-POINTS = "points.jsonl"
+POINTS, FILES = "points.jsonl", "files.jsonl"
 
 # How long a kind of work takes: what takes hours or minutes must not keep the quick waiting.
 Lane = Literal["minutes", "hours"]
@@ -115,6 +117,20 @@ class Searching:
 
 
 @dataclass(frozen=True)
+class Leaving:
+    """Make every file that a recipe leaves as, and measure each on all test images.
+
+    Result: `MeasuredFile.as_dict()` of each; `measured_file` reads it.
+    """
+
+    model: str
+    recipe: str
+
+    def __post_init__(self) -> None:
+        _check(self.model, (self.recipe,))
+
+
+@dataclass(frozen=True)
 class Weighing:
     """Weigh every tensor of a checkpoint without a network after each recipe of `steps` (texts).
 
@@ -156,7 +172,7 @@ class Spectrum:
         return f"{Path(self.path).name} {self.tensor}"
 
 
-Work = Sweep | Timing | Training | Searching | Weighing | Spectrum
+Work = Sweep | Timing | Training | Searching | Leaving | Weighing | Spectrum
 
 
 def searching(model: str, recipe: Recipe, index: int, tolerance: float) -> Searching:
@@ -292,6 +308,36 @@ def _opened(work: Weighing | Spectrum) -> Checkpoint:
     return found
 
 
+def run_leaving(work: Leaving, watcher: Watcher) -> list[dict[str, Any]]:
+    """Files that an earlier run of the job has measured are not measured again.
+
+    Without test images there are bytes and times, and the reason.
+    """
+    data, no_data = _images_or_reason(work.model)
+    bench = FileBench(_compressed(work.model, work.recipe), data, no_data, watcher.stopped)
+    known = load_files(_kept(watcher))
+    for i, export in enumerate(EXPORTS):
+        if export.name not in known:
+            file_name = export.file_name(work.model)
+            _go_on(watcher, i / len(EXPORTS), f"measuring {file_name}")
+            known[export.name] = bench.measure(export)
+            append_line(_kept(watcher) / FILES, known[export.name].as_dict())
+    return [known[export.name].as_dict() for export in EXPORTS]
+
+
+def load_files(kept: Path) -> dict[str, MeasuredFile]:
+    """The files that a `Leaving` has measured so far, by name; also while it runs."""
+    return {row["name"]: measured_file(row) for row in read_lines(kept / FILES)}
+
+
+def _images_or_reason(model: str) -> tuple[Dataset | None, str]:
+    """The test images of a model, or why they cannot be read."""
+    try:
+        return _test_images(model), ""
+    except DataError as error:
+        return None, str(error)
+
+
 def _go_on(watcher: Watcher, fraction: float, text: str) -> None:
     """Tell what comes now, unless it is to end here."""
     if watcher.stopped():
@@ -332,6 +378,7 @@ KINDS = {
     "latency": Kind(Timing, run_timing, "minutes"),
     "train": Kind(Training, run_training, "hours"),
     "farthest": Kind(Searching, run_searching, "minutes"),
+    "take_home": Kind(Leaving, run_leaving, "minutes"),
     "checkpoint": Kind(Weighing, run_weighing, "minutes"),
     "spectrum": Kind(Spectrum, run_spectrum, "minutes"),
 }

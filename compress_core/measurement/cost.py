@@ -126,7 +126,7 @@ def measure_latencies(
 
     They run in turns of TURN passes, so that whatever else the machine does slows all of them.
     """
-    sessions = [_session(model) for model in onnx_models]
+    sessions = [open_session(model) for model in onnx_models]
     feeds = [feed_of(session, example) for session in sessions]
     times: list[list[float]] = [[] for _ in sessions]
     for session, feed in zip(sessions, feeds, strict=True):
@@ -144,7 +144,8 @@ def feed_of(session: Any, inputs: Inputs) -> dict[str, Any]:
     return {name: x.numpy() for name, x in zip(names, each(inputs), strict=True)}
 
 
-def _session(onnx_model: bytes) -> Any:
+def open_session(onnx_model: bytes) -> Any:
+    """onnxruntime's session of a file, on one thread of the processor."""
     import onnxruntime  # half a second of import, only where latency is asked for
 
     options = onnxruntime.SessionOptions()

@@ -21,8 +21,8 @@ from compress_core.entering.tensors import dense_file_bytes, named_tensors
 from compress_core.inputs import call, named_outputs, pick_output
 from compress_core.measurement.cost import layer_macs
 from compress_core.measurement.scores import judge
-from compress_core.opening.facts import DATA, SOURCE, WEIGHTS, Facts, Port
 from compress_core.models.importing.onnx import OnnxNetwork, seeded_inputs
+from compress_core.opening.facts import DATA, SOURCE, WEIGHTS, Facts, Port
 from compress_core.opening.importing import SEED, Imported, compared
 from compress_core.opening.skeleton import describe_modules
 from compress_core.original import Original

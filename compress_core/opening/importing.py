@@ -22,8 +22,8 @@ from compress_core.models.importing.onnx import (
     seeded_inputs,
 )
 from compress_core.models.importing.onnx import Port as OnnxPort
-from compress_core.shown import shown_name
 from compress_core.opening.facts import Port
+from compress_core.shown import shown_name
 
 CONVOLUTIONS = {3: nn.Conv1d, 4: nn.Conv2d, 5: nn.Conv3d}  # by the dimensions of their weight
 SEED = 0  # of the inputs that are run beside onnxruntime
@@ -113,7 +113,10 @@ def from_weights(read: dict[str, Any]) -> Imported:
     kind = "safetensors" if read["kind"] == Kind.SAFETENSORS else "state_dict"
     tensors = load_file(CLEAN)
     notes = [f"{name} is left out: {why}" for name, why in read["left_out"]]
-    notes += [f"{name} has {count:,} values that are NaN or infinite" for name, count in read["non_finite"].items()]
+    notes += [
+        f"{name} has {count:,} values that are NaN or infinite"
+        for name, count in read["non_finite"].items()
+    ]
     spec = known_architecture({key: tuple(tensor.shape) for key, tensor in tensors.items()})
     if spec is None:
         return Imported(kind, bare_network(tensors), why_not_run=NO_NETWORK, notes=notes)

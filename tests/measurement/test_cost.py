@@ -174,7 +174,7 @@ def test_models_are_timed_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
         def get_inputs(self) -> list[TensorProto]:
             return [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3])]
 
-    monkeypatch.setattr(cost, "_session", lambda model: Session(model.decode()))
+    monkeypatch.setattr(cost, "open_session", lambda model: Session(model.decode()))
     monkeypatch.setattr(cost, "_time", time_one)
     found = cost.measure_latencies((b"slow", b"fast"), example(), runs=25)
     assert [latency.latency_ms_p50 for latency in found] == pytest.approx([2.0, 1.0])

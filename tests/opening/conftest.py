@@ -34,7 +34,7 @@ def open_file(raw: bytes, title: str, **asked: object) -> str:
     return name
 
 
-@pytest.fixture()
+@pytest.fixture
 def opened_folder(opened_name: str) -> Path:
     found = store.find_folder(opened_name)
     assert found is not None

@@ -22,7 +22,7 @@ from tests.opening.files import small_network
 RECIPE = "prune:sparsity=0.5;quantize:bits=4"
 
 
-@pytest.fixture()
+@pytest.fixture
 def opened(opened_name: str) -> Opened:
     found = find_original(opened_name)
     assert isinstance(found, Opened)

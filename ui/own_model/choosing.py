@@ -70,9 +70,7 @@ def _is_being_opened(found: Opening) -> None:
             )
         )
         if found.seconds > CANCEL_AFTER_S:
-            st.button(
-                _("Cancel"), key="own_cancel", icon=":material/stop:", on_click=found.cancel
-            )
+            st.button(_("Cancel"), key="own_cancel", icon=":material/stop:", on_click=found.cancel)
     wake_up.show("own_wake_up", 2, _finish)
 
 

@@ -1,2 +1,5 @@
 import streamlit as st
-def show(current, original): st.caption(original.facts.data)
+
+
+def show(current, original):
+    st.caption(original.facts.data)

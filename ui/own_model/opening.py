@@ -11,7 +11,7 @@ from typing import Any
 
 from compress_core.opening import store
 from compress_core.opening.facts import SOURCE
-from compress_core.sandbox import Room, SandboxError
+from compress_core.sandbox import Room
 
 AT_ONCE = threading.Semaphore(2)  # each takes a processor and some 500 MB
 
