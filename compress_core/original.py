@@ -68,8 +68,12 @@ class Elsewhere(Protocol):
         """Two numbers of each of these test rows, (n, 2), as `Bench.run` gives them."""
         ...
 
-    def onnx(self, recipe: str) -> bytes:
-        """Its ONNX file."""
+    def exported(self, recipe: str, name: str) -> bytes:
+        """The file that is called so in `leaving.EXPORTS`."""
+        ...
+
+    def measured_file(self, recipe: str, name: str) -> dict[str, Any]:
+        """`MeasuredFile.as_dict()` of that file."""
         ...
 
     def point(self, recipe: str) -> dict[str, Any]:

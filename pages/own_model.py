@@ -1,4 +1,4 @@
-"""Own model: a file of one's own becomes the model of all pages, and its data what it is judged on."""
+"""Own model: a file of one's own becomes the model of all pages, its data what it is judged on."""
 
 import streamlit as st
 

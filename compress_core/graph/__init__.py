@@ -34,7 +34,7 @@ def to_onnx(compressed: Compressed) -> bytes:
     Raises GraphError (a ValueError) for a model that cannot be exported.
     """
     if compressed.original.elsewhere:
-        return compressed.original.elsewhere.onnx(format_recipe(compressed.recipe))
+        return compressed.original.elsewhere.exported(format_recipe(compressed.recipe), "onnx")
     # onnx and its helpers take half a second to import, which only callers of this function pay
     import onnx_ir as ir
 

@@ -14,6 +14,7 @@ from compress_core.leaving.running import READERS, OnnxNetwork, place_of_output
 from compress_core.measurement.accuracy import PairedDifference
 from compress_core.measurement.cost import Latency, measure_latencies
 from compress_core.measurement.scores import Judge, Score, judge
+from compress_core.recipe import format_recipe
 
 NO_DATA = "no data were given"
 
@@ -71,8 +72,11 @@ class FileBench:
 
     def measure(self, export: Export) -> MeasuredFile:
         """The file, made and measured; a reason in the place of what is impossible."""
-        row = MeasuredFile(export.name)
+        row, elsewhere = MeasuredFile(export.name), self.compressed.original.elsewhere
         try:
+            if elsewhere:
+                recipe = format_recipe(self.compressed.recipe)
+                return measured_file(elsewhere.measured_file(recipe, export.name))
             refusal = export.refusal(self.compressed)
             if refusal:
                 return replace(row, reason=refusal)

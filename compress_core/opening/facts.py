@@ -12,7 +12,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from compress_core.dataset import DataError
 from compress_core.tasks import METRICS, MetricName
 
-FACTS, WEIGHTS, DATA, SOURCE = "opened.json", "layers.safetensors", "data.safetensors", "source"
+FACTS, WEIGHTS, SOURCE = "opened.json", "layers.safetensors", "source"
+DATA, CALIBRATION = "data.safetensors", "calibration.safetensors"  # what is measured on, and not
 VERSION = 1
 T = TypeVar("T")
 MOST_BYTES = 64 * 2**20  # of opened.json: a network of 20,000 layers has some megabytes
@@ -38,8 +39,9 @@ class Facts:
     module for one input. `why_not_run` says why there are only weights, where there are only
     weights; else `difference` is the largest one from onnxruntime, as a fraction of the output's
     range, None where nothing was there to compare with. `metric`, `reason`, `output` and `batch`
-    are those of its `Judge`. `data` says in sentences on what it is judged, `generated` whether these
-    are inputs that nobody gave. `seconds` is the time of one row, `notes` what else is to be said.
+    are those of its `Judge`. `data` says in sentences on what it is judged, `generated` whether
+    these are inputs that nobody gave. `seconds` is the time of one row, `notes` what else is to
+    be said.
     """
 
     title: str

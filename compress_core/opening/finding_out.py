@@ -4,8 +4,8 @@ It runs in the sandbox. The weights and the test data are written into the worki
 """
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,15 @@ from compress_core.inputs import call, named_outputs, pick_output
 from compress_core.measurement.cost import layer_macs
 from compress_core.measurement.scores import judge
 from compress_core.models.importing.onnx import OnnxNetwork, seeded_inputs
-from compress_core.opening.facts import DATA, SOURCE, WEIGHTS, Facts, Port
-from compress_core.opening.importing import SEED, Imported, compared
+from compress_core.opening.facts import (
+    CALIBRATION,
+    DATA,
+    SOURCE,
+    WEIGHTS,
+    Facts,
+    Port,
+)
+from compress_core.opening.importing import Imported, compared
 from compress_core.opening.skeleton import describe_modules
 from compress_core.original import Original
 from compress_core.own_data import (
@@ -73,13 +80,20 @@ def find_facts(found: Imported, asked: Asked) -> Facts:
     return Facts(**about, **_about_network(found, original), **_about_data(found, original, asked))
 
 
-def original_of(found: Imported, output: Which = None) -> Original:
+def original_of(
+    found: Imported, output: Which = None, calibration: Callable[[], Dataset] | None = None
+) -> Original:
     """The network as the library takes it; of several outputs the first of floating numbers counts,
     unless another one is named."""
-    example = found.examples if len(found.examples) > 1 else found.examples[0]
     kind: Kind | None = "classification" if found.spec else None
     which = _first_output(found) if output is None else output
-    return Original(found.module, example=example, name="network", task=Task(kind, which))
+    return Original(
+        found.module,
+        example=found.examples if len(found.examples) > 1 else found.examples[0],
+        name="network",
+        calibration=calibration,
+        task=Task(kind, which),
+    )
 
 
 def _first_output(found: Imported) -> Which:
@@ -151,10 +165,12 @@ def _about_data(found: Imported, original: Original, asked: Asked) -> dict[str, 
     seconds, numbers = _cost_of_row(original)
     budget = GENERATED_S if asked.data is None else JUDGED_S
     most = int(min(MOST, max(FEWEST, budget / seconds), max(FEWEST, MOST_NUMBERS / numbers)))
-    data, words = _data(found, original, asked, most)
+    data, calibration, words = _data(found, original, asked, most)
     data = data.subset(most)
     judged = judge(original, data)
     write_dataset(data, Path(DATA))
+    if calibration is not None:
+        write_dataset(calibration.subset(most), Path(CALIBRATION))
     return {
         "metric": judged.metric,
         "reason": judged.reason,
@@ -167,14 +183,17 @@ def _about_data(found: Imported, original: Original, asked: Asked) -> dict[str, 
 
 def _data(
     found: Imported, original: Original, asked: Asked, most: int
-) -> tuple[Dataset, Sequence[str]]:
-    """What it is judged on, and what there is to be said of that."""
+) -> tuple[Dataset, Dataset | None, Sequence[str]]:
+    """What it is judged on, what steps may look at, and what there is to be said of both."""
     if asked.data is not None:
         own = read_own(original, asked.data, asked.data_title, asked.normalization)
-        return own.data, (*own.found, *own.warnings)
+        return own.data, own.training, (*own.found, *own.warnings)
     if found.spec is not None:
-        return load_dataset(found.spec.dataset), (f"the test images of {found.spec.dataset}",)
-    return _generated(found, original, min(most, GENERATED_ROWS)), (CANNOT_TELL,)
+        test, train = (load_dataset(found.spec.dataset, split) for split in ("test", "train"))
+        return test, train, (f"the test images of {found.spec.dataset}",)
+    count = min(most, GENERATED_ROWS)
+    calibration = replace(_generated(found, original, count, seed=2), split="train")
+    return _generated(found, original, count, seed=1), calibration, (CANNOT_TELL,)
 
 
 def read_own(
@@ -183,19 +202,19 @@ def read_own(
     """Somebody's data as the network takes them. Raises DataError where they do not fit."""
     with torch.inference_mode():
         output = pick_output(call(original.module, original.examples), original.task.output)
-    found = read_data(file, original.examples, output=output, split="test", name=title)
+    found = read_data(file, original.examples, output=output, name=title)
     if normalization is None:
         return found
     return found.with_normalization(choices(found.as_read.images)[normalization])
 
 
-def _generated(found: Imported, original: Original, count: int) -> Dataset:
+def _generated(found: Imported, original: Original, count: int, seed: int) -> Dataset:
     """Images are noise as smooth as photographs; other inputs are as the importer makes them, which
     knows what whole numbers may be."""
     images = len(original.examples) == 1 and original.example.dim() == IMAGES
     if images or not isinstance(found.module, OnnxNetwork):
-        return seeded_data(original.examples, count)
-    rows = seeded_inputs(found.module, SEED + 1, count)
+        return seeded_data(original.examples, count, seed)
+    rows = seeded_inputs(found.module, seed, count)
     return Dataset.of(rows if len(rows) > 1 else rows[0], name=GENERATED)
 
 

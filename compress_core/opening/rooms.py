@@ -56,9 +56,12 @@ class InSandbox:
         found = self._ask("answers", recipe, start=rows.start, stop=rows.stop)
         return torch.tensor(found["columns"]).reshape(-1, 2)
 
-    def onnx(self, recipe: str) -> bytes:
-        found = self._ask("exported", recipe)
+    def exported(self, recipe: str, name: str) -> bytes:
+        found = self._ask("exported", recipe, name=name)
         return (self._folder / Path(str(found["file"])).name).read_bytes()
+
+    def measured_file(self, recipe: str, name: str) -> dict[str, Any]:
+        return self._ask("measured_file", recipe, name=name)
 
     def point(self, recipe: str) -> dict[str, Any]:
         return self._ask("measured", recipe)

@@ -7,18 +7,20 @@ the network's folder, which is the working directory.
 
 import hashlib
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from compress_core.compressed import Compressed, compress
 from compress_core.graph import to_onnx
+from compress_core.leaving.exports import BY_NAME
+from compress_core.leaving.measuring import FileBench
 from compress_core.measurement.cost import layer_macs
 from compress_core.measurement.report import measure_size
 from compress_core.measurement.scores import judge
 from compress_core.measurement.slices import SUBSET, Bench, Run
 from compress_core.measurement.speed import measure_speed
-from compress_core.opening.facts import DATA, SOURCE, read_facts, write_facts
+from compress_core.opening.facts import CALIBRATION, DATA, SOURCE, read_facts, write_facts
 from compress_core.opening.finding_out import Asked, find_facts, original_of
 from compress_core.opening.importing import import_file
 from compress_core.opening.looking import look
@@ -60,11 +62,17 @@ def measured(recipe: str) -> Answer:
     return point(_network(), parse_recipe(recipe), bench.data, bench.baseline)
 
 
-def exported(recipe: str) -> Answer:
-    """The ONNX file of a recipe, written into the folder."""
-    name = f"{hashlib.sha256(recipe.encode()).hexdigest()[:16]}.onnx"
-    Path(name).write_bytes(to_onnx(_compressed(recipe)))
-    return {"file": name}
+def exported(recipe: str, name: str) -> Answer:
+    """The file of a recipe that is called so in `EXPORTS`, written into the folder."""
+    file = Path(f"{hashlib.sha256(f'{name} {recipe}'.encode()).hexdigest()[:16]}.out")
+    file.write_bytes(BY_NAME[name].make(_compressed(recipe)))
+    return {"file": file.name}
+
+
+def measured_file(recipe: str, name: str) -> Answer:
+    """The fields of `MeasuredFile` of this file."""
+    bench = FileBench(_compressed(recipe), _bench().data)
+    return bench.measure(BY_NAME[name]).as_dict()
 
 
 def timed(recipe: str) -> Answer:
@@ -77,7 +85,12 @@ def timed(recipe: str) -> Answer:
 @lru_cache(maxsize=1)
 def _network() -> Original:
     """The network of this folder."""
-    return original_of(import_file(Path(SOURCE)), read_facts(Path()).output)
+    calibration = Path(CALIBRATION)
+    return original_of(
+        import_file(Path(SOURCE)),
+        read_facts(Path()).output,
+        partial(read_dataset, calibration) if calibration.exists() else None,
+    )
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,7 @@ TASKS: dict[str, str] = {
             "answers",
             "measured",
             "exported",
+            "measured_file",
             "timed",
         )
     },

@@ -85,7 +85,7 @@ def test_answers_come_from_the_sandbox(opened: Opened, opened_name: str) -> None
 
 def test_its_onnx_file_runs_and_answers_as_compressed(opened: Opened, opened_name: str) -> None:
     assert opened.elsewhere is not None
-    raw = opened.elsewhere.onnx(RECIPE)
+    raw = opened.elsewhere.exported(RECIPE, "onnx")
     session = onnxruntime.InferenceSession(raw, providers=["CPUExecutionProvider"])
     data = find_test_data(opened_name).balanced(SUBSET)
     (logits,) = session.run(["y"], {"x": data.images.numpy()})

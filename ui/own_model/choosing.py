@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import upload, wake_up
+from ui import upload, wake_up, words
 from ui.core_sentences import of_core
 from ui.language import _
 from ui.own_model.opening import Opening, begin
@@ -63,9 +63,9 @@ def _is_being_opened(found: Opening) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             _(
-                ":material/hourglass_top: Opening {title} in a sandbox: checked, imported, run once "
-                "beside onnxruntime. {seconds:.0f} s",
-                title=_plain(found.title),
+                ":material/hourglass_top: Opening {title} in a sandbox: checked, imported, run "
+                "once beside onnxruntime. {seconds:.0f} s",
+                title=words.escape_markdown(found.title),
                 seconds=found.seconds,
             )
         )
@@ -84,8 +84,3 @@ def _finish() -> None:
         models.add(found.name)
         st.session_state.model = found.name
     fragments.refresh_app()
-
-
-def _plain(text: str) -> str:
-    """Text of other people inside of markdown."""
-    return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|~:$" else c for c in text)
