@@ -51,13 +51,19 @@ REFUSED: Mapping[Kind, tuple[str, str]] = {
 def check_file(path: Path) -> Kind:
     """The kind of a file that passed the checks of its kind. Raises UnsafeFileError with the reason
     and a remedy; there is no way around."""
+    kind = check_kind(path)
+    CHECKS[kind](path)
+    return kind
+
+
+def check_kind(path: Path) -> Kind:
+    """The kind of a file, once it is one that is read here at all."""
     if path.is_symlink() or not path.is_file():
         raise refuse("this is no plain file", "give the file itself, not a folder or a link")
     kind = kind_of(path)
     if kind in REFUSED:
         reason, remedy = REFUSED[kind]
         raise refuse(f"this is {kind.value}: {reason}", remedy)
-    CHECKS[kind](path)
     return kind
 
 

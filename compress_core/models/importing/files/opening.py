@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from compress_core.models.importing.files.checking import check_file
+from compress_core.models.importing.files.checking import check_file, check_kind
 from compress_core.models.importing.files.clean import TensorSource, write_clean
 from compress_core.models.importing.files.errors import UnsafeFileError, refuse
 from compress_core.models.importing.files.kinds import Kind
@@ -92,8 +92,9 @@ def limits_for(path: Path) -> Limits:
 
 def open_file(path: str) -> dict[str, Any]:
     """A task of the sandbox: {"kind": …}, and for weights what `weights` says."""
-    kind = check_file(Path(path))
-    return weights(path) if kind in WEIGHT_KINDS else {"kind": kind.value}
+    if check_kind(Path(path)) in WEIGHT_KINDS:
+        return weights(path)
+    return {"kind": check_file(Path(path)).value}
 
 
 def weights(path: str, most_header: int = MOST_HEADER) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def _sources(
 ) -> tuple[Kind, list[TensorSource], list[tuple[str, str]]]:
     if path.is_dir():
         return Kind.SAFETENSORS, sources_of_folder(path, most_header), []
-    kind = check_file(path)
+    kind = check_kind(path)
     if kind is Kind.SAFETENSORS:
         return kind, sources_of_file(path, most_header), []
     if kind not in WEIGHT_KINDS:

@@ -63,7 +63,7 @@ def read_legacy_torch(path: Path) -> TorchFile:
             raise refuse("it is no file of torch.save, or its numbers are big-endian", UPLOAD_AGAIN)
         if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
             raise refuse("its list of storages is damaged", UPLOAD_AGAIN)
-        storages = _storages(values)
+        storages, length = _storages(values), path.stat().st_size
         places = {}
         for key in keys:
             begin, count = file.tell() + 8, file.read(8)
@@ -72,6 +72,12 @@ def read_legacy_torch(path: Path) -> TorchFile:
             size = _size_of(storage, int.from_bytes(count, "little")) if storage else None
             if size is None:
                 break
+            if begin + size > length:
+                raise refuse(
+                    f"the values end at byte {begin + size:,}, but the file has {length:,}: it is "
+                    "cut off",
+                    UPLOAD_AGAIN,
+                )
             places[key] = (begin, begin + size)
             file.seek(begin + size)
     return TorchFile(path, values, places)

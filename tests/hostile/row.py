@@ -1,0 +1,38 @@
+"""A row of the hostile corpus."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Hostile:
+    """A file that hurts, or tries to.
+
+    `make(path)` writes it. `says` is a regular expression for the sentence that its user sees; for
+    a file that may open it is "", and the names and numbers that are shown are harmless. `reader`
+    is who gives the sentence: the "checks" of files, or, once these let it pass, the "importer" of
+    ONNX or the reader of "data".
+    """
+
+    name: str
+    make: Callable[[Path], object]
+    says: str
+    reader: str = "checks"
+    ending: str = ""
+
+
+def cut(make: Callable[[Path], object], keep: Callable[[int], int]) -> Callable[[Path], object]:
+    """The same file, of which the first `keep(size)` bytes remain."""
+
+    def make_cut(path: Path) -> None:
+        make(path)
+        raw = path.read_bytes()
+        path.write_bytes(raw[: keep(len(raw))])
+
+    return make_cut
+
+
+def canary_of(path: Path) -> Path:
+    """The file that appears where code in a hostile file was run."""
+    return path.with_name(f"{path.name}.canary")
