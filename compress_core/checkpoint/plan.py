@@ -15,22 +15,17 @@ from compress_core.applying.quantize import CODES, WeightStep
 from compress_core.checkpoint.census import Census
 from compress_core.methods.pruning import Prune
 from compress_core.methods.pruning.ranking import smallest_mask
-from compress_core.methods.quantization import (
-    FloatCoded,
-    Quantize,
-    Quantized,
-    QuantizeFloat,
-    encode_float,
-)
+from compress_core.methods.quantization import Binarize, FloatCoded, Quantized, encode_float
 from compress_core.methods.quantization.ranges import round_to_codes
+from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.weight_sharing import Shared, ShareWeights, share
 from compress_core.recipe import Recipe, format_step
+from compress_core.steps import AnyStep
 from compress_core.storage.streams import Codes, StoredWeight, weight_of
 from compress_core.weights import Profile
 
 Code = Callable[[Tensor], Codes]
 
-KINDS = ("prune", "quantize", "share")
 SAMPLE = 1 << 18  # quantiles of a large tensor that stand for all of it
 
 
@@ -67,13 +62,17 @@ class Plan:
 
 
 def check_steps(steps: Recipe) -> None:
-    """Raise ValueError for steps that need a network, or that one tensor cannot take together."""
+    """Raise ValueError for steps that need a network, that name layers, or that one tensor cannot
+    take together."""
     for step in steps:
-        fits = isinstance(step, Prune | ShareWeights | Quantize | QuantizeFloat)
-        if not fits and type(step) not in CODES:
+        if not isinstance(step, Prune | ShareWeights | WeightStep):
             raise ValueError(
                 f"{format_step(step)} needs a network, its inputs or its data; weights alone take "
                 "prune, quantize, quantize_float, ternarize, binarize and share"
+            )
+        if step.layers != ALL_LAYERS:
+            raise ValueError(
+                f"{format_step(step)} names layers, and a checkpoint has tensors; leave layers= out"
             )
     kinds = [step.kind for step in steps]
     if len(set(kinds)) < len(kinds) or {"quantize", "share"} <= set(kinds):
@@ -100,14 +99,14 @@ def make_plan(steps: Recipe, census: Census, *, whole: bool) -> Plan:
     step = by_kind.get("quantize") or by_kind.get("share")
     if step is None:
         return plan
-    if type(step).__name__ == "Binarize" and plan.count:
+    if isinstance(step, Binarize) and plan.count:
         raise ValueError("binary codes have no zero for pruned weights; ternarize or quantize them")
     left = census.pruned(plan.threshold) if plan.count else census
     code, one_scale = _planned_codes(step, left, whole=whole)
     return replace(plan, code=code, one_scale=one_scale)
 
 
-def _planned_pruning(step: object, census: Census) -> Plan:
+def _planned_pruning(step: AnyStep | None, census: Census) -> Plan:
     """Exactly as many fall as the core prunes of such a layer."""
     if not isinstance(step, Prune):
         return Plan()
@@ -128,7 +127,7 @@ def _planned_pruning(step: object, census: Census) -> Plan:
     return Plan(count, threshold, count - strictly)
 
 
-def _planned_codes(step: object, left: Census, *, whole: bool) -> tuple[Code, bool]:
+def _planned_codes(step: AnyStep, left: Census, *, whole: bool) -> tuple[Code, bool]:
     """How a block is coded, and whether scale or codebook serve the whole tensor."""
     if isinstance(step, ShareWeights):
         return ((lambda block: share(block, step)) if whole else _by_codebook(step, left)), True

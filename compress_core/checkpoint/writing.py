@@ -19,7 +19,9 @@ from compress_core.checkpoint.plan import check_steps, make_plan
 from compress_core.checkpoint.reading import matrix_shape, read_raw
 from compress_core.events import Progress, Watcher
 from compress_core.measurement.accuracy import Stopped
-from compress_core.recipe import Recipe, to_json
+from compress_core.methods.pruning import Prune
+from compress_core.methods.weight_sharing import ShareWeights
+from compress_core.recipe import Recipe, format_step, to_json
 from compress_core.storage.content import MAX_WEIGHTS
 from compress_core.storage.readable import encode_readable
 from compress_core.storage.streams import StoredWeight
@@ -54,6 +56,7 @@ def write_compressed(
     tensors where the watcher asks for it, WriteError where a file cannot be written.
     """
     check_steps(steps)
+    _check_scopes(steps)
     folder.mkdir(parents=True, exist_ok=True)
     parts = _parts(checkpoint)
     about = {"identity": checkpoint.identity, "recipe": to_json(steps), "parts": len(parts)}
@@ -68,6 +71,17 @@ def write_compressed(
             write_file(folder / LIST, json.dumps(about | known, indent=1).encode())
         done += sum(entry.bytes for entry in part)
     return Written(folder, known["files"], known["left"])
+
+
+def _check_scopes(steps: Recipe) -> None:
+    """Raise ValueError for a step that looks at all tensors together: they come one at a time."""
+    for step in steps:
+        together = isinstance(step, Prune) and step.sparsity is not None and step.scope == "global"
+        if together or (isinstance(step, ShareWeights) and step.scope == "all"):
+            raise ValueError(
+                f"{format_step(step)} looks at all weights together, and a checkpoint is written "
+                "tensor by tensor; take scope=layer"
+            )
 
 
 def reason_left(entry: Entry) -> str | None:

@@ -118,6 +118,7 @@ REFUSED: dict[str, tuple[Recipe, str]] = {
     "two that code": (parse_recipe("quantize:bits=4;share:clusters=4"), "leave out the others"),
     "two that prune": ((Prune(sparsity=0.5), Prune(sparsity=0.4)), "leave out the others"),
     "one that needs inputs": (parse_recipe("prune_wanda:sparsity=0.5"), "needs a network"),
+    "one that names layers": (parse_recipe("quantize:layers=fc*"), "leave layers= out"),
     "signs of pruned weights": (parse_recipe("prune:sparsity=0.5;binarize"), "no zero"),
     "a threshold above all": ((Prune(threshold=100.0),), "prunes every weight"),
 }

@@ -85,6 +85,11 @@ def test_a_folder_of_something_else_is_refused(mixed: Checkpoint, tmp_path: Path
 def test_steps_that_need_a_network_are_refused_before_anything_is_written(
     mixed: Checkpoint, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match="needs a network"):
-        write_compressed(mixed, parse_recipe("prune_wanda:sparsity=0.5"), tmp_path / "x", Silent())
+    for text, said in {
+        "prune_wanda:sparsity=0.5": "needs a network",
+        "prune:sparsity=0.5": "take scope=layer",
+        "share:scope=all": "take scope=layer",
+    }.items():
+        with pytest.raises(ValueError, match=said):
+            write_compressed(mixed, parse_recipe(text), tmp_path / "x", Silent())
     assert not (tmp_path / "x").exists()

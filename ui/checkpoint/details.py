@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from compress_core.checkpoint import (
     Checkpoint,
@@ -96,7 +97,8 @@ def _draw(entry: Entry, values: Values) -> None:
     )
 
 
-def _rank(energies: "np.ndarray[tuple[int], np.dtype[np.float64]]", share: float) -> int:
+def _rank(energies: NDArray[np.float64], share: float) -> int:
+    """The least rank that keeps this share."""
     return int(energies.searchsorted(share)) + 1
 
 

@@ -9,6 +9,7 @@ from ui.checkpoint import opened
 from ui.language import _
 from ui.session import values
 
+SECONDS_A_WEIGHT = 6e-8  # to quantize and encode, measured
 EXACT = "checkpoint_exact"  # key: the tensor and steps of which all weights were asked for
 
 
@@ -100,9 +101,6 @@ def _exact_button(entry: Entry, steps: Recipe, weighed: Weighed) -> None:
             seconds=words.seconds(weighed.weights * SECONDS_A_WEIGHT),
         ),
     )
-
-
-SECONDS_A_WEIGHT = 6e-8  # to quantize and encode, measured
 
 
 def _ask_exact(name: str, steps: Recipe) -> None:

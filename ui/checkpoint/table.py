@@ -27,12 +27,8 @@ def choose_tensor(checkpoint: Checkpoint) -> Entry | None:
         persist_state="session",
     )
     asked = values.text("checkpoint_search").strip()
-    found = [
-        (group, names)
-        for group in opened.groups(checkpoint)
-        if (names := [entry.name for entry in group.entries if asked in entry.name])
-        or (asked in group.pattern and (names := [entry.name for entry in group.entries]))
-    ]
+    matched = [(group, _matching(group, asked)) for group in opened.groups(checkpoint)]
+    found = [(group, names) for group, names in matched if names]
     if not found:
         st.caption(_("No tensor has {part} in its name.", part=words.escape_markdown(asked)))
         return None
@@ -41,6 +37,12 @@ def choose_tensor(checkpoint: Checkpoint) -> Entry | None:
     usual = max(range(len(found)), key=lambda i: (found[i][0].is_weight, found[i][0].params))
     row = labels.index(values.chosen(ROW, (labels[usual], *labels)))
     return checkpoint.entry(_choose_one(found[row][1]))
+
+
+def _matching(group: Group, asked: str) -> list[str]:
+    """The names of a group's tensors that have the text, all where their pattern has it."""
+    names = [entry.name for entry in group.entries]
+    return names if asked in group.pattern else [name for name in names if asked in name]
 
 
 def label(group: Group) -> str:
