@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from tests.ui.take_home.test_report import digits_facts, hostile_facts
@@ -31,6 +32,19 @@ def test_it_draws_its_plots_offline(
     expect(page.locator("figure .main-svg").first).to_be_visible()
     assert page.locator("figure:has(.main-svg)").count() == plots
     assert (said, asked) == ([], [file.as_uri()])
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(browser: Browser, tmp_path: Path, theme) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(html_report(digits_facts()), encoding="utf-8")
+    context = browser.new_context(color_scheme=theme, bypass_csp=True)  # axe is a script, too
+    page = context.new_page()
+    page.goto(file.as_uri())
+    expect(page.locator("figure .plot-container")).to_have_count(8)
+    found = Axe().run(page).response["violations"]
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
     context.close()
 
 

@@ -85,8 +85,10 @@ class Section:
 
 
 def _figure(plot: Drawing) -> Html:
-    place = element("div", id=plot.id, role="img", aria_label=plot.caption)
-    return element("figure", place, element("figcaption", plot.caption))
+    """The tables beside it say the same to those who do not see it."""
+    caption = element("figcaption", plot.caption, id=f"{plot.id}-caption")
+    place = element("div", id=plot.id)
+    return element("figure", place, caption, aria_labelledby=f"{plot.id}-caption")
 
 
 class Heading(Section):

@@ -113,9 +113,9 @@ def test_it_has_headings_table_heads_and_words_for_each_plot() -> None:
     assert len(page.of("h2")) >= 8
     assert {attributes["scope"] for attributes in page.of("th")} == {"row", "col"}
     assert len(page.said("caption")) == len(page.of("table"))
-    plots = [a for a in page.of("div") if a.get("role") == "img"]
-    assert len(plots) == len(page.of("figure")) == 8
-    assert all(plot["aria-label"] for plot in plots)
+    labels = [attributes["aria-labelledby"] for attributes in page.of("figure")]
+    assert labels == [attributes["id"] for attributes in page.of("figcaption")]
+    assert len(page.said("figcaption")) == 8
     assert page.of("html") == [{"lang": "en"}]
 
 
