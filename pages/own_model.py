@@ -20,14 +20,16 @@ def own_model() -> None:
         ),
         r"\text{file} \to \text{layers} \to \text{recipe} \to \text{file}",
     )
+    original = current.original
     left, right = st.columns([2, 3], gap="large")
     with left:
         choosing.show()
+        if isinstance(original, Opened):
+            judged.show(current, original.facts)
         formats.show()
     with right:
-        if isinstance(current.original, Opened):
-            card.show(current)
-            judged.show(current, current.original)
+        if isinstance(original, Opened):
+            card.show(current, original.facts)
         else:
             st.info(
                 _(

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from compress_core.opening.facts import Facts, Port
-from compress_core.opening.opened import Opened
 from ui import words
 from ui.core_sentences import of_core
 from ui.language import N_, _
@@ -25,32 +24,38 @@ NEXT = (
 )
 
 
-def show(current: Current) -> None:
+def show(current: Current, facts: Facts) -> None:
     """The card of the present model, which was opened."""
-    assert isinstance(current.original, Opened)
-    facts = current.original.facts
-    st.text(facts.title)
-    _numbers(current, facts)
+    st.subheader(words.escape_markdown(facts.title), anchor=False)
+    st.markdown(_in_numbers(current, facts))
     _agreement(facts)
     if facts.runs:
         _ports(facts)
+        _judged(facts)
     for note in facts.notes:
         st.caption(of_core(note))
     _doors()
 
 
-def _numbers(current: Current, facts: Facts) -> None:
-    covered = words.percent(current.size.coverage.fraction)
-    cells = {
-        _("format"): _(KINDS.get(facts.kind, facts.kind)),
-        _("file"): words.byte_size(facts.source_bytes),
-        _("weights in their own types"): words.byte_size(facts.stored_bytes),
-        _("layers"): f"{len(current.original.layers):,}",
-        _("parameters that methods reach"): covered,
-    }
-    with st.container(horizontal=True, gap="large"):
-        for label, value in cells.items():
-            st.metric(label, value, width="content")
+def _in_numbers(current: Current, facts: Facts) -> str:
+    return _(
+        "{format}, {file}; weights of {weights} in their own types, in **{layers:,} layers**, "
+        "which are {share} of the parameters.",
+        format=_(KINDS.get(facts.kind, facts.kind)),
+        file=words.byte_size(facts.source_bytes),
+        weights=words.byte_size(facts.stored_bytes),
+        layers=len(current.original.layers),
+        share=words.percent(current.size.coverage.fraction),
+    )
+
+
+def _judged(facts: Facts) -> None:
+    """By which metric, and on what."""
+    name = words.metric(facts.metric_name).capitalize()
+    said = _("Judged by **{metric}**: {why}.", metric=name, why=of_core(facts.reason))
+    st.markdown(said)
+    for sentence in facts.data:
+        st.caption(f"{of_core(sentence)}.")
 
 
 def _agreement(facts: Facts) -> None:

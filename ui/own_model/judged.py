@@ -1,21 +1,18 @@
 """What an opened network is judged on: its data, how their pixels are normalised, which output."""
 
-import threading
-import time
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import streamlit as st
 import torch
 
 from compress_core.opening.facts import SOURCE, Facts
-from compress_core.opening.opened import Opened
-from compress_core.opening.rooms import room_of
 from compress_core.sources import opened_facts
 from ui import upload, wake_up, words
 from ui.core_sentences import of_core
 from ui.language import _
 from ui.own_model import choosing
+from ui.own_model.look import Look, begin_look
 from ui.own_model.opening import begin
 from ui.panels.images import Tile, tiles
 from ui.session import fragments, values
@@ -26,62 +23,26 @@ SUFFIXES = (".npz", ".npy", ".csv", ".zip")
 PIXELS, OUTPUT = "own_pixels", "own_output"  # keys of the choices
 
 
-@dataclass(eq=False)
-class Look:
-    """A file of data that is being looked at in the network's sandbox: `found` is what `look` says,
-    `problem` why it does not fit."""
-
-    model: str
-    file: upload.Upload
-    found: dict[str, Any] = field(default_factory=dict)
-    problem: str = ""
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def is_over(self) -> bool:
-        return bool(self.found or self.problem)
-
-    def run(self) -> None:
-        """In a thread of its own."""
-        folder, _facts = opened_facts(self.model)
-        asked = {"file": str(self.file.path), "title": self.file.name}
-        try:
-            self.found = room_of(folder).ask("look_at_data", asked)
-        except (ValueError, OSError) as error:
-            self.problem = str(error)
-
-
-def show(current: Current, original: Opened) -> None:
-    """On what it is judged now, and the place for other data."""
-    facts = original.facts
+def show(current: Current, facts: Facts) -> None:
+    """The place for data, and what becomes of them."""
     if not facts.runs:
         return
-    st.subheader(_("What it is judged on"), anchor=False)
-    _judged_now(facts)
     upload.show(
         FILE,
         _("Your data"),
         SUFFIXES,
         _("x and y in an .npz, a CSV with labels, or a zip of images in a folder a class."),
-        on_finish=lambda: _look_at(current.model),
+        on_finish=partial(_look_at, current.model),
     )
     _look_panel(current.model)
     _choose_output(current.model, facts)
-
-
-def _judged_now(facts: Facts) -> None:
-    name = words.metric(facts.metric_name).capitalize()
-    st.markdown(f"**{name}**: {of_core(facts.reason)}.")
-    for sentence in facts.data:
-        st.caption(of_core(sentence))
 
 
 def _look_at(model: str) -> None:
     arrived = upload.finished(FILE)
     if not arrived:
         return
-    st.session_state[LOOK] = look = Look(model, arrived[0])
-    threading.Thread(target=look.run, daemon=True).start()
+    st.session_state[LOOK] = begin_look(model, arrived[0])
 
 
 def _present(model: str) -> Look | None:
@@ -110,8 +71,8 @@ def _look_panel(model: str) -> None:
 
 def _taken(look: Look) -> None:
     """What is in the data, what the network would see, and the button that takes them."""
-    for sentence in (*look.found["found"], *look.found["warnings"]):
-        st.caption(of_core(str(sentence)))
+    said = (*look.found["found"], *look.found["warnings"])
+    st.caption(". ".join(of_core(str(sentence)) for sentence in said))
     chosen = _choose_pixels(look.found["choices"]) if look.found["choices"] else None
     st.button(
         _("Judge by these {n:,} rows", n=int(look.found["rows"])),

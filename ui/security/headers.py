@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui.language import LANGUAGES, telling_script
 
 INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-UNUSED = ("camera", "microphone", "geolocation", "payment", "usb", "serial", "bluetooth", "midi")
+UNUSED = ("camera", "microphone", "geolocation", "payment", "usb", "serial", "midi")
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # an address may carry a token
