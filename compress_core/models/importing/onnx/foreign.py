@@ -30,7 +30,8 @@ class ForeignNode:
         self._node = node.SerializeToString()
         self._opsets = {domain: opsets.get(domain, 1) for domain in {"", node.domain}}
         self._outputs = tuple(node.output)
-        self.name = f"the node {_short(node.name or ''.join(node.output[:1]))} ({_operator(node)})"
+        named = node.name or next(filter(None, node.output), "")
+        self.name = f"the node {_short(named)} ({_operator(node)})"
         self._sessions: dict[Kinds, onnxruntime.InferenceSession] = {}
         _refuse_dependence(node, self.name)
 

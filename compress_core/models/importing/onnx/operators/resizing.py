@@ -117,8 +117,7 @@ def with_regions(plan: Sequence[Axis], region: Sequence[float]) -> list[Axis]:
 
 
 def resample(x: Tensor, plan: Sequence[Axis], sampling: Sampling) -> Tensor:
-    crops = sampling.coordinates == "tf_crop_and_resize"
-    moving = [one for one in plan if one.scale != 1 or one.wanted != one.size or crops]
+    moving = [one for one in plan if one.scale != 1 or one.wanted != one.size]
     if (mode := torch_mode(x, moving, sampling)) is not None:
         wanted = {one.axis: one.wanted for one in moving}
         corners = None if mode == "nearest" else sampling.coordinates == "align_corners"
