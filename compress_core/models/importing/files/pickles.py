@@ -24,7 +24,7 @@ from compress_core.models.importing.files.rebuilding import (
 from compress_core.shown import shown_name
 
 MOST_BYTES = 64_000_000
-MOST_STEPS = 2_000_000  # a tensor takes about 50
+MOST_STEPS = 1_500_000  # a tensor takes about 50
 AT_HOME = "at home, run torch.save(model.state_dict(), 'weights.pt') and give that file"
 UPLOAD_AGAIN = f"upload it again, or {AT_HOME}"
 Stack = list[Any]

@@ -1,5 +1,6 @@
 """Files of torch.save: where the bytes of each storage lie, and the pickle that views them."""
 
+import io
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -49,15 +50,16 @@ def read_torch_zip(path: Path) -> TorchFile:
             for member in members
             if member.filename.startswith(f"{root}data/")
         }
-        with archive.open(pickles[0]) as pickle:
-            return TorchFile(path, read_pickle(pickle), places)
+        return TorchFile(path, read_pickle(io.BytesIO(archive.read(pickles[0]))), places)
 
 
 def read_legacy_torch(path: Path) -> TorchFile:
     """The format before torch 1.6: five pickles (a magic number, a version, the system, the values,
     the keys of their storages), and then each storage with its count before it."""
     with path.open("rb") as file:
-        magic, version, system, values, keys = (read_pickle(file) for _ in range(5))
+        head = io.BytesIO(file.read(MOST_BYTES))
+        magic, version, system, values, keys = (read_pickle(head) for _ in range(5))
+        file.seek(head.tell())
         little = isinstance(system, dict) and system.get("little_endian") is True
         if (magic, version) != (LEGACY_MAGIC, LEGACY_PROTOCOL) or not little:
             raise refuse("it is no file of torch.save, or its numbers are big-endian", UPLOAD_AGAIN)
