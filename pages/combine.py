@@ -1,18 +1,18 @@
-"""Combine: the whole recipe as a table, what each layer and each stage weighs, and the files."""
+"""Combine: the whole recipe as a table, and what each layer and each stage weighs."""
 
 from functools import partial
 
 import streamlit as st
 
 from ui import figures, in_view
-from ui.combine import compare, downloads, stages, table
+from ui.combine import compare, stages, table
 from ui.language import N_, _
 from ui.panels import ledger as ledger_panel
 from ui.panels.chart import chart
 from ui.panels.page import heading
 from ui.panels.widgets import choose
 from ui.session import caches, fragments, measuring, state
-from ui.session.state import Current
+from ui.session.state import ROOT, Current
 
 FILES = (N_("plain until encoded"), N_("coded after each stage"))
 FILES_HELP = N_(
@@ -36,7 +36,11 @@ def combine() -> None:
     in_view.lazily("combine_bytes", partial(where_the_bytes_are, current))
     in_view.lazily("combine_ledger", partial(ledger_panel.show, current))
     in_view.lazily("combine_compare", partial(compare.show, current), height=80)
-    downloads.show(current)
+    st.page_link(
+        st.Page(ROOT / "pages" / "take_home.py"),
+        label=_("Take it with you: every file, measured"),
+        icon=":material/download:",
+    )
 
 
 def where_the_bytes_are(current: Current) -> None:

@@ -77,7 +77,7 @@ PAGES = {
             "combine",
             N_("Combine"),
             "tune",
-            N_("The whole recipe, layer by layer; downloads."),
+            N_("The whole recipe, layer by layer."),
         ),
         (
             "trade_offs",
@@ -85,6 +85,7 @@ PAGES = {
             "scatter_plot",
             N_("All methods: accuracy against bytes."),
         ),
+        ("take_home", N_("Take home"), "download", N_("Every file, measured; script and report.")),
     ),
 }
 HIDDEN = (("class_answers", N_("Class answers"), "bar_chart", N_("What a class has predicted.")),)

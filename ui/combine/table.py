@@ -5,14 +5,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from compress_core import from_json
 from compress_core.methods.quantization import BITS as WIDTHS
 from compress_core.methods.weight_sharing import MAX_CLUSTERS, ShareWeights
 from compress_core.recipe import up_to
-from ui import classroom, words
+from ui import words
 from ui.combine import edits
 from ui.combine.edits import BITS, CHANNELS, CLUSTERS, PRUNE, RANK, Cell
-from ui.core_sentences import of_core
 from ui.language import N_, _
 from ui.panels.chart import layer_column
 from ui.panels.widgets import with_exception
@@ -189,31 +187,3 @@ def _apply(table: pd.DataFrame) -> None:
     elif st.session_state.get("combine_wrote") is not None:
         recipe, st.session_state.combine_wrote = st.session_state.combine_wrote, None
         recipe_field.set_recipe(recipe)
-
-
-def recipe_upload() -> None:
-    """A recipe's JSON file in place of the present recipe; a server for a class takes none."""
-    if classroom.token():
-        return
-    st.file_uploader(
-        _("Load a recipe (JSON)"),
-        type="json",
-        key="combine_upload",
-        on_change=_take_upload,
-        help=_("What *Recipe (JSON)* or the library's `to_json` wrote. It replaces the recipe."),
-    )
-    if st.session_state.get("combine_upload_error"):
-        st.error(st.session_state.combine_upload_error, title=_("Not a recipe of ours"))
-
-
-def _take_upload() -> None:
-    file = st.session_state.get("combine_upload")
-    st.session_state.combine_upload_error = None
-    if file is None:
-        return
-    try:
-        recipe_field.set_recipe(from_json(file.getvalue().decode()))
-    except UnicodeDecodeError:
-        st.session_state.combine_upload_error = _("{file} is no text, so no JSON", file=file.name)
-    except ValueError as error:  # not JSON, another version, an unknown step or field
-        st.session_state.combine_upload_error = f"{file.name}: {of_core(error)}"

@@ -28,19 +28,21 @@ def job_bar(
 
 
 @st.fragment
-def waiting_for(job_id: str, key: str, help_text: str) -> None:
-    """What a job does now, and its Stop; when it is over, the page is drawn anew. `key` begins the
-    keys."""
+def waiting_for(
+    job_id: str, key: str, help_text: str, *, has_grown: Callable[[], bool] = lambda: False
+) -> None:
+    """What a job does now, and its Stop; when it is over, or what the page shows of it has grown,
+    the page is drawn anew. `key` begins the keys."""
     job = jobs.find(job_id)
     if job is None:  # deleted
         return
     job_bar(*_how_far(job), key=f"{key}_stop", stop=jobs.stop, of=job, help_text=help_text)
-    wake_up.show(f"{key}_wake_up", wake_up.SECOND, partial(_look_again, job_id))
+    wake_up.show(f"{key}_wake_up", wake_up.SECOND, partial(_look_again, job_id, has_grown))
 
 
-def _look_again(job_id: str) -> None:
+def _look_again(job_id: str, has_grown: Callable[[], bool]) -> None:
     job = jobs.find(job_id)
-    if job is None or not job.unfinished:
+    if job is None or not job.unfinished or has_grown():
         st.rerun([fragments.BODY])
 
 

@@ -1,4 +1,4 @@
-"""What is measured, for all sessions: points of the plane, times.
+"""What is measured, for all sessions: points of the plane, times, files that leave.
 
 Points ship with the project; what jobs of this machine have measured counts before them.
 """
@@ -8,12 +8,15 @@ from pathlib import Path
 
 from compress_core.jobs.store import JobError
 from compress_core.jobs.work import (
+    Leaving,
     Searching,
     Sweep,
     Timing,
+    load_files,
     load_points,
     speed_from_json,
 )
+from compress_core.leaving.measuring import MeasuredFile
 from compress_core.measurement.speed import Speed
 from compress_core.recipe import Recipe, format_recipe, from_json, parse_recipe
 from compress_core.search.curves import load_curves
@@ -89,6 +92,20 @@ def speed(model: str, recipe: Recipe) -> Speed | None:
         return speed_from_json(found.store.result(job.id))
     except JobError:  # damaged: as if it were not there
         return None
+
+
+def files(work: Leaving) -> dict[str, MeasuredFile]:
+    """The files of a recipe that this machine has measured by now, by name."""
+    job, found = jobs.job_of(work), executor.present()
+    if job is None or found is None:
+        return {}
+    kept = found.store.kept(job.id)
+    return _files(kept, _version(kept))
+
+
+@lru_cache(maxsize=MAX_SWEEPS)
+def _files(kept: Path, _version: tuple[int, ...]) -> dict[str, MeasuredFile]:
+    return load_files(kept)
 
 
 def farthest(work: Searching) -> Farthest | None:
