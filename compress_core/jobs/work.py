@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from compress_core.compressed import Compressed, compress
-from compress_core.data import DataError, Dataset, load_dataset
+from compress_core.dataset import DataError, Dataset
 from compress_core.events import Progress, Watcher
 from compress_core.jobs.log import append_line, read_lines
 from compress_core.measurement.accuracy import Stopped
@@ -21,9 +21,7 @@ from compress_core.measurement.cost import Latency
 from compress_core.measurement.report import measure, measure_size
 from compress_core.measurement.scores import judge
 from compress_core.measurement.speed import Speed, measure_speed
-from compress_core.models.catalog import model_spec
-from compress_core.models.checkpoints import load_card
-from compress_core.original import Original, load_model
+from compress_core.original import Original
 from compress_core.recipe import (
     Recipe,
     format_recipe,
@@ -35,6 +33,7 @@ from compress_core.recipe import (
 from compress_core.search.curves import load_curves
 from compress_core.search.farthest import check_movable, farthest, grid_of, with_number
 from compress_core.search.sweep import Row, point
+from compress_core.sources import content_key, find_original, find_test_data
 from compress_core.storage.container import ENCODINGS
 from compress_core.trained import NotTrained
 
@@ -58,7 +57,7 @@ class Sweep:
     def __post_init__(self) -> None:
         if not self.recipes:
             raise ValueError("a sweep of no recipes measures nothing; give at least one")
-        _check(self.model, self.recipes)
+        _check(self.recipes)
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Timing:
     recipe: str
 
     def __post_init__(self) -> None:
-        _check(self.model, (self.recipe,))
+        _check((self.recipe,))
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Training:
     recipe: str
 
     def __post_init__(self) -> None:
-        _check(self.model, (self.recipe,))
+        _check((self.recipe,))
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Searching:
     tolerance: float
 
     def __post_init__(self) -> None:
-        _check(self.model, (self.recipe,))
+        _check((self.recipe,))
         check_movable(_parsed(self.recipe), self.index)
         if not self.tolerance > 0:
             raise ValueError(f"tolerance={self.tolerance} allows no loss; 0.005 is half a point")
@@ -117,9 +116,9 @@ def searching(model: str, recipe: Recipe, index: int, tolerance: float) -> Searc
     return Searching(model, format_recipe(moved), index, tolerance)
 
 
-def _check(model: str, recipes: Sequence[str]) -> None:
-    """Raise ValueError for an unknown model, and for a text that is no recipe."""
-    model_spec(model)
+def _check(recipes: Sequence[str]) -> None:
+    """Raise ValueError for a text that is no recipe. The model may be unknown here: one of its
+    own that an earlier server was started with; `work_key` and `do` refuse it."""
     for text in recipes:
         _parsed(text)
 
@@ -222,7 +221,7 @@ def _kept(watcher: Watcher) -> Path:
 @lru_cache(maxsize=2)
 def _original(model: str) -> Original:
     """A process does several jobs, often on the same network: its exported graphs stay, too."""
-    return load_model(model)
+    return find_original(model)
 
 
 def _compressed(model: str, recipe: str) -> Compressed:
@@ -230,7 +229,7 @@ def _compressed(model: str, recipe: str) -> Compressed:
 
 
 def _test_images(model: str) -> Dataset:
-    return load_dataset(model_spec(model).dataset)
+    return find_test_data(model)
 
 
 class Kind(NamedTuple):
@@ -261,12 +260,15 @@ def do(work: Work, watcher: Watcher) -> Any:
 
 
 def work_key(work: Work) -> str:
-    """16 hexadecimal digits: equal for equal work on an equal checkpoint, in equal encodings."""
+    """16 hexadecimal digits: equal for equal work on an equal network, in equal encodings.
+
+    Raises ValueError for a model that is not known.
+    """
     fields = work_to_json(work)
     for name in fields.keys() & {"recipe", "recipes"}:
         texts = [fields[name]] if name == "recipe" else fields[name]
         fields[name] = [format_recipe(_parsed(text)) for text in texts]
-    about = [VERSION, ENCODINGS, load_card(work.model).sha256, fields]
+    about = [VERSION, ENCODINGS, content_key(work.model), fields]
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
 
