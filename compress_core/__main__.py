@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import torch
 
+from compress_core.command_line.own_models import choose_model
 from compress_core.command_line.parser import BAD_INPUT, build_parser
 
 
@@ -17,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)  # at these sizes a second thread costs more than it brings
     options = build_parser().parse_args(arguments)
     try:
+        choose_model(options)
         options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:

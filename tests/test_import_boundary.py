@@ -38,6 +38,7 @@ FLOORS = {
     "original": 2,
     "storage": 2,
     "stored": 3,
+    "trusted": 3,
     "network": 4,
     "applying": 5,
     "steps": 6,

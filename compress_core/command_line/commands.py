@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from compress_core.command_line import console, training
+from compress_core.command_line import console, own_models, training
 from compress_core.compressed import Compressed, compress
 from compress_core.data import Dataset, download, load_dataset
 from compress_core.measurement.report import Size, measure, measure_size
 from compress_core.measurement.speed import Speed, measure_speed
-from compress_core.models.catalog import MODELS, model_spec
+from compress_core.models.catalog import MODELS
 from compress_core.models.checkpoints import load_card
-from compress_core.original import load_model
 from compress_core.recipe import Recipe, format_step, from_json, parse_step, to_json
 from compress_core.restoring import read_stored
+from compress_core.sources import find_original, find_source, find_test_data, model_names
 from compress_core.wording.speed import speed_in_words
 from compress_core.writing import is_standard_output, write_file
 
@@ -38,12 +38,22 @@ def compressed_of(options: argparse.Namespace) -> Compressed:
 
 
 def test_data(model: str, options: argparse.Namespace) -> Dataset:
-    data = load_dataset(model_spec(model).dataset)
+    data = find_test_data(model)
     if options.subset is None:
         return data
     if not 1 <= options.subset <= len(data):
-        raise ValueError(f"--subset {options.subset} must be from 1 to the {len(data)} test images")
+        raise ValueError(f"--subset {options.subset} must be from 1 to the {len(data)} test inputs")
     return data.subset(options.subset)
+
+
+def told_of(model: str) -> tuple[str, ...]:
+    """What is to be known of the data of a model of one's own, in sentences."""
+    return find_source(model).told()
+
+
+def as_field(told: tuple[str, ...]) -> dict[str, Any]:
+    """The same as a field of the JSON; none of a reference network, of which there are none."""
+    return {"about_data": list(told)} if told else {}
 
 
 def emit(options: argparse.Namespace, data: Any, show: Callable[[], None]) -> None:
@@ -84,20 +94,22 @@ def run_data(options: argparse.Namespace) -> None:
 
 
 def run_measure(options: argparse.Namespace) -> None:
-    if options.model not in MODELS and _is_file(options.model):
+    if options.model not in model_names() and _is_file(options.model):
         run_measure_file(options)
         return
     compressed = compressed_of(options)
     report = measure(compressed, test_data(options.model, options))
     speed = speed_of(compressed, report.size) if options.latency else None
 
+    told = told_of(options.model)
+
     def show() -> None:
-        console.show_report(report)
+        console.show_report(report, told=told)
         if speed:
             console.show_speed(speed)
 
     timed = speed.as_dict() | {"why": speed_in_words(speed)} if speed else {}
-    emit(options, report.as_dict() | timed, show)
+    emit(options, report.as_dict() | as_field(told) | timed, show)
 
 
 def _is_file(name: str) -> bool:
@@ -113,14 +125,17 @@ def run_measure_file(options: argparse.Namespace) -> None:
             f"{file} is measured as it is stored, by its own recipe: leave out --step, --recipe "
             "and --latency, or name the network in place of the file"
         )
-    name = read_stored(file).model
-    if name not in MODELS:
+    name = own_models.name_of(options) or read_stored(file).model
+    if name not in model_names():
         raise ValueError(
-            f"{file} was made of {name!r}, which is none of {', '.join(MODELS)}; measure it in "
-            "Python: restore(file, network)"
+            f"{file} was made of {name!r}, which is none of {', '.join(model_names())}; name its "
+            "network with --model package.module:factory, or measure it in Python: "
+            "restore(file, network)"
         )
-    report = measure_file(file.read_bytes(), load_model(name), test_data(name, options))
-    emit(options, report.as_dict(), lambda: console.show_report(report))
+    report = measure_file(file.read_bytes(), find_original(name), test_data(name, options))
+    told = told_of(name)
+    row = report.as_dict() | as_field(told)
+    emit(options, row, lambda: console.show_report(report, told=told))
 
 
 def speed_of(compressed: Compressed, size: Size) -> Speed:
@@ -139,8 +154,9 @@ def run_compress(options: argparse.Namespace) -> None:
         raw = compressed.readable.raw
         report = replace(report, size=measure_size(compressed, compressed.readable))
     write_file(options.out, raw)
-    row = {**report.as_dict(), "out": str(options.out)}
-    emit(options, row, lambda: console.show_report(report, written=options.out))
+    told = told_of(options.model)
+    row = {**report.as_dict(), **as_field(told), "out": str(options.out)}
+    emit(options, row, lambda: console.show_report(report, written=options.out, told=told))
 
 
 def run_decode(options: argparse.Namespace) -> None:
@@ -166,7 +182,7 @@ def run_sweep(options: argparse.Namespace) -> None:
     if options.out:
         write_curves(options)
         return
-    original = load_model(options.model)
+    original = find_original(options.model)
     known = families(original)
     names = options.family or list(known)
     for name in names:
@@ -186,7 +202,8 @@ def run_sweep(options: argparse.Namespace) -> None:
         {"family": name, **report.as_dict()}
         for (name, _), report in zip(points, reports, strict=True)
     ]
-    emit(options, rows, lambda: console.show_sweep(rows))
+    told = told_of(options.model)
+    emit(options, rows, lambda: console.show_sweep(rows, told=told))
 
 
 def write_curves(options: argparse.Namespace) -> None:
@@ -198,7 +215,12 @@ def write_curves(options: argparse.Namespace) -> None:
             f"--out {options.out} holds every family on all test images: add --all, and leave out "
             "--subset"
         )
-    original, data = load_model(options.model), test_data(options.model, options)
+    if options.model not in MODELS:
+        raise ValueError(
+            f"--out {options.out} holds curves that ship with a reference network, and "
+            f"{options.model} is none; keep the points of your own with --json"
+        )
+    original, data = find_original(options.model), test_data(options.model, options)
     total = 0
     with console.progress() as bar:
         for done, total in measure_curves(original, data, options.out):
@@ -212,7 +234,7 @@ def run_farthest(options: argparse.Namespace) -> None:
     from compress_core.search.farthest import farthest, grid_of, last_movable
     from compress_core.search.sweep import baseline_of, point
 
-    original, data = load_model(options.model), test_data(options.model, options)
+    original, data = find_original(options.model), test_data(options.model, options)
     recipe = compressed_of(options).recipe
     index = last_movable(recipe) if options.move is None else options.move - 1
     grid = grid_of(original, recipe, index)
@@ -225,8 +247,9 @@ def run_farthest(options: argparse.Namespace) -> None:
             return point(original, moved, data, baseline)
 
         found = farthest(grid, look, known, tolerance=options.points / 100)
-    row = {"model": options.model, **found.as_dict()}
-    emit(options, row, lambda: console.show_farthest(options.model, found))
+    told = told_of(options.model)
+    row = {"model": options.model, **found.as_dict(), **as_field(told)}
+    emit(options, row, lambda: console.show_farthest(options.model, found, told=told))
 
 
 def run_ledger(options: argparse.Namespace) -> None:

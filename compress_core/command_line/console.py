@@ -117,7 +117,7 @@ def show_models(rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def show_report(report: Report, *, written: Path | None = None) -> None:
+def show_report(report: Report, *, written: Path | None = None, told: Sequence[str] = ()) -> None:
     size = report.size
     columns = ("layer", "shape", "sparsity", "bits", "rank", "bytes", "of", "SQNR dB", "MACs")
     print_table(
@@ -142,6 +142,7 @@ def show_report(report: Report, *, written: Path | None = None) -> None:
         ("measured", "value", "and"),
         [
             *score_rows(report),
+            *(("about the data", "", sentence) for sentence in told),
             ("stored bytes", f"{size.stored_bytes:,}", f"of {size.original_bytes:,}"),
             ("compression ratio", f"{size.compression_ratio:.2f}x", "original / stored bytes"),
             ("sparsity", percent(size.sparsity), "of stored weights"),
@@ -226,7 +227,7 @@ def noise(row: LayerRow) -> str:
     return "exact" if row.sqnr_db is None else f"{row.sqnr_db:.1f}"
 
 
-def show_sweep(rows: Sequence[Mapping[str, Any]]) -> None:
+def show_sweep(rows: Sequence[Mapping[str, Any]], *, told: Sequence[str] = ()) -> None:
     metric: MetricName = rows[0]["metric"] if rows else "accuracy"
     is_share = METRICS[metric].is_share
     columns = ("family", "recipe", metric_name(metric), "change", "bytes", "ratio", "MACs")
@@ -245,9 +246,15 @@ def show_sweep(rows: Sequence[Mapping[str, Any]]) -> None:
             for row in rows
         ],
     )
+    print_sentences(told)
 
 
-def show_farthest(model: str, found: Farthest) -> None:
+def print_sentences(told: Sequence[str]) -> None:
+    for sentence in told:
+        _console().print(sentence, highlight=False, soft_wrap=True)
+
+
+def show_farthest(model: str, found: Farthest, *, told: Sequence[str] = ()) -> None:
     """All settings that are known, and the strongest that loses little enough."""
     share = METRICS[found.metric].is_share
 
@@ -271,7 +278,7 @@ def show_farthest(model: str, found: Farthest) -> None:
         title=f"{model}, {found.n:,} inputs: less than {loss(found.allowed)} lost",
     )
     best = found.best.recipe if found.best else "none of these loses so little"
-    _console().print(f"farthest: {best}", highlight=False, soft_wrap=True)
+    print_sentences([f"farthest: {best}", *told])
 
 
 def show_ledger(ledger: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from compress_core.data import DATASETS
 from compress_core.models.catalog import MODELS
 from compress_core.models.checkpoints import CHECKPOINTS
 from compress_core.search.farthest import TOLERANCE
+from compress_core.trusted import add_model_options
 from compress_core.writing import STANDARD_OUTPUT, WriteError, check_writable
 
 BAD_INPUT = 2
@@ -132,7 +133,7 @@ def _add_searches(add: Add) -> None:
     swept = add(
         "sweep", commands.run_sweep, "measure methods over their ranges, every point a real file"
     )
-    swept.add_argument("model", metavar="MODEL")
+    add_model(swept)
     chosen = swept.add_mutually_exclusive_group()
     chosen.add_argument("--family", action="append", metavar="NAME", help="default: all of them")
     chosen.add_argument(
@@ -182,9 +183,7 @@ def command_adder(added: Any) -> Add:
 
 
 def add_recipe(parser: argparse.ArgumentParser, *, model_help: str = "") -> None:
-    names = ", ".join(MODELS)
-    help_text = f"{names}; {model_help}" if model_help else names
-    parser.add_argument("model", metavar="MODEL", help=help_text)
+    add_model(parser, model_help=model_help)
     parser.add_argument(
         "--step",
         action="append",
@@ -196,6 +195,14 @@ def add_recipe(parser: argparse.ArgumentParser, *, model_help: str = "") -> None
         "--recipe", type=Path, metavar="F", help="a recipe's JSON; --step adds to it"
     )
     training.add_arguments(parser)
+
+
+def add_model(parser: argparse.ArgumentParser, *, model_help: str = "") -> None:
+    """MODEL, or --model with what belongs to one's own."""
+    names = ", ".join(MODELS)
+    help_text = f"{names}; {model_help}" if model_help else names
+    parser.add_argument("model", metavar="MODEL", nargs="?", help=help_text)
+    add_model_options(parser)
 
 
 def add_subset(parser: argparse.ArgumentParser) -> None:

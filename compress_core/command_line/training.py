@@ -10,8 +10,9 @@ from compress_core.jobs.executor import Executor
 from compress_core.jobs.job import Job
 from compress_core.jobs.start import start_executor
 from compress_core.jobs.work import Training
-from compress_core.original import Original, load_model
+from compress_core.original import Original
 from compress_core.recipe import Recipe, format_recipe
+from compress_core.sources import find_original
 from compress_core.trained import NotTrained
 
 USER = "command line"
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def compressed_of(options: argparse.Namespace, recipe: Recipe) -> Compressed:
     """The recipe's result, trained first if the options say so. Raises NotTrained if they do not,
     ValueError with the reason of a training that failed."""
-    original = load_model(options.model)
+    original = find_original(options.model)
     if options.scheduler and not options.train:
         raise ValueError(f"--scheduler {options.scheduler} is for training; add --train")
     try:

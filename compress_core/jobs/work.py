@@ -22,7 +22,7 @@ from compress_core.checkpoint import (
 )
 from compress_core.checkpoint.sweep import SEEN
 from compress_core.compressed import Compressed, compress
-from compress_core.data import DataError, Dataset
+from compress_core.dataset import DataError, Dataset
 from compress_core.events import Progress, Watcher
 from compress_core.jobs.log import append_line, read_lines
 from compress_core.leaving.exports import EXPORTS
@@ -43,7 +43,7 @@ from compress_core.recipe import (
 from compress_core.search.curves import load_curves
 from compress_core.search.farthest import check_movable, farthest, grid_of, with_number
 from compress_core.search.sweep import Row, baseline_of, point
-from compress_core.sources import check_name, find_original, find_test_data, key_of
+from compress_core.sources import content_key, find_original, find_test_data
 from compress_core.storage.container import ENCODINGS
 from compress_core.trained import NotTrained
 
@@ -67,7 +67,7 @@ class Sweep:
     def __post_init__(self) -> None:
         if not self.recipes:
             raise ValueError("a sweep of no recipes measures nothing; give at least one")
-        _check(self.model, self.recipes)
+        _check(self.recipes)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Timing:
     recipe: str
 
     def __post_init__(self) -> None:
-        _check(self.model, (self.recipe,))
+        _check((self.recipe,))
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Training:
     recipe: str
 
     def __post_init__(self) -> None:
-        _check(self.model, (self.recipe,))
+        _check((self.recipe,))
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Searching:
     tolerance: float
 
     def __post_init__(self) -> None:
-        _check(self.model, (self.recipe,))
+        _check((self.recipe,))
         check_movable(_parsed(self.recipe), self.index)
         if not self.tolerance > 0:
             raise ValueError(f"tolerance={self.tolerance} allows no loss; 0.005 is half a point")
@@ -127,7 +127,7 @@ class Leaving:
     recipe: str
 
     def __post_init__(self) -> None:
-        _check(self.model, (self.recipe,))
+        _check((self.recipe,))
 
 
 @dataclass(frozen=True)
@@ -182,9 +182,9 @@ def searching(model: str, recipe: Recipe, index: int, tolerance: float) -> Searc
     return Searching(model, format_recipe(moved), index, tolerance)
 
 
-def _check(model: str, recipes: Sequence[str]) -> None:
-    """Raise ValueError for an unknown model, and for a text that is no recipe."""
-    check_name(model)
+def _check(recipes: Sequence[str]) -> None:
+    """Raise ValueError for a text that is no recipe. The model may be unknown here: one of its
+    own that an earlier server was started with; `work_key` and `do` refuse it."""
     for text in recipes:
         _parsed(text)
 
@@ -395,7 +395,10 @@ def do(work: Work, watcher: Watcher) -> Any:
 
 
 def work_key(work: Work) -> str:
-    """16 hexadecimal digits: equal for equal work on an equal checkpoint, in equal encodings."""
+    """16 hexadecimal digits: equal for equal work on an equal network, in equal encodings.
+
+    Raises ValueError for a model that is not known.
+    """
     fields = work_to_json(work)
     for name in fields.keys() & {"recipe", "recipes"}:
         texts = [fields[name]] if name == "recipe" else fields[name]
@@ -408,7 +411,7 @@ def _content_of(work: Work) -> str:
     """What tells whether the weights are the same."""
     if isinstance(work, Weighing | Spectrum):
         return work.identity
-    return key_of(work.model)
+    return content_key(work.model)
 
 
 def work_to_json(work: Work) -> dict[str, Any]:

@@ -32,15 +32,16 @@ def fit_inputs(
     told: list[str] = []
     fitted = []
     for array, example in zip(arrays, examples, strict=True):
-        shaped, note = fit_shape(array, tuple(example.shape[1:]))
+        shaped, note = fit_shape(array, example)
         typed, other = fit_type(shaped, example)
         fitted.append(typed)
         told += [text for text in (note, other) if text]
     return tuple(fitted), tuple(told)
 
 
-def fit_shape(array: Array, shape: tuple[int, ...]) -> tuple[Array, str]:
-    """`array` (n, …) in the layout of one input's `shape`, and what was done to it."""
+def fit_shape(array: Array, example: Tensor) -> tuple[Array, str]:
+    """`array` (n, …) in the layout of the network's input `example` (1, …), and what was done."""
+    shape = tuple(example.shape[1:])
     if array.ndim == 0 or not array.size:
         raise DataError(f"inputs {array.shape} are empty; pass at least one row")
     found = array.shape[1:]
@@ -51,12 +52,22 @@ def fit_shape(array: Array, shape: tuple[int, ...]) -> tuple[Array, str]:
             return made, note
     if array.shape == shape:
         return array[None], "one input without a first dimension that counts, taken as one row"
-    if len(found) == len(shape) and (len(shape) < 3 or found[0] == shape[0]):
+    if _is_other_size(found, shape, is_tokens=not example.is_floating_point()):
         return array, f"inputs of {found} in place of {shape}: of whatever size the network takes"
     raise DataError(
         f"inputs are {('n', *found)}, and the network takes {('n', *shape)}; give the array the "
         "network's sizes, rows first".replace("'", "")
     )
+
+
+def _is_other_size(found: tuple[int, ...], shape: tuple[int, ...], *, is_tokens: bool) -> bool:
+    """Whether only sizes differ that many networks leave free: an image's height and width, a
+    sequence's length."""
+    if len(found) != len(shape):
+        return False
+    if len(shape) == 1:
+        return is_tokens
+    return found[-1] == shape[-1] if len(shape) == 2 else found[0] == shape[0]
 
 
 def _layouts(array: Array, shape: tuple[int, ...]) -> Iterator[tuple[Array, str]]:

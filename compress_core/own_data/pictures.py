@@ -147,7 +147,7 @@ def decode_image(picture: Picture, shape: Sequence[int], fit: Fit) -> Array:
 
     Raises DataError for another format, a damaged file, and more than MOST_PIXELS.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     raw, shown = picture.read(), repr(str(picture.name)[-80:])
     if len(raw) > MOST_FILE_BYTES:
@@ -165,6 +165,10 @@ def decode_image(picture: Picture, shape: Sequence[int], fit: Fit) -> Array:
             made = image.convert("L" if shape[0] == 1 else "RGB")
     except DataError:
         raise
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{shown} cannot be read as an image of {', '.join(FORMATS)}; save it as PNG or JPEG"
+        ) from error
     except Exception as error:  # whatever a decoder raises on damaged bytes
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise DataError(
