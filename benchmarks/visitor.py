@@ -101,10 +101,14 @@ class Visitor:
         self._page = self._pages[page]
         await self._rerun("")
 
-    async def set(self, key: str, value: float | str) -> None:
-        """Give the widget called `key` a value, as its user does."""
-        found, fragment = self._places[key]
-        state = self._widgets[found]
+    def value(self, key: str) -> float:
+        """The number that the widget called `key` shows."""
+        return self._widgets[self._places[key][0]].double_value
+
+    async def set(self, key: str, value: float | str, *, within: str = "") -> None:
+        """Give the widget called `key` a value, as its user does. A message about the part of the
+        page where the widget `within` stands carries it, else one about its own part."""
+        state, fragment = self._widgets[self._places[key][0]], self._places[within or key][1]
         kind = state.WhichOneof("value")
         if kind == "double_array_value":
             state.double_array_value.data[:] = [float(value)]

@@ -23,8 +23,10 @@ SAMPLES, MOST_SAMPLES = 256, 4096  # training images that a step looks at
 
 
 def put(key: str, value: object) -> None:
-    """Set a widget's value before it is drawn in this run, and remember what it replaces."""
+    """Set a widget's value before it is drawn in this run; remember it, and what it replaces."""
     before = st.session_state.get(key)
+    if values.is_number(value):
+        st.session_state[f"{key}_known"] = value
     if before != value:
         st.session_state[key] = value
         if values.is_number(before):
@@ -36,7 +38,8 @@ def moved(key: str) -> bool:
 
     Two controls that show one quantity write into each other. When a person moves one of them
     fast, the browser also sends the old value of the other: an echo, not the person's move. So is
-    what it sends of a page that it has just left.
+    what it sends of a page that it has just left, and the value that we have put there, or heard
+    already: after an echo the browser's next message brings it, and to Streamlit it is a change.
     """
     page = st.session_state.get("page")
     if page and not key.startswith(f"{page.split('_')[0]}_"):
@@ -44,9 +47,15 @@ def moved(key: str) -> bool:
     now = time.monotonic()
     echoes(key)[:] = [(value, at) for value, at in echoes(key) if now - at < ECHO_S]
     found = st.session_state.get(key)
-    if not values.is_number(found):
+    if not values.is_number(found) or _is_one_of(found, [value for value, _at in echoes(key)]):
         return False
-    return not any(math.isclose(found, value, rel_tol=1e-5) for value, _ in echoes(key))
+    known = st.session_state.get(f"{key}_known")
+    st.session_state[f"{key}_known"] = found
+    return not (values.is_number(known) and _is_one_of(found, [known]))
+
+
+def _is_one_of(found: float, known: Iterable[float]) -> bool:
+    return any(math.isclose(found, value, rel_tol=1e-5) for value in known)
 
 
 def echoes(key: str) -> list[tuple[float, float]]:

@@ -68,3 +68,28 @@ def test_everybody_gets_the_answers_to_their_own_recipe(
         assert size.of == score.of == label_of(recipe_of(number))
         assert size.values == (report.size.stored_bytes,)
         assert score.values == (report.score.value, report.score.low, report.score.high, 600)
+
+
+async def cross_in_flight(origin: str) -> Visitor:
+    """While the page shows a new threshold, a message of another part of it is on its way, with
+    the old one; the next message has what is shown."""
+    visitor = await Visitor.enter(origin)
+    await visitor.open("prune", f"model={MODEL}")
+    await visitor.set("recipe_typed", "prune:sparsity=0.7")
+    await visitor.wait(lambda: is_exact(visitor, label_of("prune:sparsity=0.7")), PATIENCE_S)
+    shown = visitor.value("prune_threshold")
+    assert shown > 0
+    for value in (0.0, shown):
+        await visitor.set("prune_threshold", value, within="recipe_typed")
+        await visitor.wait(lambda: False, 1.0)  # both at once would be merged
+    await visitor.look_down(PATIENCE_S)
+    await visitor.leave()
+    return visitor
+
+
+def test_what_a_page_shows_is_not_taken_for_an_edit_when_the_browser_says_it_again(
+    app: App,
+) -> None:
+    with ThreadPoolExecutor(1) as apart:
+        visitor = apart.submit(asyncio.run, cross_in_flight(app.origin)).result()
+    assert visitor.numbers["bytes"].of == label_of("prune:sparsity=0.7")
