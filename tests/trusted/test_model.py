@@ -76,6 +76,13 @@ def test_a_factorys_own_original_keeps_its_task_under_the_name_that_finds_it() -
     assert (original.name, original.task.kind) == ("nets.original", "agreement")
 
 
+@pytest.mark.parametrize(("output", "width"), [("scores", 3), ("1", 5)])
+def test_which_output_counts_may_be_said(output: str, width: int) -> None:
+    own = TrustedModel(f"{NETS}:two_outputs", output=output)
+    report = measure(compress(own.original(), ()), own.measured_on())
+    assert f"{width} outputs are taken for classes" in report.reason
+
+
 def test_data_of_a_file_are_fitted_to_the_network(
     tmp_path: Path, weights: Path, digits: Dataset
 ) -> None:
@@ -122,7 +129,9 @@ def test_state_dicts_are_taken_as_training_scripts_save_them(
 
 
 def test_it_comes_back_from_its_json(weights: Path) -> None:
-    own = TrustedModel(f"{NETS}:build", weights, f"{DATA}:both", "1,8,8", "agreement", "MNIST", 0.3)
+    own = TrustedModel(
+        f"{NETS}:build", weights, f"{DATA}:both", "1,8,8", "agreement", "MNIST", "0", 0.3
+    )
     assert TrustedModel.from_json(own.to_json()) == own
     assert json.loads(own.to_json())["folder"] == str(Path.cwd())
 
@@ -176,6 +185,7 @@ DO_NOT_OPEN = [
     (f"{NETS}:build", None, "what the network takes is not known"),
     (f"{NETS}:tokens", f"{DATA}:broken", r"OSError: the disk is not mounted \(.*data\.py:\d+\)"),
     (f"{NETS}:tokens", f"{DATA}:absent", "has no 'absent'"),
+    (f"{NETS}:two_outputs", None, "which of them counts.*on the command line: --output"),
     ("own_package", None, "is no model: name it as package.module:function"),
 ]
 
