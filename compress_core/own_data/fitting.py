@@ -34,6 +34,11 @@ def fit_inputs(
     for array, example in zip(arrays, examples, strict=True):
         shaped, note = fit_shape(array, example)
         typed, other = fit_type(shaped, example)
+        if typed.dtype == torch.uint8 and len(arrays) > 1:
+            raise DataError(
+                "one of several inputs holds images in bytes, of which only a single input can be "
+                "normalised here; save it in floats, as the network takes them"
+            )
         fitted.append(typed)
         told += [text for text in (note, other) if text]
     return tuple(fitted), tuple(told)

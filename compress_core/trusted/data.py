@@ -1,11 +1,9 @@
 """The data that a trusted model is measured and calibrated on: a file, a folder, or own code."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from compress_core.dataset import Dataset
@@ -68,14 +66,12 @@ def _told(apart: Apart) -> Given:
 def load_file_data(
     path: Path,
     examples: tuple[Tensor, ...],
-    run: Callable[[], Tensor],
+    output: Tensor,
     calibration: float,
     normalization: str | None,
 ) -> Given:
-    """The data of a file or folder, fitted to the network; `run` gives its output for an example,
-    by which labels are checked."""
+    """The data of a file or folder, fitted to the network; `output` is what it gives for an
+    example, by which labels are checked."""
     chosen = None if normalization is None else normalization_by_name(normalization)
-    with torch.inference_mode():
-        output = run()
     found = read_data(path, examples, output=output, normalization=chosen, calibration=calibration)
     return Given(found.data, found.training, (*found.found, *found.warnings))

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from compress_core.data import load_dataset
 from compress_core.dataset import Dataset
 from compress_core.entering.copying import copy_network
-from compress_core.inputs import call, each, pick_output, take_rows
+from compress_core.inputs import Which, call, each, pick_output, take_rows
 from compress_core.models.catalog import MODELS
 from compress_core.original import CalibrationData, Original
 from compress_core.own_data import CANNOT_TELL, normalization_by_name, seeded_data
@@ -38,8 +39,9 @@ class TrustedModel:
 
     `model` is package.module:factory, an .onnx file, a Hugging Face folder or a reference network's
     name; `data` package.module:loader, a file or a folder; `input_shape` a text (see
-    `parse_shapes`). `calibration` is the share of the rows that is put aside where the data have
-    one split only. Paths count from `folder`, where modules are looked for, too.
+    `parse_shapes`), `output` the name or the place of the output that counts. `calibration` is the
+    share of the rows that is put aside where the data have one split only. Paths count from
+    `folder`, where modules are looked for, too.
     Raises ValueError for files that are not there, and options that are none.
     """
 
@@ -49,6 +51,7 @@ class TrustedModel:
     input_shape: str | None = None
     task: Kind | None = None
     normalization: str | None = None
+    output: str | None = None
     calibration: float = 0.2
     folder: Path = field(default_factory=Path.cwd)
 
@@ -143,8 +146,10 @@ def _open(model: TrustedModel) -> _Opened:
     built = build(model.model, weights, model.folder)
     given = _by_code(model)
     examples = _examples(model, built, given)
+    output = _output(model, built, examples)
     if model.data is not None and given.test is None:
-        given = _by_file(model, built, examples)
+        path, asked = model.folder / model.data, model.normalization
+        given = load_file_data(path, examples, output, model.calibration, asked)
     if model.data is None and model.model in MODELS:
         given = Given(load_dataset(MODELS[model.model].dataset))
     original = _original(model, built, examples, given)
@@ -162,15 +167,15 @@ def _by_code(model: TrustedModel) -> Given:
     return load_code_data(model.data, model.folder, model.calibration)
 
 
-def _by_file(model: TrustedModel, built: Built, examples: tuple[Tensor, ...]) -> Given:
-    assert model.data is not None
-    private, task = copy_network(built.module), _task(model, built)
-
-    def run() -> Tensor:
-        return pick_output(call(private, examples), task.output)
-
-    path = model.folder / model.data
-    return load_file_data(path, examples, run, model.calibration, model.normalization)
+def _output(model: TrustedModel, built: Built, examples: tuple[Tensor, ...]) -> Tensor:
+    """What counts of the network's outputs for an example. Raises ValueError where it does not run
+    on one, and where it is open which output counts."""
+    with torch.inference_mode():
+        outputs = call(copy_network(built.module), examples)
+    try:
+        return pick_output(outputs, _task(model, built).output)
+    except ValueError as error:
+        raise ValueError(f"{error}; on the command line: --output logits, or --output 0") from error
 
 
 def _examples(model: TrustedModel, built: Built, given: Given) -> tuple[Tensor, ...]:
@@ -191,7 +196,7 @@ def _original(
     if model.data is None and model.model in MODELS:
         calibration = partial(load_dataset, MODELS[model.model].dataset, "train")
     if built.original is not None:  # it keeps what its maker said, where nothing else is said
-        return _named(built.original, model, calibration)
+        return _named(built.original, model, calibration, _task(model, built))
     return Original(
         built.module,
         example=examples,
@@ -201,16 +206,24 @@ def _original(
     )
 
 
-def _named(made: Original, model: TrustedModel, calibration: CalibrationData) -> Original:
+def _named(
+    made: Original, model: TrustedModel, calibration: CalibrationData, task: Task
+) -> Original:
     """The factory's own Original under the name by which it is found."""
     other = copy.copy(made)
     other.name = model.name
-    other.task = made.task if model.task is None else as_task(model.task)
+    other.task = task
     other.calibration = made.calibration if calibration is None else calibration
     return other
 
 
 def _task(model: TrustedModel, built: Built) -> Task:
-    if model.task is None and built.original is not None:
-        return built.original.task
-    return as_task("classification" if model.task is None and model.model in MODELS else model.task)
+    theirs = Task("classification") if model.model in MODELS else Task()
+    if built.original is not None:
+        theirs = built.original.task
+    counts = theirs.output if model.output is None else _which(model.output)
+    return Task(model.task or theirs.kind, counts)
+
+
+def _which(output: str) -> Which:
+    return int(output) if output.isdecimal() else output

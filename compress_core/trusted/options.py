@@ -11,7 +11,7 @@ from compress_core.tasks import TASK_KINDS
 from compress_core.trusted.model import TrustedModel
 
 # Each option that needs --model, and the field of TrustedModel that it fills
-FIELDS = ("weights", "data", "input_shape", "task", "normalization")
+FIELDS = ("weights", "data", "input_shape", "task", "output", "normalization")
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--input-shape", metavar="S", help="such as 3,32,32 or 16:int64")
     group.add_argument("--task", choices=TASK_KINDS, help="default: by outputs and labels")
+    group.add_argument("--output", metavar="O", help="the output that counts: a name or a place")
     group.add_argument(
         "--normalization",
         metavar="N",

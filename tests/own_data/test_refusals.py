@@ -222,6 +222,12 @@ def test_images_into_a_network_of_rows_are_refused(tmp_path: Path) -> None:
         read_data(path, ROW)
 
 
+def test_bytes_among_several_inputs_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x0=BYTES, x1=FLOATS)
+    with pytest.raises(DataError, match="save it in floats"):
+        read_data(tmp_path / "a.npz", (*IMAGES, *ROW))
+
+
 def test_fractions_for_a_network_of_tokens_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.full((2, 3), 0.5))
     with pytest.raises(DataError, match="takes whole numbers, such as the indices of tokens"):

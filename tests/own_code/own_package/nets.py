@@ -33,6 +33,24 @@ class Tokens(nn.Module):
         return out
 
 
+class TwoOutputs(nn.Module):
+    """Scores of classes, and what they were made of."""
+
+    example = torch.zeros(1, 6)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(6, 5), nn.Linear(5, 3)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        hidden = self.body(x)
+        return {"scores": self.head(hidden), "hidden": hidden}
+
+
+def two_outputs() -> nn.Module:
+    return TwoOutputs()
+
+
 def build() -> nn.Module:
     return Perceptron()
 
