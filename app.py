@@ -14,7 +14,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from ui import classroom
+from ui import classroom, started_with
 from ui.base_path import below_base_path
 from ui.classroom.limits import Limits
 from ui.graph import routes as graph_routes
@@ -58,8 +58,11 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     executor.close()
     if (beside := sys.modules.get("ui.session.beside")) is not None:
         beside.helper.close()
+    if (rooms := sys.modules.get("compress_core.opening.rooms")) is not None:
+        rooms.close_rooms()
 
 
+started_with.announce(sys.argv)
 last_page.install()
 theme_once.install()
 turns.install()

@@ -14,6 +14,7 @@ from compress_core.events import Event, Silent
 from compress_core.jobs.log import append_line
 from compress_core.jobs.work import (
     KINDS,
+    Leaving,
     Searching,
     Spectrum,
     Sweep,
@@ -41,6 +42,7 @@ WORKS = (
     Timing("digits-mlp", TEXT),
     Training("digits-mlp", f"{TEXT};finetune:epochs=1"),
     Searching("digits-mlp", "prune:sparsity=0.01;quantize:bits=8", 0, 0.01),
+    Leaving("digits-mlp", TEXT),
     Weighing("weights.safetensors", "as it was", (TEXT,)),
     Spectrum("weights.safetensors", "as it was", "fc1.weight"),
 )
