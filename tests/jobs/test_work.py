@@ -6,23 +6,26 @@ from pathlib import Path
 import pytest
 
 from compress_core.compressed import compress
-from compress_core.data import Dataset
+from compress_core.data import DataError, Dataset
 from compress_core.events import Event, Silent
 from compress_core.jobs.log import append_line
 from compress_core.jobs.work import (
     KINDS,
+    Leaving,
     Searching,
     Sweep,
     Timing,
     Training,
     Work,
     do,
+    load_files,
     load_points,
     searching,
     work_from_json,
     work_key,
     work_to_json,
 )
+from compress_core.leaving.exports import EXPORTS
 from compress_core.measurement.accuracy import Stopped
 from compress_core.measurement.report import measure
 from compress_core.original import Original
@@ -36,6 +39,7 @@ WORKS = (
     Timing("digits-mlp", TEXT),
     Training("digits-mlp", f"{TEXT};finetune:epochs=1"),
     Searching("digits-mlp", "prune:sparsity=0.01;quantize:bits=8", 0, 0.01),
+    Leaving("digits-mlp", TEXT),
 )
 
 
@@ -172,3 +176,29 @@ def test_a_search_that_cannot_end_well_is_refused_before_it_waits(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         Searching("digits-mlp", recipe, index, tolerance)
+
+
+def test_a_take_home_that_was_stopped_goes_on_with_the_next_file(tmp_path: Path) -> None:
+    work = Leaving("digits-mlp", TEXT)
+    with pytest.raises(Stopped):
+        do(work, Notes(tmp_path, patience=2))
+    first = load_files(tmp_path)
+    assert list(first) == ["original"]  # it ends in the middle of the second
+    notes = Notes(tmp_path)
+    rows = do(work, notes)
+    assert len(notes.events) == len(rows) - 1
+    assert [row["name"] for row in rows] == [export.name for export in EXPORTS]
+    assert first.items() <= load_files(tmp_path).items()
+
+
+def test_without_test_images_files_are_measured_but_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lack(_model: str) -> Dataset:
+        raise DataError("the test images are not here")
+
+    monkeypatch.setattr("compress_core.jobs.work._test_images", lack)
+    do(Leaving("digits-mlp", TEXT), Notes(tmp_path))
+    found = load_files(tmp_path)["onnx_int8"]
+    assert (found.score, found.reason) == (None, "the test images are not here")
+    assert found.after is not None
