@@ -35,10 +35,13 @@ Curves = Mapping[str, Sequence[tuple[Recipe, Row]]]
 
 @dataclass(frozen=True)
 class FileFacts:
-    """A file that was taken home, as it was measured; None for what was not. Units: bytes, ms."""
+    """A file that was taken home, as it was measured; None for what was not. Units: bytes, ms.
+
+    `bytes` is None for a file that cannot be made; `note` says why.
+    """
 
     name: str
-    bytes: int
+    bytes: int | None
     score: Score | None = None
     latency_ms: float | None = None
     note: str = ""

@@ -4,6 +4,8 @@ import re
 import shlex
 from dataclasses import dataclass
 
+import torch
+
 from compress_core.inputs import Shape
 from compress_core.models.catalog import MODELS, model_spec
 from compress_core.recipe import Recipe, format_step, of_kinds, settings
@@ -19,10 +21,10 @@ class OwnNetwork:
     """How a script builds a network that is none of ours, as the command line is told.
 
     factory: "package.module:function", which returns the nn.Module. weights: a safetensors file of
-    its state dict. data: "package.module:function", called with "train" and with "test", which
-    returns a Dataset. shapes: one input's shape without the batch, for each input. dtype: their
-    type, by its name in torch. task: what the network is for (None: chosen by outputs and labels).
-    Raises ValueError for a place in Python that is none, and for no shape.
+    its state dict. data: "package.module:function", which returns two of Dataset, (train, test).
+    shapes: the shape of each input without the batch. dtype: their type, by its name in torch.
+    task: what the network is for (None: chosen by outputs and labels).
+    Raises ValueError for a place in Python that is none, for no shape, and for no type of torch.
     """
 
     factory: str
@@ -40,6 +42,8 @@ class OwnNetwork:
                 )
         if not self.shapes:
             raise ValueError("shapes=() names no input; give the shape of each, such as (3, 8, 8)")
+        if not isinstance(getattr(torch, self.dtype, None), torch.dtype):
+            raise ValueError(f"dtype={self.dtype!r} is no type of torch; write float32 or int64")
 
 
 def python_script(
@@ -102,7 +106,8 @@ def _network(model: str, own: OwnNetwork | None) -> list[str]:
     example = zeros[0] if len(zeros) == 1 else f"({', '.join(zeros)})"
     fields = {"example": example, "name": in_python(model)}
     if own.data:
-        fields["calibration"] = f'{own.data.partition(":")[2]}("train")'
+        lines += [f"train, test = {own.data.partition(':')[2]}()"]
+        fields["calibration"] = "train"
     if own.task:
         fields["task"] = in_python(own.task)
     given = [f"{name}={value}" for name, value in fields.items()]
@@ -137,10 +142,7 @@ def _report(model: str, own: OwnNetwork | None, images: int | None) -> list[str]
     write = f"Path({in_python(file)}).write_bytes(compressed.container)"
     if own is not None and own.data is None:
         return ["print(compressed.stored_bytes)", write]
-    if own is None:
-        data = f"load_dataset({in_python(MODELS[model].dataset)})"
-    else:
-        data = f'{(own.data or "").partition(":")[2]}("test")'
+    data = "test" if own is not None else f"load_dataset({in_python(MODELS[model].dataset)})"
     data += f".subset({images})" if images is not None else ""
     return [
         f"report = measure(compressed, {data})",

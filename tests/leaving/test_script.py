@@ -27,10 +27,10 @@ from compress_core import Dataset
 def make():
     return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 4))
 
-def load(split):
-    generator = torch.Generator().manual_seed(len(split))
-    labels = torch.arange(40) % 4
-    return Dataset.of(torch.rand(40, 3, 2, 2, generator=generator), labels, split=split)
+def load():
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand(80, 3, 2, 2, generator=generator), torch.arange(80) % 4
+    return Dataset.of(x[:40], y[:40], split="train"), Dataset.of(x[40:], y[40:])
 """
 
 
@@ -77,7 +77,7 @@ def test_it_builds_a_network_of_other_people(tmp_path: Path) -> None:
     (tmp_path / "theirs.py").write_text(OWN)
     theirs: dict[str, object] = {}
     exec(OWN, theirs)
-    network, train, test = theirs["make"](), theirs["load"]("train"), theirs["load"]("test")  # type: ignore[operator]
+    network, (train, test) = theirs["make"](), theirs["load"]()  # type: ignore[operator]
     save_file(network.state_dict(), tmp_path / "w.safetensors")
     original = Original(network.eval(), (3, 2, 2), name="their net", calibration=train)
     recipe = parse_recipe("quantize:bits=3;correct_bias")
@@ -116,6 +116,11 @@ def test_a_name_cannot_break_out_of_its_quotes() -> None:
 def test_a_place_that_is_no_name_in_python_is_refused(place: str) -> None:
     with pytest.raises(ValueError, match="is no place in Python; write package"):
         OwnNetwork(place, ((2,),))
+
+
+def test_a_type_that_torch_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="is no type of torch; write float32 or int64"):
+        OwnNetwork("a:b", ((2,),), dtype="float32); import os")
 
 
 def test_an_unknown_network_is_refused() -> None:

@@ -105,7 +105,7 @@ def _histogram_of(found: WeightHistogram) -> Callable[[Palette], go.Figure]:
 
 
 def waterfall(facts: ReportFacts) -> Drawing:
-    names = [_(stage.name) for stage in facts.stages[:-1]]
+    names = [_(stage.name) for stage in facts.stages]
     sizes = [stage.file_bytes for stage in facts.stages]
 
     def draw(colors: Palette) -> go.Figure:

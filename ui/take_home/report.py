@@ -52,11 +52,15 @@ def html_report(facts: ReportFacts) -> str:
 
 def _policy(scripts: Iterable[str]) -> str:
     """Plotly writes styles while it draws, and gives pictures as blobs; nothing else is allowed."""
-    hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; base-uri 'none'; form-action 'none'"
-    )
+    rules = {
+        "default-src": "'none'",
+        "script-src": " ".join(f"'sha256-{_sha256(script)}'" for script in scripts),
+        "style-src": "'unsafe-inline'",
+        "img-src": "data: blob:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {allowed}" for name, allowed in rules.items())
 
 
 def _sha256(text: str) -> str:
@@ -85,8 +89,10 @@ class Section:
 
 
 def _figure(plot: Drawing) -> Html:
-    place = element("div", id=plot.id, role="img", aria_label=plot.caption)
-    return element("figure", place, element("figcaption", plot.caption))
+    """The tables beside it say the same to those who do not see it."""
+    caption = element("figcaption", plot.caption, id=f"{plot.id}-caption")
+    place = element("div", id=plot.id)
+    return element("figure", place, caption, aria_labelledby=f"{plot.id}-caption")
 
 
 class Heading(Section):
@@ -205,7 +211,8 @@ def _files(files: Iterable[FileFacts]) -> Html:
     head = [_("file"), _("bytes"), _("measured on this file"), _("ms for one input"), _("note")]
     rows = [
         (
-            *(file.name, f"{file.bytes:,}", words.score(file.score)),
+            *(file.name, NONE if file.bytes is None else f"{file.bytes:,}"),
+            words.score(file.score),
             *(NONE if file.latency_ms is None else f"{file.latency_ms:.3f}", of_core(file.note)),
         )
         for file in files
