@@ -1,10 +1,7 @@
 """Take home: everything that leaves, as files that were measured, and what makes them again."""
 
-from functools import partial
-
 import streamlit as st
 
-from ui import in_view
 from ui.language import _
 from ui.panels.missing_data import needs_data
 from ui.panels.page import heading
@@ -30,7 +27,7 @@ def take_home() -> None:
         work.show(current)
         verdict.show(rows)
     files.show(current, rows)
-    in_view.lazily("take_home_more", partial(more.show, current, rows))
+    more.show(current, rows)
 
 
 take_home()

@@ -38,7 +38,8 @@ class Export:
     `name` stands in JSON, `ending` follows the model's name in the file's, `form` says who reads
     it. `make` gives the file's bytes; it raises ValueError with the reason where that is
     impossible. `refusal` is such a reason if it is known at once, else None. `requantizes`: it is
-    quantized for itself, of what the recipe does without codes. wording/exports.py has the texts.
+    quantized for itself, of what the recipe does without codes. `calibrates`: it looks at training
+    images. wording/exports.py has the texts.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Export:
     make: Callable[[Compressed], bytes]
     refusal: Callable[[Compressed], str | None] = _never
     requantizes: bool = False
+    calibrates: bool = False
 
     def file_name(self, model: str) -> str:
         """What the file of a model is called: "digits-cnn.int8.onnx"."""
@@ -172,6 +174,7 @@ EXPORTS = (
         _requantized(Quantize(bits=8), QuantizeActivations(bits=8)),
         _has_no_calibration,
         requantizes=True,
+        calibrates=True,
     ),
     Export("dense", ".dense.safetensors", "safetensors", _dense),
     Export("state_dict", ".pt", "state_dict", _state_dict),

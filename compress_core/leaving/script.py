@@ -4,6 +4,8 @@ import re
 import shlex
 from dataclasses import dataclass
 
+import torch
+
 from compress_core.inputs import Shape
 from compress_core.models.catalog import MODELS, model_spec
 from compress_core.recipe import Recipe, format_step, of_kinds, settings
@@ -20,9 +22,9 @@ class OwnNetwork:
 
     factory: "package.module:function", which returns the nn.Module. weights: a safetensors file of
     its state dict. data: "package.module:function", which returns two of Dataset, (train, test).
-    shapes: one input's shape without the batch, for each input. dtype: their
-    type, by its name in torch. task: what the network is for (None: chosen by outputs and labels).
-    Raises ValueError for a place in Python that is none, and for no shape.
+    shapes: the shape of each input without the batch. dtype: their type, by its name in torch.
+    task: what the network is for (None: chosen by outputs and labels).
+    Raises ValueError for a place in Python that is none, for no shape, and for no type of torch.
     """
 
     factory: str
@@ -40,6 +42,8 @@ class OwnNetwork:
                 )
         if not self.shapes:
             raise ValueError("shapes=() names no input; give the shape of each, such as (3, 8, 8)")
+        if not isinstance(getattr(torch, self.dtype, None), torch.dtype):
+            raise ValueError(f"dtype={self.dtype!r} is no type of torch; write float32 or int64")
 
 
 def python_script(

@@ -24,6 +24,7 @@ TITLES = {
     "encode": "Encode",
     "combine": "Combine",
     "trade_offs": "Trade-offs",
+    "take_home": "Take home",
 }
 RECIPE = "prune:sparsity=0.9;quantize:bits=4"
 # What Streamlit draws itself and gives no say in:

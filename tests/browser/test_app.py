@@ -131,9 +131,9 @@ def test_a_box_of_the_graph_page_leads_to_the_numbers_of_its_layer(
 
 
 def test_the_download_is_the_file_that_was_measured(app: str, page: Page, tmp_path: Path) -> None:
-    visit(page, f"{app}/combine?recipe={RECIPE}", "Combine")
+    visit(page, f"{app}/take_home?recipe={RECIPE}", "Take home")
     with page.expect_download() as started:
-        page.get_by_role("button", name="Stored file").click()
+        page.get_by_role("button", name="Stored file", exact=True).click()
     file = tmp_path / "stored.safetensors"
     started.value.save_as(file)
     recipe = (Prune(sparsity=0.8), Quantize(bits=4))
@@ -145,7 +145,7 @@ def test_the_download_is_the_file_that_was_measured(app: str, page: Page, tmp_pa
 
 
 def test_the_recipe_downloads_as_json(app: str, page: Page, tmp_path: Path) -> None:
-    visit(page, f"{app}/combine?recipe={RECIPE}", "Combine")
+    visit(page, f"{app}/take_home?recipe={RECIPE}", "Take home")
     with page.expect_download() as started:
         page.get_by_role("button", name="Recipe (JSON)", exact=True).click()
     file = tmp_path / "recipe.json"

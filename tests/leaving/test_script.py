@@ -118,6 +118,11 @@ def test_a_place_that_is_no_name_in_python_is_refused(place: str) -> None:
         OwnNetwork(place, ((2,),))
 
 
+def test_a_type_that_torch_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="is no type of torch; write float32 or int64"):
+        OwnNetwork("a:b", ((2,),), dtype="float32); import os")
+
+
 def test_an_unknown_network_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown model 'their net'"):
         python_script("their net", ())

@@ -11,7 +11,7 @@ from ui.session.state import ROOT
 FILES = sorted([*(ROOT / "ui").rglob("*.py"), *(ROOT / "pages").glob("*.py")])
 OURS = {  # keys that no widget has: nobody but our own code writes them
     *("notices", "recipe_shown", "recipe_echoes", "recipe_written", "refreshes"),
-    *("snapshots_token", "shows_harm", "score_text", "combine_wrote", "combine_upload_error"),
+    *("snapshots_token", "shows_harm", "score_text", "combine_wrote", "take_home_upload_error"),
 }
 
 

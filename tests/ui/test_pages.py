@@ -36,6 +36,7 @@ PAGES = (
     "factorize",
     "combine",
     "trade_offs",
+    "take_home",
     "graph",
 )
 
@@ -66,7 +67,9 @@ def test_every_page_renders_for_the_first_model(page: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["digits-mlp", "digits-transformer"])
-@pytest.mark.parametrize("page", ["overview", "prune", "quantize", "factorize", "combine"])
+@pytest.mark.parametrize(
+    "page", ["overview", "prune", "quantize", "factorize", "combine", "take_home"]
+)
 def test_every_method_page_renders_for_other_models(page: str, model: str) -> None:
     app = open_app(page, model=model)
     assert not app.exception
@@ -261,9 +264,9 @@ def test_a_damaged_dataset_is_named_and_the_app_stays_usable(
 
 
 def test_an_uploaded_recipe_replaces_the_present_one() -> None:
-    app = open_app("combine", recipe="prune:sparsity=0.5")
+    app = open_app("take_home", recipe="prune:sparsity=0.5")
     recipe = json.dumps(to_json((Quantize(bits=6),))).encode()
-    app.file_uploader(key="combine_upload").upload("r.json", recipe).run()
+    app.file_uploader(key="take_home_upload").upload("r.json", recipe).run()
     assert app.session_state["recipe"] == "quantize:bits=6"
 
 
@@ -276,8 +279,8 @@ def test_an_uploaded_recipe_replaces_the_present_one() -> None:
     ],
 )
 def test_a_bad_upload_says_why_and_keeps_the_recipe(content: bytes, word: str) -> None:
-    app = open_app("combine", recipe="prune:sparsity=0.5")
-    app.file_uploader(key="combine_upload").upload("r.json", content).run()
+    app = open_app("take_home", recipe="prune:sparsity=0.5")
+    app.file_uploader(key="take_home_upload").upload("r.json", content).run()
     assert word in app.error[0].value
     assert app.session_state["recipe"] == "prune:sparsity=0.5"
 
@@ -332,7 +335,7 @@ def test_a_model_without_its_data_says_how_to_get_it(
     assert "COMPRESS_DATA_DIR" in app.warning[0].value
 
 
-@pytest.mark.parametrize("page", ["prune", "quantize", "factorize", "combine"])
+@pytest.mark.parametrize("page", ["prune", "quantize", "factorize", "combine", "take_home"])
 def test_who_got_hurt_shows_the_cores_classes_and_flips(page: str) -> None:
     recipe = (Prune(sparsity=0.95),)
     app = open_app(page, recipe=format_recipe(recipe))

@@ -62,7 +62,7 @@ def _bars(rows: tuple[LedgerRow, ...]) -> None:
     )
     st.caption(
         _(
-            ":violet[Our container] is the file that Combine downloads. The hollow bar is the only "
+            ":violet[Our container] is the stored file of Take home. The hollow bar is the only "
             "one that is no file: the entropy bound. No code of single symbols with one histogram "
             "for each layer is shorter. Gap and context coding use more than that, and may be "
             "shorter."

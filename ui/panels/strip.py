@@ -54,7 +54,7 @@ def sizes() -> None:
             _(UNCHANGED) if is_untouched else words.smaller(size.compression_ratio),
             _("of {size}", size=words.byte_size(size.original_bytes)),
             _(
-                "Size: {stored:,} bytes, header included: the file that Combine downloads. "
+                "Size: {stored:,} bytes, header included: the stored file of Take home. "
                 "Ratio: original bytes (dense fp32 safetensors) / stored bytes.",
                 stored=size.stored_bytes,
             ),

@@ -13,7 +13,7 @@ from compress_core.wording.exports import CODES_LEFT_OUT, NOTES, TITLES
 from ui import words
 from ui.core_sentences import of_core
 from ui.language import _
-from ui.session import caches
+from ui.session import caches, measuring
 from ui.session.state import Current
 from ui.take_home.html import Html, element
 
@@ -39,7 +39,8 @@ def why_not(export: Export, current: Current, rows: Mapping[str, MeasuredFile]) 
     row = rows.get(export.name)
     if row is not None and row.file_bytes is None:
         return row.reason
-    return export.refusal(current.compressed) or ""
+    problem = measuring.data_problem(current.model) if export.calibrates else None
+    return export.refusal(current.compressed) or problem or ""
 
 
 def title_of(export: Export, recipe: Recipe) -> str:

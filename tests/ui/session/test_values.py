@@ -13,7 +13,6 @@ from compress_core.methods.quantization import QuantizeRest
 from compress_core.methods.recalibration import RecalibrateNorms
 from tests.whole_app import WholeApp, open_app, turn_to
 from ui import presenter
-from ui.combine import table
 from ui.factorize import callbacks as factorize
 from ui.language import LANGUAGES, names_of
 from ui.panels import norms
@@ -23,6 +22,7 @@ from ui.quantize import callbacks as quantize
 from ui.session import address, recipe_field, state, values
 from ui.share_weights import controls as share
 from ui.structured import controls as structured
+from ui.take_home import upload
 from ui.trade_offs import plane
 
 JUNK = [None, "nonsense", -7, float("nan"), [], ""]
@@ -63,7 +63,7 @@ CALLBACKS: list[Callable[[], None]] = [
     factorize.set_whole_energy,
     factorize.rewrite,
     plane.apply_clicked,
-    table._take_upload,
+    upload._take_upload,
 ]
 CONTROLS = (  # of all pages, by key, beside those of the address
     *("model", "prune_sparsity", "prune_threshold", "prune_samples", "prune_pattern"),
@@ -80,7 +80,7 @@ CONTROLS = (  # of all pages, by key, beside those of the address
     *("quantize_input_bits", "quantize_input_percentile", "quantize_correct"),
     *("share_choice", "share_clusters", "share_zeros", "share_seed", "factorize_rank"),
     *("factorize_energy", "factorize_budget", "factorize_whole_energy", "factorize_whiten"),
-    *("factorize_samples", "factorize_form", "trade_offs_plane", "combine_upload"),
+    *("factorize_samples", "factorize_form", "trade_offs_plane", "take_home_upload"),
 )
 
 
@@ -125,7 +125,7 @@ def test_a_callback_stands_nonsense_in_every_control(
     session: Any, callback: Callable[[], None], junk: object
 ) -> None:
     for key in (*address.CHOICES, *address.LAYERS, *CONTROLS):
-        session[key] = junk if key != "combine_upload" and key != "trade_offs_plane" else None
+        session[key] = junk if key != "take_home_upload" and key != "trade_offs_plane" else None
     callback()
     assert recipe_field.problem_of(session.recipe) is None
 
