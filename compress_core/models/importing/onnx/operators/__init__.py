@@ -66,12 +66,12 @@ def operator_for(
 ) -> Operator | None:
     """What runs this node: its attributes are read here, once.
 
-    None where the node has to run elsewhere: an unknown operator or domain, or an attribute
-    that the operator here does not know, which must not be passed over.
+    None where the node has to run elsewhere: for an unknown operator or domain, and for an
+    attribute that the operator here does not understand, which must not be passed over.
     """
     build = DOMAINS.get(node.domain, {}).get(node.op_type)
     if build is None or (opset < OLDEST and node.domain != "com.microsoft"):
         return None
     read = Attributes(node, opset, subgraph=subgraph)
     operator = build(read)
-    return None if read.unread() else operator
+    return None if read.not_understood() else operator

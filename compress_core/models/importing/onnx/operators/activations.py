@@ -124,8 +124,9 @@ def _thresholded_relu(read: Attributes) -> Operator:
     return single(thresholded_relu, alpha=read.number("alpha", 1.0))
 
 
-def _gelu(read: Attributes) -> Operator:
-    return single(gelu, approximate=read.text("approximate", "none"))
+def _gelu(read: Attributes) -> Operator | None:
+    approximate = read.text("approximate", "none")
+    return single(gelu, approximate=approximate) if approximate in {"none", "tanh"} else None
 
 
 def _swish(read: Attributes) -> Operator:

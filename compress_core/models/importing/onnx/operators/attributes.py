@@ -6,12 +6,26 @@ from math import prod
 from typing import Any
 
 import onnx
+from onnx import AttributeProto
 from torch import Tensor
 
 Operator = Callable[[Sequence[Tensor | None]], tuple[Tensor | None, ...]]
 Subgraph = Callable[[onnx.GraphProto], Callable[[Mapping[str, Tensor]], tuple[Tensor, ...]]]
 
 ELEMENTS_AT_MOST = 2**31
+
+
+# Where a protobuf keeps a value of each type.
+FIELDS = {
+    AttributeProto.FLOAT: "f",
+    AttributeProto.FLOATS: "floats",
+    AttributeProto.GRAPH: "g",
+    AttributeProto.INT: "i",
+    AttributeProto.INTS: "ints",
+    AttributeProto.STRING: "s",
+    AttributeProto.STRINGS: "strings",
+    AttributeProto.TENSOR: "t",
+}
 
 
 class Attributes:
@@ -25,67 +39,70 @@ class Attributes:
         self.subgraph = subgraph
         self.inputs = tuple(node.input)
         self.outputs = tuple(node.output)
-        self._values = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
-        self._asked: set[str] = set()
+        self._attributes = {one.name: one for one in node.attribute}
+        self._understood: set[str] = set()
 
-    def _value(self, name: str) -> Any:
-        self._asked.add(name)
-        return self._values.get(name)
-
-    def unread(self) -> set[str]:
-        """Attributes that the node has and nobody asked for."""
-        return set(self._values) - self._asked
+    def not_understood(self) -> set[str]:
+        """Attributes that nobody asked for, or that have another type than ONNX says."""
+        return set(self._attributes) - self._understood
 
     def ignore(self, *names: str) -> None:
         """Says that these attributes change nothing here."""
-        self._asked.update(names)
+        self._understood.update(names)
 
     def gives(self, position: int) -> bool:
         """Whether the node names an input at this position."""
         return position < len(self.inputs) and self.inputs[position] != ""
 
     def integer(self, name: str, default: int) -> int:
-        value = self._value(name)
-        return default if value is None else int(value)
+        value: int = self._value(name, AttributeProto.INT, default)
+        return value
 
     def optional_integer(self, name: str) -> int | None:
-        value = self._value(name)
-        return None if value is None else int(value)
+        value: int | None = self._value(name, AttributeProto.INT)
+        return value
 
     def flag(self, name: str, default: bool = False) -> bool:
         return bool(self.integer(name, int(default)))
 
     def number(self, name: str, default: float) -> float:
-        value = self._value(name)
-        return default if value is None else float(value)
+        value: float = self._value(name, AttributeProto.FLOAT, default)
+        return value
 
     def optional_number(self, name: str) -> float | None:
-        value = self._value(name)
-        return None if value is None else float(value)
+        value: float | None = self._value(name, AttributeProto.FLOAT)
+        return value
 
     def text(self, name: str, default: str) -> str:
-        value = self._value(name)
-        return default if value is None else value.decode()
+        value: bytes = self._value(name, AttributeProto.STRING, default.encode())
+        return value.decode(errors="replace")
 
     def integers(self, name: str) -> tuple[int, ...] | None:
-        value = self._value(name)
-        return None if value is None else tuple(int(one) for one in value)
+        value = self._value(name, AttributeProto.INTS)
+        return None if value is None else tuple(value)
 
     def numbers(self, name: str) -> tuple[float, ...] | None:
-        value = self._value(name)
-        return None if value is None else tuple(float(one) for one in value)
+        value = self._value(name, AttributeProto.FLOATS)
+        return None if value is None else tuple(value)
 
     def texts(self, name: str) -> tuple[str, ...] | None:
-        value = self._value(name)
-        return None if value is None else tuple(one.decode() for one in value)
+        value = self._value(name, AttributeProto.STRINGS)
+        return None if value is None else tuple(one.decode(errors="replace") for one in value)
 
     def tensor(self, name: str) -> onnx.TensorProto | None:
-        value: onnx.TensorProto | None = self._value(name)
+        value: onnx.TensorProto | None = self._value(name, AttributeProto.TENSOR)
         return value
 
     def graph(self, name: str) -> onnx.GraphProto | None:
-        value: onnx.GraphProto | None = self._value(name)
+        value: onnx.GraphProto | None = self._value(name, AttributeProto.GRAPH)
         return value
+
+    def _value(self, name: str, kind: AttributeProto.AttributeType, default: Any = None) -> Any:
+        found = self._attributes.get(name)
+        if found is None or found.type != kind or found.ref_attr_name:
+            return default
+        self._understood.add(name)
+        return getattr(found, FIELDS[kind])
 
 
 Builder = Callable[[Attributes], Operator | None]

@@ -143,6 +143,8 @@ def _scan(read: Attributes) -> Operator | None:
     graph, count = read.graph("body"), read.integer("num_scan_inputs", 1)
     if read.subgraph is None or graph is None or read.opset < 9:
         return None
+    if not 0 < count <= len(read.inputs):
+        return None
     outputs = len(graph.output) - (len(read.inputs) - count)
     axes = (
         read.integers("scan_input_axes") or (0,) * count,

@@ -96,6 +96,11 @@ def exact_type(terms: int) -> torch.dtype:
     return torch.float32 if terms * 2**16 <= 2**24 else torch.float64
 
 
+def as_integers(x: Tensor, kind: torch.dtype) -> Tensor:
+    """Whole numbers in an integer type, or as they are where a gradient has to pass through."""
+    return x if x.requires_grad else x.to(kind)
+
+
 def convolve_integers(
     x: Tensor,
     weight: Tensor,
@@ -111,31 +116,25 @@ def convolve_integers(
     left, right = x.to(kind) - zeros, weight.to(kind)
     if weight_zero_point is not None:
         right = right - weight_zero_point.to(kind).reshape(-1, *[1] * (weight.dim() - 1))
-    return convolve(left, right, window=window, groups=groups).to(torch.int32)
-
-
-def supported(read: Attributes) -> bool:
-    """torch convolves along one to three axes; a window's rank is known here from its lists."""
-    known = read.integers("kernel_shape") or read.integers("strides")
-    return known is None or 1 <= len(known) <= 3
+    return as_integers(convolve(left, right, window=window, groups=groups), torch.int32)
 
 
 def _convolve(read: Attributes) -> Operator | None:
     window, groups = read_window(read), read.integer("group", 1)
-    return single(convolve, window=window, groups=groups) if supported(read) else None
+    return single(convolve, window=window, groups=groups) if window else None
 
 
 def _convolve_transposed(read: Attributes) -> Operator | None:
     window, groups = read_window(read), read.integer("group", 1)
     extra, sizes = read.integers("output_padding"), read.integers("output_shape")
-    if not supported(read):
+    if window is None:
         return None
     return single(convolve_transposed, window=window, groups=groups, extra=extra, sizes=sizes)
 
 
 def _convolve_integers(read: Attributes) -> Operator | None:
     window, groups = read_window(read), read.integer("group", 1)
-    return single(convolve_integers, window=window, groups=groups) if supported(read) else None
+    return single(convolve_integers, window=window, groups=groups) if window else None
 
 
 TABLE: dict[str, Builder] = {

@@ -86,9 +86,10 @@ def _clip(read: Attributes) -> Operator:
     return single(clip_between, low=low, high=high)
 
 
-def _bit_shift(read: Attributes) -> Operator:
-    left = read.text("direction", "") == "LEFT"
-    return single(through_int64(torch.bitwise_left_shift if left else torch.bitwise_right_shift))
+def _bit_shift(read: Attributes) -> Operator | None:
+    shifts = {"LEFT": torch.bitwise_left_shift, "RIGHT": torch.bitwise_right_shift}
+    shift = shifts.get(read.text("direction", ""))
+    return None if shift is None else single(through_int64(shift))
 
 
 TABLE: dict[str, Builder] = {

@@ -149,13 +149,16 @@ def _gather_nd(read: Attributes) -> Operator:
     return single(gather_nd, batch_axes=read.integer("batch_dims", 0))
 
 
-def _scatter_elements(read: Attributes) -> Operator:
+def _scatter_elements(read: Attributes) -> Operator | None:
     axis, reduction = read.integer("axis", 0), read.text("reduction", "none")
-    return single(scatter_elements, axis=axis, reduction=reduction)
+    known = reduction in {"none", *REDUCTIONS}
+    return single(scatter_elements, axis=axis, reduction=reduction) if known else None
 
 
-def _scatter_nd(read: Attributes) -> Operator:
-    return single(scatter_nd, reduction=read.text("reduction", "none"))
+def _scatter_nd(read: Attributes) -> Operator | None:
+    reduction = read.text("reduction", "none")
+    known = reduction in {"none", *REDUCTIONS}
+    return single(scatter_nd, reduction=reduction) if known else None
 
 
 def _compress(read: Attributes) -> Operator:

@@ -10,7 +10,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     plain,
     single,
 )
-from compress_core.models.importing.onnx.operators.convolution import exact_type
+from compress_core.models.importing.onnx.operators.convolution import as_integers, exact_type
 
 
 def gemm(
@@ -42,7 +42,7 @@ def multiply_integers(
         zeros = a_zero_point.unsqueeze(-1) if per_row else a_zero_point
         left = left - zeros.to(kind)
     right = right if b_zero_point is None else right - b_zero_point.to(kind)
-    return (left @ right).to(torch.int32)
+    return as_integers(left @ right, torch.int32)
 
 
 def einsum(*inputs: Tensor, equation: str) -> Tensor:

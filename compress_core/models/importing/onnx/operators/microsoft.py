@@ -16,7 +16,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     plain,
     single,
 )
-from compress_core.models.importing.onnx.operators.convolution import convolve, supported
+from compress_core.models.importing.onnx.operators.convolution import convolve
 from compress_core.models.importing.onnx.operators.matrices import gemm
 from compress_core.models.importing.onnx.operators.normalization import layer_norm, rms_norm
 from compress_core.models.importing.onnx.operators.windows import Window, read_window
@@ -126,7 +126,7 @@ def _skip_norm(read: Attributes) -> Operator | None:
 def _convolve(read: Attributes) -> Operator | None:
     window, groups = read_window(read), read.integer("group", 1)
     activation = FUSED.get(read.text("activation", ""))
-    if activation is None or not supported(read):
+    if activation is None or window is None:
         return None
     return single(convolve_and_activate, window=window, groups=groups, activation=activation)
 

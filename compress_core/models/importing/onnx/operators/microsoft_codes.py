@@ -17,6 +17,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     plain,
     single,
 )
+from compress_core.models.importing.onnx.operators.convolution import as_integers
 from compress_core.models.importing.onnx.operators.matrices import multiply_integers
 from compress_core.models.importing.onnx.operators.windows import read_window
 
@@ -28,9 +29,9 @@ def dequantized(codes: Tensor, scale: Tensor, zero_point: Tensor | None) -> Tens
 def quantized(x: Tensor, scale: Tensor, zero_point: Tensor | None, like: Tensor) -> Tensor:
     """x as codes; without a zero point of the type of `like`."""
     zeros = torch.zeros((), dtype=like.dtype) if zero_point is None else zero_point
-    codes = torch.round(x / scale) + zeros
+    codes = quantization.round_straight_through(x / scale) + zeros
     low, high = quantization.code_range(zeros.dtype, None)
-    return codes.clamp(low, high).to(zeros.dtype)
+    return as_integers(codes.clamp(low, high), zeros.dtype)
 
 
 def on_codes(
@@ -141,7 +142,7 @@ def unpack(packed: Tensor, bits: int) -> Tensor:
 def _pool(read: Attributes) -> Operator | None:
     window, kernel = read_window(read), read.integers("kernel_shape")
     count_pads = read.flag("count_include_pad")
-    if kernel is None or read.flag("channels_last"):
+    if kernel is None or window is None or read.flag("channels_last"):
         return None
     pool = partial(pooling.average_pool, window=window, kernel=kernel, count_pads=count_pads)
     return single(on_codes, function=pool)

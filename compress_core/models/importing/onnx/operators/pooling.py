@@ -14,7 +14,6 @@ from compress_core.models.importing.onnx.operators.attributes import (
     plain,
     single,
 )
-from compress_core.models.importing.onnx.operators.convolution import supported
 from compress_core.models.importing.onnx.operators.reductions import lowest_of
 from compress_core.models.importing.onnx.operators.windows import (
     Ends,
@@ -118,7 +117,7 @@ def global_norm(x: Tensor, *, p: int) -> Tensor:
 def _max_pool(read: Attributes) -> Operator | None:
     window, kernel = read_window(read), read.integers("kernel_shape")
     by_columns = read.flag("storage_order")
-    if kernel is None or not supported(read):
+    if kernel is None or window is None:
         return None
     if len(read.outputs) < 2:
         return single(max_pool, window=window, kernel=kernel)
@@ -128,7 +127,7 @@ def _max_pool(read: Attributes) -> Operator | None:
 def _average_pool(read: Attributes) -> Operator | None:
     window, kernel = read_window(read), read.integers("kernel_shape")
     count_pads = read.flag("count_include_pad")
-    if kernel is None or not supported(read):
+    if kernel is None or window is None:
         return None
     return single(average_pool, window=window, kernel=kernel, count_pads=count_pads)
 
@@ -136,7 +135,7 @@ def _average_pool(read: Attributes) -> Operator | None:
 def _lp_pool(read: Attributes) -> Operator | None:
     window, kernel = read_window(read), read.integers("kernel_shape")
     p = read.integer("p", 2)
-    if kernel is None or not supported(read):
+    if kernel is None or window is None:
         return None
     return single(lp_pool, window=window, kernel=kernel, p=p)
 

@@ -1,4 +1,8 @@
-"""Codes and what they stand for: x ≈ scale · (q − zero_point)."""
+"""Codes and what they stand for: x ≈ scale · (q − zero_point).
+
+Codes are integers. Where a gradient has to pass through they stay floats with whole values, and
+rounding passes it straight through: networks with quantized layers inside can be trained.
+"""
 
 import onnx
 import torch
@@ -13,8 +17,8 @@ from compress_core.models.importing.onnx.operators.attributes import (
     single,
 )
 from compress_core.models.importing.onnx.operators.convolution import (
+    as_integers,
     convolve_integers,
-    supported,
 )
 from compress_core.models.importing.onnx.operators.matrices import multiply_integers
 from compress_core.models.importing.onnx.operators.types import (
@@ -24,6 +28,15 @@ from compress_core.models.importing.onnx.operators.types import (
     cast,
 )
 from compress_core.models.importing.onnx.operators.windows import Window, read_window
+
+
+def round_straight_through(x: Tensor) -> Tensor:
+    """x rounded, halves to the even number; its gradient is that of x.
+
+    Source: Bengio, Léonard and Courville 2013, arXiv 1308.3432, section 4.
+    """
+    rounded = torch.round(x)
+    return x + (rounded - x).detach() if x.requires_grad else rounded
 
 
 def along(values: Tensor, x: Tensor, axis: int, block: int) -> Tensor:
@@ -58,10 +71,10 @@ def quantize(
     ratio = x / along(scale, x, axis, block).to(x.dtype)
     if kind in FLOAT8:
         return cast(ratio, to=kind, saturate=saturate)
-    rounded = torch.round(ratio.float())
+    codes = round_straight_through(ratio.float())
     if zero_point is not None:
-        rounded = rounded + along(zero_point, x, axis, block).float()
-    return rounded.clamp(*code_range(kind, four_bits)).to(kind)
+        codes = codes + along(zero_point, x, axis, block).float()
+    return as_integers(codes.clamp(*code_range(kind, four_bits)), kind)
 
 
 def dequantize(
@@ -86,9 +99,9 @@ def quantize_dynamically(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     low, high = x.min().clamp(max=0), x.max().clamp(min=0)
     scale = (high - low) / 255
     scale = torch.where(scale == 0, torch.ones_like(scale), scale)
-    zero_point = torch.round((-low / scale).clamp(0, 255))
-    codes = torch.round(x / scale) + zero_point
-    return codes.clamp(0, 255).to(torch.uint8), scale, zero_point.to(torch.uint8)
+    zero_point = torch.round((-low / scale).clamp(0, 255)).detach()
+    codes = (round_straight_through(x / scale) + zero_point).clamp(0, 255)
+    return as_integers(codes, torch.uint8), scale, zero_point.to(torch.uint8)
 
 
 def requantize(
@@ -96,8 +109,9 @@ def requantize(
 ) -> Tensor:
     """Sums of products of codes as codes of another scale."""
     factor = x_scale.double() * weight_scale.double() / y_scale.double()
-    codes = torch.round(sums * factor) + y_zero_point
-    return codes.clamp(*code_range(y_zero_point.dtype, None)).to(y_zero_point.dtype)
+    codes = round_straight_through(sums * factor) + y_zero_point
+    limits = code_range(y_zero_point.dtype, None)
+    return as_integers(codes.clamp(*limits), y_zero_point.dtype)
 
 
 def convolve_codes(*inputs: Tensor, window: Window, groups: int) -> Tensor:
@@ -160,7 +174,7 @@ def _dequantize(read: Attributes) -> Operator | None:
 
 def _convolve_codes(read: Attributes) -> Operator | None:
     window, groups = read_window(read), read.integer("group", 1)
-    return single(convolve_codes, window=window, groups=groups) if supported(read) else None
+    return single(convolve_codes, window=window, groups=groups) if window else None
 
 
 TABLE: dict[str, Builder] = {

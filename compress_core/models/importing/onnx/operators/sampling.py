@@ -33,9 +33,11 @@ def affine_grid(theta: Tensor, size: Tensor, *, corners: bool) -> Tensor:
     return F.affine_grid(theta, sizes, corners)
 
 
-def _grid_sample(read: Attributes) -> Operator:
-    mode = MODES[read.text("mode", "linear")]
+def _grid_sample(read: Attributes) -> Operator | None:
+    mode = MODES.get(read.text("mode", "linear"))
     padding, corners = read.text("padding_mode", "zeros"), read.flag("align_corners")
+    if mode is None or padding not in {"border", "reflection", "zeros"}:
+        return None
     return single(grid_sample, mode=mode, padding=padding, corners=corners)
 
 

@@ -150,8 +150,10 @@ def _concat(read: Attributes) -> Operator:
     return single(concat, axis=read.integer("axis", 1))
 
 
-def _split(read: Attributes) -> Operator:
+def _split(read: Attributes) -> Operator | None:
     axis, parts = read.integer("axis", 0), read.integer("num_outputs", len(read.outputs))
+    if parts != len(read.outputs):
+        return None
     return multiple(split, axis=axis, sizes=read.integers("split"), parts=parts)
 
 

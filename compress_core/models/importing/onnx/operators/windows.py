@@ -9,6 +9,7 @@ from torch import Tensor
 
 from compress_core.models.importing.onnx.operators.attributes import Attributes
 
+AUTO_PADS = {"NOTSET", "SAME_LOWER", "SAME_UPPER", "VALID"}
 Ends = list[tuple[int, int]]  # what is put before and after each spatial axis
 
 
@@ -34,7 +35,7 @@ class Window:
 
     def ends(self, sizes: Sequence[int], kernel: Sequence[int]) -> Ends:
         """What is put before and after each axis of an input of these sizes."""
-        if self.auto_pad in {"NOTSET", ""}:
+        if self.auto_pad == "NOTSET":
             pads = self.pads or (0,) * (2 * len(sizes))
             return list(zip(pads[: len(sizes)], pads[len(sizes) :], strict=True))
         if self.auto_pad == "VALID":
@@ -79,12 +80,19 @@ def pad_spatial(x: Tensor, ends: Ends, value: float = 0.0) -> Tensor:
     return F.pad(x, [one for pair in reversed(ends) for one in pair], value=value)
 
 
-def read_window(read: Attributes) -> Window:
+def read_window(read: Attributes) -> Window | None:
+    """How the node's window moves; None along more axes than the three that torch knows."""
+    given = [read.integers(name) for name in ("kernel_shape", "strides", "dilations")]
+    if not all(1 <= len(one) <= 3 for one in given if one is not None):
+        return None
+    auto_pad = read.text("auto_pad", "") or "NOTSET"
+    if auto_pad not in AUTO_PADS:
+        return None
     return Window(
         strides=read.integers("strides"),
         dilations=read.integers("dilations"),
         pads=read.integers("pads"),
-        auto_pad=read.text("auto_pad", "NOTSET"),
+        auto_pad=auto_pad,
         ceil=read.flag("ceil_mode"),
     )
 
