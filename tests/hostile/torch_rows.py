@@ -128,6 +128,16 @@ def write_overlap(path: Path) -> None:
     path.write_bytes(raw)
 
 
+def change_bytes(
+    path: Path, old: bytes, new: bytes, make: Callable[[Path], object] = plain
+) -> None:
+    """A file in which some bytes were replaced."""
+    make(path)
+    raw = path.read_bytes()
+    assert old in raw
+    path.write_bytes(raw.replace(old, new))
+
+
 def write_directory_bomb(path: Path) -> None:
     """An end record that speaks of 65,000 files in a directory of 2 GB."""
     plain(path)
