@@ -28,7 +28,7 @@ class ChildProcess:
     """One confined child. Raises SandboxError where it does not start."""
 
     def __init__(self, folder: Path, limits: Limits) -> None:
-        self._limits, self._end = limits, ""
+        self._limits = limits
         child = str(Path(__file__).with_name("child.py"))
         # -P and -s: nothing that lies in a folder of uploads or of a user is taken for a module
         self._process = start_python(
@@ -48,6 +48,7 @@ class ChildProcess:
 
         Raises SandboxError where it ends in place of an answer.
         """
+        self._limits = limits  # what is said of them is of this question
         question = {"target": target, "arguments": arguments, "cpu_seconds": limits.cpu_seconds}
         return self._exchange(question, limits.seconds)
 

@@ -59,6 +59,15 @@ def pack(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLAT
             archive.writestr(name, content)
 
 
+def write_damaged(path: Path) -> None:
+    """A compressed member whose first bytes are others."""
+    pack(path, {"x.npy": array("<f4", "(9,)") + bytes(36)})
+    content = bytearray(path.read_bytes())
+    begin = 30 + len("x.npy")
+    content[begin : begin + 8] = b"\xff" * 8
+    path.write_bytes(content)
+
+
 BIG_SHAPE = "claims .* values, 4,000,000,000,000 bytes, but 0 are there"
 PIXELS = r"the picture has 40,000 × 25,000 pixels; at most 50,000,000 are read; make it smaller"
 DATA = [
@@ -94,6 +103,11 @@ DATA = [
         partial(pack, members={"../x.npy": array("<f4", "(0,)")}),
         "leads out of its folder",
     ),
+    # These two were found by fuzzing.
+    Hostile(
+        "npy with a header of 1 byte", raw(b"\x93NUMPY\x01\x00\x01\x00{}"), "has no header, or"
+    ),
+    Hostile("npz whose packed bytes are damaged", write_damaged, "the zip is damaged or cut off"),
     Hostile(
         "zip of images with one above",
         partial(pack, members={"cat/1.png": png(4, 4), "../../2.png": png(4, 4)}),

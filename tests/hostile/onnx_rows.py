@@ -186,6 +186,11 @@ CHECKED = [
     ),
     Hostile("onnx, graphs 5,000 deep", raw(deep_messages(5000)), "inside each other more than 13"),
     Hostile("onnx, a length of 2^63", raw(b"\x08\x08\x3a" + b"\xff" * 8 + b"\x7f"), DAMAGED),
+    Hostile(  # found by fuzzing
+        "onnx, a producer of 2^63 letters",
+        raw(b"\x08\x08\x12" + b"\xff" * 8 + b"\x7f"),
+        DAMAGED,
+    ),
     Hostile("onnx, a number without end", raw(b"\x08\x08\x3a\x0b\x0a" + b"\xff" * 10), DAMAGED),
     Hostile("onnx, a field of wire type 3", raw(b"\x08\x08\x3a\x02\x0b\x0c"), "unknown kind 3"),
     Hostile("onnx, no graph", raw(b"\x08\x08\x12\x04spox"), "no graph|no format read here"),

@@ -128,6 +128,24 @@ def write_overlap(path: Path) -> None:
     path.write_bytes(raw)
 
 
+def change_bytes(
+    path: Path, old: bytes, new: bytes, make: Callable[[Path], object] = plain
+) -> None:
+    """A file in which some bytes were replaced."""
+    make(path)
+    raw = path.read_bytes()
+    assert old in raw
+    path.write_bytes(raw.replace(old, new))
+
+
+def write_version(path: Path) -> None:
+    """A directory whose first entry needs a version of zip that never was."""
+    plain(path)
+    raw = bytearray(path.read_bytes())
+    raw[raw.index(b"PK\x01\x02") + 6] = 246
+    path.write_bytes(raw)
+
+
 def write_directory_bomb(path: Path) -> None:
     """An end record that speaks of 65,000 files in a directory of 2 GB."""
     plain(path)
@@ -278,6 +296,23 @@ TORCH = [
     Hostile("torch, a directory of 2 GB", write_directory_bomb, "a zip that is damaged or cut off"),
     Hostile(
         "torch, 25,000 empty members", write_empty_members, "a zip that is damaged|lists 25,001"
+    ),
+    # These three were found by fuzzing.
+    Hostile(
+        "torch, a pickle with another checksum",
+        partial(change_bytes, old=b"OrderedDict", new=b"ordereddict"),
+        f"the zip is damaged or cut off; upload it again, or {NEW_ZIP}",
+    ),
+    Hostile("torch, a zip of version 24.6", write_version, "a zip that is damaged or cut off"),
+    Hostile(
+        "torch, a member with half a letter",
+        partial(
+            change_bytes,
+            old="é".encode(),
+            new=b"\xc3\x28",
+            make=partial(rewrite, change=partial(write_also, also="weights/é")),
+        ),
+        "this is a zip that is damaged or cut off",
     ),
     Hostile(
         "torch, big-endian", partial(rewrite, change=write_big_endian), "numbers are big-endian"

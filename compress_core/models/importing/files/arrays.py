@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from compress_core.models.importing.files.errors import refuse
-from compress_core.models.importing.files.zips import ZipRules, check_zip
+from compress_core.models.importing.files.zips import ZipRules, check_zip, refusing_damage
 from compress_core.shown import shown_name
 
 MAGIC = b"\x93NUMPY"
@@ -33,7 +33,7 @@ def check_npy(path: Path) -> None:
 def check_npz(path: Path) -> None:
     """Raises UnsafeFileError."""
     members = check_zip(path, ARRAYS)
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(path) as archive, refusing_damage(ARRAYS):
         for member in members:
             with archive.open(member) as file:
                 _check_array(file, member.file_size, f"'{shown_name(member.filename)}'")
@@ -65,7 +65,7 @@ def _read_header(file: IO[bytes], shown: str) -> tuple[dict[str, object], int]:
     wide = head[6:7] != b"\x01"
     first = 12 if wide else 10
     length = int.from_bytes(head[8:first], "little")
-    if not head.startswith(MAGIC) or len(head) < 12 or length > MOST_HEADER:
+    if not head.startswith(MAGIC) or not 2 <= length <= MOST_HEADER:
         raise refuse(
             f"{shown} has no header, or one of more than {MOST_HEADER:,} bytes", AS_NUMBERS
         )

@@ -1,7 +1,6 @@
 """What a file is, by its content: names lie, and torch, numpy and images share endings."""
 
 import re
-import zipfile
 from enum import StrEnum
 from pathlib import Path
 
@@ -84,7 +83,7 @@ def _kind_of_bytes(path: Path, head: bytes) -> Kind:
 def _kind_of_zip(path: Path) -> Kind:
     try:
         names = member_names(path)
-    except (UnsafeFileError, zipfile.BadZipFile):
+    except UnsafeFileError:
         return Kind.DAMAGED_ZIP
     tops = {name.partition("/")[2] for name in names}
     if any(name.startswith("code/") or name == "constants.pkl" for name in tops):

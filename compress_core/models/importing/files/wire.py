@@ -83,6 +83,8 @@ def looks_like_model(path: Path) -> bool:
                 return found.wire == BYTES
             if found.number == 1 and not (found.wire == VARINT and found.value < 1000):
                 return False
+            if found.end >= 1 << 62:
+                return True
             file.seek(found.end - len(head), 1)
             if not file.peek(1):
                 return True  # it ended between two fields, or in the middle of a long one

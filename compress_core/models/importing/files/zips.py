@@ -1,14 +1,16 @@
 """Zip archives, checked before anything is unpacked: their directory has a size, too."""
 
+import contextlib
 import stat
 import struct
 import zipfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from compress_core.models.importing.files.errors import refuse
+from compress_core.models.importing.files.errors import UnsafeFileError, refuse
 from compress_core.shown import shown_name
 
 END, END_BYTES = b"PK\x05\x06", 22
@@ -30,31 +32,37 @@ class ZipRules:
     remedy: str = PACK_AGAIN
 
 
+USUAL = ZipRules()
+DAMAGE = (zipfile.BadZipFile, NotImplementedError, EOFError, OverflowError)
 TORCH = ZipRules(stored=True, remedy=SAVE_AGAIN)
 
 
-def member_names(path: Path, rules: ZipRules = ZipRules()) -> list[str]:
-    """The names in the directory. Raises UnsafeFileError where the directory itself is a bomb,
-    zipfile.BadZipFile where there is none."""
-    with path.open("rb") as file:
+def member_names(path: Path, rules: ZipRules = USUAL) -> list[str]:
+    """The names in the directory. Raises UnsafeFileError where it is damaged, or itself a bomb."""
+    with path.open("rb") as file, refusing_damage(rules):
         return [member.filename for member in _members(file, rules)]
 
 
 def check_zip(path: Path, rules: ZipRules) -> list[zipfile.ZipInfo]:
     """The members of an archive that keeps all rules. Raises UnsafeFileError."""
-    with path.open("rb") as file:
-        try:
-            members = _members(file, rules)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-            if isinstance(error, ValueError) and ";" in str(error):
-                raise
-            raise refuse(
-                "the zip is damaged or cut off", f"upload it again, or {rules.remedy}"
-            ) from error
+    with path.open("rb") as file, refusing_damage(rules):
+        members = _members(file, rules)
         _check_names(members, rules)
         _check_sizes(members, rules)
         _check_places(file, members, rules)
     return members
+
+
+@contextlib.contextmanager
+def refusing_damage(rules: ZipRules) -> Iterator[None]:
+    """Raise UnsafeFileError for whatever zipfile and zlib raise where an archive is damaged."""
+    try:
+        yield
+    except UnsafeFileError:
+        raise
+    except (*DAMAGE, zlib.error, struct.error, UnicodeError, ValueError) as error:
+        again = f"upload it again, or {rules.remedy}"
+        raise refuse("the zip is damaged or cut off", again) from error
 
 
 def _members(file: IO[bytes], rules: ZipRules) -> list[zipfile.ZipInfo]:
@@ -177,7 +185,7 @@ def _spellings(member: zipfile.ZipInfo) -> list[bytes]:
         return spelled
 
 
-def _disagreement(member: zipfile.ZipInfo, rules: ZipRules) -> ValueError:
+def _disagreement(member: zipfile.ZipInfo, rules: ZipRules) -> UnsafeFileError:
     name = f"'{shown_name(member.filename)}' in the zip"
     return refuse(
         f"{name} does not lie where the zip says, or overlaps another file; the zip is damaged",
