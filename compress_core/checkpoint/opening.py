@@ -82,13 +82,13 @@ def _files(path: Path, limits: Limits) -> list[Path]:
     else:
         files = [path]
     if not files:
-        raise CheckpointError(f"{path} holds no .safetensors file; name one, or its folder")
+        raise CheckpointError(f"{path.name} holds no .safetensors file; name one, or its folder")
     missing = [file.name for file in files if not file.is_file()]
     if missing:
         raise CheckpointError(
             f"{', '.join(missing[:3])} of {len(missing)} missing files; place them beside the index"
             if path.is_dir() or len(files) > 1
-            else f"{path} is no file; name a .safetensors file, an .index.json or their folder"
+            else f"{path.name} is no file; name a .safetensors file, an .index.json or their folder"
         )
     return files
 
@@ -114,7 +114,7 @@ def _weight_map(index: Path, limits: Limits) -> dict[str, str]:
 
 def _named_by(index: Path, limits: Limits) -> list[Path]:
     if not index.is_file():
-        raise CheckpointError(f"{index} is no file; name an .index.json that exists")
+        raise CheckpointError(f"{index.name} is no file; name an .index.json that exists")
     return [index.parent / name for name in sorted(set(_weight_map(index, limits).values()))]
 
 

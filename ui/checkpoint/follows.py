@@ -16,7 +16,8 @@ EXACT = "checkpoint_exact"  # key: the tensor and steps of which all weights wer
 def weigh(checkpoint: Checkpoint, entry: Entry, steps: Recipe) -> Weighed:
     """By some rows, or by all where the button asked for it. Raises ValueError for steps that the
     tensor cannot take."""
-    exact = values.chosen(EXACT, ((), (entry.name, steps))) == (entry.name, steps)
+    this = (entry.name, steps)
+    exact = values.chosen(EXACT, (None, this)) == this
     with st.spinner(_("Encoding all of it…"), show_time=exact):
         return opened.weighed(checkpoint, entry.name, steps, exact=exact)
 
