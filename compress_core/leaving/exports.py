@@ -16,7 +16,7 @@ from torch import Tensor
 
 from compress_core.compressed import Compressed, compress
 from compress_core.methods.quantization import Quantize, QuantizeActivations
-from compress_core.recipe import Recipe, to_json, without_kinds
+from compress_core.recipe import Recipe, format_recipe, to_json, without_kinds
 from compress_core.storage.streams import StoredWeight
 from compress_core.stored import StoredLayer
 
@@ -53,6 +53,15 @@ class Export:
     def file_name(self, model: str) -> str:
         """What the file of a model is called: "digits-cnn.int8.onnx"."""
         return f"{model}{self.ending}"
+
+
+def make_file(export: Export, compressed: Compressed) -> bytes:
+    """The bytes of the file, made where the network may run. Raises ValueError with the reason
+    where that is impossible."""
+    elsewhere = compressed.original.elsewhere
+    if elsewhere and export.form == "onnx":
+        return elsewhere.exported(format_recipe(compressed.recipe), export.name)
+    return export.make(compressed)
 
 
 def leaves_codes_out(export: Export, recipe: Recipe) -> bool:
@@ -134,7 +143,7 @@ def _codes_nothing(compressed: Compressed) -> str | None:
 
 
 def _has_no_calibration(compressed: Compressed) -> str | None:
-    if compressed.original.calibration is not None:
+    if compressed.original.calibration is not None or compressed.original.elsewhere:
         return None
     return (
         f"{compressed.original.name} came without training data, on which the ranges of the "

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress_core.compressed import Compressed
-from compress_core.leaving.script import OwnNetwork, console_command, python_script
+from compress_core.leaving.script import OwnModel, console_command, python_script
 from compress_core.measurement.accuracy import PairedDifference
 from compress_core.measurement.ledger import LedgerRow, ledger
 from compress_core.measurement.report import Report, Size, measure_size
@@ -87,7 +87,7 @@ def report_facts(
     *,
     title: str = "",
     files: Sequence[FileFacts] = (),
-    own: OwnNetwork | None = None,
+    own: OwnModel | None = None,
     images: int | None = None,
     day: date | None = None,
 ) -> ReportFacts:

@@ -41,7 +41,8 @@ class Facts:
     range, None where nothing was there to compare with. `metric`, `reason`, `output` and `batch`
     are those of its `Judge`. `data` says in sentences on what it is judged, `generated` whether
     these are inputs that nobody gave. `seconds` is the time of one row, `notes` what else is to
-    be said.
+    be said. `data_title` and `normalization` are what the person gave, `architecture` is the
+    reference network that it runs as.
     """
 
     title: str
@@ -68,6 +69,9 @@ class Facts:
     batch: int = 1
     data: list[str] = field(default_factory=list)
     generated: bool = False
+    data_title: str = ""
+    normalization: str | None = None
+    architecture: str = ""
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
     version: int = VERSION

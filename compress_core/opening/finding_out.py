@@ -178,6 +178,9 @@ def _about_data(found: Imported, original: Original, asked: Asked) -> dict[str, 
         "data": list(words),
         "generated": data.name == GENERATED,
         "seconds": seconds,
+        "data_title": asked.data_title,
+        "normalization": asked.normalization,
+        "architecture": found.spec.name if found.spec else "",
     }
 
 

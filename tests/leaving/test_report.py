@@ -9,7 +9,7 @@ from torch import nn
 from compress_core.compressed import Compressed, compress
 from compress_core.data import load_dataset
 from compress_core.leaving.report import BINS, FileFacts, report_facts
-from compress_core.leaving.script import OwnNetwork, python_script
+from compress_core.leaving.script import OwnModel, python_script
 from compress_core.measurement.ledger import ledger
 from compress_core.measurement.report import measure
 from compress_core.measurement.waterfall import waterfall
@@ -67,7 +67,7 @@ def test_a_network_of_other_people_without_data_has_no_score_and_no_curves() -> 
 
 
 def test_one_that_is_named_on_the_command_line_has_a_script() -> None:
-    facts = report_facts(theirs(), own=OwnNetwork("nets:make", ((6,),)))
+    facts = report_facts(theirs(), own=OwnModel("nets:make"))
     assert "from nets import make" in facts.script
     assert facts.command == ""
 

@@ -11,13 +11,14 @@ from safetensors.torch import save_file
 
 from compress_core.compressed import compress
 from compress_core.data import load_dataset
-from compress_core.leaving.script import OwnNetwork, file_name, python_script
+from compress_core.leaving.script import OwnModel, file_name, python_script
 from compress_core.measurement.report import measure
 from compress_core.original import Original, load_model
 from compress_core.recipe import parse_recipe
 from compress_core.storage.container import decode
 from compress_core.trained import FOLDER_VARIABLE
 from compress_core.training.recovering import train_steps
+from tests.opening.files import small_network
 
 ROOT = Path(__file__).parents[2]
 OWN = """
@@ -79,24 +80,23 @@ def test_it_builds_a_network_of_other_people(tmp_path: Path) -> None:
     exec(OWN, theirs)
     network, (train, test) = theirs["make"](), theirs["load"]()  # type: ignore[operator]
     save_file(network.state_dict(), tmp_path / "w.safetensors")
-    original = Original(network.eval(), (3, 2, 2), name="their net", calibration=train)
+    original = Original(network.eval(), (3, 2, 2), name="theirs.make", calibration=train)
     recipe = parse_recipe("quantize:bits=3;correct_bias")
     compressed = compress(original, recipe)
-    own = OwnNetwork("theirs:make", ((3, 2, 2),), "w.safetensors", "theirs:load")
+    own = OwnModel("theirs:make", "w.safetensors", "theirs:load")
     score = measure(compressed, test).score
     expected = f"{score.metric} {score.value} {compressed.stored_bytes}\n"
-    assert run(python_script("their net", recipe, own=own), tmp_path) == expected
-    assert (tmp_path / "their-net.cx").read_bytes() == compressed.container
+    assert run(python_script("theirs.make", recipe, own=own), tmp_path) == expected
+    assert (tmp_path / "theirs.make.cx").read_bytes() == compressed.container
 
 
-def test_without_data_it_gives_the_bytes(tmp_path: Path) -> None:
-    (tmp_path / "theirs.py").write_text(OWN)
-    own = OwnNetwork("theirs:make", ((3, 2, 2),))
-    script = python_script("m", parse_recipe("quantize:bits=3"), own=own)
-    stored = int(run(script, tmp_path))
-    raw = (tmp_path / "m.cx").read_bytes()
-    assert stored == len(raw)
-    assert decode(raw).model == "m"
+def test_it_opens_an_onnx_file(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(small_network())
+    script = python_script("net", parse_recipe("quantize:bits=3"), own=OwnModel("net.onnx"))
+    metric, value, stored = run(script, tmp_path).split()
+    raw = (tmp_path / "net.cx").read_bytes()
+    assert (metric, int(stored), decode(raw).model) == ("agreement", len(raw), "net")
+    assert 0 < float(value) <= 1
 
 
 def test_it_has_about_ten_lines() -> None:
@@ -105,22 +105,10 @@ def test_it_has_about_ten_lines() -> None:
 
 
 def test_a_name_cannot_break_out_of_its_quotes() -> None:
-    name = 'x"); import os; os.abort(); ("\n\\'
-    script = python_script(name, (), own=OwnNetwork("a:b", ((2,),)))
-    imported = [node for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Import)]
-    assert [alias.name for node in imported for alias in node.names] == ["torch"]
+    name = 'x"); import os; os.abort(); ("\n\\\''
+    script = python_script(name, (), own=OwnModel(name))
+    assert not [node for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Import)]
     assert name in [n.value for n in ast.walk(ast.parse(script)) if isinstance(n, ast.Constant)]
-
-
-@pytest.mark.parametrize("place", ["theirs", "a:b()", "a b:c", "a:b\nimport os", ":b"])
-def test_a_place_that_is_no_name_in_python_is_refused(place: str) -> None:
-    with pytest.raises(ValueError, match="is no place in Python; write package"):
-        OwnNetwork(place, ((2,),))
-
-
-def test_a_type_that_torch_does_not_have_is_refused() -> None:
-    with pytest.raises(ValueError, match="is no type of torch; write float32 or int64"):
-        OwnNetwork("a:b", ((2,),), dtype="float32); import os")
 
 
 def test_an_unknown_network_is_refused() -> None:

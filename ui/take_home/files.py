@@ -7,8 +7,9 @@ from pathlib import Path
 import streamlit as st
 
 from compress_core import Recipe
-from compress_core.leaving.exports import BY_NAME, EXPORTS, Export, leaves_codes_out
+from compress_core.leaving.exports import BY_NAME, EXPORTS, Export, leaves_codes_out, make_file
 from compress_core.leaving.measuring import MeasuredFile
+from compress_core.opening.opened import Opened
 from compress_core.wording.exports import CODES_LEFT_OUT, NOTES, TITLES
 from ui import words
 from ui.core_sentences import of_core
@@ -39,6 +40,8 @@ def why_not(export: Export, current: Current, rows: Mapping[str, MeasuredFile]) 
     row = rows.get(export.name)
     if row is not None and row.file_bytes is None:
         return row.reason
+    if isinstance(current.original, Opened) and export.form == "onnx":
+        return current.original.facts.why_not_run
     problem = measuring.data_problem(current.model) if export.calibrates else None
     return export.refusal(current.compressed) or problem or ""
 
@@ -54,7 +57,7 @@ def _button(export: Export, current: Current, refused: str) -> None:
     st.download_button(
         title_of(export, current.recipe).replace("*", "\\*"),
         partial(make, current.model, current.recipe, export.name),
-        file_name=export.file_name(current.model),
+        file_name=export.file_name(current.original.name),
         mime="application/json" if export.form == "text" else "application/octet-stream",
         key=f"download_{export.name}",
         icon=":material/download:",
@@ -67,7 +70,7 @@ def _button(export: Export, current: Current, refused: str) -> None:
 
 def make(model: str, recipe: Recipe, name: str) -> bytes:
     """The bytes of a file. Raises ValueError where it cannot be made."""
-    return BY_NAME[name].make(caches.compressed(model, recipe))
+    return make_file(BY_NAME[name], caches.compressed(model, recipe))
 
 
 def table(current: Current, rows: Mapping[str, MeasuredFile], refused: Mapping[str, str]) -> Html:

@@ -12,8 +12,9 @@ from compress_core.leaving.decoder import decoder_source
 from compress_core.leaving.library_lines import library_lines
 from compress_core.leaving.measuring import MeasuredFile
 from compress_core.leaving.report import FileFacts, report_facts
-from compress_core.leaving.script import python_script
+from compress_core.leaving.script import file_name, python_script
 from compress_core.measurement.report import Report, measure_size
+from compress_core.opening.opened import Opened
 from compress_core.recipe import format_recipe, format_step, of_kinds, to_json
 from compress_core.steps import TRAINING
 from compress_core.wording.exports import TITLES
@@ -21,6 +22,7 @@ from ui.language import _
 from ui.session import caches
 from ui.session.state import Current
 from ui.take_home import upload
+from ui.take_home.own import own_model
 from ui.take_home.report import html_report
 
 Rows = Mapping[str, MeasuredFile]
@@ -31,7 +33,7 @@ def show(current: Current, rows: Rows) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         _documents(current, rows)
-        _section(_("The same in Python"), python_script(current.model, current.recipe), "python")
+        _section(_("The same in Python"), script(current), "python")
         _others(current.recipe)
     with right:
         _section(_("The recipe, one step a line"), recipe_lines(current.recipe), None)
@@ -51,7 +53,7 @@ def _documents(current: Current, rows: Rows) -> None:
         st.download_button(
             _("Report (HTML)"),
             partial(report, current.model, current.recipe, dict(rows)),
-            file_name=f"{current.model}.report.html",
+            file_name=f"{current.original.name}.report.html",
             mime="text/html",
             key="download_report",
             icon=":material/description:",
@@ -107,12 +109,21 @@ def recipe_lines(recipe: Recipe) -> str:
     return "\n".join(map(format_step, recipe)) or _("(no step: the network as it came)")
 
 
+def script(current: Current) -> str:
+    """What gives the same numbers; of weights without a network there is no such script."""
+    if isinstance(current.original, Opened) and not current.original.facts.runs:
+        return _("# without a network around the weights nothing can be measured")
+    return python_script(current.original.name, current.recipe, own=own_model(current))
+
+
 def command(current: Current) -> str:
     """What makes and measures all files, on a machine that has not trained the recipe yet, too."""
+    own = own_model(current)
+    model = shlex.join(own.options) if own else current.model
     steps = "".join(f" \\\n  --step {shlex.quote(format_step(step))}" for step in current.recipe)
     train = " --train" if of_kinds(current.recipe, (TRAINING,)) else ""
-    call = f"python -m compress_core take-home {current.model}{steps}"
-    return f"{call} \\\n  --out {current.model}{train}"
+    call = f"python -m compress_core take-home {model}{steps}"
+    return f"{call} \\\n  --out {file_name(current.original.name)}{train}"
 
 
 def link(current: Current) -> str:
