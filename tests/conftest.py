@@ -33,11 +33,14 @@ from compress_core.methods.quantization import (
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.network import Names, Network
+from compress_core.opening import store
+from compress_core.opening.rooms import close_rooms
 from compress_core.original import Original, load_model
 from compress_core.recipe import Recipe
 from compress_core.steps import BY_NAME, BY_TYPE, AnyStep, Row
 from compress_core.stored import untouched
 from compress_core.trained import FOLDER_VARIABLE
+from tests.opening.files import open_in_sandbox, small_network
 
 # the same examples in every run: a red test is red for everybody
 settings.register_profile(
@@ -48,11 +51,20 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(scope="session", autouse=True)
 def own_results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Jobs and results of training go to folders of the tests, not to the user's cache."""
+    """Jobs, results of training and opened networks go to folders of the tests, not to the user's
+    cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER_VARIABLE, str(tmp_path_factory.mktemp("trained")))
         patch.setenv("COMPRESS_JOBS_DIR", str(tmp_path_factory.mktemp("jobs")))
+        patch.setenv(store.FOLDER_VARIABLE, str(tmp_path_factory.mktemp("opened")))
         yield
+
+
+@pytest.fixture(scope="session")
+def opened_name(own_results: None) -> Iterator[str]:
+    """The name of an opened network: 16 inputs, 12 hidden, 4 classes."""
+    yield open_in_sandbox(small_network(), "Small Net.onnx")
+    close_rooms()
 
 
 class Tied(nn.Module):

@@ -1,7 +1,19 @@
-"""ONNX files made here."""
+"""ONNX files made here, opened as the page does."""
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
+
+from compress_core.opening import store
+from compress_core.opening.facts import SOURCE
+from compress_core.sandbox import run
+
+
+def open_in_sandbox(raw: bytes, title: str, **asked: object) -> str:
+    """The name of the network that is opened."""
+    name, folder = store.new_folder(title)
+    (folder / SOURCE).write_bytes(raw)
+    run("open_network", {"title": title, **asked}, folder)
+    return name
 
 
 def small_network(seed: int = 0) -> bytes:

@@ -12,7 +12,7 @@ from compress_core.leaving.decoder import decoder_source
 from compress_core.leaving.library_lines import library_lines
 from compress_core.leaving.measuring import MeasuredFile
 from compress_core.leaving.report import FileFacts, report_facts
-from compress_core.leaving.script import file_name, python_script
+from compress_core.leaving.script import OwnModel, file_name, python_script
 from compress_core.measurement.report import Report, measure_size
 from compress_core.opening.opened import Opened
 from compress_core.recipe import format_recipe, format_step, of_kinds, to_json
@@ -52,7 +52,7 @@ def _documents(current: Current, rows: Rows) -> None:
     with st.container(horizontal=True):
         st.download_button(
             _("Report (HTML)"),
-            partial(report, current.model, current.recipe, dict(rows)),
+            partial(report, current.model, current.recipe, dict(rows), own_model(current)),
             file_name=f"{current.original.name}.report.html",
             mime="text/html",
             key="download_report",
@@ -78,11 +78,12 @@ def _documents(current: Current, rows: Rows) -> None:
         )
 
 
-def report(model: str, recipe: Recipe, rows: Rows) -> str:
+def report(model: str, recipe: Recipe, rows: Rows, own: OwnModel | None = None) -> str:
     """The HTML report, with what is measured of the files by now."""
     compressed = caches.compressed(model, recipe)
     files = [_facts_of(row) for row in rows.values() if row.file_bytes is not None]
-    return html_report(report_facts(compressed, _measured(model, recipe, rows), files=files))
+    measured = _measured(model, recipe, rows)
+    return html_report(report_facts(compressed, measured, files=files, own=own))
 
 
 def _facts_of(row: MeasuredFile) -> FileFacts:
