@@ -39,6 +39,7 @@ def to_onnx(compressed: Compressed) -> bytes:
     from compress_core.graph.annotation import annotate
     from compress_core.graph.integers import write_integers
     from compress_core.graph.source.own_types import write_own_types
+    from compress_core.graph.source.widening import widen_codes
     from compress_core.graph.structure import find_structure
     from compress_core.graph.weights import write_weights
     from compress_core.models.importing.onnx import OnnxNetwork
@@ -49,6 +50,7 @@ def to_onnx(compressed: Compressed) -> bytes:
     write_weights(model, compressed)
     if isinstance(compressed.base.pristine, OnnxNetwork):
         write_own_types(model, compressed)
+        widen_codes(model)
     write_integers(model)
     annotate(model, compressed, structure.macs)
     raw: bytes = ir.to_proto(model).SerializeToString(deterministic=True)

@@ -1,5 +1,7 @@
 """Weights that no step has changed leave in the type in which they came: half precision, codes."""
 
+from dataclasses import replace
+
 import onnx_ir as ir
 import torch
 from torch import Tensor
@@ -46,32 +48,30 @@ def _half_nodes(graph: ir.Graph, key: str, values: Tensor, dtype: torch.dtype) -
 
 
 def _code_nodes(model: ir.Model, key: str, values: Tensor, codes: Codes | None) -> list[ir.Node]:
-    """The codes, if these stand for `values`, in the layout of the file or transposed."""
+    """The codes, if these stand for `values`."""
     if codes is None or codes.block_size or codes.bits == 4:
         return []
     needed = ONE_SCALE if codes.axis is None else SCALES
     opset = model.opset_imports[""]
     if opset < (BLOCKS if codes.codes.element_size() == 2 else needed):
         return []
-    turned = _decoded(codes).t().equal(values) if codes.codes.dim() == 2 else False
-    if not turned and not _decoded(codes).equal(values):
+    codes = _outputs_first(codes, values)
+    if not _decoded(codes).equal(values):
         return []
-    names = (("codes", codes.codes), ("scale", codes.scale), ("zero_point", codes.zero_point))
     zero = codes.zero_point.to(codes.codes.dtype)
-    inputs = [
-        add_initializer(model.graph, f"{key}.{word}", (zero if word == "zero_point" else t).numpy())
-        for word, t in names
-    ]
+    tensors = {"codes": codes.codes, "scale": codes.scale, "zero_point": zero}
+    inputs = [add_initializer(model.graph, f"{key}.{w}", t.numpy()) for w, t in tensors.items()]
     axis = {} if codes.axis is None else {"axis": codes.axis}
-    nodes = [ir.node("DequantizeLinear", inputs, axis, name=f"{key}.DequantizeLinear")]
-    if turned:
-        turn = ir.node(
-            "Transpose", [nodes[0].outputs[0]], {"perm": [1, 0]}, name=f"{key}.Transpose"
-        )
-        nodes[0].outputs[0].shape = ir.Shape(codes.codes.shape)
-        nodes[0].outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
-        nodes.append(turn)
-    return nodes
+    return [ir.node("DequantizeLinear", inputs, axis, name=f"{key}.DequantizeLinear")]
+
+
+def _outputs_first(codes: Codes, values: Tensor) -> Codes:
+    """A matrix in the layout of the layer: with a Transpose behind the codes, onnxruntime 1.32
+    would round what they are multiplied with."""
+    if codes.codes.dim() != 2 or _decoded(codes).equal(values):
+        return codes
+    axis = None if codes.axis is None else 1 - codes.axis % 2
+    return replace(codes, codes=codes.codes.t().contiguous(), axis=axis)
 
 
 def _decoded(codes: Codes) -> Tensor:

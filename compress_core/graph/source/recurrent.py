@@ -24,7 +24,7 @@ def write_recurrent(
     """The node, and before it the nodes that put its weights together."""
     kind = type(module).__name__
     endings = ("", "_reverse")[: call.directions]
-    order = _rows(kind, module.hidden_size)
+    order = writer.constant(path, "gates", _rows(kind, module.hidden_size))
     weights = _stacked(writer, path, module, [f"weight_ih_l0{e}" for e in endings], order)
     recurrent = _stacked(writer, path, module, [f"weight_hh_l0{e}" for e in endings], order)
     bias = ""
@@ -58,26 +58,23 @@ def _rows(kind: str, hidden: int) -> list[int]:
     return [int(row) for gate in range(len(gates)) for row in blocks[gates.index(gate)]]
 
 
-def _reordered(
-    writer: Writer, path: str, module: nn.Module, attribute: str, order: list[int]
-) -> str:
+def _reordered(writer: Writer, path: str, module: nn.Module, attribute: str, order: str) -> str:
     key = writer.weight(module._parameters[attribute])
-    rows = writer.constant(path, "gates", order)
     made = writer.inner(path, attribute)
-    writer.node("Gather", [key, rows], made, name=f"{path}.{attribute}", axis=0)
+    writer.node("Gather", [key, order], made, name=f"{path}.{attribute}", axis=0)
     writer.multiplies(key)
     return made
 
 
 def _stacked(
-    writer: Writer, path: str, module: nn.Module, attributes: list[str], order: list[int]
+    writer: Writer, path: str, module: nn.Module, attributes: list[str], order: str
 ) -> str:
     """The weights of all directions, (directions, gates · hidden, …)."""
     made = [_reordered(writer, path, module, attribute, order) for attribute in attributes]
     return _joined(writer, path, made)
 
 
-def _biases(writer: Writer, path: str, module: nn.Module, ending: str, order: list[int]) -> str:
+def _biases(writer: Writer, path: str, module: nn.Module, ending: str, order: str) -> str:
     names = [f"bias_ih_l0{ending}", f"bias_hh_l0{ending}"]
     both = [_reordered(writer, path, module, name, order) for name in names]
     made = writer.inner(path, f"bias{ending}")

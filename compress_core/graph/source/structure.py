@@ -22,6 +22,7 @@ from compress_core.models.importing.onnx.program import Instruction, Program
 from compress_core.models.importing.onnx.reading import opsets_of, write_tensor
 from compress_core.weights import with_weights
 
+HALF = torch.float16  # any type of floats: those have no codes
 OLDEST_IR = 4  # since which an initializer is no input
 TYPES = {
     torch.float32: TensorProto.FLOAT,
@@ -61,7 +62,14 @@ def _keys(module: OnnxNetwork, compressed: Compressed) -> dict[int, str]:
 
 
 def _coded(compressed: Compressed) -> frozenset[str]:
-    return frozenset(
+    """The weights that will stand behind a DequantizeLinear: coded by a step, or on the way in."""
+    own = {
+        stored.layer.key
+        for stored in compressed.layers.values()
+        if len(stored.key) == 1
+        and not compressed.base.own_types.get(stored.layer.key, HALF).is_floating_point
+    }
+    return frozenset(own).union(
         key
         for stored in compressed.layers.values()
         for key, weight in zip(stored.weight_keys, stored.weights, strict=True)

@@ -18,33 +18,49 @@ def choose_batching(network: OnnxNetwork, seed: int = 0) -> None:
 
     `network` is the importer's own, and written to. Raises ValueError where it does not run.
     """
-    network.batching = "row by row"
-    inputs = seeded_inputs(network, seed, ROWS)
-    with torch.no_grad():
-        alone = _outputs(network(*inputs))
-    own = network.program
+    inputs, own, ports = seeded_inputs(network, seed, ROWS), network.program, network.outputs
     choices: tuple[tuple[Batching, Program], ...] = (
         ("batched", own),
         ("rewritten", _rewritten(network)),
     )
     for batching, program in choices:
-        network.batching, network.program = batching, program
-        if _agrees(network, inputs, alone):
+        network.program, network.outputs = program, ports
+        if _takes_rows(network, inputs):
+            network.batching = batching
             return
-    network.batching, network.program = "row by row", own
+    network.batching, network.program, network.outputs = "row by row", own, ports
 
 
-def _outputs(made: Tensor | dict[str, Tensor]) -> list[Tensor]:
-    return list(made.values()) if isinstance(made, dict) else [made]
+def _takes_rows(network: OnnxNetwork, inputs: tuple[Tensor, ...]) -> bool:
+    """Whether its program gives for several rows at once what it gives for each alone.
 
-
-def _agrees(network: OnnxNetwork, inputs: tuple[Tensor, ...], alone: list[Tensor]) -> bool:
+    On the way it is found which dimension of each output grows with the rows: the file may not
+    say it.
+    """
     try:
         with torch.no_grad():
-            together = _outputs(network(*inputs))
+            each = [network.compute([x[i : i + 1] for x in inputs]) for i in range(ROWS)]
+            many = network.compute(inputs)
     except Exception:  # whatever an operator raises on shapes that do not fit
         return False
+    network.outputs = tuple(
+        replace(port, batch_axis=_grown(a, b, port.batch_axis))
+        for port, a, b in zip(network.outputs, each[0], many, strict=True)
+    )
+    alone = [
+        torch.cat([port.to_rows(one, 1) for one in ones])
+        for port, ones in zip(network.outputs, zip(*each, strict=True), strict=True)
+    ]
+    together = (port.to_rows(one, ROWS) for port, one in zip(network.outputs, many, strict=True))
     return all(_same(a, b) for a, b in zip(together, alone, strict=True))
+
+
+def _grown(one: Tensor, many: Tensor, known: int | None) -> int | None:
+    if one.dim() != many.dim():
+        return known
+    sizes = zip(one.shape, many.shape, strict=True)
+    grown = [i for i, (a, b) in enumerate(sizes) if a and b == ROWS * a]
+    return grown[0] if grown and known not in grown else known
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

@@ -20,15 +20,20 @@ FLOAT_OPERATOR = {
     "MatMulInteger": "MatMul",
     "QLinearConv": "Conv",
     "QLinearMatMul": "MatMul",
+    "QGemm": "Gemm",  # of com.microsoft
 }
-AXIS = {"Conv": 0, "MatMul": 1}  # of the scales of a weight, where it has one for each output
+AXIS = {
+    "Conv": 0,
+    "MatMul": 1,
+    "Gemm": 1,
+}  # of the scales of a weight, where it has one for each output
 AXIS_OPSET = 13  # the first in which scales run along an axis
 
 
 def float_integers(graph: Graph) -> None:
     """Rewrite the nodes of `graph` that multiply by a constant of integers."""
     for node in list(graph.nodes):
-        if node.op_type in FLOAT_OPERATOR and not node.domain:
+        if node.op_type in FLOAT_OPERATOR and node.domain in ("", "com.microsoft"):
             _Rewriting(graph, node).rewrite()
 
 
@@ -38,7 +43,7 @@ class _Rewriting:
     node: NodeProto
 
     def rewrite(self) -> None:
-        linear = self.node.op_type.startswith("QLinear")
+        linear = self.node.op_type.startswith("Q")
         place = 3 if linear else 1
         weight = self.graph.constant(self.node.input[place])
         if weight is None or weight.is_float:
@@ -49,7 +54,7 @@ class _Rewriting:
             self._rewrite_integer(weight)
 
     def _rewrite_linear(self, weight: Constant) -> None:
-        x, x_scale, x_zero, _, w_scale, w_zero, y_scale, y_zero = self.node.input[:8]
+        x, x_scale, x_zero, _, w_scale, w_zero, y_scale, y_zero, c = self._linear_inputs
         scale, zero = self.graph.constant(w_scale), self.graph.constant(w_zero)
         first = self.graph.constant(x_scale)
         if scale is None or first is None:
@@ -58,17 +63,28 @@ class _Rewriting:
         self.graph.constants[name] = self._dequantized(weight, scale, zero)
         dequantize = self._node("DequantizeLinear", [x, x_scale, x_zero], self._name("x"))
         inputs = [dequantize.output[0], name]
-        if len(self.node.input) > 8 and self.node.input[8]:
-            bias = self.graph.constant(self.node.input[8])
-            assert bias is not None
+        if c:
+            bias = self.graph.constant(c)
+            if bias is None:
+                return
             values = bias.values.float() * (first.values * scale.values)
             inputs.append(self._name("bias"))
             self.graph.constants[inputs[-1]] = Constant(values, bias.root, bias.own_type)
-        product = self._node(self._operator, inputs, self._name("y"), copied=True)
-        quantize = self._node(
-            "QuantizeLinear", [product.output[0], y_scale, y_zero], self.node.output[0]
-        )
-        self._replace([dequantize, product, quantize])
+        made = self._name("y") if y_scale else self.node.output[0]
+        product = self._node(self._operator, inputs, made, copied=True)
+        nodes = [dequantize, product]
+        if y_scale:
+            given = [made, y_scale, y_zero]
+            nodes.append(self._node("QuantizeLinear", given, self.node.output[0]))
+        self._replace(nodes)
+
+    @property
+    def _linear_inputs(self) -> tuple[str, ...]:
+        """x, its scale and zero point, the weight and its, those of y, and the bias."""
+        given = [*self.node.input, *[""] * 9][:9]
+        if self.node.op_type == "QGemm":  # has the bias before y's
+            given = [*given[:6], *given[7:9], given[6]]
+        return tuple(given)
 
     def _rewrite_integer(self, weight: Constant) -> None:
         """x and its zero point are subtracted as floats; the scale of the weight, which a Mul
@@ -98,6 +114,8 @@ class _Rewriting:
         if zero is None:
             zero = Constant(torch.zeros_like(scale.values, dtype=weight.values.dtype), "", 0)
         axis = AXIS[self._operator] if scale.values.numel() > 1 else None
+        if axis is not None and attributes_of(self.node).get("transB"):
+            axis = 0
         flat: dict[str, Any] = {"axis": axis} if axis is not None else {}
         shape = (-1,) if axis is not None else ()
         scale = scale.laid_out(scale.values.reshape(shape))

@@ -1,7 +1,7 @@
 """A torch module that computes what an ONNX graph says."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Literal
@@ -111,12 +111,16 @@ class OnnxNetwork(nn.Module):
         alone = (x for x, port in zip(inputs, self.inputs, strict=True) if port.batch_axis is None)
         return any(len(x) > 1 and not bool((x == x[:1]).all()) for x in alone)
 
-    def _run(self, inputs: tuple[Tensor, ...], rows: int) -> list[Tensor]:
+    def compute(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The outputs in the layout of the file; the inputs are given rows first, all at once."""
         values: Values = {
             port.name: port.to_file(x).to(port.dtype)
             for port, x in zip(self.inputs, inputs, strict=True)
         }
-        made = self.program.run(self, values)
+        return self.program.run(self, values)
+
+    def _run(self, inputs: tuple[Tensor, ...], rows: int) -> list[Tensor]:
+        made = self.compute(inputs)
         return [port.to_rows(one, rows) for port, one in zip(self.outputs, made, strict=True)]
 
     def _by_row(self, inputs: tuple[Tensor, ...], rows: int) -> list[Tensor]:

@@ -52,9 +52,10 @@ def find_batch_axes(shapes: list[tuple[Dim, ...]]) -> list[int | None]:
     """The dimension of each input that counts the rows: one of size 1, or a free one whose name
     several inputs have in common, the first such; a single free one in front counts, too."""
     names = [size for shape in shapes for size in dict.fromkeys(shape) if isinstance(size, str)]
-    common: set[Dim] = {name for name in names if names.count(name) > 1 or "batch" in name.lower()}
     firsts = {shape[0] for shape in shapes if shape and isinstance(shape[0], str)}
-    return [_axis(shape, common & firsts) for shape in shapes]
+    common: set[Dim] = {name for name in names if names.count(name) > 1 and name in firsts}
+    common |= {name for name in names if "batch" in name.lower()}
+    return [_axis(shape, common) for shape in shapes]
 
 
 def _axis(shape: tuple[Dim, ...], common: set[Dim]) -> int | None:
