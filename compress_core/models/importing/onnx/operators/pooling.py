@@ -16,6 +16,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
 )
 from compress_core.models.importing.onnx.operators.reductions import lowest_of
 from compress_core.models.importing.onnx.operators.windows import (
+    MEANS,
     Ends,
     Window,
     equal_ends,
@@ -25,7 +26,6 @@ from compress_core.models.importing.onnx.operators.windows import (
 )
 
 MAXIMA = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}
-MEANS = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}
 
 
 def max_pool(x: Tensor, *, window: Window, kernel: tuple[int, ...]) -> Tensor:

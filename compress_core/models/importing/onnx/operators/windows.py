@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor
@@ -102,10 +103,13 @@ def read_window(read: Attributes) -> Window | None:
 def sums(x: Tensor, window: Window, kernel: Sequence[int]) -> Tensor:
     """The sum of x (B, C, …) over each window, x being padded already."""
     axes = len(kernel)
-    ones = torch.ones(1, 1, *kernel, dtype=x.dtype)
+    if all(step == 1 for step in window.spread(axes)):
+        return MEANS[axes](x, tuple(kernel), window.moves(axes)) * prod(kernel)
+    ones = torch.ones(1, 1, *kernel, dtype=x.dtype)  # torch's means have no dilation
     apart = x.reshape(-1, 1, *x.shape[2:])  # every channel by itself
     result = CONVOLUTIONS[axes](apart, ones, None, window.moves(axes), 0, window.spread(axes))
     return result.reshape(*x.shape[:2], *result.shape[2:])
 
 
+MEANS = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}
 CONVOLUTIONS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
