@@ -16,9 +16,9 @@ from compress_core.compressed import Compressed
 from compress_core.graph.errors import GraphError
 from compress_core.methods.quantization import FloatCoded, Quantized, SignCoded
 from compress_core.methods.weight_sharing import Shared
-from compress_core.models.importing.onnx.network import OnnxNetwork
+from compress_core.models.importing.onnx import Codes, OnnxNetwork
 from compress_core.models.importing.onnx.program import all_instructions
-from compress_core.storage.streams import Codes
+from compress_core.storage.streams import Codes as StoredCodes
 
 ONE_SCALE, SCALES, BLOCKS = 10, 13, 21  # opsets of DequantizeLinear
 ROUNDED_INPUTS = 21
@@ -33,7 +33,23 @@ def needed_opset(compressed: Compressed) -> int:
     inputs = [ROUNDED_INPUTS for s in compressed.layers.values() if s.inputs is not None]
     bytewise = rounds_activations(compressed.base.pristine)
     found = (_opset_of(one, bytewise) for one in codes if one is not None)
-    return max([1, *inputs, *found])
+    own = (opset_of_codes(one) for one in _own_codes(compressed))
+    return max([1, *inputs, *found, *own])
+
+
+def _own_codes(compressed: Compressed) -> list[Codes]:
+    """Those in which layers came that no step has changed."""
+    network = compressed.base.pristine
+    assert isinstance(network, OnnxNetwork)
+    untouched = (name for name, s in compressed.layers.items() if len(s.key) == 1)
+    return [network.codes[name] for name in untouched if name in network.codes]
+
+
+def opset_of_codes(codes: Codes) -> int:
+    """The oldest version that dequantizes them as they are."""
+    if codes.block_size or codes.bits != 8:
+        return BLOCKS
+    return ONE_SCALE if codes.axis is None else SCALES
 
 
 def rounds_activations(network: nn.Module) -> bool:
@@ -44,7 +60,7 @@ def rounds_activations(network: nn.Module) -> bool:
     return any(not one.layer and one.proto.op_type == "QuantizeLinear" for one in found)
 
 
-def _opset_of(codes: Codes, bytewise: bool) -> int:
+def _opset_of(codes: StoredCodes, bytewise: bool) -> int:
     fewest = 2 if bytewise else 5  # bits of codes that are bytes in the file
     match codes:
         case Quantized() if codes.group_size is None and fewest <= codes.bits <= 8:

@@ -9,7 +9,7 @@ from torch import Tensor
 from compress_core.compressed import Compressed
 from compress_core.entering.tensors import HALVES, in_own_type
 from compress_core.graph.simplification import add_initializer
-from compress_core.graph.source.opsets import BLOCKS, ONE_SCALE, SCALES
+from compress_core.graph.source.opsets import opset_of_codes
 from compress_core.graph.weights import put_in_place
 from compress_core.models.importing.onnx import Codes, OnnxNetwork
 
@@ -49,20 +49,21 @@ def _half_nodes(graph: ir.Graph, key: str, values: Tensor, dtype: torch.dtype) -
 
 def _code_nodes(model: ir.Model, key: str, values: Tensor, codes: Codes | None) -> list[ir.Node]:
     """The codes, if these stand for `values`."""
-    if codes is None or codes.block_size or codes.bits == 4:
-        return []
-    needed = ONE_SCALE if codes.axis is None else SCALES
-    opset = model.opset_imports[""]
-    if opset < (BLOCKS if codes.codes.element_size() == 2 else needed):
+    if codes is None or model.opset_imports[""] < opset_of_codes(codes):
         return []
     codes = _outputs_first(codes, values)
     if not _decoded(codes).equal(values):
         return []
-    zero = codes.zero_point.to(codes.codes.dtype)
-    tensors = {"codes": codes.codes, "scale": codes.scale, "zero_point": zero}
-    inputs = [add_initializer(model.graph, f"{key}.{w}", t.numpy()) for w, t in tensors.items()]
-    axis = {} if codes.axis is None else {"axis": codes.axis}
-    return [ir.node("DequantizeLinear", inputs, axis, name=f"{key}.DequantizeLinear")]
+    kind = ir.DataType[codes.type.upper()].numpy()
+    arrays = {
+        "codes": codes.codes.numpy().astype(kind),
+        "scale": codes.scale.numpy(),
+        "zero_point": codes.zero_point.numpy().astype(kind),
+    }
+    inputs = [add_initializer(model.graph, f"{key}.{word}", a) for word, a in arrays.items()]
+    attributes = {} if codes.axis is None else {"axis": codes.axis}
+    attributes |= {"block_size": codes.block_size} if codes.block_size else {}
+    return [ir.node("DequantizeLinear", inputs, attributes, name=f"{key}.DequantizeLinear")]
 
 
 def _outputs_first(codes: Codes, values: Tensor) -> Codes:
@@ -75,8 +76,15 @@ def _outputs_first(codes: Codes, values: Tensor) -> Codes:
 
 
 def _decoded(codes: Codes) -> Tensor:
-    shape = [1] * codes.codes.dim()
-    if codes.axis is not None:
-        shape[codes.axis] = -1
-    zero, scale = codes.zero_point.reshape(shape), codes.scale.reshape(shape)
+    zero, scale = (_along(codes, t) for t in (codes.zero_point, codes.scale))
     return (codes.codes.to(torch.int32) - zero.to(torch.int32)).float() * scale
+
+
+def _along(codes: Codes, values: Tensor) -> Tensor:
+    """Scales or zero points in a shape that the codes are combined with."""
+    if codes.axis is None:
+        return values.reshape([1] * codes.codes.dim())
+    if codes.block_size:
+        size = codes.codes.shape[codes.axis]
+        return values.repeat_interleave(codes.block_size, codes.axis).narrow(codes.axis, 0, size)
+    return values.reshape([-1 if i == codes.axis else 1 for i in range(codes.codes.dim())])

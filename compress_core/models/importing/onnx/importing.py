@@ -22,6 +22,7 @@ from compress_core.models.importing.onnx.integers import float_integers
 from compress_core.models.importing.onnx.layers import NodeView, add_bias, bias_behind
 from compress_core.models.importing.onnx.names import Names, parts_of_node, parts_of_weight
 from compress_core.models.importing.onnx.network import OnnxNetwork, Part, Place
+from compress_core.models.importing.onnx.packed import open_packed
 from compress_core.models.importing.onnx.ports import Port, find_batch_axes
 from compress_core.models.importing.onnx.program import Instruction, Program
 from compress_core.models.importing.onnx.reading import (
@@ -95,6 +96,7 @@ class _Importer:
 
     def program(self, graph: Graph) -> Program:
         float_integers(graph)
+        open_packed(graph)
         made: list[Instruction] = []
         gone: set[int] = set()
         for node in list(graph.nodes):

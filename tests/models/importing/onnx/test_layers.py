@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from onnx import TensorProto, helper
+from onnx import ModelProto, TensorProto, helper
 from onnx.numpy_helper import from_array
 from torch import nn
 
@@ -299,3 +299,25 @@ def test_a_branch_that_a_constant_chooses_is_the_graph_itself() -> None:
     ]
     network = imported(model(nodes, {"w": array(5, 5)}, [1, 5]))
     assert [type(layer) for layer in layers_of(network).values()] == [nn.Linear]
+
+
+def test_a_weight_of_packed_bits_becomes_a_layer_with_its_codes() -> None:
+    packed = np.random.default_rng(0).integers(0, 256, (6, 1, 16)).astype(np.uint8)
+    made = helper.make_node(
+        "MatMulNBits",
+        ["x", "w", "s"],
+        ["y"],
+        domain="com.microsoft",
+        K=32,
+        N=6,
+        bits=4,
+        block_size=32,
+    )
+    raw = model([made], {"w": packed, "s": np.full(6, 0.5, np.float32)}, [1, 32])
+    proto = ModelProto.FromString(raw)
+    proto.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    network = imported(bytes(proto.SerializeToString()))
+    (name,) = network.places
+    first = (int(packed[0, 0, 0]) % 16 - 8) * 0.5  # the lowest bits first, around 8
+    assert float(network.layer(name).weight[0, 0]) == first
+    assert (network.codes[name].type, network.codes[name].bits) == ("uint4", 4)
