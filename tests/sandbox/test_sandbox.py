@@ -182,6 +182,10 @@ def test_a_child_without_a_reason_imports_no_torch(room: Room) -> None:
     assert not {"torch", "numpy", "onnx"} & set(room.ask("modules", {})["names"])
 
 
+def test_torch_and_onnxruntime_work_in_a_child(tmp_path: Path) -> None:
+    assert run("run_network", {}, tmp_path, Limits(seconds=120.0)) == {"same": True}
+
+
 def test_a_child_that_is_idle_ends(tmp_path: Path) -> None:
     with Room(tmp_path, SMALL, idle_s=0.1) as room:
         before = room.ask("greet", {"name": ""})["pid"]

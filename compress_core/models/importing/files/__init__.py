@@ -2,11 +2,13 @@
 
 from compress_core.models.importing.files.checking import check_file
 from compress_core.models.importing.files.errors import UnsafeFileError
-from compress_core.models.importing.files.kinds import Kind, kind_of
+from compress_core.models.importing.files.kinds import DATA, MODELS, Kind, kind_of
 from compress_core.models.importing.files.onnx_file import check_onnx
 from compress_core.models.importing.files.opening import WeightsFile, open_safely, read_weights
 
 __all__ = [
+    "DATA",
+    "MODELS",
     "Kind",
     "UnsafeFileError",
     "WeightsFile",

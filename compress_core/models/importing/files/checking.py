@@ -1,6 +1,6 @@
 """Which checks a file of each kind passes before a parser sees it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,18 @@ from compress_core.models.importing.files.torch_file import read_legacy_torch, r
 from compress_core.models.importing.files.zips import ZipRules, check_zip
 
 FORMATS = "ONNX, safetensors and state dicts of torch open here"
-AS_ONNX = "at home, run torch.onnx.export(model, (example,), 'model.onnx')"
+EXPORT = "torch.onnx.export(model, (example,), 'model.onnx')"
 UPLOAD_AGAIN = "upload it again"
 # Kinds that no check can make safe, or that nobody here reads: why, and what to do at home.
 REFUSED: Mapping[Kind, tuple[str, str]] = {
     Kind.EMPTY: ("there is nothing in it", UPLOAD_AGAIN),
     Kind.TORCHSCRIPT: (
         "it is a program, and reading it is running parts of it",
-        f"{AT_HOME}, or {AS_ONNX.removeprefix('at home, run ')}",
+        f"{AT_HOME}, or run {EXPORT}",
     ),
     Kind.EXPORTED: (
         "reading it falls back to a pickle, which can run anything",
-        f"{AS_ONNX}, or torch.save(program.state_dict, 'weights.pt')",
+        f"at home, run {EXPORT}, or torch.save(program.state_dict, 'weights.pt')",
     ),
     Kind.PICKLE: ("a pickle runs whatever it wants when it is opened", AT_HOME),
     Kind.ZIP: ("it holds neither tensors nor images", FORMATS),
@@ -48,10 +48,15 @@ REFUSED: Mapping[Kind, tuple[str, str]] = {
 }
 
 
-def check_file(path: Path) -> Kind:
-    """The kind of a file that passed the checks of its kind. Raises UnsafeFileError with the reason
-    and a remedy; there is no way around."""
+def check_file(path: Path, among: Collection[Kind] = tuple(Kind)) -> Kind:
+    """The kind of a file that passed the checks of its kind, such as one of MODELS or of DATA.
+
+    Raises UnsafeFileError with the reason and a remedy; there is no way around.
+    """
     kind = check_kind(path)
+    if kind not in among:
+        wanted = ", ".join(other.value for other in among)
+        raise refuse(f"this is {kind.value}", f"what is read here: {wanted}")
     CHECKS[kind](path)
     return kind
 

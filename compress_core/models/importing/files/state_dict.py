@@ -85,7 +85,7 @@ def _named(
             yield from _named(part, left_out, f"{name}.{key}" if name else str(key), depth + 1)
     else:
         kind = getattr(value, "kind", type(value).__name__)
-        left_out.append((shown_name(name), f"it is a {kind}, no tensor"))
+        left_out.append((shown_name(name), f"it is of the type {kind}, no tensor"))
         if len(left_out) > MOST_TENSORS:
             raise refuse(f"more than {MOST_TENSORS:,} entries that are no tensors", AT_HOME)
 

@@ -80,7 +80,7 @@ def test_nested_dicts_give_names_with_dots(tmp_path: Path) -> None:
     torch.save({"encoder": {"w": torch.ones(2)}, "size": 4}, tmp_path / "w.pt")
     weights = read(tmp_path / "w.pt", tmp_path)
     assert [place.name for place in weights.tensors] == ["encoder.w"]
-    assert weights.left_out == (("size", "it is a int, no tensor"),)
+    assert weights.left_out == (("size", "it is of the type int, no tensor"),)
 
 
 def test_types_that_safetensors_has_not_are_left_out(tmp_path: Path) -> None:
@@ -93,7 +93,9 @@ def test_types_that_safetensors_has_not_are_left_out(tmp_path: Path) -> None:
 def test_quantized_tensors_are_left_out(tmp_path: Path) -> None:
     codes = torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)
     torch.save({"q": codes, "w": torch.ones(2)}, tmp_path / "w.pt")
-    assert read(tmp_path / "w.pt", tmp_path).left_out == (("q", "it is a qtensor, no tensor"),)
+    assert read(tmp_path / "w.pt", tmp_path).left_out == (
+        ("q", "it is of the type qtensor, no tensor"),
+    )
 
 
 def test_values_that_are_not_finite_are_counted(tmp_path: Path) -> None:
