@@ -155,8 +155,8 @@ def _refusal(
 
 
 def _bad_cell(path: Path, header: Sequence[str], row: int, column: int, cell: str) -> DataError:
-    called = f" ({header[column][:40]!r})" if header else ""
-    place = f"{path.name}: row {row + 1}, column {column + 1}{called} holds {cell[:40]!r}"
+    called = repr(header[column][:40]) if header else str(column + 1)
+    place = f"{path.name}: row {row + 1}, column {called} holds {cell[:40]!r}"
     if cell.strip().startswith(FORMULA):
         return DataError(f"{place}, a formula; save the values in its place")
     return DataError(f"{place}, which is no finite number; put numbers there, or leave the row out")

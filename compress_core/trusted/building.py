@@ -169,7 +169,7 @@ def vocabulary(module: nn.Module, examples: tuple[Tensor, ...]) -> int:
     rows: list[int] = []
 
     def watch(table: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if any(inputs[0].shape == example.shape for example in examples):
+        if inputs and any(inputs[0].shape == example.shape for example in examples):
             rows.append(len(table.get_parameter("weight")))
 
     for part in private.modules():

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
+from threading import RLock
 
 import torch
 from torch import Tensor
@@ -27,6 +28,7 @@ from compress_core.trusted.code import is_code
 from compress_core.trusted.data import Given, load_code_data, load_file_data
 
 VARIABLE = "COMPRESS_OWN_MODEL"
+OPENING = RLock()
 NO_INPUT = (
     "what the network takes is not known; say it: --input-shape 3,32,32, or let the factory return "
     "(module, example input), or give a loader with --data package.module:loader"
@@ -81,25 +83,25 @@ class TrustedModel:
         if is_code(self.model):
             module, _, factory = self.model.partition(":")
             return f"{module.rpartition('.')[2]}.{factory}"
-        name = self.model if self.model in MODELS else Path(self.model).name.removesuffix(".onnx")
-        shown = "".join(mark for mark in name if mark.isprintable())[:80]
+        path = (self.folder / self.model).resolve()
+        shown = "".join(mark for mark in path.name.removesuffix(".onnx") if mark.isprintable())
         return f"{shown}-own" if shown in MODELS else shown
 
     def original(self) -> Original:
         """The network with its training data; opened once per process."""
-        return _open(self).original
+        return _opened(self).original
 
     def test_data(self) -> Dataset | None:
         """The rows to measure on; None where it came without data."""
-        return _open(self).given.test
+        return _opened(self).given.test
 
     def measured_on(self) -> Dataset:
         """The rows to measure on, generated ones where it came without data."""
-        return _open(self).test
+        return _opened(self).test
 
     def told(self) -> tuple[str, ...]:
         """What was found in the data, changed and is to be known, in sentences."""
-        return _open(self).told
+        return _opened(self).told
 
     def to_json(self) -> str:
         fields = {key: str(v) if isinstance(v, Path) else v for key, v in vars(self).items()}
@@ -140,6 +142,12 @@ class _Opened:
     told: tuple[str, ...]
 
 
+def _opened(model: TrustedModel) -> _Opened:
+    """Threads wait for the first one: a network takes seconds to open, and memory once."""
+    with OPENING:
+        return _open(model)
+
+
 @lru_cache(maxsize=2)
 def _open(model: TrustedModel) -> _Opened:
     weights = None if model.weights is None else model.folder / model.weights
@@ -155,10 +163,16 @@ def _open(model: TrustedModel) -> _Opened:
     original = _original(model, built, examples, given)
     if given.test is not None:
         return _Opened(original, given, given.test, given.told)
-    rows = seeded_data(
-        original.examples, vocabulary=vocabulary(original.pristine, original.examples)
+    return _Opened(original, given, _generated(model, original), (CANNOT_TELL,))
+
+
+def _generated(model: TrustedModel, original: Original) -> Dataset:
+    asked = model.normalization
+    return seeded_data(
+        original.examples,
+        normalization=None if asked is None else normalization_by_name(asked),
+        vocabulary=vocabulary(original.pristine, original.examples),
     )
-    return _Opened(original, given, rows, (CANNOT_TELL,))
 
 
 def _by_code(model: TrustedModel) -> Given:

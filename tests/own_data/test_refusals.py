@@ -176,8 +176,11 @@ REFUSED: dict[str, tuple[Make, str]] = {
         text("1,2,3\n4,=cmd|' /C calc'!A0,6\n"),
         "row 2, column 2 holds .*, a formula",
     ),
-    "a formula as a class": (text("a,b,c,label\n1,2,3,x\n1,2,3,=1+1\n"), "row 2, column 4"),
-    "a text": (text("a,b,c\n1,2,3\n4,five,6\n"), r"row 2, column 2 \('b'\) holds 'five'"),
+    "a formula as a class": (
+        text("a,b,c,label\n1,2,3,x\n1,2,3,=1+1\n"),
+        "row 2, column 'label' holds .*, a formula",
+    ),
+    "a text": (text("a,b,c\n1,2,3\n4,five,6\n"), "row 2, column 'b' holds 'five'"),
     "an empty cell": (text("1,2,3\n4,,6\n"), "row 2, column 2 holds ''"),
     "infinity": (text("1,2,3\n4,inf,6\n"), "row 2, column 2 holds 'inf'"),
     "rows of two lengths": (text("1,2,3\n4,5\n"), "row 2 has 2 cells"),
