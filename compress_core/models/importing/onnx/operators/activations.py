@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor
+from torch.nn import functional
 
 from compress_core.models.importing.onnx.operators.attributes import (
     Attributes,
@@ -21,20 +21,20 @@ def prelu(x: Tensor, slope: Tensor) -> Tensor:
 
 
 def elu(x: Tensor, *, alpha: float) -> Tensor:
-    return F.elu(x, alpha)
+    return functional.elu(x, alpha)
 
 
 def selu(x: Tensor, *, alpha: float, gamma: float) -> Tensor:
     """γ · elu(x, α): torch knows it with one pair of constants alone."""
-    return gamma * F.elu(x, alpha)
+    return gamma * functional.elu(x, alpha)
 
 
 def celu(x: Tensor, *, alpha: float) -> Tensor:
-    return F.celu(x, alpha)
+    return functional.celu(x, alpha)
 
 
 def leaky_relu(x: Tensor, *, alpha: float) -> Tensor:
-    return F.leaky_relu(x, alpha)
+    return functional.leaky_relu(x, alpha)
 
 
 def thresholded_relu(x: Tensor, *, alpha: float) -> Tensor:
@@ -47,11 +47,11 @@ def hard_sigmoid(x: Tensor, *, alpha: float, beta: float) -> Tensor:
 
 def softplus(x: Tensor) -> Tensor:
     """log(1 + eˣ), for large |x| too."""
-    return F.relu(x) + torch.log1p(torch.exp(-x.abs()))
+    return functional.relu(x) + torch.log1p(torch.exp(-x.abs()))
 
 
 def gelu(x: Tensor, *, approximate: str) -> Tensor:
-    return F.gelu(x, approximate=approximate)
+    return functional.gelu(x, approximate=approximate)
 
 
 def swish(x: Tensor, *, alpha: float) -> Tensor:
@@ -66,7 +66,7 @@ def shrink(x: Tensor, *, bias: float, threshold: float) -> Tensor:
 
 
 def softmax(x: Tensor, *, axis: int, log: bool) -> Tensor:
-    return F.log_softmax(x, axis) if log else F.softmax(x, axis)
+    return functional.log_softmax(x, axis) if log else functional.softmax(x, axis)
 
 
 def hardmax(x: Tensor, *, axis: int) -> Tensor:
@@ -138,11 +138,11 @@ TABLE: dict[str, Builder] = {
     "Elu": _elu,
     "Gelu": _gelu,
     "HardSigmoid": _hard_sigmoid,
-    "HardSwish": plain(F.hardswish),
+    "HardSwish": plain(functional.hardswish),
     "Hardmax": _hardmax,
     "LeakyRelu": _leaky_relu,
     "LogSoftmax": _softmax,
-    "Mish": plain(F.mish),
+    "Mish": plain(functional.mish),
     "PRelu": plain(prelu),
     "Relu": plain(torch.relu),
     "Selu": _selu,
@@ -150,7 +150,7 @@ TABLE: dict[str, Builder] = {
     "Sigmoid": plain(torch.sigmoid),
     "Softmax": _softmax,
     "Softplus": plain(softplus),
-    "Softsign": plain(F.softsign),
+    "Softsign": plain(functional.softsign),
     "Swish": _swish,
     "ThresholdedRelu": _thresholded_relu,
 }

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from math import sqrt
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor
+from torch.nn import functional
 
 from compress_core.models.importing.onnx.operators.attributes import (
     Attributes,
@@ -84,7 +84,7 @@ def padded_mask(mask: Tensor, keys: int, q: Tensor) -> Tensor:
     """The mask as numbers to add; keys behind its end are not seen."""
     if mask.dtype == torch.bool:
         mask = torch.where(mask, q.new_zeros(()), -torch.inf)
-    return F.pad(mask, (0, keys - mask.shape[-1]), value=-torch.inf)
+    return functional.pad(mask, (0, keys - mask.shape[-1]), value=-torch.inf)
 
 
 def attend(
@@ -100,7 +100,7 @@ def attend(
     blind = torch.isneginf(bias.amax(-1, keepdim=True))
     masked = scores + bias
     finite = scores + torch.where(blind, torch.zeros_like(bias), bias)
-    shares = F.softmax(finite.to(settings.precision or q.dtype), -1)
+    shares = functional.softmax(finite.to(settings.precision or q.dtype), -1)
     shares = torch.where(blind, torch.zeros_like(shares), shares).to(q.dtype)
     return shares @ v, (scaled, scores, masked, shares)[settings.fourth]
 

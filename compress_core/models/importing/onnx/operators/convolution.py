@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor
+from torch.nn import functional
 
 from compress_core.models.importing.onnx.operators.attributes import (
     Attributes,
@@ -23,7 +23,11 @@ from compress_core.models.importing.onnx.operators.windows import (
     read_window,
 )
 
-TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+TRANSPOSED = {
+    1: functional.conv_transpose1d,
+    2: functional.conv_transpose2d,
+    3: functional.conv_transpose3d,
+}
 
 
 def convolve(

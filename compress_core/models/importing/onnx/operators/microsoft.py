@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor
+from torch.nn import functional
 
 from compress_core.models.importing.onnx.operators import activations, shapes
 from compress_core.models.importing.onnx.operators.attributes import (
@@ -40,11 +40,11 @@ def multiply(a: Tensor, b: Tensor, *, alpha: float, transposed: tuple[bool, bool
 
 
 def bias_gelu(x: Tensor, bias: Tensor) -> Tensor:
-    return F.gelu(x + bias)
+    return functional.gelu(x + bias)
 
 
 def fast_gelu(x: Tensor, bias: Tensor | None = None) -> Tensor:
-    return F.gelu(x if bias is None else x + bias, approximate="tanh")
+    return functional.gelu(x if bias is None else x + bias, approximate="tanh")
 
 
 def bias_add(x: Tensor, bias: Tensor, skip: Tensor) -> Tensor:
@@ -150,7 +150,7 @@ TABLE: dict[str, Builder] = {
     "FusedConv": _convolve,
     "FusedGemm": _gemm,
     "FusedMatMul": _multiply,
-    "Gelu": plain(F.gelu),
+    "Gelu": plain(functional.gelu),
     "Inverse": plain(torch.linalg.inv),
     "QuickGelu": _quick_gelu,
     "SkipLayerNormalization": _skip_norm,

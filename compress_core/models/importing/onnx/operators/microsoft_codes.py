@@ -6,8 +6,8 @@ from math import ceil
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor
+from torch.nn import functional
 
 from compress_core.models.importing.onnx.operators import pooling, quantization, reductions
 from compress_core.models.importing.onnx.operators.attributes import (
@@ -105,7 +105,7 @@ def multiply_packed(
     """
     zero_points, _, bias = (*more, *[None] * 3)[:3]
     weight = unpacked_weight(packed, scales, zero_points, sizes, bits, block)
-    return F.linear(a, weight.to(a.dtype), bias)
+    return functional.linear(a, weight.to(a.dtype), bias)
 
 
 def unpacked_weight(
@@ -160,12 +160,12 @@ def _convolve_codes(read: Attributes) -> Operator | None:
 
 def _leaky_relu(read: Attributes) -> Operator:
     alpha = read.number("alpha", 0.01)
-    return single(on_codes, function=partial(F.leaky_relu, negative_slope=alpha))
+    return single(on_codes, function=partial(functional.leaky_relu, negative_slope=alpha))
 
 
 def _softmax(read: Attributes) -> Operator | None:
     axis, opset = read.integer("axis", -1), read.integer("opset", 13)
-    function = partial(F.softmax, dim=axis)
+    function = partial(functional.softmax, dim=axis)
     return single(on_codes, function=function) if opset >= 13 else None
 
 

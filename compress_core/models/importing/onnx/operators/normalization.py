@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor
+from torch.nn import functional
 
 from compress_core.models.importing.onnx.operators.attributes import (
     Attributes,
@@ -35,7 +35,7 @@ def batch_norm(
     if mean.requires_grad or variance.requires_grad:  # torch's own takes them for constants
         factor = scale * torch.rsqrt(variance + epsilon)
         return x * by_channel(factor, x) + by_channel(shift - mean * factor, x)
-    return F.batch_norm(x, mean, variance, scale, shift, False, 0.0, epsilon)
+    return functional.batch_norm(x, mean, variance, scale, shift, False, 0.0, epsilon)
 
 
 def batch_norm_in_training(
@@ -71,8 +71,8 @@ def layer_norm(
 ) -> Tensor:
     sizes = x.shape[axis:]
     if scale.shape == sizes and (shift is None or shift.shape == sizes):
-        return F.layer_norm(x, sizes, scale, shift, epsilon)
-    normal = F.layer_norm(x, sizes, eps=epsilon) * scale
+        return functional.layer_norm(x, sizes, scale, shift, epsilon)
+    normal = functional.layer_norm(x, sizes, eps=epsilon) * scale
     return normal if shift is None else normal + shift
 
 
@@ -102,13 +102,13 @@ def group_norm(x: Tensor, scale: Tensor, shift: Tensor, *, groups: int, epsilon:
     """Scale and shift have one value a channel, or one a group as before opset 21."""
     if scale.numel() != x.shape[1]:
         scale, shift = (one.repeat_interleave(x.shape[1] // groups) for one in (scale, shift))
-    return F.group_norm(x, groups, scale, shift, epsilon)
+    return functional.group_norm(x, groups, scale, shift, epsilon)
 
 
 def response_norm(x: Tensor, *, size: int, alpha: float, beta: float, bias: float) -> Tensor:
     """x / (bias + α / size · Σ x²)^β, the sum over `size` neighbouring channels."""
     squares = (x * x).transpose(0, 1).reshape(1, x.shape[1], -1).transpose(1, 2)
-    padded = F.pad(squares, ((size - 1) // 2, size // 2))
+    padded = functional.pad(squares, ((size - 1) // 2, size // 2))
     near = padded.unfold(-1, size, 1).sum(-1).transpose(1, 2)  # (1, C, B·…)
     near = near.reshape(x.shape[1], x.shape[0], *x.shape[2:]).transpose(0, 1)
     return x / (bias + alpha / size * near) ** beta

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor
+from torch.nn import functional
 
 from compress_core.models.importing.onnx.operators.attributes import (
     Attributes,
@@ -42,7 +42,7 @@ def pad(
 
 def pad_constant(x: Tensor, ends: dict[int, tuple[int, int]], value: float) -> Tensor:
     backwards = [one for axis in reversed(range(x.dim())) for one in ends.get(axis, (0, 0))]
-    return F.pad(x, backwards, value=value)  # torch counts from the last axis
+    return functional.pad(x, backwards, value=value)  # torch counts from the last axis
 
 
 def mirrored_positions(size: int, before: int, after: int, mode: str) -> Tensor:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor
+from torch.nn import functional
 
 from compress_core.models.importing.onnx.operators.attributes import (
     Attributes,
@@ -16,6 +16,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
 )
 from compress_core.models.importing.onnx.operators.reductions import lowest_of
 from compress_core.models.importing.onnx.operators.windows import (
+    MEANS,
     Ends,
     Window,
     equal_ends,
@@ -24,8 +25,7 @@ from compress_core.models.importing.onnx.operators.windows import (
     sums,
 )
 
-MAXIMA = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
-MEANS = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+MAXIMA = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}
 
 
 def max_pool(x: Tensor, *, window: Window, kernel: tuple[int, ...]) -> Tensor:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor
+from torch.nn import functional
 
 from compress_core.models.importing.onnx.operators.activations import softplus
 from compress_core.models.importing.onnx.operators.attributes import (
@@ -80,7 +80,7 @@ def run(
         own = weights_of(i, weights, state_weights, bias, peepholes, settings)
         step = STEPS[settings.kind](own, settings, _activations_of(i, settings))
         start = tuple(one[i] for one in given)
-        products = F.linear(x, own.inputs, own.bias)
+        products = functional.linear(x, own.inputs, own.bias)
         results.append(run_direction(products, step, start, lengths, backwards))
     y = torch.stack([one[0] for one in results], 1)
     last = [torch.stack([one[1][k] for one in results]) for k in range(len(cells))]
@@ -155,7 +155,7 @@ def lstm_step(weights: Weights, settings: Settings, activations: Sequence[Activa
 
     def step(product: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         h, c = state
-        gates = product + F.linear(h, weights.state, weights.state_bias)
+        gates = product + functional.linear(h, weights.state, weights.state_bias)
         into, out, forget, new = gates.chunk(4, -1)
         if weights.peepholes is not None:
             into, forget = into + weights.peepholes[0] * c, forget + weights.peepholes[2] * c
@@ -176,13 +176,13 @@ def gru_step(weights: Weights, settings: Settings, activations: Sequence[Activat
 
     def step(product: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         (h,) = state
-        gates = product[:, :n] + F.linear(h, weights.state[:n], weights.state_bias[:n])
+        gates = product[:, :n] + functional.linear(h, weights.state[:n], weights.state_bias[:n])
         update, reset = gate_of(clipped(gates, settings)).chunk(2, -1)
         rows, bias = weights.state[n:], weights.state_bias[n:]
         if settings.reset_after:
-            more = reset * F.linear(h, rows, bias)
+            more = reset * functional.linear(h, rows, bias)
         else:
-            more = F.linear(reset * h, rows, bias)
+            more = functional.linear(reset * h, rows, bias)
         new = hidden_of(clipped(product[:, n:] + more, settings))
         return ((1 - update) * new + update * h,)
 
@@ -191,7 +191,7 @@ def gru_step(weights: Weights, settings: Settings, activations: Sequence[Activat
 
 def rnn_step(weights: Weights, settings: Settings, activations: Sequence[Activation]) -> Step:
     def step(product: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        more = F.linear(state[0], weights.state, weights.state_bias)
+        more = functional.linear(state[0], weights.state, weights.state_bias)
         return (activations[0](clipped(product + more, settings)),)
 
     return step
@@ -217,20 +217,22 @@ def activation_named(name: str, alpha: float | None, beta: float | None) -> Acti
     a, b = alpha, beta
     known: dict[str, Activation] = {
         "affine": partial(affine, alpha=1.0 if a is None else a, beta=b or 0.0),
-        "elu": partial(F.elu, alpha=1.0 if a is None else a),
+        "elu": partial(functional.elu, alpha=1.0 if a is None else a),
         "hardsigmoid": partial(
             hard_sigmoid, alpha=0.2 if a is None else a, beta=0.5 if b is None else b
         ),
-        "leakyrelu": partial(F.leaky_relu, negative_slope=0.01 if a is None else a),
+        "leakyrelu": partial(functional.leaky_relu, negative_slope=0.01 if a is None else a),
         "relu": torch.relu,
         "scaledtanh": partial(
             scaled_tanh, alpha=1.0 if a is None else a, beta=1.0 if b is None else b
         ),
         "sigmoid": torch.sigmoid,
         "softplus": softplus,
-        "softsign": F.softsign,
+        "softsign": functional.softsign,
         "tanh": torch.tanh,
-        "thresholdedrelu": partial(F.threshold, threshold=1.0 if a is None else a, value=0.0),
+        "thresholdedrelu": partial(
+            functional.threshold, threshold=1.0 if a is None else a, value=0.0
+        ),
     }
     return known.get(name.lower())
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from math import ceil, floor, inf
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor
+from torch.nn import functional
 
 from compress_core.models.importing.onnx.operators.attributes import (
     Attributes,
@@ -122,7 +122,7 @@ def resample(x: Tensor, plan: Sequence[Axis], sampling: Sampling) -> Tensor:
         wanted = {one.axis: one.wanted for one in moving}
         corners = None if mode == "nearest" else sampling.coordinates == "align_corners"
         size = [wanted.get(i, x.shape[i]) for i in range(2, x.dim())]
-        return F.interpolate(x, size=size, mode=mode, align_corners=corners)
+        return functional.interpolate(x, size=size, mode=mode, align_corners=corners)
     computed = x if x.is_floating_point() else x.float()
     for one in moving:
         computed = resample_axis(computed, one, sampling)

@@ -1,7 +1,7 @@
 """Values of an image between its pixels, at the places that a grid names."""
 
-import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor
+from torch.nn import functional
 
 from compress_core.models.importing.onnx.operators.attributes import (
     Attributes,
@@ -24,13 +24,13 @@ MODES = {
 
 def grid_sample(x: Tensor, grid: Tensor, *, mode: str, padding: str, corners: bool) -> Tensor:
     """x (B, C, H, W) at the places (B, h, w, 2) of the grid, from −1 to 1; volumes alike."""
-    return F.grid_sample(x, grid, mode, padding, corners)
+    return functional.grid_sample(x, grid, mode, padding, corners)
 
 
 def affine_grid(theta: Tensor, size: Tensor, *, corners: bool) -> Tensor:
     sizes = sizes_of(size)
     refuse_absurd(sizes, "AffineGrid")
-    return F.affine_grid(theta, sizes, corners)
+    return functional.affine_grid(theta, sizes, corners)
 
 
 def _grid_sample(read: Attributes) -> Operator | None:

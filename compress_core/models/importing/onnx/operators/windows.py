@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor
+from torch.nn import functional
 
 from compress_core.models.importing.onnx.operators.attributes import Attributes
 
@@ -48,19 +49,21 @@ class Window:
         """With `ceil`, how far the last window of each axis reaches beyond the padded input."""
         if not self.ceil:
             return [0] * len(sizes)
-        ends, moves = self.ends(sizes, kernel), self.moves(len(sizes))
-        lengths = [before + n + after for n, (before, after) in zip(sizes, ends, strict=True)]
-        beyond = [
-            -(length - reach) % move
-            for length, reach, move in zip(lengths, self.reach(kernel), moves, strict=True)
-        ]
-        # A last window that begins behind the input is not counted.
-        return [
-            0 if extra and length + extra - reach >= length - after else extra
-            for extra, length, reach, (_, after) in zip(
-                beyond, lengths, self.reach(kernel), ends, strict=True
-            )
-        ]
+        steps = zip(
+            sizes,
+            self.ends(sizes, kernel),
+            self.reach(kernel),
+            self.moves(len(sizes)),
+            strict=True,
+        )
+        return [_overhang(a + n + b, b, reach, move) for n, (a, b), reach, move in steps]
+
+
+def _overhang(length: int, after: int, reach: int, move: int) -> int:
+    """`length` with the padding, of which `after` elements lie behind the input."""
+    beyond = -(length - reach) % move
+    begins = length + beyond - reach
+    return 0 if begins >= length - after else beyond  # no window begins behind the input
 
 
 def halves(amount: int, lower: bool) -> tuple[int, int]:
@@ -77,7 +80,7 @@ def pad_spatial(x: Tensor, ends: Ends, value: float = 0.0) -> Tensor:
     """x (B, C, …) with the value before and after its spatial axes; negative ends cut off."""
     if not any(before or after for before, after in ends):
         return x
-    return F.pad(x, [one for pair in reversed(ends) for one in pair], value=value)
+    return functional.pad(x, [one for pair in reversed(ends) for one in pair], value=value)
 
 
 def read_window(read: Attributes) -> Window | None:
@@ -100,10 +103,13 @@ def read_window(read: Attributes) -> Window | None:
 def sums(x: Tensor, window: Window, kernel: Sequence[int]) -> Tensor:
     """The sum of x (B, C, …) over each window, x being padded already."""
     axes = len(kernel)
-    ones = torch.ones(1, 1, *kernel, dtype=x.dtype)
+    if all(step == 1 for step in window.spread(axes)):
+        return MEANS[axes](x, tuple(kernel), window.moves(axes)) * prod(kernel)
+    ones = torch.ones(1, 1, *kernel, dtype=x.dtype)  # torch's means have no dilation
     apart = x.reshape(-1, 1, *x.shape[2:])  # every channel by itself
     result = CONVOLUTIONS[axes](apart, ones, None, window.moves(axes), 0, window.spread(axes))
     return result.reshape(*x.shape[:2], *result.shape[2:])
 
 
-CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+MEANS = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}
+CONVOLUTIONS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
