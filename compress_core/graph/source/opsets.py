@@ -126,6 +126,7 @@ def _is_unknown(node: NodeProto) -> bool:
 
 
 def _untyped(name: str) -> ValueInfoProto:
+    """A value that is floats as far as the converter needs to know."""
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
 
 
@@ -136,7 +137,7 @@ def _joined(
         return made
     wanted = {value.name for value in own.graph.input}
     inputs = [value for value in made.graph.input if value.name in wanted]
-    for name in ("input", "output"):
+    for name in ("input", "output", "value_info"):  # the converter's types are guesses by now
         made.graph.ClearField(name)
     made.graph.input.extend(inputs)
     made.graph.output.extend(own.graph.output)
