@@ -68,6 +68,15 @@ def write_damaged(path: Path) -> None:
     path.write_bytes(content)
 
 
+def write_bomb(path: Path) -> None:
+    """A member whose entry in the directory claims 4 GB."""
+    pack(path, {"x.npy": array("<f4", "(1000000000,)")})
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\x01\x02") + 24
+    content[at : at + 4] = struct.pack("<I", 4_000_000_000)
+    path.write_bytes(content)
+
+
 BIG_SHAPE = "claims .* values, 4,000,000,000,000 bytes, but 0 are there"
 PIXELS = r"the picture has 40,000 × 25,000 pixels; at most 50,000,000 are read; make it smaller"
 DATA = [
@@ -88,10 +97,15 @@ DATA = [
     ),
     Hostile("npy with a header of 60 kB", raw(npy(" " * 60_000)), "no header, or one of more than"),
     Hostile(
-        "npz that unpacks to 4 GB",
+        "npz that unpacks 1,000 times",
         partial(pack, members={f"{n}.npy": array("<f4", "(9,)") + bytes(40_000_000) for n in "ab"}),
-        "|unpacks",
+        ".",
         reader="data",
+    ),
+    Hostile(
+        "npz that says to unpack to 4 GB",
+        write_bomb,
+        "unpacks from .* to 4,000,000,000 bytes; at most 1100 times as much is read",
     ),
     Hostile(
         "npz of an array of 4 TB",

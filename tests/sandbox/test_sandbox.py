@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from compress_core.sandbox import TASKS, Limits, RefusedError, Room, SandboxError, run
+from compress_core.sandbox import TASKS, Limits, RefusedError, Room, SandboxError, confining, run
 from tests.sandbox import hurting
 
 SMALL = Limits(memory_bytes=200_000_000, seconds=60.0, cpu_seconds=20.0, answer_bytes=100_000)
@@ -211,6 +211,15 @@ def test_closing_ends_a_question_that_runs(tmp_path: Path) -> None:
         room.ask("sleep", {})
     with pytest.raises(SandboxError, match="this model was closed; open it again"):
         room.ask("greet", {"name": ""})
+
+
+def test_elsewhere_than_on_linux_it_is_said_that_python_alone_refuses(monkeypatch: Any) -> None:
+    monkeypatch.setattr("compress_core.sandbox.confining.sys.platform", "win32")
+    assert confining._confine_by_kernel(Path()) == {
+        "network": "refused by Python",
+        "programs": "refused by Python",
+        "writing": "not limited to its folder",
+    }
 
 
 def test_limits_that_let_nothing_run_are_refused() -> None:

@@ -19,7 +19,10 @@ MAGIC = b"\x93NUMPY"
 MOST_HEADER = 10_000  # bytes, as NumPy itself
 PLAIN = re.compile(r"[<>|=]?([biufc?])(\d{0,2})")  # numbers; no objects, no texts, no records
 ARRAYS = ZipRules(
-    members=1_000, ratio=1_100.0, remedy="save it anew with numpy.savez(path, x=x, y=y)"
+    members=1_000,
+    total_bytes=2_000_000_000,
+    ratio=1_100.0,
+    remedy="save it anew with numpy.savez(path, x=x, y=y)",
 )
 AS_NUMBERS = "save it as an array of numbers: numpy.save(path, x.astype('float32'))"
 

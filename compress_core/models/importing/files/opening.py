@@ -78,7 +78,7 @@ def open_safely(path: Path, folder: Path) -> dict[str, Any]:
 def limits_for(path: Path) -> Limits:
     """More time and more mapped memory for a larger file."""
     parts = path.glob("*.safetensors") if path.is_dir() else (path,)
-    size = sum(part.stat().st_size for part in parts)
+    size = sum(part.stat().st_size for part in parts if part.is_file())
     seconds = size / BYTES_PER_SECOND
     return replace(
         OPENING,
