@@ -1,8 +1,9 @@
 """A compressed checkpoint: a folder of stored files in the readable form, written part by part.
 
 A stored file holds at most 2²⁸ weights, and is made in memory; so a checkpoint becomes several, of
-about PART_WEIGHTS each. `parts.json` says which tensors are where, and lets a run that broke off go
-on. `read_stored` reads each of them.
+about PART_WEIGHTS each. A tensor is coded as a whole, which takes some 40 bytes for each of its
+weights (5 GB for an embedding of 32,000 x 4,096). `parts.json` says which tensors are where, and
+lets a run that broke off go on. `read_stored` reads each of them.
 """
 
 import json
@@ -16,6 +17,7 @@ from compress_core.checkpoint.census import census_of
 from compress_core.checkpoint.header import CheckpointError, Entry
 from compress_core.checkpoint.opening import Checkpoint
 from compress_core.checkpoint.plan import check_steps, make_plan
+from compress_core.checkpoint.profiles import Profiles
 from compress_core.checkpoint.reading import matrix_shape, read_raw
 from compress_core.events import Progress, Watcher
 from compress_core.measurement.accuracy import Stopped
@@ -27,7 +29,7 @@ from compress_core.storage.readable import encode_readable
 from compress_core.storage.streams import StoredWeight
 from compress_core.writing import write_file
 
-PART_WEIGHTS = 1 << 25  # of a file, unless one tensor has more: 0.5 GB of memory while it is made
+PART_WEIGHTS = 1 << 25  # of a file, unless one tensor has more
 LIST = "parts.json"
 
 
@@ -139,7 +141,8 @@ def _write_part(
         watcher.report(Progress(done / max(1, checkpoint.bytes), f"writing {path.name}"))
         tensor = read_raw(entry)
         reason = reason_left(entry) if entry.is_weight else None
-        coded = _coded(tensor, steps) if entry.is_weight and reason is None else reason
+        can = entry.is_weight and reason is None
+        coded = _coded(entry, tensor, steps, Profiles(checkpoint)) if can else reason
         if isinstance(coded, StoredWeight):
             weights[entry.name] = coded
         else:
@@ -153,11 +156,12 @@ def _write_part(
     return left
 
 
-def _coded(tensor: Tensor, steps: Recipe) -> StoredWeight | str:
+def _coded(entry: Entry, tensor: Tensor, steps: Recipe, profiles: Profiles) -> StoredWeight | str:
     """The weight as it is stored, or why it cannot be."""
-    weight = tensor.float()
+    weight, census = tensor.float(), profiles.census(entry)
     try:
-        plan = make_plan(steps, census_of(weight), whole=True)
+        # bins of a wide type do not tell exactly how many weights fall: sort those
+        plan = make_plan(steps, census if census.exact else census_of(weight), whole=True)
     except ValueError as error:
         return str(error)
     ((_, stored),) = plan.store([weight])
