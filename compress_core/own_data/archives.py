@@ -35,7 +35,7 @@ def opened(path: Path) -> Iterator[Archive]:
     _check_list(path)
     try:
         with zipfile.ZipFile(path) as file:
-            members = tuple(info for info in file.infolist() if not info.is_dir())
+            members = tuple(info for info in file.infolist() if not info.filename.endswith("/"))
             _check_members(path.name, members)
             yield Archive(file, members)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:

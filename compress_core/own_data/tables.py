@@ -60,6 +60,8 @@ def _layout(path: Path) -> tuple[str, list[str], int]:
     first = _first_line(path)
     delimiter = next((mark for mark in DELIMITERS if mark in first), ",")
     beginning = list(itertools.islice(_cells(path, delimiter), 2))
+    if not beginning:
+        raise DataError(f"{path.name} has only empty cells; give it a row of numbers an input")
     columns = len(beginning[0])
     if columns > MOST_COLUMNS:
         raise DataError(f"{path.name} has {columns:,} columns, more than {MOST_COLUMNS:,}")

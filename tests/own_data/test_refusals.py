@@ -156,6 +156,7 @@ REFUSED: dict[str, tuple[Make, str]] = {
     "a drive": (packed(("C:/0/a.png", b"")), "points out of the archive"),
     "a link": (packed(("0/a.png", b"/etc/passwd"), mode=stat.S_IFLNK | 0o777), "is a link"),
     "one name twice": (twice, "twice; pack it anew"),
+    "a member without a name": (packed(("", b"1"), ("0/a.png", b"")), "points out of the archive"),
     "no images": (packed(("a.txt", b"1")), "holds no images"),
     "a text named png": (packed(("0/a.png", b"hello")), "cannot be read as an image"),
     "a tiff named png": (packed(("0/a.png", picture("TIFF"))), "cannot be read as an image"),
@@ -171,6 +172,7 @@ REFUSED: dict[str, tuple[Make, str]] = {
         "lies in no folder of a class",
     ),
     "an empty table": (text("\n \n"), "is empty"),
+    "empty cells": (text('""\n""\n'), "has only empty cells"),
     "a header alone": (text("a,b,label\n"), "a header and no row"),
     "a formula": (
         text("1,2,3\n4,=cmd|' /C calc'!A0,6\n"),
