@@ -4,6 +4,7 @@ const zones = new WeakMap(); // parentElement → its zone
 
 class Zone {
   constructor(root) {
+    this.root = root;
     this.label = make("p", { class: "label", id: "label" });
     this.help = make("p", { class: "help", id: "help" });
     this.choose = make("button", { type: "button", "aria-describedby": "label help" });
@@ -128,7 +129,8 @@ function summary(entries, bytes, passedOver, place) {
 export default function ({ parentElement, data, setStateValue }) {
   speak(data.texts);
   const root = parentElement.querySelector(".upload");
-  const zone = zones.get(parentElement) ?? new Zone(root);
+  const known = zones.get(parentElement);
+  const zone = known?.root === root ? known : new Zone(root);
   zones.set(parentElement, zone);
   zone.update(data, ids => setStateValue("finished", ids));
   return () => {
