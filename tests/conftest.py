@@ -61,7 +61,7 @@ def own_results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def opened_name(own_results: None) -> Iterator[str]:
+def opened_name(own_results: None) -> Iterator[str]:  # noqa: ARG001  # the folder is its
     """The name of an opened network: 16 inputs, 12 hidden, 4 classes."""
     yield open_in_sandbox(small_network(), "Small Net.onnx")
     close_rooms()

@@ -98,7 +98,8 @@ class PartCost:
         stored = thin.layers[layer]
         found = module_macs(thin)
         paths = (key.removesuffix(".weight") for key in stored.weight_keys)
-        return cls(tuple(found[path] for path in paths), stored.ranks)
+        # weights without a network multiply nothing
+        return cls(tuple(found.get(path, 0) for path in paths), stored.ranks)
 
     def macs(self, ranks: Ranks) -> int:
         """MACs of all parts at `ranks`."""

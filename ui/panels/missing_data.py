@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from compress_core import DataError
+from compress_core import MODELS, DataError
 from compress_core.data import FILES, download
 from ui.core_sentences import of_core
 from ui.language import _
@@ -18,6 +18,9 @@ def needs_data(model: str, key: str = "download_data") -> bool:
     if problem is None:
         return False
     name = caches.data_name(model)
+    if model not in MODELS:
+        st.info(of_core(problem), icon=":material/info:")
+        return True
     files = FILES.get(name)  # none of a dataset that comes with a library
     title = files.title if files else name
     st.warning(of_core(problem), title=_("{dataset} cannot be read on this machine", dataset=title))

@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from compress_core import Recipe
+from compress_core import MODELS, Recipe
 from compress_core.measurement.accuracy import PairedDifference
 from compress_core.measurement.report import Size
 from compress_core.measurement.scores import Score
@@ -122,6 +122,11 @@ def accuracy() -> None:
 def _no_images(current: Current, name: str) -> None:
     """A dash, and beside it on every page the way to the test images."""
     missing = _("Without test images nothing is measured but bytes, sparsity and MACs.")
+    if current.model not in MODELS:
+        below = _("not measured: weights only")
+        cell = _cell(current, "score", (), "—", "", below, missing)
+        st.html(f'<div class="strip">{cell}</div>', width="content")
+        return
     below = _("{metric}: no test images", metric=name)
     cell = _cell(current, "score", (), "—", "", below, missing)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

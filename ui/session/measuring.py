@@ -221,8 +221,9 @@ def class_tensor(model: str, recipe: Recipe, n: int) -> Tensor:
 def metric(model: str) -> MetricName:
     """By which metric a model is judged where there are test images."""
     kind = caches.original(model).task.kind
-    known = WITH_LABELS.get(kind) if kind and model in MODELS else None
-    return known or caches.judge(model).metric
+    if kind and (model in MODELS or data_problem(model)):
+        return WITH_LABELS[kind]
+    return caches.judge(model).metric
 
 
 def score(model: str, recipe: Recipe, n: int) -> tuple[Score, PairedDifference]:

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from onnx import load_model_from_string, numpy_helper
+from safetensors.torch import save
 
-from compress_core import compress
+from compress_core import compress, load_model
 from compress_core.measurement.report import measure_size
 from compress_core.opening.opened import Opened
 from compress_core.recipe import parse_recipe
 from compress_core.sources import find_original, is_known
-from tests.opening.files import small_network
+from tests.opening.files import open_in_sandbox, small_network
 from tests.whole_app import PAGES, open_app, strip_numbers, turn_to
 from ui import words
 from ui.own_model.opening import Opening
@@ -24,6 +26,29 @@ def test_every_page_shows_an_opened_network(page: str, opened_name: str) -> None
     app = open_app(page, model=opened_name, recipe=RECIPE)
     assert not app.exception
     assert not app.error
+
+
+@pytest.fixture(scope="module")
+def weights_name(own_results: None) -> str:  # noqa: ARG001  # the folder is its
+    """Weights without a network."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = {"enc.0.weight": (12, 16), "enc.0.bias": (12,), "conv.weight": (4, 3, 3, 3)}
+    tensors = {key: torch.randn(shape, generator=generator) for key, shape in shapes.items()}
+    return open_in_sandbox(save(tensors), "weights.safetensors")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_shows_weights_without_a_network(page: str, weights_name: str) -> None:
+    app = open_app(page, model=weights_name, recipe=f"{RECIPE};factorize:rank=2")
+    assert not app.exception
+    assert not app.error
+
+
+def test_weights_of_a_known_architecture_run_as_that_network() -> None:
+    state = load_model("digits-mlp").pristine.state_dict()
+    name = open_in_sandbox(save(state), "mine.safetensors")
+    app = open_app("own_model", model=name)
+    assert strip_numbers(app)["Accuracy"].startswith("98.33 %")
 
 
 def test_the_line_shows_its_numbers(opened_name: str) -> None:
@@ -50,7 +75,7 @@ def test_the_card_says_what_it_takes_and_how_it_agrees(opened_name: str) -> None
 def test_a_step_that_would_run_it_is_set_aside_with_the_reason(opened_name: str) -> None:
     app = open_app("prune", model=opened_name, recipe="prune_wanda:sparsity=0.5")
     assert not app.exception
-    assert any("somebody else's network" in warning.value for warning in app.warning)
+    assert any("somebody else's network" in error.value for error in app.error)
 
 
 def test_a_link_to_a_network_that_is_gone_gives_a_notice() -> None:
