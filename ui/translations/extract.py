@@ -31,7 +31,8 @@ SENTENCES = ("compress_core/**/*.py",)
 TWO_WORDS = re.compile(r"(?<![\w.])[A-Za-z]{2,}[,;:]? (.* )?[A-Za-z]{2,}(?![\w.=/])")
 ONE_WORD = re.compile(r"(^| )[a-z]{4,}( |$)")  # beside a placeholder
 UNREAD = {"filterwarnings", "exception"}  # what these functions get is no sentence for a reader
-NO_SENTENCES = ("__main__.py", "command_line", "wording")  # for the console; marked
+NO_SENTENCES = ("__main__.py", "command_line", "trusted", "wording")  # for the console; marked
+PROGRAMS = ("lone_decoder.py", "library_lines.py", "script.py")  # their texts are lines of code
 
 
 def template() -> Catalog:
@@ -51,7 +52,7 @@ def _texts() -> Iterator[tuple[str | None, Path, Iterable[Any]]]:
         yield FROM_SCRIPTS, path, _marked("javascript", path)
     yield FROM_CORE, ROOT / "ui" / "core_sentences.py", (*JOINED.values(), *WORDS)
     for path in _paths(SENTENCES):
-        if path.relative_to(ROOT).parts[1] not in NO_SENTENCES:
+        if path.relative_to(ROOT).parts[1] not in NO_SENTENCES and path.name not in PROGRAMS:
             yield FROM_CORE, path, core_sentences(path.read_text())
     for path in _paths(RAISING):
         if "translations" not in path.parts:
