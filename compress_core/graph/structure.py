@@ -18,7 +18,7 @@ from compress_core.compressed import Compressed
 from compress_core.graph.errors import GraphError
 from compress_core.graph.naming import unique_name
 from compress_core.graph.simplification import clear_metadata, replace_value, simplify
-from compress_core.graph.source import needed_opset, source_structure
+from compress_core.graph.source import source_structure, wished_opset
 from compress_core.graph.untranslated import untranslated
 from compress_core.measurement.cost import macs_by_layer
 from compress_core.models.importing.onnx import OnnxNetwork
@@ -63,13 +63,13 @@ def find_structure(compressed: Compressed) -> Structure:
 
 def _source_structure(compressed: Compressed) -> Structure:
     """Of a network that came as an ONNX file: its own graph, brought to what the codes need."""
-    network, opset = compressed.network, needed_opset(compressed)
+    network, opset = compressed.network, wished_opset(compressed)
     shapes = [
         (s.form, s.ranks, s.bias is not None, s.codes is not None)
         for s in compressed.layers.values()
     ]
     key: Hashable = ("source", opset, tuple(shapes), *map(tuple, (network.rest, network.coded)))
-    return compressed.base.memo.get(key, lambda: Structure(*source_structure(compressed, opset)))
+    return compressed.base.memo.get(key, lambda: Structure(*source_structure(compressed)))
 
 
 def export_structure(compressed: Compressed) -> Structure:

@@ -4,7 +4,7 @@ Names, types, free sizes, operators and notes stay the file's; only the nodes th
 weight are written anew, so that they read it as torch lays it out, under its state-dict key.
 """
 
-from compress_core.graph.source.opsets import needed_opset
+from compress_core.graph.source.opsets import wished_opset
 from compress_core.graph.source.structure import source_structure
 
-__all__ = ["needed_opset", "source_structure"]
+__all__ = ["source_structure", "wished_opset"]

@@ -33,8 +33,13 @@ def needed_opset(compressed: Compressed) -> int:
     inputs = [ROUNDED_INPUTS for s in compressed.layers.values() if s.inputs is not None]
     bytewise = rounds_activations(compressed.base.pristine)
     found = (_opset_of(one, bytewise) for one in codes if one is not None)
+    return max([1, *inputs, *found])
+
+
+def wished_opset(compressed: Compressed) -> int:
+    """The oldest version in which codes that no step has changed can leave as they came, too."""
     own = (opset_of_codes(one) for one in _own_codes(compressed))
-    return max([1, *inputs, *found, *own])
+    return max([needed_opset(compressed), *own])
 
 
 def _own_codes(compressed: Compressed) -> list[Codes]:

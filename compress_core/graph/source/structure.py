@@ -10,9 +10,10 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 from torch import Tensor, nn
 
 from compress_core.compressed import Compressed
+from compress_core.graph.errors import GraphError
 from compress_core.graph.naming import unique_name
 from compress_core.graph.source.layers import write_layer
-from compress_core.graph.source.opsets import raise_opset
+from compress_core.graph.source.opsets import needed_opset, raise_opset, wished_opset
 from compress_core.graph.source.writer import Writer, as_array, ids_of
 from compress_core.measurement.cost import macs_by_layer
 from compress_core.models.importing.onnx.graph import graphs_of
@@ -32,11 +33,11 @@ TYPES = {
 Calls = dict[str, tuple[str, ...]]
 
 
-def source_structure(compressed: Compressed, opset: int) -> tuple[ir.Model, dict[str, int], Calls]:
+def source_structure(compressed: Compressed) -> tuple[ir.Model, dict[str, int], Calls]:
     """The graph with blank weights, the layers' multiply-accumulates, and the names of the nodes
     that multiply with each weight, by its key.
 
-    `opset` is the oldest version of the operators that the codes of its weights need.
+    The version of the operators is the file's, or the first in which all codes can be written.
     Raises GraphError where the file's graph cannot be brought to that version.
     """
     module = with_weights(compressed.network.weights_module, {})
@@ -47,12 +48,20 @@ def source_structure(compressed: Compressed, opset: int) -> tuple[ir.Model, dict
     writer = Writer(opsets_of(header)[""], _keys(module, compressed), _coded(compressed))
     writer.values.update(_all_names(module.program))
     model = _Writing(module, writer, ranks, header).model()
-    model = raise_opset(model, opset)
+    model = _raised(model, compressed)
     blank = {key for s in compressed.layers.values() for key in s.weight_keys}
     blank |= {str(s.bias_key) for s in compressed.layers.values() if s.bias is not None}
     blank |= {*compressed.network.rest, *compressed.network.coded}
     filled = _fill(ir.from_proto(model), writer, module, blank)
     return filled, macs, {key: tuple(writer.calls.get(key, ())) for key in blank}
+
+
+def _raised(model: ModelProto, compressed: Compressed) -> ModelProto:
+    """Codes in which layers came are worth a newer version, but can leave as floats."""
+    try:
+        return raise_opset(model, wished_opset(compressed))
+    except GraphError:
+        return raise_opset(model, needed_opset(compressed))
 
 
 def _keys(module: OnnxNetwork, compressed: Compressed) -> dict[int, str]:
