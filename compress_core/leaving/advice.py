@@ -10,9 +10,9 @@ from compress_core.measurement.speed import TOLERANCE
 
 @dataclass(frozen=True)
 class Advice:
-    """The smallest file; the smallest ONNX file, and the fastest one, that lose no more than the
-    recipe. None where no such file was measured; `fastest` also where none is faster than the
-    original, as far as a measurement can tell."""
+    """The smallest file, the smallest ONNX file and the fastest one, of those that lose no more
+    than the recipe, as far as their intervals tell. None where no such file was measured; `fastest`
+    also where none is clearly faster than the original."""
 
     smallest: MeasuredFile | None
     onnx: MeasuredFile | None
@@ -21,12 +21,13 @@ class Advice:
 
 def advise(rows: Mapping[str, MeasuredFile]) -> Advice:
     """What to take of the measured files, by name."""
-    made = [row for row in rows.values() if row.file_bytes is not None and _is_result(row)]
     allowed = _loss(rows.get("stored"))
-    graphs = [row for row in made if BY_NAME[row.name].form == "onnx" and _may_lose(row) <= allowed]
+    made = [row for row in rows.values() if row.file_bytes is not None and _is_result(row)]
+    good = [row for row in made if _may_lose(row) <= allowed]
+    graphs = [row for row in good if BY_NAME[row.name].form == "onnx"]
     fast = [row for row in graphs if (row.speedup or 0) > TOLERANCE]
     return Advice(
-        smallest=_smallest(made),
+        smallest=_smallest(good),
         onnx=_smallest(graphs),
         fastest=max(fast, key=lambda row: row.speedup or 0, default=None),
     )

@@ -52,3 +52,9 @@ def test_without_data_size_and_time_decide() -> None:
     times = Latency(2.0, 2.0, 200), Latency(1.0, 1.0, 200)
     found = advise(rows(MeasuredFile("onnx", 30, None, None, *times, reason="no data")))
     assert found.smallest == found.onnx == found.fastest
+
+
+def test_the_smallest_file_may_not_lose_more_than_the_recipe_either() -> None:
+    found = advise(rows(row("stored", 50), row("onnx_int4_weights", 30, lost=0.05)))
+    assert found.smallest is not None
+    assert found.smallest.name == "stored"

@@ -33,19 +33,24 @@ def show(current: Current, rows: Rows) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         _documents(current, rows)
-        _section(_("The same in Python"), script(current), "python")
+        _section(_("The same in Python"), script(current))
         _others(current.recipe)
     with right:
-        _section(_("The recipe, one step a line"), recipe_lines(current.recipe), None)
-        _section(_("All these files from the command line"), command(current), "bash")
-        _section(_("A link to this screen"), link(current), None)
+        _section(_("The recipe, one step a line"), recipe_lines(current.recipe))
+        _section(_("All these files from the command line"), command(current))
+        _section(_("A link to this screen"), link(current))
         upload.recipe_upload()
 
 
-def _section(title: str, code: str, language: str | None) -> None:
+def _section(title: str, code: str) -> None:
     """A title and a text with a button that copies it."""
     st.markdown(f"**{title}**")
-    st.code(code, language=language, wrap_lines=True)
+    _code(code)
+
+
+def _code(text: str) -> None:
+    # in one colour: those of Streamlit's languages are too pale for many eyes
+    st.code(text, language=None, wrap_lines=True)
 
 
 def _documents(current: Current, rows: Rows) -> None:
@@ -144,4 +149,4 @@ def _others(recipe: Recipe) -> None:
         name = f" ({line.library})" if line.library else ""
         st.caption(f"`{line.step}`{name}: {line.note}")
         if line.code:
-            st.code(line.code, language="python")
+            _code(line.code)

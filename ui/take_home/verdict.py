@@ -18,25 +18,20 @@ def show(rows: Mapping[str, MeasuredFile]) -> None:
 
 
 def advice_in_words(advice: Advice) -> str:
-    parts = []
+    parts = [_("With no more loss than the recipe:")]
     if advice.smallest:
-        parts.append(_("Smallest: **{file}**, {size}.", **_facts(advice.smallest)))
-    if advice.onnx:
-        parts.append(
-            _(
-                "For other programs, with no more loss than the recipe: **{file}**, {size}.",
-                **_facts(advice.onnx),
-            )
-        )
+        parts.append(_("smallest is **{file}**, {size};", **_facts(advice.smallest)))
+    if advice.onnx and advice.onnx != advice.smallest:
+        parts.append(_("smallest for other programs **{file}**, {size};", **_facts(advice.onnx)))
     if advice.fastest:
         parts.append(
             _(
-                "Fastest here: **{file}**, {speedup} the speed of the original.",
+                "fastest here **{file}**, {speedup} the speed of the original.",
                 **_facts(advice.fastest),
             )
         )
-    elif advice.onnx:
-        parts.append(_("No file with so little loss is faster here than the original."))
+    else:
+        parts.append(_("none is clearly faster here than the original."))
     return " ".join(parts)
 
 
