@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from compress_core import Recipe
+from ui.core_sentences import of_core
 from ui.graph import layers
 from ui.graph.view import viewer_address, was_shown
 from ui.language import N_, _
@@ -38,8 +39,10 @@ def viewers(current: Current) -> None:
     panes = ((N_("Before"), ()), (N_("After"), current.recipe))
     places = [viewer_place(*both) for both in zip(st.columns(2), panes, strict=True)]
     for place, (title, recipe) in zip(places, panes, strict=True):
-        address = viewer_address(title.lower(), current.model, recipe)
-        place.iframe(address, height=HEIGHT)
+        try:
+            place.iframe(viewer_address(title.lower(), current.model, recipe), height=HEIGHT)
+        except ValueError as error:  # somebody's network may have no graph
+            place.info(of_core(error), icon=":material/info:")
 
 
 def viewer_place(column: Any, pane: tuple[str, Recipe]) -> Any:

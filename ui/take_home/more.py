@@ -77,7 +77,7 @@ def _documents(current: Current, rows: Rows) -> None:
             icon=":material/code:",
             on_click="ignore",
             help=_(
-                "One file that decodes the stored file with numpy and constriction alone, so that "
+                "One file that decodes the stored file with numpy alone, so that "
                 "the stored file outlives this project."
             ),
         )
