@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from compress_core.models.catalog import MODELS, ModelSpec, tensor_shapes
 from compress_core.models.importing.files.checking import check_file
 from compress_core.models.importing.files.kinds import Kind
-from compress_core.models.importing.files.opening import WEIGHT_KINDS, weights
 from compress_core.models.importing.files.opening import WEIGHTS as CLEAN
+from compress_core.models.importing.files.opening import weights
 from compress_core.models.importing.onnx import (
     OnnxError,
     OnnxNetwork,
@@ -22,6 +22,7 @@ from compress_core.models.importing.onnx import (
     seeded_inputs,
 )
 from compress_core.models.importing.onnx import Port as OnnxPort
+from compress_core.models.importing.onnx.refusing import refusing
 from compress_core.opening.facts import Port
 from compress_core.shown import shown_name
 
@@ -50,14 +51,9 @@ class Imported:
 def import_file(source: Path) -> Imported:
     """The network of a file, or its weights. Raises ValueError, with the remedy, for a file that
     does not open here."""
-    kind = check_file(source)
-    if kind is Kind.ONNX:
+    if check_file(source) is Kind.ONNX:
         return from_onnx(source.read_bytes())
-    if kind in WEIGHT_KINDS:
-        return from_weights(weights(str(source)))
-    raise ValueError(
-        f"this is {kind.value}, and no model; a model is an ONNX file, safetensors or a state dict"
-    )
+    return from_weights(weights(str(source)))
 
 
 def from_onnx(raw: bytes) -> Imported:
@@ -79,7 +75,8 @@ def compared(found: Imported, raw: bytes) -> Imported:
     if not isinstance(found.module, OnnxNetwork):
         return found
     try:
-        agreement = compare_with_onnxruntime(raw, found.module, SEED)
+        with refusing("it cannot be compared with onnxruntime"):
+            agreement = compare_with_onnxruntime(raw, found.module, SEED)
     except OnnxError as error:
         return replace(found, why_not_run=str(error))
     if agreement.agrees:
@@ -144,12 +141,19 @@ def bare_network(tensors: Mapping[str, Tensor]) -> nn.Module:
 
     A `….weight` of two dimensions becomes a Linear, of three to five a convolution, so that it can
     be factorized; everything else is a plain parameter or buffer of a container.
+    Raises ValueError for a name that no module can have, also beside the others.
     """
     root = nn.Module()
     for key, tensor in tensors.items():
         owner, _, name = key.rpartition(".")
-        _container(root, owner, tensors)
-        _hold(root.get_submodule(owner), name, tensor)
+        try:
+            _container(root, owner, tensors)
+            _hold(root.get_submodule(owner), name, tensor)
+        except (KeyError, AttributeError) as error:
+            raise ValueError(
+                f"the tensor {shown_name(key)} cannot have this name beside the others; names are "
+                "paths of modules, such as block.0.weight: rename it"
+            ) from error
     return root.eval()
 
 

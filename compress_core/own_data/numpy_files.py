@@ -18,6 +18,7 @@ MOST_ARRAYS = 64
 LONGEST_NAME = 256  # characters of a class name in an array of texts
 INPUT_NAMES = ("x", "images", "inputs", "input", "data", "features")
 LABEL_NAMES = ("y", "labels", "label", "targets", "target", "classes")
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object of Python, which helps nobody
 TRAIN = re.compile(r"(_train|^train_)")
 TEST = re.compile(r"(_test|^test_|_val|^val_|_valid|^valid_)")
 
@@ -98,7 +99,8 @@ def _header(file: IO[bytes], size: int, name: str) -> tuple[np.dtype, tuple[int,
         read = npy_format.read_array_header_1_0 if width == 2 else npy_format.read_array_header_2_0
         shape, fortran, dtype = read(again, max_header_size=MOST_HEADER)
     except Exception as error:  # a header is text that numpy evaluates: many kinds of errors
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        text = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = ADDRESS.sub("", text)[:200]
         raise DataError(
             f"{name} is no array of numpy ({reason}); save it with numpy.save or numpy.savez"
         ) from error

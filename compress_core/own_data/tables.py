@@ -64,7 +64,10 @@ def _layout(path: Path) -> tuple[str, list[str], int]:
         raise DataError(f"{path.name} has only empty cells; give it a row of numbers an input")
     columns = len(beginning[0])
     if columns > MOST_COLUMNS:
-        raise DataError(f"{path.name} has {columns:,} columns, more than {MOST_COLUMNS:,}")
+        raise DataError(
+            f"{path.name} has {columns:,} columns, more than {MOST_COLUMNS:,}; "
+            "give it a row for each input"
+        )
     is_header = sum(not _is_number(cell) for cell in beginning[0]) * 2 > columns
     header = [cell.strip() for cell in beginning[0]] if is_header else []
     if header and len(beginning) < 2:

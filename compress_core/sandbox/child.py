@@ -51,9 +51,9 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
     try:
         function = getattr(importlib.import_module(module), name)
         return {"answer": function(**question["arguments"])}
-    except ValueError as error:
-        return {"refused": str(error)[:2000]}
-    except (Exception, RecursionError) as error:  # whatever it was, the next question is answered
+    except Exception as error:  # whatever it was, the next question is answered
+        if isinstance(error, ValueError) and not _is_out_of_memory(error):
+            return {"refused": str(error)[:2000]}
         text = f"{type(error).__name__}: {error}"[:2000]
         return {"failed": text, "memory": _is_out_of_memory(error)}
 

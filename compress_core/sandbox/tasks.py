@@ -21,6 +21,5 @@ TASKS: dict[str, str] = {
             "timed",
         )
     },
-    "open_file": "compress_core.models.importing.files.opening:open_file",
     "weights": "compress_core.models.importing.files.opening:weights",
 }

@@ -13,6 +13,11 @@ import numpy as np
 from tests.hostile.row import Hostile, canary_of
 
 
+def given(name: str, make: Callable[[Path], object], says: str, ending: str = "") -> Hostile:
+    """Data under the name that goes with them, such as an npz, of which the row's name tells."""
+    return Hostile(name, make, says, "data", ending or f".{name.split()[0]}")
+
+
 def raw(content: bytes) -> Callable[[Path], object]:
     return lambda path: path.write_bytes(content)
 
@@ -59,6 +64,10 @@ def pack(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLAT
             archive.writestr(name, content)
 
 
+def pack_one(path: Path, content: bytes) -> None:
+    pack(path, {"cat/1.png": content})
+
+
 def write_damaged(path: Path) -> None:
     """A compressed member whose first bytes are others."""
     pack(path, {"x.npy": array("<f4", "(9,)") + bytes(36)})
@@ -77,75 +86,128 @@ def write_bomb(path: Path) -> None:
     path.write_bytes(content)
 
 
-BIG_SHAPE = "claims .* values, 4,000,000,000,000 bytes, but 0 are there"
-PIXELS = r"the picture has 40,000 × 25,000 pixels; at most 50,000,000 are read; make it smaller"
+BIG_SHAPE = "which is 4,000,000,000,000 bytes, and it has 0 .*; save it anew"
+PIXELS = (
+    "'cat/1.png' (has 40,000 x 25,000 pixels, more than 25,000,000; save it smaller"
+    "|cannot be read as an image)"
+)
 DATA = [
-    Hostile("image of 10^9 pixels, PNG", raw(png(40_000, 25_000)), PIXELS),
-    Hostile("image of 10^9 pixels, JPEG", raw(jpeg(40_000, 25_000)), PIXELS),
-    Hostile("image that is cut off", raw(png(4, 4)[:18]), "cut off in its header; upload it again"),
-    Hostile("JPEG without a size", raw(b"\xff\xd8\xff" + bytes(99)), "damaged: it has no size"),
-    Hostile("npy of objects", partial(save_object, save=np.save), "type .*O; numbers are read"),
-    Hostile("npz of objects", partial(save_object, save=np.savez), "type .*O; numbers are read"),
-    Hostile("npy of 4 TB", raw(array("<f4", "(1000000, 1000000)")), BIG_SHAPE),
-    Hostile(
-        "npy of a negative size", raw(array("<f4", "(-4,)")), r"has the shape \(-4,\); save it"
+    given(
+        "zip of an image of 10^9 pixels, PNG",
+        partial(pack_one, content=png(40_000, 25_000)),
+        PIXELS,
     ),
-    Hostile("npy with a program", raw(npy("__import__('os').system('true')")), "damaged header"),
-    Hostile("npy with brackets", raw(npy("[" * 110)), "has a damaged header"),
-    Hostile(
-        "npy of records", raw(array("V8", "(1,)")), "type V8; numbers are read, and no objects"
+    given(
+        "zip of an image of 10^9 pixels, JPEG",
+        partial(pack_one, content=jpeg(40_000, 25_000)),
+        PIXELS,
     ),
-    Hostile("npy with a header of 60 kB", raw(npy(" " * 60_000)), "no header, or one of more than"),
-    Hostile(
+    given(
+        "zip of an image that is cut off",
+        partial(pack_one, content=png(4, 4)[:18]),
+        "'cat/1.png' cannot be read as an image .*; save it as PNG or JPEG",
+    ),
+    given(
+        "zip of a JPEG without a size",
+        partial(pack_one, content=b"\xff\xd8\xff" + bytes(99)),
+        "'cat/1.png' cannot be read as an image .*; save it as PNG or JPEG",
+    ),
+    given(
+        "npy of objects",
+        partial(save_object, save=np.save),
+        "holds Python objects, which run code when they are read; save numbers",
+    ),
+    given(
+        "npz of objects",
+        partial(save_object, save=np.savez),
+        "holds Python objects, which run code when they are read; save numbers",
+    ),
+    given("npy of 4 TB", raw(array("<f4", "(1000000, 1000000)")), BIG_SHAPE),
+    given(
+        "npy of a negative size",
+        raw(array("<f4", "(-4,)")),
+        r"has the shape \(-4,\); sizes are 0 or more: save it",
+    ),
+    given(
+        "npy with a program",
+        raw(npy("__import__('os').system('true')")),
+        r"is no array of numpy \(malformed .*; save it with",
+    ),
+    given("npy with brackets", raw(npy("[" * 110)), "is no array of numpy .*; save it with"),
+    given(
+        "npy of records",
+        raw(array("V8", "(1,)")),
+        "holds .V8, which is no array of numbers; save numbers",
+    ),
+    given(
+        "npy with a header of 60 kB",
+        raw(npy(" " * 60_000)),
+        "its header is 60,001 bytes, more than 10,000.; save it with",
+    ),
+    given(
         "npz that unpacks 1,000 times",
         partial(pack, members={f"{n}.npy": array("<f4", "(9,)") + bytes(40_000_000) for n in "ab"}),
-        ".",
-        reader="data",
+        "'a.npy' of .* unpacks to 1,027 times its size, more than 200; save it without",
     ),
-    Hostile(
+    given(
         "npz that says to unpack to 4 GB",
         write_bomb,
-        "unpacks from .* to 4,000,000,000 bytes; at most 1100 times as much is read",
+        "'x.npy' of .* unpacks to 5.,...,... times its size, more than 200; save it without",
     ),
-    Hostile(
+    given(
         "npz of an array of 4 TB",
         partial(pack, members={"x.npy": array("<f4", "(1000000, 1000000)")}),
         BIG_SHAPE,
     ),
-    Hostile(
+    given(
         "npz with a member that leads out",
         partial(pack, members={"../x.npy": array("<f4", "(0,)")}),
-        "leads out of its folder",
+        "'../x.npy', which points out of the archive; pack a folder with plain names",
     ),
     # These two were found by fuzzing.
-    Hostile(
-        "npy with a header of 1 byte", raw(b"\x93NUMPY\x01\x00\x01\x00{}"), "has no header, or"
+    given(
+        "npy with a header of 1 byte",
+        raw(b"\x93NUMPY\x01\x00\x01\x00{}"),
+        "is no array of numpy .*; save it with",
     ),
-    Hostile("npz whose packed bytes are damaged", write_damaged, "the zip is damaged or cut off"),
-    Hostile(
+    given(
+        "npz whose packed bytes are damaged",
+        write_damaged,
+        "x.npy is no array of numpy .*while decompressing.*; save it with",
+    ),
+    given(
         "zip of images with one above",
         partial(pack, members={"cat/1.png": png(4, 4), "../../2.png": png(4, 4)}),
-        "'../../2.png' in the zip leads out of its folder; names may not contain '..'",
+        "'../../2.png', which points out of the archive; pack a folder",
     ),
-    Hostile(
+    given(
         "zip of an image that unpacks 1,000 times",
         partial(pack, members={"cat/1.png": png(4, 4) + bytes(50_000_000)}),
-        "unpacks from .* to 50,000,0.. bytes; at most 200 times as much is read",
+        "'cat/1.png' of .* unpacks to 1,02. times its size, more than 200; save it",
     ),
-    Hostile(
-        "zip of nothing known", partial(pack, members={"a.exe": b"MZ"}), "nothing in it that is"
+    given(
+        "zip of nothing known",
+        partial(pack, members={"a.exe": b"MZ"}),
+        "holds no images; put PNG or JPEG files into a folder a class",
     ),
-    Hostile(
-        "CSV with formulas",
-        raw(b"x,y\n=cmd|' /C calc'!A0,1\n@SUM(1+1),0\n"),
-        "number|column|formula",
-        reader="data",
-        ending=".csv",
-    ),
-    Hostile("CSV of one line of 30 MB", raw(b"1," * 15_000_000), ".", reader="data", ending=".csv"),
-    Hostile(
-        "bytes without meaning",
+    given(
+        "zip of bytes without meaning",
         lambda p: p.write_bytes(np.random.default_rng(0).bytes(50_000)),
-        "no format",
+        "is no zip file, or it is cut off; pack it anew",
+    ),
+    given(
+        "csv with formulas",
+        raw(b"x,y\n=cmd|' /C calc'!A0,1\n@SUM(1+1),0\n"),
+        "row 1, column 'x' holds .*, a formula; save the values in its place",
+    ),
+    given(
+        "csv of one line of 30 MB",
+        raw(b"1," * 15_000_000),
+        "has 15,000,001 columns, more than 200,000; give it",
+    ),
+    given(
+        "exe",
+        raw(b"MZ" + bytes(9999)),
+        "'data.exe' is no kind of data that is read here; pass .npz",
     ),
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -11,14 +12,13 @@ class Hostile:
 
     `make(path)` writes it. `says` is a regular expression for the sentence that its user sees; for
     a file that may open it is "", and the names and numbers that are shown are harmless. `reader`
-    is who gives the sentence: the "checks" of files, or, once these let it pass, the "importer" of
-    ONNX or the reader of "data".
+    says as what it is given: a "model", or "data", then under a name with this `ending`.
     """
 
     name: str
     make: Callable[[Path], object]
     says: str
-    reader: str = "checks"
+    reader: Literal["model", "data"] = "model"
     ending: str = ""
 
 

@@ -39,7 +39,7 @@ def write_empty_tensors(path: Path, count: int = 900_000) -> None:
 
 def write_values(path: Path, dtype: str, values: Any) -> None:
     raw = np.asarray(values).tobytes()
-    write_one(path, entry([len(values)], 0, len(raw), dtype), raw)
+    write_one(path, entry([1, len(values)], 0, len(raw), dtype), raw)
 
 
 CUTS: dict[str, tuple[Callable[[int], int], str]] = {
@@ -67,16 +67,16 @@ ONES: dict[str, tuple[object, str]] = {
     "entry that is a text": ("F32", "must have dtype, shape and data_offsets, and no more"),
 }
 NAMES = {
-    "name with HTML": "<img src=x onerror=alert(1)>",
-    "name with line ends": "fc.weight\n\r\n2026 [INFO] all is well",
-    "name with marks of direction": BIDI,
-    "name with a terminal's codes": "\x1b[31mred\x1b]0;title\x07",
-    "name that is a path": "../../../etc/passwd",
+    "name with HTML": ("<img src=x onerror=alert(1)>", ""),
+    "name with line ends": ("fc.weight\n\r\n2026 [INFO] all is well", ""),
+    "name with marks of direction": (BIDI, ""),
+    "name with a terminal's codes": ("\x1b[31mred\x1b]0;title\x07", ""),
+    "name that is a path": ("../../../etc/passwd", "cannot have this name beside .*: rename it"),
 }
 
 SAFETENSORS = [
     *(
-        Hostile(f"safetensors, cut {where}", cut(plain, keep), says, ending=".safetensors")
+        Hostile(f"safetensors, cut {where}", cut(plain, keep), says)
         for where, (keep, says) in CUTS.items()
     ),
     *(
@@ -84,8 +84,10 @@ SAFETENSORS = [
         for name, (one, says) in ONES.items()
     ),
     *(
-        Hostile(f"safetensors, {name}", partial(write_one, one=entry([2], 0, 8), name=text), "")
-        for name, text in NAMES.items()
+        Hostile(
+            f"safetensors, {name}", partial(write_one, one=entry([1, 2], 0, 8), name=text), says
+        )
+        for name, (text, says) in NAMES.items()
     ),
     Hostile(
         "safetensors, header of 2^63 bytes",
@@ -145,11 +147,11 @@ SAFETENSORS = [
     Hostile(
         "safetensors, infinite and NaN",
         partial(write_values, dtype="F32", values=np.array([np.nan, np.inf, 1, 2], "<f4")),
-        "",
+        "w holds 1 NaN and 1 infinite|w holds .*; .* must be finite: load a checkpoint",
     ),
     Hostile(
         "safetensors, NaN in 8 bits",
         partial(write_values, dtype="F8_E4M3", values=np.array([0x7F, 0xFF, 0x3C], "u1")),
-        "",
+        r"w is torch.float8.*model\.float\(\)",
     ),
 ]

@@ -3,61 +3,53 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from compress_core.sandbox import Limits, RefusedError, Room, SandboxError
+from tests.hostile.asking import Reader
 from tests.hostile.corpus import CORPUS
-from tests.hostile.row import Hostile, canary_of
+from tests.hostile.row import Hostile
 
-HERE = ("checks",)  # the readers that `open_file` reaches
-# On a machine that does other things a second of the processor takes many on the wall.
-LIMITS = Limits(memory_bytes=500_000_000, cpu_seconds=5.0, seconds=40.0)
 SENTENCE = re.compile(r"[^\n<>\x00-\x1f\u202e]{10,600}")
+OURS = re.compile(r"Traceback|\.py\b| at 0x[0-9a-f]{6}")  # what a user cannot use
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    """One child for all files; it starts again after those that end it."""
-    with Room(tmp_path_factory.mktemp("room"), LIMITS) as room:
-        yield room
-
-
-def outcome(room: Room, path: Path) -> tuple[str, dict[str, Any]]:
-    """The sentence that the user sees, or "" and what was opened."""
-    try:
-        return "", room.ask("open_file", {"path": str(path)})
-    except (RefusedError, SandboxError) as error:
-        return str(error), {}
+def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Reader]]:
+    """A child for all models, and one for all data."""
+    found = {name: Reader(tmp_path_factory.mktemp(name), name) for name in ("model", "data")}
+    yield found
+    for reader in found.values():
+        reader.room.close()
 
 
 def test_there_are_many_and_each_has_its_own_name() -> None:
-    assert len(CORPUS) >= 60
+    assert len(CORPUS) >= 150
     assert len({row.name for row in CORPUS}) == len(CORPUS)
 
 
 @pytest.mark.parametrize("row", CORPUS, ids=lambda row: row.name)
-def test_a_hostile_file_hurts_nobody(row: Hostile, room: Room, tmp_path: Path) -> None:
-    path = tmp_path / f"file{row.ending}"
-    row.make(path)
-    sentence, opened = outcome(room, path)
-    assert not canary_of(path).exists()
+def test_a_hostile_file_hurts_nobody(row: Hostile, readers: dict[str, Reader]) -> None:
+    reader = readers[row.reader]
+    sentence, opened, is_code_run = reader.outcome(row)
+    assert not is_code_run
     assert_harmless(row, sentence, opened)
+    assert str(reader.folder) not in sentence
 
 
 def assert_harmless(row: Hostile, sentence: str, opened: dict[str, Any]) -> None:
     """What the user sees is what the row says, and cannot hurt by itself."""
     if row.says == "":
         assert sentence == ""
-    elif row.reader in HERE:
+    else:
         assert re.search(row.says, sentence), sentence
-    if sentence:
         assert SENTENCE.fullmatch(sentence), sentence
-        assert "; " in sentence  # a remedy
+        assert re.search("[;:] ", sentence), sentence  # a remedy
+        assert not OURS.search(sentence), sentence
     assert len(json.dumps(opened)) < 100_000
 
 
-def test_the_child_answers_after_all_of_them(room: Room) -> None:
-    assert room.ask("guards", {})["cpu"]
+def test_a_child_answers_after_all_of_them(readers: dict[str, Reader]) -> None:
+    for reader in readers.values():
+        assert reader.room.ask("guards", {})["cpu"]

@@ -250,8 +250,7 @@ TORCH = [
     Hostile(
         "pickle in text that runs code",
         partial(pickle_running, protocol=0),
-        r"its name ends with .pt, but its content is text|this is nothing that is known",
-        ending=".pt",
+        "this is (text: there is no model in it|nothing that is known)",
     ),
     Hostile(
         "torch, a stride of 0 claims 160 GB",
@@ -366,17 +365,17 @@ TORCH = [
     ),
     Hostile(
         "torch, infinite and NaN",
-        lambda path: save(path, {"w": torch.tensor([float("nan"), float("inf")])}),
-        "",
+        lambda path: save(path, {"w": torch.tensor([[float("nan"), float("inf")]])}),
+        "w holds 1 NaN and 1 infinite|w holds .*finite",
     ),
     Hostile(
         "torch, name with HTML",
-        lambda path: save(path, {"<script>\n\u202e": torch.zeros(2), "w": torch.ones(2)}),
+        lambda path: save(path, {"<script>\n\u202e": torch.zeros(2), "w": torch.ones(2, 2)}),
         "",
     ),
     Hostile(
         "torch, name of 10 MB",
-        lambda path: save(path, {"n" * 10_000_000: torch.zeros(2), "w": torch.ones(2)}),
+        lambda path: save(path, {"n" * 10_000_000: torch.zeros(2), "w": torch.ones(2, 2)}),
         "",
     ),
 ]

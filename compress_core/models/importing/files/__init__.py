@@ -2,19 +2,16 @@
 
 from compress_core.models.importing.files.checking import check_file
 from compress_core.models.importing.files.errors import UnsafeFileError
-from compress_core.models.importing.files.kinds import DATA, MODELS, Kind, kind_of
+from compress_core.models.importing.files.kinds import Kind, kind_of
 from compress_core.models.importing.files.onnx_file import check_onnx
-from compress_core.models.importing.files.opening import WeightsFile, open_safely, read_weights
+from compress_core.models.importing.files.opening import WeightsFile, read_weights
 
 __all__ = [
-    "DATA",
-    "MODELS",
     "Kind",
     "UnsafeFileError",
     "WeightsFile",
     "check_file",
     "check_onnx",
     "kind_of",
-    "open_safely",
     "read_weights",
 ]

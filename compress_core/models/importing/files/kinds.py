@@ -37,8 +37,6 @@ class Kind(StrEnum):
     UNKNOWN = "nothing that is known"
 
 
-MODELS = (Kind.ONNX, Kind.SAFETENSORS, Kind.STATE_DICT, Kind.LEGACY_TORCH)
-DATA = (Kind.NPZ, Kind.NPY, Kind.IMAGES, Kind.IMAGE, Kind.TEXT)
 MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"\x93NUMPY", Kind.NPY),
     (0, b"\x89PNG\r\n\x1a\n", Kind.IMAGE),

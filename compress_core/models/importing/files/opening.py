@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from compress_core.models.importing.files.checking import check_file, check_kind
+from compress_core.models.importing.files.checking import check_kind
 from compress_core.models.importing.files.clean import TensorSource, write_clean
 from compress_core.models.importing.files.errors import UnsafeFileError, refuse
 from compress_core.models.importing.files.kinds import Kind
@@ -66,15 +66,6 @@ def read_weights(path: Path, folder: Path, most_header: int = MOST_HEADER) -> We
     )
 
 
-def open_safely(path: Path, folder: Path) -> dict[str, Any]:
-    """What a file is, once it is checked, and its weights, if it is a file of weights: as
-    `open_file` says. Raises UnsafeFileError for what is refused, SandboxError at a limit."""
-    try:
-        return run("open_file", {"path": str(path.absolute())}, folder, limits_for(path))
-    except RefusedError as error:
-        raise UnsafeFileError(str(error)) from error
-
-
 def limits_for(path: Path) -> Limits:
     """More time and more mapped memory for a larger file."""
     parts = path.glob("*.safetensors") if path.is_dir() else (path,)
@@ -88,13 +79,6 @@ def limits_for(path: Path) -> Limits:
         seconds=OPENING.seconds + seconds,
         cpu_seconds=OPENING.cpu_seconds + seconds,
     )
-
-
-def open_file(path: str) -> dict[str, Any]:
-    """A task of the sandbox: {"kind": …}, and for weights what `weights` says."""
-    if check_kind(Path(path)) in WEIGHT_KINDS:
-        return weights(path)
-    return {"kind": check_file(Path(path)).value}
 
 
 def weights(path: str, most_header: int = MOST_HEADER) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from compress_core.models.importing.files.pickles import (
 )
 from compress_core.models.importing.files.rebuilding import Storage, TensorClaim
 from compress_core.models.importing.files.tensors import BITS
-from compress_core.models.importing.files.zips import LOCAL_BYTES, TORCH, check_zip, refusing_damage
+from compress_core.models.importing.files.zips import LOCAL_BYTES, check_zip, refusing_damage
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
@@ -37,12 +37,12 @@ def read_torch_zip(path: Path) -> TorchFile:
 
     Raises UnsafeFileError for what breaks a rule of zips or of pickles.
     """
-    members = check_zip(path, TORCH)
+    members = check_zip(path)
     pickles = [member for member in members if member.filename.endswith(".pkl")]
     if len(pickles) != 1 or not pickles[0].filename.endswith("/data.pkl"):
         raise refuse(f"the file has {len(pickles)} pickles; it must have one, data.pkl", AT_HOME)
     root = pickles[0].filename.removesuffix("data.pkl")
-    with zipfile.ZipFile(path) as archive, path.open("rb") as file, refusing_damage(TORCH):
+    with zipfile.ZipFile(path) as archive, path.open("rb") as file, refusing_damage():
         _check_pickle_size(pickles[0].file_size)
         _check_byte_order(archive, f"{root}byteorder")
         places = {

@@ -1,4 +1,4 @@
-"""Zip archives, checked before anything is unpacked: their directory has a size, too."""
+"""Zip archives of torch, checked before anything is read: their directory has a size, too."""
 
 import contextlib
 import stat
@@ -6,7 +6,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -16,63 +15,48 @@ from compress_core.shown import shown_name
 END, END_BYTES = b"PK\x05\x06", 22
 END64, LOCATOR64 = b"PK\x06\x06", b"PK\x06\x07"
 LOCAL, LOCAL_BYTES = b"PK\x03\x04", 30
-PACK_AGAIN = "pack the files themselves into a new zip"
 SAVE_AGAIN = "save it anew with torch.save(model.state_dict(), 'weights.pt')"
-
-
-@dataclass(frozen=True)
-class ZipRules:
-    """What an archive may hold. `stored`: members must not be compressed, as torch writes them."""
-
-    members: int = 20_000
-    directory_bytes: int = 8_000_000
-    total_bytes: int = 8_000_000_000
-    ratio: float = 200.0  # unpacked over packed; deflate reaches 1,032, pictures about 1
-    stored: bool = False
-    remedy: str = PACK_AGAIN
-
-
-USUAL = ZipRules()
+MOST_MEMBERS, MOST_DIRECTORY_BYTES = 20_000, 8_000_000
+MOST_BYTES = 8_000_000_000  # of all members
 DAMAGE = (zipfile.BadZipFile, NotImplementedError, EOFError, OverflowError)
-TORCH = ZipRules(stored=True, remedy=SAVE_AGAIN)
 
 
-def member_names(path: Path, rules: ZipRules = USUAL) -> list[str]:
+def member_names(path: Path) -> list[str]:
     """The names in the directory. Raises UnsafeFileError where it is damaged, or itself a bomb."""
-    with path.open("rb") as file, refusing_damage(rules):
-        return [member.filename for member in _members(file, rules)]
+    with path.open("rb") as file, refusing_damage():
+        return [member.filename for member in _members(file)]
 
 
-def check_zip(path: Path, rules: ZipRules) -> list[zipfile.ZipInfo]:
+def check_zip(path: Path) -> list[zipfile.ZipInfo]:
     """The members of an archive that keeps all rules. Raises UnsafeFileError."""
-    with path.open("rb") as file, refusing_damage(rules):
-        members = _members(file, rules)
-        _check_names(members, rules)
-        _check_sizes(members, rules)
-        _check_places(file, members, rules)
+    with path.open("rb") as file, refusing_damage():
+        members = _members(file)
+        _check_names(members)
+        _check_sizes(members)
+        _check_places(file, members)
     return members
 
 
 @contextlib.contextmanager
-def refusing_damage(rules: ZipRules) -> Iterator[None]:
+def refusing_damage() -> Iterator[None]:
     """Raise UnsafeFileError for whatever zipfile and zlib raise where an archive is damaged."""
     try:
         yield
     except UnsafeFileError:
         raise
     except (*DAMAGE, zlib.error, struct.error, UnicodeError, ValueError) as error:
-        again = f"upload it again, or {rules.remedy}"
+        again = f"upload it again, or {SAVE_AGAIN}"
         raise refuse("the zip is damaged or cut off", again) from error
 
 
-def _members(file: IO[bytes], rules: ZipRules) -> list[zipfile.ZipInfo]:
+def _members(file: IO[bytes]) -> list[zipfile.ZipInfo]:
     """The directory, once its size is known to be small: zipfile reads it whole."""
     size, count = _directory(file)
-    if size > rules.directory_bytes or count > rules.members:
+    if size > MOST_DIRECTORY_BYTES or count > MOST_MEMBERS:
         raise refuse(
-            f"the zip lists {count:,} files in {size:,} bytes; at most {rules.members:,} files and "
-            f"{rules.directory_bytes:,} bytes are read",
-            rules.remedy,
+            f"the zip lists {count:,} files in {size:,} bytes; at most {MOST_MEMBERS:,} files and "
+            f"{MOST_DIRECTORY_BYTES:,} bytes are read",
+            SAVE_AGAIN,
         )
     return zipfile.ZipFile(file).infolist()
 
@@ -104,7 +88,7 @@ def _directory64(file: IO[bytes], tail: bytes, at: int) -> tuple[int, int]:
     return size, count
 
 
-def _check_names(members: Iterable[zipfile.ZipInfo], rules: ZipRules) -> None:
+def _check_names(members: Iterable[zipfile.ZipInfo]) -> None:
     seen: set[str] = set()
     for member in members:
         name = member.orig_filename
@@ -113,7 +97,7 @@ def _check_names(members: Iterable[zipfile.ZipInfo], rules: ZipRules) -> None:
         if not reason and plain in seen:
             reason = "is there twice; every name may be there once"
         if reason:
-            raise refuse(f"'{shown_name(name)}' in the zip {reason}", rules.remedy)
+            raise refuse(f"'{shown_name(name)}' in the zip {reason}", SAVE_AGAIN)
         seen.add(plain)
 
 
@@ -135,31 +119,23 @@ def _why_not_this_member(member: zipfile.ZipInfo) -> str:
     return ""
 
 
-def _check_sizes(members: Iterable[zipfile.ZipInfo], rules: ZipRules) -> None:
+def _check_sizes(members: Iterable[zipfile.ZipInfo]) -> None:
     total = 0
     for member in members:
         total += member.file_size
         name = f"'{shown_name(member.filename)}' in the zip"
-        if rules.stored and member.compress_type != zipfile.ZIP_STORED:
-            raise refuse(f"{name} is compressed; torch stores its files as they are", rules.remedy)
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise refuse(f"{name} is packed by a method other than deflate", rules.remedy)
-        if member.compress_type == zipfile.ZIP_STORED and member.compress_size != member.file_size:
-            raise refuse(f"{name} has two different sizes", rules.remedy)
-        if member.file_size > max(10_000, rules.ratio * member.compress_size):
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise refuse(f"{name} is compressed; torch stores its files as they are", SAVE_AGAIN)
+        if member.compress_size != member.file_size:
+            raise refuse(f"{name} has two different sizes", SAVE_AGAIN)
+        if total > MOST_BYTES:
             raise refuse(
-                f"{name} unpacks from {member.compress_size:,} to {member.file_size:,} bytes; "
-                f"at most {rules.ratio:g} times as much is read",
-                rules.remedy,
-            )
-        if total > rules.total_bytes:
-            raise refuse(
-                f"the zip unpacks to more than the {rules.total_bytes:,} bytes that are read",
+                f"the zip unpacks to more than the {MOST_BYTES:,} bytes that are read",
                 "give fewer or smaller files",
             )
 
 
-def _check_places(file: IO[bytes], members: list[zipfile.ZipInfo], rules: ZipRules) -> None:
+def _check_places(file: IO[bytes], members: list[zipfile.ZipInfo]) -> None:
     """Every member lies in a place of its own, and its own header says what the directory says:
     else two programs read two different archives."""
     length, end = file.seek(0, 2), 0
@@ -168,13 +144,13 @@ def _check_places(file: IO[bytes], members: list[zipfile.ZipInfo], rules: ZipRul
         file.seek(max(0, begin))
         header = file.read(LOCAL_BYTES)
         if begin < end or len(header) < LOCAL_BYTES or not header.startswith(LOCAL):
-            raise _disagreement(member, rules)
+            raise _disagreement(member)
         (method,) = struct.unpack("<H", header[8:10])
         name_length, extra_length = struct.unpack("<HH", header[26:30])
         name = file.read(name_length)
         end = begin + LOCAL_BYTES + name_length + extra_length + member.compress_size
         if method != member.compress_type or end > length or name not in _spellings(member):
-            raise _disagreement(member, rules)
+            raise _disagreement(member)
 
 
 def _spellings(member: zipfile.ZipInfo) -> list[bytes]:
@@ -185,9 +161,9 @@ def _spellings(member: zipfile.ZipInfo) -> list[bytes]:
         return spelled
 
 
-def _disagreement(member: zipfile.ZipInfo, rules: ZipRules) -> UnsafeFileError:
+def _disagreement(member: zipfile.ZipInfo) -> UnsafeFileError:
     name = f"'{shown_name(member.filename)}' in the zip"
     return refuse(
         f"{name} does not lie where the zip says, or overlaps another file; the zip is damaged",
-        f"upload it again, or {rules.remedy}",
+        f"upload it again, or {SAVE_AGAIN}",
     )

@@ -19,6 +19,7 @@ from compress_core.models.importing.onnx.importing import build_network
 from compress_core.models.importing.onnx.network import OnnxNetwork, Place
 from compress_core.models.importing.onnx.ports import Port
 from compress_core.models.importing.onnx.reading import OnnxError
+from compress_core.models.importing.onnx.refusing import refusing
 from compress_core.models.importing.onnx.seeding import seeded_inputs
 
 __all__ = [
@@ -38,9 +39,10 @@ __all__ = [
 def import_onnx(model: ModelProto | bytes) -> OnnxNetwork:
     """The network of an ONNX file, which has been run once on seeded inputs.
 
-    Raises OnnxError (a ValueError) for what is no ONNX graph, or one that cannot become a network;
-    ValueError for one that does not run.
+    Raises OnnxError (a ValueError), whatever is wrong with the file; MemoryError where a small part
+    of it finds no memory.
     """
-    network = build_network(model)
-    choose_batching(network)
+    with refusing("the graph cannot become a network"):
+        network = build_network(model)
+        choose_batching(network)
     return network

@@ -33,6 +33,7 @@ from compress_core.models.importing.onnx.reading import (
     read_model,
     shorten,
 )
+from compress_core.models.importing.onnx.refusing import refusing
 
 SMALLEST_WEIGHT = 64  # values: less is a setting, not a weight
 # operators whose constants say how they compute, not with what
@@ -101,7 +102,8 @@ class _Importer:
         gone: set[int] = set()
         for node in list(graph.nodes):
             if id(node) not in gone:
-                made.append(self._instruction(graph, node, gone))
+                with refusing(f"the node {shorten(node.name or node.op_type)} cannot be built"):
+                    made.append(self._instruction(graph, node, gone))
         kept = _needed(made, graph.outputs)
         for name in graph.outputs:
             self._note(graph, name, None)

@@ -124,7 +124,13 @@ def _check_order(graph: GraphProto, outer: frozenset[str] = frozenset()) -> None
 
 def opsets_of(model: ModelProto) -> dict[str, int]:
     """The version of each operator set, by domain; "" is ONNX's own."""
-    return {opset.domain: opset.version for opset in model.opset_import} or {"": 1}
+    found = {opset.domain: opset.version for opset in model.opset_import} or {"": 1}
+    if found.get("", 1) < 1:
+        raise OnnxError(
+            f"the file names version {found['']} of ONNX's operators; the first one is 1: export "
+            "the network again"
+        )
+    return found
 
 
 def read_tensor(tensor: TensorProto) -> Tensor:

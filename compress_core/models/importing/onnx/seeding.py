@@ -10,6 +10,7 @@ from compress_core.models.importing.onnx.calls import Lookup
 from compress_core.models.importing.onnx.network import OnnxNetwork
 from compress_core.models.importing.onnx.ports import Port
 from compress_core.models.importing.onnx.program import all_instructions
+from compress_core.models.importing.onnx.reading import OnnxError
 
 IMAGE_SIZES = (64, 96, 128, 224, 256, 320, 640, 32)
 SEQUENCE_SIZES = (16, 32, 64, 128, 256, 512, 1024, 4096, 16000, 1, 2)
@@ -29,7 +30,7 @@ def seeded_inputs(network: OnnxNetwork, seed: int, rows: int = 1) -> tuple[Tenso
     """Random inputs of `rows` rows, rows first: normal noise, tokens that the tables have, masks
     of ones. Free sizes are the first usual ones for which the network runs.
 
-    Raises ValueError for a network that runs on none of them, with the last reason.
+    Raises OnnxError for a network that runs on none of them, with the last reason.
     """
     reason = ""
     for sizes in _size_choices(network):
@@ -41,7 +42,7 @@ def seeded_inputs(network: OnnxNetwork, seed: int, rows: int = 1) -> tuple[Tenso
             reason = reason or f"{type(error).__name__}: {str(error).strip()[:200]}"
             continue
         return inputs
-    raise ValueError(
+    raise OnnxError(
         f"the network does not run on random inputs of any usual size ({reason}); give an input "
         "of your own"
     )

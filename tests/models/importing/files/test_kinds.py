@@ -14,14 +14,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 from safetensors.torch import save as safetensors
 
-from compress_core.models.importing.files import (
-    DATA,
-    MODELS,
-    Kind,
-    UnsafeFileError,
-    check_file,
-    kind_of,
-)
+from compress_core.models.importing.files import Kind, kind_of
 
 STATE = {"w": torch.ones(2, 2)}
 
@@ -88,13 +81,6 @@ def test_the_content_tells_the_kind(kind: Kind, content: bytes, tmp_path: Path) 
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
     assert kind_of(path) is kind
-
-
-def test_data_is_refused_where_a_model_is_asked_for(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("x,y\n1,2\n")
-    assert check_file(tmp_path / "x.csv", DATA) is Kind.TEXT
-    with pytest.raises(UnsafeFileError, match="this is text; what is read here: an ONNX model, "):
-        check_file(tmp_path / "x.csv", MODELS)
 
 
 def test_little_is_read_of_a_large_file(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from compress_core.models.importing.files.errors import UnsafeFileError
 from compress_core.models.importing.files.kinds import Kind
-from compress_core.models.importing.files.opening import WeightsFile, open_safely, read_weights
+from compress_core.models.importing.files.opening import WeightsFile, read_weights
 
 
 def example() -> dict[str, torch.Tensor]:
@@ -156,23 +156,3 @@ def test_a_shard_that_is_a_link_is_refused(tmp_path: Path) -> None:
     path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UnsafeFileError, match="no plain file in its folder"):
         read(tmp_path / "shards", tmp_path)
-
-
-def test_open_safely_says_what_a_file_is(tmp_path: Path) -> None:
-    folder = tmp_path / "ours"
-    folder.mkdir()
-    save_file({"w": torch.ones(2, 3)}, tmp_path / "w.onnx")
-    assert open_safely(tmp_path / "w.onnx", folder) == {
-        "kind": "safetensors",
-        "tensors": [["w", "F32", [2, 3]]],
-        "non_finite": {},
-        "left_out": [],
-    }
-
-
-def test_open_safely_refuses_with_a_remedy(tmp_path: Path) -> None:
-    (tmp_path / "w.pt").write_bytes(b"\x80\x04.")
-    with pytest.raises(
-        UnsafeFileError, match=r"runs whatever it wants .* at home, run torch\.save"
-    ):
-        open_safely(tmp_path / "w.pt", tmp_path)
