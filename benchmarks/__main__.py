@@ -12,6 +12,7 @@ from benchmarks import (
     deep_compression,
     int8,
     live,
+    own_models,
     profile,
     slider,
     sweep,
@@ -31,6 +32,7 @@ BENCHMARKS = {
     "int8": int8.run,
     "training": training.run,
     "arms": arms.run,
+    "own_models": own_models.run,
     "checkpoint": checkpoint.run,
     "deep_compression": deep_compression.run,
 }

@@ -47,6 +47,7 @@ from compress_core.methods.quantization import (
     QuantizeActivations,
     QuantizeFloat,
     QuantizeGPTQ,
+    QuantizeMX,
     QuantizeRest,
     Ternarize,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "QuantizeAware",
     "QuantizeFloat",
     "QuantizeGPTQ",
+    "QuantizeMX",
     "QuantizeRest",
     "RandomPrune",
     "RateTrain",
@@ -124,6 +126,7 @@ AnyStep = (
     | PruneWanda
     | Quantize
     | QuantizeFloat
+    | QuantizeMX
     | Binarize
     | Ternarize
     | QuantizeGPTQ
@@ -252,6 +255,7 @@ ROWS = (
     ),
     Row("quantize", Quantize, quantize_layers),
     Row("quantize_float", QuantizeFloat, quantize_layers),
+    Row("quantize_mx", QuantizeMX, quantize_layers),
     Row("binarize", Binarize, quantize_layers, refuse_signs),
     Row("ternarize", Ternarize, quantize_layers),
     Row("quantize_gptq", QuantizeGPTQ, quantize_with_feedback, refuse_feedback, sees_data=_yes),

@@ -22,12 +22,14 @@ from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWand
 from compress_core.methods.quantization import (
     BITS,
     FORMAT_BITS,
+    MX_FORMATS,
     Binarize,
     CorrectBias,
     Quantize,
     QuantizeActivations,
     QuantizeFloat,
     QuantizeGPTQ,
+    QuantizeMX,
     Ternarize,
 )
 from compress_core.methods.structured import PruneStructured
@@ -410,6 +412,7 @@ def quantize_steps(original: Original) -> list[st.SearchStrategy[AnyStep]]:
             st.integers(2, 9),
             layers=layers,
         ),
+        st.builds(QuantizeMX, st.sampled_from(list(MX_FORMATS)), layers=layers),
         st.builds(Ternarize, st.floats(0, 0.99), layers=layers),
         *(
             st.builds(QuantizeGPTQ, **affine, samples=st.just(8), layers=just(name))

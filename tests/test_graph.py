@@ -22,10 +22,12 @@ from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
 from compress_core.methods.quantization import (
     FORMAT_BITS,
+    MX_FORMATS,
     Binarize,
     Quantize,
     QuantizeActivations,
     QuantizeFloat,
+    QuantizeMX,
     Ternarize,
 )
 from compress_core.methods.weight_sharing import ShareWeights
@@ -239,6 +241,12 @@ def test_onnxruntime_agrees_on_low_bit_floats(
     typed = {name: found for name, found in types(model).items() if name.endswith(".codes")}
     if granularity == "channel":
         assert set(typed.values()) == ({FLOAT_TYPES[format_]} if format_ in FLOAT_TYPES else set())
+
+
+@pytest.mark.parametrize("format_", MX_FORMATS)
+def test_microscaled_weights_run_as_floats(zoo: Original, format_: Any) -> None:
+    compressed = compress(zoo, (QuantizeMX(format_),))
+    assert logits_difference(compressed) < 1e-4
 
 
 @pytest.mark.parametrize("step", [Binarize(), Ternarize()], ids=["binary", "ternary"])

@@ -38,6 +38,8 @@ CODES = {
     "fp16": "quantize_float:format=fp16",
     "fp8": "quantize_float:format=fp8_e4m3",
     "nf4": "quantize_float:format=nf4",
+    "mxfp4": "quantize_mx:format=mxfp4",
+    "nvfp4": "quantize_mx:format=nvfp4",
     "binary": "binarize",
     "ternary": "ternarize",
     "gptq": "quantize_gptq:bits=3",

@@ -11,12 +11,14 @@ from compress_core.methods.folding import FoldBatchNorm
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune, PruneNM, PruneTaylor, PruneWanda, RandomPrune
 from compress_core.methods.quantization import (
+    MX_FORMATS,
     Binarize,
     CorrectBias,
     Quantize,
     QuantizeActivations,
     QuantizeFloat,
     QuantizeGPTQ,
+    QuantizeMX,
     QuantizeRest,
     Ternarize,
 )
@@ -102,6 +104,10 @@ def said(step: AnyStep) -> Said:  # noqa: C901  # one case a type
             return Said(text, "GPTQ")
         case QuantizeFloat():
             return _floats(step)
+        case QuantizeMX():
+            name = step.format.replace("_", " ")
+            size = MX_FORMATS[step.format].block
+            return Said(_("round to {format}, blocks of {size}", format=name, size=size), name)
         case Binarize():
             return Said(_("binarize to ±α"), _("binary"))
         case Ternarize():

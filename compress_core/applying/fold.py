@@ -7,6 +7,8 @@ from compress_core.methods.folding import FoldBatchNorm, Norms
 from compress_core.network import Names, Network
 from compress_core.original import Original
 
+RUNS_ELSEWHERE = "whose output it takes is found by running the network, which is not done here"
+
 
 def fold_norms(step: FoldBatchNorm, names: Names, network: Network) -> Network:
     base = network.base
@@ -31,4 +33,6 @@ def norms_behind(base: Original) -> Mapping[str, str]:
 
 def norms_of(base: Original) -> Norms:
     """The norms of a network that can be folded, and why the others cannot; found once."""
+    if base.elsewhere:
+        return Norms({}, dict.fromkeys(base.layers, RUNS_ELSEWHERE))
     return base.memo.get("norms", lambda: folding.find_norms(base.module, base.examples))

@@ -12,6 +12,7 @@ from compress_core.methods.quantization import (
     Quantize,
     QuantizeFloat,
     QuantizeGPTQ,
+    QuantizeMX,
     SignCoded,
     Ternarize,
 )
@@ -21,7 +22,8 @@ from compress_core.storage.streams import Codes, StoredWeight, weight_of
 from compress_core.stored import StoredLayer
 from compress_core.weights import as_matrix
 
-WeightStep = Quantize | QuantizeFloat | Binarize | Ternarize  # they look at the weight alone
+# they look at the weight alone
+WeightStep = Quantize | QuantizeFloat | QuantizeMX | Binarize | Ternarize
 
 
 def _signs(weight: Tensor, _step: Binarize) -> SignCoded:
@@ -31,6 +33,7 @@ def _signs(weight: Tensor, _step: Binarize) -> SignCoded:
 CODES: dict[type[WeightStep], Callable[[Tensor, Any], Codes]] = {
     Quantize: quantization.quantize,
     QuantizeFloat: quantization.quantize_float,
+    QuantizeMX: quantization.quantize_mx,
     Binarize: _signs,
     Ternarize: quantization.ternarize,
 }

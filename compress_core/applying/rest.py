@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from compress_core.entering.tensors import in_own_type, named_tensors
 from compress_core.methods import quantization
-from compress_core.methods.quantization import FloatCoded, QuantizeRest
+from compress_core.methods.quantization import FloatCoded, MXCoded, QuantizeRest
 from compress_core.methods.recalibration import norms_with_statistics
 from compress_core.methods.step import matched_by
 from compress_core.methods.weight_sharing import Shared
@@ -47,7 +47,11 @@ def with_rounded_scales(stored: StoredLayer, step: QuantizeRest, base: Original)
 def _rounded(weight: StoredWeight, step: QuantizeRest, base: Original) -> StoredWeight:
     codes: Any = weight.codes
     field = "codebook" if isinstance(codes, Shared) else "scale"
-    if codes is None or (codes.bits == 16 and isinstance(codes, FloatCoded)):
+    if (
+        codes is None
+        or isinstance(codes, MXCoded)
+        or (codes.bits == 16 and isinstance(codes, FloatCoded))
+    ):
         return weight
     floats = getattr(codes, field)
     # kept under the tensor itself, so that a common codebook stays a common one

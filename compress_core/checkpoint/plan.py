@@ -15,7 +15,15 @@ from compress_core.applying.quantize import CODES, WeightStep
 from compress_core.checkpoint.census import Census
 from compress_core.methods.pruning import Prune
 from compress_core.methods.pruning.ranking import smallest_mask
-from compress_core.methods.quantization import Binarize, FloatCoded, Quantized, encode_float
+from compress_core.methods.quantization import (
+    Binarize,
+    FloatCoded,
+    Quantized,
+    QuantizeMX,
+    encode_float,
+    quantize_mx,
+)
+from compress_core.methods.quantization.microscaling import tensor_scale_for
 from compress_core.methods.quantization.ranges import round_to_codes
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.weight_sharing import Shared, ShareWeights, share
@@ -68,7 +76,7 @@ def check_steps(steps: Recipe) -> None:
         if not isinstance(step, Prune | ShareWeights | WeightStep):
             raise ValueError(
                 f"{format_step(step)} needs a network, its inputs or its data; weights alone take "
-                "prune, quantize, quantize_float, ternarize, binarize and share"
+                "prune, quantize, quantize_float, quantize_mx, ternarize, binarize and share"
             )
         if step.layers != ALL_LAYERS:
             raise ValueError(
@@ -132,6 +140,9 @@ def _planned_codes(step: AnyStep, left: Census, *, whole: bool) -> tuple[Code, b
     if isinstance(step, ShareWeights):
         return ((lambda block: share(block, step)) if whole else _by_codebook(step, left)), True
     assert isinstance(step, WeightStep)
+    if isinstance(step, QuantizeMX) and not whole:
+        tensor_scale = tensor_scale_for(torch.tensor(left.limit), step.format)
+        return (lambda block: quantize_mx(block, step, tensor_scale)), False
     one_scale = getattr(step, "granularity", None) == "tensor"
     if whole or not one_scale:
         return (lambda block: CODES[type(step)](block, step)), one_scale

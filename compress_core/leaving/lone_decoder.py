@@ -463,11 +463,22 @@ E2M1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], np.float32)
 NF4 = [-1, -0.6961928, -0.52507305, -0.3949175, -0.28444138, -0.18477343, -0.091050036, 0]
 NF4 += [0.0795803, 0.1609302, 0.2461123, 0.33791524, 0.44070983, 0.562617, 0.72295684, 1]
 TABLES = {"fp4_e2m1": np.concatenate([E2M1, -E2M1]), "nf4": np.array(NF4, np.float32)}
+# [8], `mx_`: bits of a code, of its fraction, bias, how many numbers, weights of a block
+BLOCKS = {
+    "mxfp8_e4m3": (8, 3, 7, 127, 32),
+    "mxfp8_e5m2": (8, 2, 15, 124, 32),
+    "mxfp6_e2m3": (6, 3, 1, 32, 32),
+    "mxfp6_e3m2": (6, 2, 3, 32, 32),
+    "mxfp4": (4, 1, 1, 8, 32),
+    "mxint8": (8, 7, 0, 128, 32),
+    "nvfp4": (4, 1, 1, 8, 16),
+}
 STREAMS = {
     "dense": {"weight"},
     "mask": {"mask", "kept"},
     "affine": {"codes", "scale"},
     "float": {"codes", "scale"},
+    "mx": {"codes", "scale"},
     "sign": {"codes", "scale"},
     "shared": {"codes", "codebook"},
 }
@@ -478,9 +489,11 @@ def read_weight(entry: Entry, streams: Streams) -> Array:
     shape, (family, coder) = check_shape(entry["shape"]), family_of(entry["encoding"])
     needed = STREAMS[family] | ({"zero_point"} if entry.get("scheme") == "asymmetric" else set())
     needed = needed - ({"scale"} if entry.get("format") in ("fp16", "bf16") else set())
+    needed = needed | ({"tensor_scale"} if entry.get("format") == "nvfp4" else set())
     check(streams.keys() == needed, f"the streams are {sorted(streams)}, not {sorted(needed)}")
-    floats = (streams[name] for name in ("weight", "kept", "scale", "codebook") if name in needed)
-    check(all(stream.dtype == np.float32 for stream in floats), "a stream of floats holds none")
+    floats = needed - ({"codes", "mask", "zero_point"} | ({"scale"} if family == "mx" else set()))
+    are_floats = all(streams[name].dtype == np.float32 for name in floats)
+    check(are_floats, "a stream of floats holds none")
     weight = values_of(entry, streams, family, coder, shape).reshape(shape)
     check(bool(np.isfinite(weight).all()), "the weights hold NaN or infinite values")
     groups = entry.get("transposed")
@@ -509,7 +522,7 @@ def family_of(encoding: str) -> tuple[str, str]:
     if encoding.endswith("_mask"):
         return "mask", encoding[: -len("_mask")]
     prefix, _, coder = encoding.partition("_")
-    return (prefix, coder) if prefix in ("float", "sign", "shared") else ("affine", encoding)
+    return (prefix, coder) if prefix in ("float", "mx", "sign", "shared") else ("affine", encoding)
 
 
 def values_of(entry: Entry, streams: Streams, family: str, coder: str, shape: Shape) -> Array:
@@ -532,6 +545,8 @@ def values_of(entry: Entry, streams: Streams, family: str, coder: str, shape: Sh
         return signs * spread(streams["scale"], entry, shape) + np.float32(0)  # no −0
     if family == "float":
         return float_values(entry, streams, coder, shape)
+    if family == "mx":
+        return block_values(entry["format"], streams, coder, shape)
     return affine_values(entry, streams, coder, shape)
 
 
@@ -546,6 +561,35 @@ def float_values(entry: Entry, streams: Streams, coder: str, shape: Shape) -> Ar
     codes = read_symbols(streams["codes"], coder, 2**bits, shape)
     values = widen(codes.astype(np.uint16 if bits == 16 else np.uint8), FORMATS[name])
     return values if bits == 16 else values * spread(streams["scale"], entry, shape)
+
+
+def block_values(name: str, streams: Streams, coder: str, shape: Shape) -> Array:
+    """[8], `mx_`"""
+    bits, *_, block = BLOCKS[name]
+    codes, scale, inputs = streams["codes"], streams["scale"], math.prod(shape[1:])
+    is_fitting = scale.dtype == np.uint8 and scale.shape == (shape[0], -(-inputs // block))
+    check(is_fitting, "the scales are not a byte for each block")
+    if name == "nvfp4":
+        check(streams["tensor_scale"].shape == (), "the scale of the tensor is no single number")
+        scales = widen(scale, "F8_E4M3") * streams["tensor_scale"]
+    else:
+        check(int(scale.max()) < 255, "a scale is no number")
+        scales = np.where(scale > 0, scale.astype(np.uint32) << np.uint32(23), np.uint32(1 << 22))
+        scales = scales.astype(np.uint32).view(np.float32)
+    check(float(scales.min()) > 0, "a scale is not positive, or no number")
+    values = element_values(name)[read_symbols(codes, coder, 2**bits, shape)]
+    return np.asarray(values * scales.repeat(block, 1)[:, :inputs])
+
+
+def element_values(name: str) -> Array:
+    """The number of each code of an element, NaN for those that are none."""
+    bits, mantissa, bias, finite, _ = BLOCKS[name]
+    exponent, fraction = np.divmod(np.arange(2 ** (bits - 1)), 2**mantissa)
+    whole = fraction / 2**mantissa + (exponent > 0)
+    positive = (whole * 2.0 ** (np.maximum(exponent, 1) - bias)).astype(np.float32)
+    positive[finite:] = np.nan
+    negative = np.append(-positive[1:], np.float32(-2))[::-1] if name == "mxint8" else -positive
+    return np.concatenate([positive, negative])
 
 
 def affine_values(entry: Entry, streams: Streams, coder: str, shape: Shape) -> Array:
@@ -802,7 +846,8 @@ def read_entry(reader: Reader, shape: Shape, codebooks: list[Array]) -> tuple[En
         entry["encoding"], kept = f"{coder}_mask", reader.number()
         mask = reader.tensor("U8", (reader.number(),))
         return entry, {"mask": mask, "kept": reader.tensor(floats, (kept,))}
-    entry["encoding"] = {4: "float_", 5: "sign_", 6: "shared_"}.get(family, "") + coder
+    prefixes = {4: "float_", 5: "sign_", 6: "shared_", 7: "mx_"}
+    entry["encoding"] = prefixes.get(family, "") + coder
     if family == 6:  # [24]
         which = reader.number()
         streams = {"codes": reader.tensor("U8", (reader.number(),))}
@@ -811,9 +856,22 @@ def read_entry(reader: Reader, shape: Shape, codebooks: list[Array]) -> tuple[En
         return entry, streams | {"codebook": codebooks[-1 if sharing == 0 else which]}
     if family == 4:
         entry["format"] = [*FORMATS, *TABLES][value]
+    elif family == 7:
+        entry["format"] = list(BLOCKS)[value]
+        return entry, read_blocks(reader, entry, floats)
     elif family in (2, 3):
         entry |= {"bits": value + 1, "scheme": "symmetric" if family == 2 else "asymmetric"}
     return entry, read_scaled(reader, entry, sharing, floats)
+
+
+def read_blocks(reader: Reader, entry: Entry, floats: str) -> Streams:
+    """Codes, for nvfp4 the scale of the tensor, and a byte for each block [24]."""
+    streams = {"codes": reader.tensor("U8", (reader.number(),))}
+    if entry["format"] == "nvfp4":
+        streams["tensor_scale"] = reader.tensor(floats, ())
+    outputs, *others = entry["shape"]
+    blocks = -(-math.prod(others) // BLOCKS[entry["format"]][-1])
+    return streams | {"scale": reader.tensor("U8", (outputs, blocks))}
 
 
 def read_scaled(reader: Reader, entry: Entry, sharing: int, floats: str) -> Streams:

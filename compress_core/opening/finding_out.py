@@ -49,7 +49,9 @@ JUDGED_S = 20.0  # how long the original's answers to all rows may take
 GENERATED_S = 4.0  # to inputs that nobody gave: more of them tell little more
 FEWEST, MOST, GENERATED_ROWS = 8, 10_000, 256  # rows that it is judged on
 IMAGES = 4  # dimensions of a batch of them
-MOST_NUMBERS = 2**24  # in the outputs of all rows
+# Numbers of all rows, in float32: outputs, inputs that nobody gave, inputs of one's own.
+MOST_OUTPUTS, MOST_GENERATED, MOST_GIVEN = 2**24, 2**24, 2**26
+AT_ONCE = 2**22  # numbers in the inputs of one batch: activations take some hundred times as much
 Which = str | int | None
 
 
@@ -162,9 +164,13 @@ def _about_network(found: Imported, original: Original) -> dict[str, Any]:
 
 
 def _about_data(found: Imported, original: Original, asked: Asked) -> dict[str, Any]:
-    seconds, numbers = _cost_of_row(original)
-    budget = GENERATED_S if asked.data is None else JUDGED_S
-    most = int(min(MOST, max(FEWEST, budget / seconds), max(FEWEST, MOST_NUMBERS / numbers)))
+    seconds, outputs = _cost_of_row(original)
+    given = asked.data is not None
+    most = _most_rows(
+        (JUDGED_S if given else GENERATED_S) / seconds,
+        MOST_OUTPUTS / outputs,
+        (MOST_GIVEN if given else MOST_GENERATED) / row_numbers(original),
+    )
     data, calibration, words = _data(found, original, asked, most)
     data = data.subset(most)
     judged = judge(original, data)
@@ -174,7 +180,7 @@ def _about_data(found: Imported, original: Original, asked: Asked) -> dict[str, 
     return {
         "metric": judged.metric,
         "reason": judged.reason,
-        "batch": judged.batch,
+        "batch": min(judged.batch, rows_at_once(original)),
         "data": list(words),
         "generated": data.name == GENERATED,
         "seconds": seconds,
@@ -182,6 +188,20 @@ def _about_data(found: Imported, original: Original, asked: Asked) -> dict[str, 
         "normalization": asked.normalization,
         "architecture": found.spec.name if found.spec else "",
     }
+
+
+def _most_rows(*affordable: float) -> int:
+    return int(min(MOST, *(max(FEWEST, rows) for rows in affordable)))
+
+
+def row_numbers(original: Original) -> int:
+    """How many numbers one row of its inputs has."""
+    return max(1, sum(example.numel() for example in original.examples))
+
+
+def rows_at_once(original: Original) -> int:
+    """How many rows may be run in one batch, for the memory of their activations."""
+    return max(1, AT_ONCE // row_numbers(original))
 
 
 def _data(

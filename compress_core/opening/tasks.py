@@ -6,10 +6,12 @@ the network's folder, which is the working directory.
 """
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from compress_core.compressed import Compressed, compress
 from compress_core.graph import to_onnx
@@ -21,7 +23,7 @@ from compress_core.measurement.scores import judge
 from compress_core.measurement.slices import SUBSET, Bench, Run
 from compress_core.measurement.speed import measure_speed
 from compress_core.opening.facts import CALIBRATION, DATA, SOURCE, read_facts, write_facts
-from compress_core.opening.finding_out import Asked, find_facts, original_of
+from compress_core.opening.finding_out import Asked, find_facts, original_of, rows_at_once
 from compress_core.opening.importing import import_file
 from compress_core.opening.looking import look
 from compress_core.original import Original
@@ -53,7 +55,10 @@ def macs(recipe: str) -> Answer:
 
 def answers(recipe: str, start: int, stop: int) -> Answer:
     """What is kept of the answers to these rows (see `Bench.run`)."""
-    return {"columns": _run(recipe).answers(slice(start, stop)).columns.tolist()}
+    run, size = _run(recipe), _bench().judge.batch
+    places = range(start, min(stop, len(_bench().data)), size)
+    parts = [run.answers(slice(place, min(place + size, stop))).columns for place in places]
+    return {"columns": torch.cat(parts).tolist() if parts else []}
 
 
 def measured(recipe: str) -> Answer:
@@ -96,7 +101,9 @@ def _network() -> Original:
 @lru_cache(maxsize=1)
 def _bench() -> Bench:
     data = read_dataset(Path(DATA)).balanced(SUBSET)
-    return Bench(_network().pristine, data, judge(_network(), data))
+    found = judge(_network(), data)
+    batch = min(found.batch, rows_at_once(_network()))
+    return Bench(_network().pristine, data, replace(found, batch=batch))
 
 
 @lru_cache(maxsize=4)

@@ -21,6 +21,7 @@ from compress_core.methods.quantization import (
     Quantize,
     QuantizeFloat,
     QuantizeGPTQ,
+    QuantizeMX,
     Ternarize,
 )
 from compress_core.methods.structured import PruneStructured
@@ -40,6 +41,10 @@ FEW_BITS = (8, 7, 6, 5, 4, 3, 2)
 LOW_BIT: tuple[AnyStep, ...] = (
     QuantizeFloat("fp16"),
     QuantizeFloat("fp8_e4m3"),
+    QuantizeMX("mxfp8_e4m3"),
+    QuantizeMX("mxfp6_e2m3"),
+    QuantizeMX("nvfp4"),
+    QuantizeMX("mxfp4"),
     QuantizeFloat("nf4"),
     QuantizeFloat("fp4_e2m1"),
     Ternarize(),

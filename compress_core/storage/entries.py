@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from compress_core.entering.tensors import HALVES
-from compress_core.methods.quantization import FORMAT_BITS
+from compress_core.methods.quantization import FORMAT_BITS, MX_FORMATS
 from compress_core.storage.bytewise import Reader, tensor_bytes, varint
 from compress_core.storage.entropy_coding import CODERS
 from compress_core.storage.streams import StoredWeight
 from compress_core.storage.streams.floats import MASKS, exact_type
+from compress_core.storage.streams.microscaled import FAMILY, block_shape
 from compress_core.storage.streams.stream import Shape, Streams, weight_shape
 
 # Their places are the numbers in the files: new ones come last.
@@ -26,12 +27,22 @@ CODER_NUMBERS = (
     "adaptive",
 )
 DENSE = 15  # in the place of a coder: floats without a mask
-AS_IS, FLOATS, SYMMETRIC, ASYMMETRIC, LOW_BIT, SIGNS, SHARED = range(7)
-PREFIXES = {SYMMETRIC: "", ASYMMETRIC: "", LOW_BIT: "float_", SIGNS: "sign_", SHARED: "shared_"}
+AS_IS, FLOATS, SYMMETRIC, ASYMMETRIC, LOW_BIT, SIGNS, SHARED, BLOCKS = range(8)
+PREFIXES = {
+    SYMMETRIC: "",
+    ASYMMETRIC: "",
+    LOW_BIT: "float_",
+    SIGNS: "sign_",
+    SHARED: "shared_",
+    BLOCKS: FAMILY,
+}
 FLOAT_TYPES = (torch.float32, torch.bfloat16, torch.float16)
 PER_TENSOR, PER_CHANNEL, PER_GROUP = range(3)
 OWN_CODEBOOK, EARLIER_CODEBOOK = range(2)
 FORMATS = ("fp16", "bf16", "fp8_e4m3", "fp8_e5m2", "fp4_e2m1", "nf4")
+BLOCK_FORMATS = (
+    *("mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e2m3", "mxfp6_e3m2", "mxfp4", "mxint8", "nvfp4"),
+)
 TYPES = (
     *(torch.bool, torch.uint8, torch.int8, torch.uint16, torch.int16, torch.uint32, torch.int32),
     *(torch.uint64, torch.int64, torch.float16, torch.bfloat16, torch.float32, torch.float64),
@@ -39,6 +50,7 @@ TYPES = (
 )
 assert CODERS.keys() == set(CODER_NUMBERS), "a coder has no number, or the reverse"
 assert FORMAT_BITS.keys() == set(FORMATS), "a format has no number, or the reverse"
+assert MX_FORMATS.keys() == set(BLOCK_FORMATS), "a format has no number, or the reverse"
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ def write_weight(weight: StoredWeight, codebooks: list[Tensor]) -> Entry:
     head += varint(weight.transposed) if weight.transposed else b""
     codes = streams.tensors.get("codes", streams.tensors.get("mask"))
     head += fields + (b"" if codes is None else varint(codes.numel()))
-    parts = [codes, narrow, _zero_points(streams)]
+    parts = [codes, narrow, _zero_points(streams), _block_scales(family, streams)]
     return Entry(head, b"".join(tensor_bytes(part) for part in parts if part is not None))
 
 
@@ -77,7 +89,7 @@ def _family(header: dict[str, Any]) -> int:
     if "scheme" in header:
         return SYMMETRIC if header["scheme"] == "symmetric" else ASYMMETRIC
     if "format" in header:
-        return LOW_BIT
+        return BLOCKS if header["encoding"].startswith(FAMILY) else LOW_BIT
     prefixes = {PREFIXES[family]: family for family in (SIGNS, SHARED)}
     return next((f for p, f in prefixes.items() if header["encoding"].startswith(p)), FLOATS)
 
@@ -92,7 +104,8 @@ def _coder(family: int, encoding: str) -> int:
 def _value(header: dict[str, Any]) -> int:
     if "bits" in header:
         return int(header["bits"]) - 1
-    return FORMATS.index(header["format"]) if "format" in header else 0
+    formats = BLOCK_FORMATS if _family(header) == BLOCKS else FORMATS
+    return formats.index(header["format"]) if "format" in header else 0
 
 
 def _granularity(family: int, streams: Streams, codebooks: list[Tensor]) -> tuple[int, bytes]:
@@ -103,7 +116,7 @@ def _granularity(family: int, streams: Streams, codebooks: list[Tensor]) -> tupl
         return PER_GROUP, varint(streams.header["group_size"])
     if "kept" in streams.tensors:
         return PER_TENSOR, varint(streams.tensors["kept"].numel())
-    scale = streams.tensors.get("scale")
+    scale = None if family == BLOCKS else streams.tensors.get("scale")
     return (PER_TENSOR if scale is None or scale.dim() == 0 else PER_CHANNEL), b""
 
 
@@ -126,6 +139,10 @@ def _zero_points(streams: Streams) -> Tensor | None:
     return found.to(torch.uint8) if found is not None and streams.header["bits"] <= 8 else found
 
 
+def _block_scales(family: int, streams: Streams) -> Tensor | None:
+    return streams.tensors["scale"] if family == BLOCKS else None
+
+
 def read_entry(reader: Reader, shape: Shape, codebooks: list[Tensor]) -> Tensor | Streams:
     """What `write_tensor` or `write_weight` has written: a tensor, or the streams of a weight.
 
@@ -146,6 +163,8 @@ def read_entry(reader: Reader, shape: Shape, codebooks: list[Tensor]) -> Tensor 
     if family == SHARED:
         return _read_shared(reader, header, granularity, FLOAT_TYPES[width], codebooks)
     header |= _settings(family, value)
+    if family == BLOCKS:
+        return _read_blocks(reader, header, FLOAT_TYPES[width])
     if granularity == PER_GROUP:
         header["group_size"] = reader.number()
     return _read_scaled(reader, header, granularity, FLOAT_TYPES[width])
@@ -154,6 +173,8 @@ def read_entry(reader: Reader, shape: Shape, codebooks: list[Tensor]) -> Tensor 
 def _settings(family: int, value: int) -> dict[str, Any]:
     if family == LOW_BIT:
         return {"format": FORMATS[value]}
+    if family == BLOCKS:
+        return {"format": BLOCK_FORMATS[value]}
     schemes = {SYMMETRIC: "symmetric", ASYMMETRIC: "asymmetric"}
     return {"bits": value + 1, "scheme": schemes[family]} if family in schemes else {}
 
@@ -195,6 +216,15 @@ def _read_scaled(
     if header.get("scheme") == "asymmetric":
         narrow = torch.uint8 if header["bits"] <= 8 else torch.uint16
         tensors["zero_point"] = reader.tensor(narrow, shape).to(torch.uint16)
+    return Streams(header, tensors)
+
+
+def _read_blocks(reader: Reader, header: dict[str, Any], dtype: torch.dtype) -> Streams:
+    tensors = {"codes": reader.tensor(torch.uint8, (reader.number(),))}
+    if header["format"] == "nvfp4":
+        tensors["tensor_scale"] = reader.tensor(dtype, ()).float()
+    shape = block_shape(header["format"], tuple(header["shape"]))
+    tensors["scale"] = reader.tensor(torch.uint8, shape)
     return Streams(header, tensors)
 
 

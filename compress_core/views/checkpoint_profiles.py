@@ -10,9 +10,10 @@ from torch import Tensor
 from compress_core.applying.quantize import CODES, WeightStep
 from compress_core.checkpoint import Census, Entry
 from compress_core.checkpoint.reading import matrix_shape, read_rows
-from compress_core.methods.quantization import Quantize
+from compress_core.methods.quantization import Quantize, QuantizeMX, quantize_mx
+from compress_core.methods.quantization.microscaling import tensor_scale_for
 from compress_core.methods.weight_sharing import ShareWeights, share
-from compress_core.storage.streams import weight_of
+from compress_core.storage.streams import Codes, weight_of
 from compress_core.stored import StoredLayer, untouched
 from compress_core.views.live_profiles import (
     HISTOGRAM_BINS,
@@ -70,13 +71,21 @@ def scale_profile(
     is_whole = settings.granularity == "tensor"
     drawn = census().sample(DRAWN) if is_whole else read_rows(entry, [channel])[0].numpy()
     before = _as_layer(entry.name, torch.from_numpy(drawn)[None])
-    after = before.with_weights(step, (weight_of(CODES[type(step)](before.layer.weight, step)),))
+    after = before.with_weights(step, (weight_of(_codes(before.layer.weight, step, census)),))
     view = scale_view(before, after, settings, 0)
     points = _whole_points(census()) if is_whole else weight_points(view.weights)
     sample = replace(
         range_sample(before, settings), weights=entry.weights, scales=_scales(entry, settings)
     )
     return ScaleProfile(points, sample, view)
+
+
+def _codes(part: Tensor, step: WeightStep, census: Callable[[], Census]) -> Codes:
+    """The codes of a part of a tensor; nvfp4 has a scale of the whole."""
+    if isinstance(step, QuantizeMX):
+        largest = torch.tensor(census().limit)
+        return quantize_mx(part, step, tensor_scale_for(largest, step.format))
+    return CODES[type(step)](part, step)
 
 
 def codebook_profile(

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from compress_core.compressed import Compressed
-from compress_core.methods.quantization import FloatCoded, Quantized, SignCoded, code_range
+from compress_core.methods.quantization import FloatCoded, MXCoded, Quantized, SignCoded, code_range
 from compress_core.methods.quantization.floats import decode_float
+from compress_core.methods.quantization.microscaling import element_values
 from compress_core.methods.weight_sharing import Shared
 from compress_core.storage.entropy_coding import (
     CODERS,
@@ -86,6 +87,8 @@ def _meanings(weight: StoredWeight, alphabet: int) -> tuple[Meaning, NDArray[np.
         return "entry", codes.codebook.numpy().astype(np.float64)
     if isinstance(codes, SignCoded):
         return "sign", 2 * symbols - 1
+    if isinstance(codes, MXCoded):
+        return "float", element_values(codes.format).double().numpy()
     assert isinstance(codes, FloatCoded)
     patterns = torch.arange(alphabet).to(codes.codes.dtype)
     return "float", decode_float(patterns, codes.format).double().numpy()

@@ -20,6 +20,7 @@ from compress_core.methods.quantization import (
     QuantizeActivations,
     QuantizeFloat,
     QuantizeGPTQ,
+    QuantizeMX,
     SignCoded,
     Ternarize,
 )
@@ -28,6 +29,7 @@ from compress_core.recipe import from_file
 from compress_core.storage.container import decode
 
 CODED = [QuantizeFloat(format=name) for name in ("fp16", "bf16", "fp8_e4m3", "fp4_e2m1", "nf4")]
+CODED += [QuantizeMX(), QuantizeMX("nvfp4")]
 CODED += [QuantizeFloat(format="nf4", granularity="group"), Binarize(), Ternarize()]
 
 

@@ -35,6 +35,18 @@ def test_a_format_is_stepped_through_and_has_no_ends_to_drag(
     assert console_errors == []
 
 
+def test_a_microscaled_format_is_stepped_through(
+    app: str, page: Page, console_errors: list[str]
+) -> None:
+    open_page(page, app, "quantize_mx:format=nvfp4")
+    assert readouts(page)[0] == "15"
+    page.locator(".live").get_by_role("button", name="mxfp6 e2m3", exact=True).click()
+    field = page.get_by_role("textbox", name="Recipe as text")
+    expect(field).to_have_value("quantize_mx:format=mxfp6_e2m3")
+    expect(page.locator(".live dd").first).to_have_text("63")
+    assert console_errors == []
+
+
 def test_the_method_changes_what_is_stepped_through(
     app: str, page: Page, console_errors: list[str]
 ) -> None:

@@ -25,6 +25,8 @@ TEXTS = (
     "quantize:bits=4,scheme=asymmetric,granularity=group,group_size=32",
     "quantize_float:format=nf4,granularity=group",
     "quantize_float:format=fp8_e4m3",
+    "quantize_mx:format=mxfp4",
+    "quantize_mx:format=nvfp4",
     "ternarize",
     "binarize",
     "share:clusters=16",

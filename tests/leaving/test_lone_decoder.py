@@ -40,6 +40,8 @@ RECIPES = (
     "quantize:bits=7,scheme=asymmetric,granularity=group;quantize_rest:bits=6,scales=fp16",
     "factorize:energy=0.8;share:clusters=9,scope=all",
     "prune:sparsity=0.5;quantize_float:format=fp8_e4m3",
+    "quantize_mx:format=mxfp6_e3m2",
+    "prune:sparsity=0.6;quantize_mx:format=nvfp4",
     "prune:sparsity=0.7",
 )
 # Runs the decoder's file in a Python that finds neither torch nor anything of ours.

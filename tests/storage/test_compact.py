@@ -36,6 +36,8 @@ EVERY_FAMILY = (
     "quantize:bits=16,scheme=asymmetric,granularity=tensor",
     "quantize_float:format=nf4,granularity=group",
     "quantize_float:format=bf16",
+    "quantize_mx:format=mxint8",
+    "quantize_mx:format=nvfp4",
     "binarize",
     "share:clusters=5",
     "share:clusters=9,scope=all",
@@ -144,6 +146,9 @@ def test_the_numbers_in_the_files_stay() -> None:
     assert entries.CODER_NUMBERS[4:8] == ("gap_ans", "gap_huffman", "masked", "masked_ans")
     assert entries.CODER_NUMBERS[8:] == ("adaptive",)
     assert entries.FORMATS == ("fp16", "bf16", "fp8_e4m3", "fp8_e5m2", "fp4_e2m1", "nf4")
+    assert entries.BLOCK_FORMATS[:2] == ("mxfp8_e4m3", "mxfp8_e5m2")
+    assert entries.BLOCK_FORMATS[2:4] == ("mxfp6_e2m3", "mxfp6_e3m2")
+    assert entries.BLOCK_FORMATS[4:] == ("mxfp4", "mxint8", "nvfp4")
     assert set(entries.TYPES) == STORED_TYPES
 
 

@@ -13,9 +13,11 @@ from compress_core.methods.quantization import (
     Quantize,
     Quantized,
     QuantizeFloat,
+    QuantizeMX,
     binarize,
     quantize,
     quantize_float,
+    quantize_mx,
 )
 from compress_core.storage import streams as streams_module
 from compress_core.storage.entropy_coding import CODERS, StreamError
@@ -56,6 +58,8 @@ WEIGHTS = {
     "float_masked_ans": weight_of(quantize_float(pruned(0.9), QuantizeFloat("bf16"))),
     "float_huffman": weight_of(quantize_float(normal(40, 50), QuantizeFloat("fp4_e2m1"))),
     "float_packed": weight_of(quantize_float(normal(40, 50), QuantizeFloat("bf16"))),
+    "mx_huffman": weight_of(quantize_mx(normal(40, 50), QuantizeMX("mxfp4"))),
+    "mx_adaptive": weight_of(quantize_mx(pruned(0.8), QuantizeMX("nvfp4"))),
     "sign_packed": weight_of(binarize(normal(40, 50))),
 }
 

@@ -29,6 +29,8 @@ WORDS = {
     ),
     "quantize_float:format=bf16": "round to bf16",
     "quantize_float:format=nf4,granularity=group": "round to nf4, per group of 32",
+    "quantize_mx": "round to mxfp4, blocks of 32",
+    "quantize_mx:format=nvfp4": "round to nvfp4, blocks of 16",
     "binarize": "binarize to ±α",
     "ternarize": "ternarize, zeros up to 0.7 · mean |w|",
     "share:clusters=8,scope=all": "share 8 values, one codebook",

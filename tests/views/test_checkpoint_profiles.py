@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from compress_core import Quantize
 from compress_core.applying.quantize import CODES
 from compress_core.checkpoint import Checkpoint, Entry, census_of, take_census
-from compress_core.methods.quantization import QuantizeFloat
+from compress_core.methods.quantization import MX_FORMATS, QuantizeFloat, QuantizeMX
 from compress_core.methods.weight_sharing import ShareWeights, share
 from compress_core.storage.streams import weight_of
 from compress_core.stored import StoredLayer, untouched
@@ -58,12 +58,18 @@ def test_bins_of_a_wide_type_change_them_little(entry: Entry) -> None:
         Quantize(3, granularity="group", group_size=16),
         Quantize(4, granularity="tensor"),
         QuantizeFloat("nf4"),
+        QuantizeMX("mxfp4"),
+        QuantizeMX("nvfp4"),
     ],
 )
 def test_levels_and_noise_of_a_channel_are_those_of_the_layer(
-    step: Quantize | QuantizeFloat, entry: Entry
+    step: Quantize | QuantizeFloat | QuantizeMX, entry: Entry
 ) -> None:
-    settings = Quantize(granularity=step.granularity, group_size=step.group_size)
+    if isinstance(step, QuantizeMX):
+        block = MX_FORMATS[step.format].block
+        settings = Quantize(granularity="group", group_size=block)
+    else:
+        settings = Quantize(granularity=step.granularity, group_size=step.group_size)
     found = scale_profile(entry, lambda: census_of(WEIGHT), settings, step, 7)
     before = in_memory()
     after = before.with_weights(step, (weight_of(CODES[type(step)](WEIGHT, step)),))

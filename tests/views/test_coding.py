@@ -6,7 +6,7 @@ import torch
 
 from compress_core import Original, Quantize, compress, load_model
 from compress_core.methods.pruning import Prune
-from compress_core.methods.quantization import Binarize, QuantizeFloat
+from compress_core.methods.quantization import Binarize, QuantizeFloat, QuantizeMX
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.steps import AnyStep
 from compress_core.storage.entropy_coding import encode_all
@@ -91,6 +91,16 @@ def test_symbols_mean_what_the_weights_are(model: Original, step: AnyStep, meani
     weights = scale.view(-1, 1) * (values - zero.view(-1, 1)) if meaning != "entry" else values
     assert coding.meaning == meaning
     torch.testing.assert_close(weights, stored.dense.double(), rtol=1e-5, atol=1e-6)
+
+
+def test_symbols_of_blocks_are_elements_and_their_scales_stand_beside(model: Original) -> None:
+    stored = compress(model, (QuantizeMX("nvfp4"),)).layers["fc3"]
+    coding, codes = coding_of(stored.weights[0]), stored.weights[0].codes
+    rows, columns = coding.symbols.shape
+    scale = codes.scale.repeat_interleave(16, dim=1)[:, :columns]  # type: ignore[union-attr]
+    values = torch.from_numpy(coding.meanings[coding.symbols]).float()
+    assert torch.equal(values * scale, stored.dense.view(rows, columns))
+    assert (coding.meaning, coding.beside_bytes) == ("float", rows * -(-columns // 16) + 4)
 
 
 def test_a_coder_that_does_not_take_an_alphabet_is_counted_as_packed(model: Original) -> None:

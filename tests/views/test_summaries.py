@@ -11,7 +11,13 @@ from torch import Tensor
 from compress_core.compressed import compress
 from compress_core.methods.low_rank import Factorize
 from compress_core.methods.pruning import Prune
-from compress_core.methods.quantization import InputQuantizer, Quantize, QuantizeFloat, Ternarize
+from compress_core.methods.quantization import (
+    InputQuantizer,
+    Quantize,
+    QuantizeFloat,
+    QuantizeMX,
+    Ternarize,
+)
 from compress_core.original import Original
 from compress_core.steps import AnyStep
 from compress_core.stored import StoredLayer
@@ -193,6 +199,16 @@ def test_ternary_weights_say_what_becomes_zero(stored: Callable[..., StoredLayer
 def test_floats_of_16_bits_share_one_scale(stored: Callable[..., StoredLayer]) -> None:
     found = scale_view(stored(), stored(QuantizeFloat("fp16")), Quantize(), 0)
     assert (found.weights.size, found.scale, found.sqnr_db) == (8, 1, None)
+
+
+def test_a_microscaled_layer_shows_its_first_block(stored: Callable[..., StoredLayer]) -> None:
+    found = scale_view(stored(), stored(QuantizeMX("mxfp4")), Quantize(), 0)
+    assert found.weights.size == 4  # a row is shorter than a block
+    assert found.scale is not None
+    assert (found.levels / found.scale).tolist() == [
+        *(-6, -4, -3, -2, -1.5, -1, -0.5, 0),
+        *(0.5, 1, 1.5, 2, 3, 4, 6),
+    ]
 
 
 def test_the_inputs_by_hand() -> None:

@@ -6,23 +6,25 @@ from typing import Any
 import streamlit as st
 
 from compress_core import Prune, Quantize, Recipe
-from compress_core.methods.quantization import FORMAT_BITS, QuantizeFloat
+from compress_core.methods.quantization import FORMAT_BITS, MX_FORMATS, QuantizeFloat, QuantizeMX
 from compress_core.methods.weight_sharing import ShareWeights
 from ui.language import N_, _
 from ui.panels.widgets import number_field
 from ui.quantize.methods import LEAST_PERCENTILE, format_words
 from ui.session import values
 
-METHODS = (N_("prune"), N_("quantize"), N_("float"), N_("share"))
+METHODS = (N_("prune"), N_("quantize"), N_("float"), N_("microscaling"), N_("share"))
 NAMES = {
     "prune": N_("Prune"),
     "quantize": N_("Quantize"),
     "float": N_("Low-bit floats"),
+    "microscaling": N_("Microscaling"),
     "share": N_("Share weights"),
 }
 BITS = (8, 6, 5, 4, 3, 2)
 CLUSTERS = (256, 64, 32, 16, 8, 4, 2)
 FORMATS = tuple(FORMAT_BITS)
+MX_FORMAT_NAMES = tuple(MX_FORMATS)
 GRANULARITIES = (N_("channel"), N_("group"), N_("tensor"))
 CLIPPINGS = (N_("min_max"), N_("mse"), N_("percentile"))
 MOST = 99.9  # percent of weights that are pruned at most
@@ -50,6 +52,8 @@ def show_controls() -> None:
         _select(_("Bits"), BITS, "checkpoint_bits", str, first=4)
     elif method == "float":
         _select(_("Format"), FORMATS, "checkpoint_format", format_words, first="nf4")
+    elif method == "microscaling":
+        _select(_("Format"), MX_FORMAT_NAMES, "checkpoint_mx", format_words, first="mxfp4")
     else:
         _select(_("Clusters"), CLUSTERS, "checkpoint_clusters", str, first=16)
     if method in {"quantize", "float"}:
@@ -83,11 +87,13 @@ def chosen_steps() -> Recipe:
     return (quantization(),)
 
 
-def quantization() -> Quantize | QuantizeFloat:
+def quantization() -> Quantize | QuantizeFloat | QuantizeMX:
     """The step of the controls, if the method is one that quantizes; affine for the others."""
     granularity: Any = values.chosen("checkpoint_granularity", GRANULARITIES)
     if chosen_method() == "float":
         return QuantizeFloat(values.chosen("checkpoint_format", ("nf4", *FORMATS)), granularity)
+    if chosen_method() == "microscaling":
+        return QuantizeMX(values.chosen("checkpoint_mx", ("mxfp4", *MX_FORMAT_NAMES)))
     clipping: Any = values.chosen("checkpoint_clipping", CLIPPINGS)
     return Quantize(
         bits=values.chosen("checkpoint_bits", (4, *BITS)),
@@ -103,7 +109,8 @@ def release(wish: dict[str, Any]) -> None:
         st.session_state.checkpoint_sparsity = round(100 * float(wish["sparsity"]), 1)
     for field in ("bits", "format", "clusters", "clipping", "percentile"):
         if field in wish:
-            st.session_state[f"checkpoint_{field}"] = wish[field]
+            key = "mx" if wish[field] in MX_FORMAT_NAMES else field  # each method has a list
+            st.session_state[f"checkpoint_{key}"] = wish[field]
 
 
 def _select(

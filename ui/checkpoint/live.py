@@ -3,7 +3,7 @@
 from typing import Any
 
 from compress_core.checkpoint import Census, Checkpoint, Entry, Weighed
-from compress_core.methods.quantization import Quantize
+from compress_core.methods.quantization import Quantize, QuantizeMX
 from compress_core.methods.quantization.ranges import CLIP_GRID
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe import Recipe
@@ -20,6 +20,7 @@ from ui.checkpoint.controls import (
     CLUSTERS,
     FORMATS,
     MOST,
+    MX_FORMAT_NAMES,
     chosen_method,
     quantization,
     release,
@@ -92,11 +93,12 @@ def _quantizing(entry: Entry, census: Census, weighed: Weighed) -> dict[str, Any
         "group": _("{layer}, output channel 0, first group", layer=entry.name),
         "channel": _("{layer}, output channel 0", layer=entry.name),
     }
+    names = MX_FORMAT_NAMES if isinstance(step, QuantizeMX) else FORMATS
     formats = {
         "setting": _("Format"),
         "field": "format",
-        "values": FORMATS,
-        "texts": [format_words(name) for name in FORMATS],
+        "values": names,
+        "texts": [format_words(name) for name in names],
         "chosen": getattr(step, "format", None),
     }
     bits = _numbers(_("Bits"), "bits", BITS, getattr(step, "bits", None))

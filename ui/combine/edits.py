@@ -12,9 +12,11 @@ from compress_core import Factorize, Prune, Quantize, Recipe
 from compress_core.methods.low_rank import full_rank
 from compress_core.methods.quantization import (
     FORMAT_BITS,
+    MX_FORMATS,
     Binarize,
     QuantizeFloat,
     QuantizeGPTQ,
+    QuantizeMX,
     Ternarize,
 )
 from compress_core.methods.structured import PruneStructured
@@ -93,6 +95,11 @@ def _coded(like: AnyStep | None, bits: Any, _: tuple[int, ...]) -> AnyStep | Non
         case QuantizeFloat() if bits in FORMAT_BITS.values():
             names = (name for name, width in FORMAT_BITS.items() if width == bits)
             return replace(like, format=next(names))
+        case QuantizeMX() if bits == MX_FORMATS[like.format].bits:
+            return like
+        case QuantizeMX() if bits in {element.bits for element in MX_FORMATS.values()}:
+            found = (name for name, element in MX_FORMATS.items() if element.bits == bits)
+            return replace(like, format=next(found))
         case Binarize() if bits == 1:
             return like
         case Ternarize() if bits == 2:

@@ -54,8 +54,7 @@ def _judged(facts: Facts) -> None:
     name = words.metric(facts.metric_name).capitalize()
     said = _("Judged by **{metric}**: {why}.", metric=name, why=of_core(facts.reason))
     st.markdown(said)
-    for sentence in facts.data:
-        st.caption(f"{of_core(sentence)}.")
+    st.caption(f"{'. '.join(map(of_core, facts.data))}.")
 
 
 def _agreement(facts: Facts) -> None:

@@ -16,22 +16,24 @@ from ui.quantize.methods import (
     CLIPPINGS,
     FEWEST,
     FLOAT,
-    FORMAT_OF_BITS,
     FORMATS,
+    FORMATS_OF,
     FP32,
     GRANULARITIES,
     LEAST_PERCENTILE,
     MOST_DELTA,
+    MX_FORMAT_NAMES,
     QUANTIZERS,
     SCHEMES,
     SCOPES,
     bits_of,
+    format_of_bits,
 )
 from ui.session import caches, recipe_field, state, values
 
 SETTINGS: dict[str, Callable[[Any], bool]] = {  # fields of the steps that have widgets, and rules
     "bits": lambda bits: values.is_number(bits) and bits in (*BITS, FLOAT),
-    "format": FORMATS.__contains__,
+    "format": {*FORMATS, *MX_FORMAT_NAMES}.__contains__,
     "scheme": SCHEMES.__contains__,
     "granularity": GRANULARITIES.__contains__,
     "group_size": lambda size: values.is_number(size) and size >= 2,
@@ -56,7 +58,7 @@ def set_method() -> None:
     recipe, method = recipe_field.session_recipe(), chosen_method()
     bits = bits_of(edited(recipe, chosen_layer("quantize_layer")))
     bits = FEWEST if bits == FLOAT else bits
-    wish = {"bits": bits, "format": FORMAT_OF_BITS.get(bits, "nf4")}
+    wish = {"bits": bits, "format": format_of_bits(method, bits)}
     _set_step(step_by(method, shown() | wish, None))
 
 
@@ -68,7 +70,7 @@ def set_quantization() -> None:
 def release_quantization(wish: dict[str, Any]) -> None:
     """The callback of a drag: bits or format, or the clipping with its percentile."""
     method, wanted = chosen_method(), shown() | wish
-    field, off = ("format", FP32) if method == "float" else ("bits", FLOAT)
+    field, off = ("format", FP32) if method in FORMATS_OF else ("bits", FLOAT)
     if wanted.get(field, off) == off:
         _set_step(None)
         return
@@ -88,6 +90,8 @@ def step_by(method: str, wanted: dict[str, Any], before: AnyStep | None) -> AnyS
     off = {("format", FP32), ("bits", FLOAT)}  # no settings of a step
     known = {field.name for field in fields(kind)}
     settings = {k: v for k, v in wanted.items() if k in known and (k, v) not in off}
+    if settings.get("format") not in FORMATS_OF.get(method, ()):  # of a method chosen before
+        settings.pop("format", None)
     return replace(before if isinstance(before, kind) else kind(), **settings, layers=ALL_LAYERS)
 
 

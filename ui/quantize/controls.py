@@ -13,6 +13,7 @@ from ui.quantize.callbacks import SETTINGS, edited, set_method, set_quantization
 from ui.quantize.methods import (
     CLIPPINGS,
     FORMATS,
+    FORMATS_OF,
     FP32,
     GRANULARITIES,
     LEAST_PERCENTILE,
@@ -33,6 +34,7 @@ METHOD_HELP = N_(
     "affine: 2ᵏ evenly spaced levels, each weight to the nearest. GPTQ: the same levels, but each "
     "weight's error is passed on to those after it, weighed by the inputs of the original network "
     "on calibration images. float: levels dense near zero, as 16, 8 or 4 bit numbers have them. "
+    "microscaling: short numbers in blocks of a row, with a scale of one byte each. "
     "ternary: −α, 0, α. binary: −α, α."
 )
 SCOPE_HELP = N_(
@@ -52,6 +54,11 @@ FORMAT_HELP = N_(
     "e4m3: 4 bits of exponent, 3 of mantissa. nf4: the quantiles of a normal distribution. 16 bit "
     "formats need no scale. fp32 leaves the weights alone."
 )
+MX_FORMAT_HELP = N_(
+    "e2m3: 2 bits of exponent, 3 of mantissa. mxfp4 and nvfp4 have e2m1, mxint8 whole numbers. A "
+    "scale for 32 weights of a row, for nvfp4 16. fp32 leaves the weights alone."
+)
+FORMAT_HELPS = {"float": FORMAT_HELP, "microscaling": MX_FORMAT_HELP}
 
 
 @dataclass(frozen=True)
@@ -113,15 +120,15 @@ def _fill(step: AnyStep | None) -> None:
 
 
 def _show_settings(method: str, *, in_address: bool) -> None:
-    if method == "float":
+    if method in FORMATS_OF:
         st.selectbox(
             _("Format"),
-            FORMATS,
+            FORMATS_OF[method],
             key="quantize_format",
             width=NUMBER_WIDTH,
             on_change=set_quantization,
             format_func=format_words,
-            help=_(FORMAT_HELP),
+            help=_(FORMAT_HELPS[method]),
         )
     else:
         st.selectbox(

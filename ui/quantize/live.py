@@ -3,7 +3,7 @@
 from typing import Any
 
 from compress_core import Quantize, Recipe
-from compress_core.methods.quantization import QuantizeFloat, Ternarize
+from compress_core.methods.quantization import QuantizeFloat, QuantizeMX, Ternarize
 from compress_core.methods.quantization.ranges import CLIP_GRID
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.recipe import without_kinds
@@ -19,7 +19,7 @@ from ui.quantize.callbacks import release_quantization
 from ui.quantize.controls import Choice
 from ui.quantize.methods import (
     FLOAT,
-    FORMATS,
+    FORMATS_OF,
     FP32,
     LEAST_PERCENTILE,
     bit_choices,
@@ -35,6 +35,7 @@ FAMILIES = {
     "affine": "quantize",
     "GPTQ": "gptq",
     "float": "low-bit",
+    "microscaling": "low-bit",
     "ternary": "low-bit",
     "binary": "low-bit",
 }
@@ -128,13 +129,14 @@ def _drawing(current: Current, choice: Choice, view: ScaleView) -> str:
 
 def _choices(choice: Choice) -> dict[str, Any]:
     """The choices under the picture; the last one means not quantized."""
-    if choice.method == "float":
-        chosen = choice.step.format if isinstance(choice.step, QuantizeFloat) else FP32
-        texts = [format_words(name) for name in FORMATS]
+    if choice.method in FORMATS_OF:
+        formats, has_format = FORMATS_OF[choice.method], QuantizeFloat | QuantizeMX
+        chosen = choice.step.format if isinstance(choice.step, has_format) else FP32
+        texts = [format_words(name) for name in formats]
         return {
             "setting": _("Format"),
             "field": "format",
-            "values": FORMATS,
+            "values": formats,
             "texts": texts,
             "chosen": chosen,
         }

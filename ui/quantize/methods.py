@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from compress_core.methods.quantization import (
     BITS,
     FORMAT_BITS,
+    MX_FORMATS,
     Binarize,
     Quantize,
     QuantizeFloat,
     QuantizeGPTQ,
+    QuantizeMX,
     Ternarize,
 )
 from compress_core.steps import ROWS, AnyStep
 from ui.language import N_
 
-WeightStep = Quantize | QuantizeGPTQ | QuantizeFloat | Ternarize | Binarize
+WeightStep = Quantize | QuantizeGPTQ | QuantizeFloat | QuantizeMX | Ternarize | Binarize
 AFFINE = r"w \approx \text{scale} \cdot (q - \text{zero\_point})"
 SCOPES = (N_("all"), N_("one"))
 GRANULARITIES = (N_("channel"), N_("tensor"), N_("group"))
@@ -24,7 +26,10 @@ FLOAT = 32  # the choice that means: not quantized; as a format,
 FP32 = "fp32"
 FORMATS = (*sorted(FORMAT_BITS, key=lambda name: FORMAT_BITS[name]), FP32)
 UNSCALED = tuple(name for name, bits in FORMAT_BITS.items() if bits == 16)
+MX_FORMAT_NAMES = (*sorted(MX_FORMATS, key=lambda name: MX_FORMATS[name].bits), FP32)
+FORMATS_OF = {"float": FORMATS, "microscaling": MX_FORMAT_NAMES}  # methods that have formats
 FORMAT_OF_BITS = {8: "fp8_e4m3", 16: "fp16"}  # others: nf4
+MX_FORMAT_OF_BITS = {6: "mxfp6_e2m3", 8: "mxfp8_e4m3", 16: "mxfp8_e4m3"}  # others: mxfp4
 FEWEST = 4  # bits of a method that is chosen where nothing is quantized yet
 MOST_DELTA = 0.99
 LEAST_PERCENTILE = 50.0  # of |w| that the controls clip at
@@ -63,6 +68,14 @@ QUANTIZERS = {
             "format's largest number on the largest |w|; 16 bits need none."
         ),
     ),
+    N_("microscaling"): Quantizer(
+        QuantizeMX,
+        r"w \approx \text{scale of the block} \cdot v, \quad v \text{ an element of the format}",
+        N_(
+            "Each block of a row has a scale of one byte: a power of two, for nvfp4 an fp8 number. "
+            "One large weight coarsens only its block."
+        ),
+    ),
     N_("ternary"): Quantizer(
         Ternarize,
         r"w \approx \alpha \cdot \{-1, 0, 1\}, \quad 0 \text{ where } |w| \le \Delta",
@@ -93,6 +106,8 @@ def sharing_of(step: AnyStep) -> Quantize:
             return Quantize(granularity="tensor")
         case QuantizeFloat():
             return Quantize(granularity=step.granularity, group_size=step.group_size)
+        case QuantizeMX():
+            return Quantize(granularity="group", group_size=MX_FORMATS[step.format].block)
     return Quantize()
 
 
@@ -103,6 +118,8 @@ def bits_of(step: AnyStep | None) -> int:
             return step.bits
         case QuantizeFloat():
             return FORMAT_BITS[step.format]
+        case QuantizeMX():
+            return MX_FORMATS[step.format].bits
         case Ternarize():
             return 2
         case Binarize():
@@ -120,6 +137,13 @@ def bit_choices(method: str) -> list[int]:
     return {"ternary": [2, FLOAT], "binary": [1, FLOAT]}.get(method, [*BITS, FLOAT])
 
 
+def format_of_bits(method: str, bits: int) -> str:
+    """The format of a method with these bits, or one of its smallest."""
+    if method == "microscaling":
+        return MX_FORMAT_OF_BITS.get(bits, "mxfp4")
+    return FORMAT_OF_BITS.get(bits, "nf4")
+
+
 def format_words(name: str) -> str:
-    """A float format as people write it: fp8 e4m3."""
+    """A format as people write it: fp8 e4m3."""
     return name.replace("_", " ")

@@ -44,6 +44,13 @@ from compress_core.methods.quantization.floats import (
     quantize_float,
 )
 from compress_core.methods.quantization.granularity import GRANULARITIES, Granularity
+from compress_core.methods.quantization.microscaling import (
+    MX_FORMATS,
+    MXCoded,
+    MXFormat,
+    QuantizeMX,
+    quantize_mx,
+)
 from compress_core.methods.quantization.ranges import (
     CLIP_GRID,
     Clipping,
@@ -64,6 +71,7 @@ __all__ = [
     "CLIP_GRID",
     "FORMAT_BITS",
     "GRANULARITIES",
+    "MX_FORMATS",
     "REST_BITS",
     "Binarize",
     "Clipping",
@@ -72,11 +80,14 @@ __all__ = [
     "FloatFormat",
     "Granularity",
     "InputQuantizer",
+    "MXCoded",
+    "MXFormat",
     "Mode",
     "Quantize",
     "QuantizeActivations",
     "QuantizeFloat",
     "QuantizeGPTQ",
+    "QuantizeMX",
     "QuantizeRest",
     "Quantized",
     "Scheme",
@@ -94,6 +105,7 @@ __all__ = [
     "plan_input",
     "quantize",
     "quantize_float",
+    "quantize_mx",
     "quantize_tensor",
     "round_input",
     "round_scale",

@@ -14,9 +14,10 @@ from compress_core.methods.quantization.floats import (
     decode_float,
 )
 from compress_core.methods.quantization.granularity import Granularity
+from compress_core.methods.quantization.microscaling import MXCoded, magnitudes
 from compress_core.methods.quantization.ranges import code_range
 
-ScaledCodes = Quantized | FloatCoded | SignCoded
+ScaledCodes = Quantized | FloatCoded | SignCoded | MXCoded
 GRANULARITY_BY_DIM: tuple[Granularity, ...] = ("tensor", "channel", "group")
 
 
@@ -33,7 +34,8 @@ def channel_scale(coded: ScaledCodes, channel: int) -> float:
 def channel_levels(coded: ScaledCodes, channel: int) -> Tensor:
     """The numbers that a weight of an output channel (of its first group) may become.
 
-    scale · (q - zero_point) for all q, scale · v for all finite v of a float format, or ±scale;
+    scale · (q - zero_point) for all q, scale · v for all finite v of a float format (of ± an
+    element's magnitudes), or ±scale;
     (levels,) float32, ascending.
     """
     scale = _of_channel(coded.scale, channel)
@@ -41,6 +43,9 @@ def channel_levels(coded: ScaledCodes, channel: int) -> Tensor:
         return torch.tensor([-1.0, 1.0]) * scale
     if isinstance(coded, FloatCoded):
         return format_values(coded.format) * scale
+    if isinstance(coded, MXCoded):
+        positive = magnitudes(coded.format)
+        return torch.cat([-positive[1:].flip(0), positive]) * scale
     q_min, q_max = code_range(coded.bits, coded.scheme)
     return (torch.arange(q_min, q_max + 1) - _of_channel(coded.zero_point, channel)) * scale
 

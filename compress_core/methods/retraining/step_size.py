@@ -16,7 +16,8 @@ class QuantizeAware:
 
     Forward the network computes with rounded weights; backward the gradient passes the rounding as
     if it were not there (straight-through), and not where a weight is clipped. It follows a step
-    that quantizes: affine codes of any bits, low-bit floats, binary and ternary weights.
+    that quantizes: affine codes of any bits, low-bit floats, binary and ternary weights,
+    and microscaled ones, whose scales follow from the weights.
     Raises ValueError for other values. Source: Esser et al. 2019, 1902.08153; binary weights
     Courbariaux et al. 2015, 1511.00363.
     """

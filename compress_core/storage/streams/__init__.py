@@ -5,6 +5,7 @@ dense        weight (F32, or BF16 or F16 where that holds each weight exactly)
 packed, ans  … each coder: q - q_min; scale (F32); zero_point (U16) if asymmetric
 float_…      codes: the bit patterns of a low-bit float by each coder; scale (F32) below 16 bits
 shared_…     codes: indices by each coder; codebook (F32), of one weight or of several
+mx_…         codes: of elements by each coder; scale (U8) a block; of nvfp4 tensor_scale (F32)
 sign_…       codes: 1 for +1 and 0 for -1 by each coder; scale (F32)
 
 Two tables say what there is: CODED_FORMS, what is coded of each type of codes, and DECODERS.
@@ -17,11 +18,11 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from compress_core.methods.quantization import FloatCoded, Quantized, SignCoded
+from compress_core.methods.quantization import FloatCoded, MXCoded, Quantized, SignCoded
 from compress_core.methods.step import check_choice
 from compress_core.methods.weight_sharing import Shared
 from compress_core.storage.entropy_coding import StreamError
-from compress_core.storage.streams import affine, codebook, low_bit
+from compress_core.storage.streams import affine, codebook, low_bit, microscaled
 from compress_core.storage.streams.coded import CodedForm, encodings_of
 from compress_core.storage.streams.floats import (
     MASKS,
@@ -123,6 +124,7 @@ def _groups(header: Header) -> int | None:
 CODED_FORMS: dict[type[Codes], Callable[[Any], CodedForm]] = {
     Quantized: affine.affine_form,
     FloatCoded: low_bit.float_form,
+    MXCoded: microscaled.mx_form,
     SignCoded: low_bit.sign_form,
     Shared: codebook.shared_form,
 }
@@ -131,6 +133,7 @@ DECODERS: dict[str, Callable[[Header, Tensors, Shape], Tensor | Codes]] = {
     **dict.fromkeys(MASKS, decode_masked),
     **dict.fromkeys(encodings_of(affine.FAMILY), affine.decode_affine),
     **dict.fromkeys(encodings_of(low_bit.FLOATS), low_bit.decode_float_codes),
+    **dict.fromkeys(encodings_of(microscaled.FAMILY), microscaled.decode_mx),
     **dict.fromkeys(encodings_of(low_bit.SIGNS), low_bit.decode_signs),
     **dict.fromkeys(encodings_of(codebook.FAMILY), codebook.decode_shared),
 }

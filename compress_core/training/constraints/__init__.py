@@ -9,12 +9,18 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from compress_core.methods.quantization import FloatCoded, Quantized, SignCoded
+from compress_core.methods.quantization import FloatCoded, MXCoded, Quantized, SignCoded
 from compress_core.methods.weight_sharing import Shared
 from compress_core.storage.streams import StoredWeight
 from compress_core.training.constraints.codebooks import Book, Indexed
 from compress_core.training.constraints.free import Constraint, Free, Frozen
-from compress_core.training.constraints.rounding import Priced, Rounded, RoundedFloat, Signed
+from compress_core.training.constraints.rounding import (
+    Priced,
+    Rounded,
+    RoundedBlocks,
+    RoundedFloat,
+    Signed,
+)
 from compress_core.training.constraints.scales import Scaled
 
 __all__ = ["Constraint", "Free", "Frozen", "Make", "Material", "Priced", "held", "moving", "priced"]
@@ -44,6 +50,8 @@ def held(given: Material) -> Constraint:
             return Indexed(codes, given.books.setdefault(key, Book(codes.codebook)))
         case Quantized() | FloatCoded() | SignCoded():
             return Scaled(codes)
+        case MXCoded():  # a scale of one byte moves in leaps
+            return Frozen(given.stored)
         case _:
             raise AssertionError(f"{type(codes).__name__} has no constraint")
 
@@ -58,6 +66,8 @@ def moving(given: Material) -> Constraint:
             return Signed(codes, given.values)
         case FloatCoded():
             return RoundedFloat(codes, given.values, given.kept)
+        case MXCoded():
+            return RoundedBlocks(codes, given.values, given.kept)
         case _:
             return held(given)
 

@@ -8,11 +8,14 @@ from torch import Tensor
 
 from compress_core.methods.quantization import (
     FloatCoded,
+    MXCoded,
     Quantized,
+    QuantizeMX,
     SignCoded,
     code_range,
     decode_float,
     encode_float,
+    quantize_mx,
 )
 from compress_core.methods.quantization.granularity import spread
 from compress_core.methods.retraining import code_lengths, learned_steps, relaxed_bits
@@ -146,3 +149,18 @@ class RoundedFloat(Behind):
         codes = encode_float(as_matrix(self.values) / self._scales(), self._codes.format)
         codes = codes.view(self._codes.codes.shape).contiguous()
         return weight_of(replace(self._codes, codes=codes, scale=settled(self.scale)))
+
+
+class RoundedBlocks(Free):
+    """Microscaled codes that move with the weights behind them, as do the scales of the blocks."""
+
+    def __init__(self, codes: MXCoded, values: Tensor, kept: Tensor | None = None) -> None:
+        super().__init__(values, kept)
+        self._step = QuantizeMX(codes.format)
+
+    def weight(self) -> Tensor:
+        nearest = quantize_mx(self.values.detach().contiguous(), self._step).dequantize()
+        return straight_through(self.values, nearest)
+
+    def stored(self) -> StoredWeight:
+        return weight_of(quantize_mx(settled(self.values), self._step))

@@ -21,7 +21,7 @@ from compress_core.checkpoint import (
 )
 from compress_core.checkpoint.profiles import FOLDER_VARIABLE
 from compress_core.events import Silent
-from compress_core.methods.quantization import QuantizeFloat
+from compress_core.methods.quantization import QuantizeFloat, QuantizeMX
 from compress_core.methods.weight_sharing import ShareWeights
 from tests.checkpoint.conftest import normal
 from tests.ui.bench import Bench
@@ -91,6 +91,7 @@ def test_it_opens_on_the_largest_group_with_a_method_at_work(checkpoint: Checkpo
         ("prune", Prune(sparsity=0.5, scope="layer")),
         ("quantize", Quantize(bits=4)),
         ("float", QuantizeFloat("nf4")),
+        ("microscaling", QuantizeMX("mxfp4")),
         ("share", ShareWeights(16)),
     ],
 )

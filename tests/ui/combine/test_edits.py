@@ -4,7 +4,13 @@ import pytest
 
 from compress_core import Factorize, Prune, Quantize, Recipe
 from compress_core.methods.pruning import PruneNM, PruneTaylor, PruneWanda, RandomPrune
-from compress_core.methods.quantization import Binarize, QuantizeFloat, QuantizeGPTQ, Ternarize
+from compress_core.methods.quantization import (
+    Binarize,
+    QuantizeFloat,
+    QuantizeGPTQ,
+    QuantizeMX,
+    Ternarize,
+)
 from compress_core.methods.structured import PruneStructured
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.recipe_edit import with_layer_step
@@ -50,6 +56,9 @@ def test_a_sparsity_cell_keeps_the_method_where_it_has_a_share(step: AnyStep, ow
         (QuantizeGPTQ(4, samples=64), 3, QuantizeGPTQ(3, samples=64, layers=OWN)),
         (QuantizeFloat("fp8_e4m3"), 4, QuantizeFloat("fp4_e2m1", layers=OWN)),
         (QuantizeFloat("nf4"), 4, QuantizeFloat("nf4", layers=OWN)),
+        (QuantizeMX("nvfp4"), 4, QuantizeMX("nvfp4", layers=OWN)),
+        (QuantizeMX("nvfp4"), 6, QuantizeMX("mxfp6_e2m3", layers=OWN)),
+        (QuantizeMX("mxfp4"), 5, Quantize(5, layers=OWN)),
         (QuantizeFloat("fp16"), 5, Quantize(5, layers=OWN)),
         (Binarize(), 1, Binarize(layers=OWN)),
         (Ternarize(), 2, Ternarize(layers=OWN)),

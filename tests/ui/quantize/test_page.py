@@ -12,6 +12,7 @@ from compress_core.methods.quantization import (
     QuantizeActivations,
     QuantizeFloat,
     QuantizeGPTQ,
+    QuantizeMX,
     Ternarize,
 )
 from compress_core.recipe import format_step, parse_recipe
@@ -47,6 +48,7 @@ def choose(app: WholeApp, key: str, value: str) -> WholeApp:
         "quantize_gptq:bits=3,granularity=group,group_size=8",
         "quantize_float:format=nf4",
         "quantize_float:format=bf16",
+        "quantize_mx:format=nvfp4",
         "ternarize:delta=0.995",
         "binarize;correct_bias:samples=300",
         "quantize_activations:bits=4,clipping=percentile;quantize:clipping=percentile,bits=16",
@@ -64,6 +66,7 @@ def test_the_page_renders_for_every_method_and_model(recipe: str, model: str) ->
     [
         ("GPTQ", QuantizeGPTQ(bits=4)),
         ("float", QuantizeFloat("nf4")),
+        ("microscaling", QuantizeMX("mxfp4")),
         ("ternary", Ternarize()),
         ("binary", Binarize()),
     ],
@@ -87,6 +90,15 @@ def test_the_format_is_chosen_and_fp32_takes_the_step_away() -> None:
     app.selectbox(key="quantize_format").set_value("fp32").run()
     assert_as_the_core(app, ())
     assert app.selectbox(key="quantize_method").value == "float"
+
+
+def test_a_microscaled_format_is_chosen_and_fits_the_bits_of_the_method_before() -> None:
+    app = choose(open_app("quantize", recipe="quantize:bits=8"), "method", "microscaling")
+    assert_as_the_core(app, (QuantizeMX("mxfp8_e4m3"),))
+    app.selectbox(key="quantize_format").set_value("nvfp4").run()
+    assert_as_the_core(app, (QuantizeMX("nvfp4"),))
+    choose(app, "method", "float")
+    assert_as_the_core(app, (QuantizeFloat("nf4"),))
 
 
 def test_a_format_without_scale_asks_for_no_granularity() -> None:
