@@ -43,8 +43,8 @@ def seeded_inputs(network: OnnxNetwork, seed: int, rows: int = 1) -> tuple[Tenso
             continue
         return inputs
     raise OnnxError(
-        f"the network does not run on random inputs of any usual size ({reason}); give an input "
-        "of your own"
+        f"the network does not run on random inputs of any usual size ({reason}); see "
+        "whether the file runs in onnxruntime, and export the network again"
     )
 
 

@@ -33,15 +33,13 @@ def test_a_damaged_graph_is_refused_with_a_remedy(
 ) -> None:
     model = onnx.load_model_from_string(small_network())
     damage(model.graph)
-    with pytest.raises(
-        OnnxError, match=r"[;:,] .*(export the network again|give an input of your own)$"
-    ):
+    with pytest.raises(OnnxError, match=r"export the network again$"):
         import_onnx(model)
 
 
 def test_an_error_of_python_is_named_by_its_class() -> None:
     with pytest.raises(OnnxError) as refused, refusing("the node fc1 cannot be built"):
-        [][0]
+        raise IndexError("list index out of range")
     told = "the node fc1 cannot be built (IndexError: list index out of range)"
     assert str(refused.value) == f"{told}; {AGAIN}"
 
