@@ -66,7 +66,7 @@ def _agreement(facts: Facts) -> None:
             _(
                 "Run beside onnxruntime on generated inputs: the largest difference is "
                 "{difference} of the output's range.",
-                difference=f"{facts.difference:.1e}",
+                difference=format(facts.difference, ".1e"),
             ),
             icon=":material/check_circle:",
         )
