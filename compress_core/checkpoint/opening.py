@@ -67,8 +67,8 @@ class Checkpoint:
         """The tensor of this name. Raises CheckpointError where there is none."""
         if name not in self.by_name:
             near = [known for known in self.by_name if name in known][:3]
-            hint = f"; did you mean {', '.join(near)}?" if near else ""
-            raise CheckpointError(f"{self.path.name} has no tensor {name!r}{hint}")
+            remedy = f"did you mean {', '.join(near)}?" if near else "look at the list of them"
+            raise CheckpointError(f"{self.path.name} has no tensor {name!r}; {remedy}")
         return self.by_name[name]
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class Found:
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    training: "Found | None" = None
+    training: Self | None = None
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:

@@ -20,6 +20,7 @@ UNREAD = {"getLogger", "exception", "compile", "startswith", "endswith", "replac
 PROSE = re.compile(r"[A-Za-z]{3,} [A-Za-z]{2,}|^[A-Z][a-z]{2,}[a-z ,.…?]*$")
 CODE = re.compile(
     r"^\s*[<{.#/]|[{};]\s*$|^https?:|:material/|^(top|middle|bottom) (left|center|right)$"
+    r"|^(streamlit run|torch\.save)"
 )
 NAMES = {
     "Compress Explorer",
@@ -33,7 +34,9 @@ FILES = [
     path.relative_to(ROOT).as_posix()
     for path in sorted([*ROOT.glob("ui/**/*.py"), *ROOT.glob("pages/*.py")])
     if "translations" not in path.parts
-    and path.name != "serve.py"  # it speaks on the console, where nobody's language is known
+    # on the console, and before there is a page, nobody's language is known
+    and path.name != "serve.py"
+    and "security" not in path.parts
 ]
 
 
@@ -143,6 +146,8 @@ def test_page_says_nothing_in_english(page: str) -> None:
     app = open_app(page, lang="zh")
     said = [getattr(element, "label", "") for element in app.main]
     for element in app.main:  # the value of a choice is a key; its options are shown
+        if element.type == "code":
+            continue
         said += getattr(element, "options", [getattr(element, "value", "")])
     shown = [UNTRANSLATED.sub("", text) for text in said if isinstance(text, str)]
     assert [found for text in shown for found in ENGLISH.findall(text)] == []

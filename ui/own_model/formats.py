@@ -22,8 +22,8 @@ OPENS = (
     ),
 )
 REMEDY = (
-    "torch.save(model.state_dict(), 'weights.pt')  # in place of the whole model\n"
-    "torch.onnx.export(model, example, 'net.onnx', dynamo=True)  # with the network around it"
+    "torch.save(model.state_dict(), 'weights.pt')\n"
+    "torch.onnx.export(model, example, 'net.onnx', dynamo=True)"
 )
 
 

@@ -4,6 +4,7 @@ without what depends on no input."""
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Self
 
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
@@ -33,7 +34,7 @@ class Graph:
     shapes: Mapping[str, tuple[Dim, ...]]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...] = ()
-    outer: "Graph | None" = None
+    outer: Self | None = None
     nodes: list[NodeProto] = field(default_factory=list)
     constants: dict[str, Constant] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
