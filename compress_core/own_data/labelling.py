@@ -27,7 +27,7 @@ def label(found: Found, width: int | None) -> Found:
 
 def _named(found: Found) -> Found:
     """Numbers in place of names."""
-    parts = [found, *([] if found.training is None else [found.training])]
+    parts: list[Found] = [found, *([] if found.training is None else [found.training])]
     texts = [p.labels for p in parts if p.labels is not None and p.labels.dtype.kind == "U"]
     if not texts or found.labels is None:
         return found

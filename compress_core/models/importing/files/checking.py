@@ -29,7 +29,10 @@ REFUSED: Mapping[Kind, tuple[str, str]] = {
     Kind.PICKLE: ("a pickle runs whatever it wants when it is opened", AT_HOME),
     Kind.ZIP: ("it holds neither tensors nor images", FORMATS),
     Kind.DAMAGED_ZIP: ("its directory cannot be read", UPLOAD_AGAIN),
-    Kind.GIT_LFS: ("its content lies elsewhere", "fetch the file itself with Git LFS, and upload that"),
+    Kind.GIT_LFS: (
+        "its content lies elsewhere",
+        "fetch the file itself with Git LFS, and upload that",
+    ),
     Kind.HTML: ("there is no model in it", "download the file itself"),
     Kind.HDF5: (
         "it is not read here",
