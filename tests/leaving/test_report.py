@@ -68,7 +68,7 @@ def test_a_network_of_other_people_without_data_has_no_score_and_no_curves() -> 
 
 def test_one_that_is_named_on_the_command_line_has_a_script() -> None:
     facts = report_facts(theirs(), own=OwnModel("nets:make"))
-    assert "from nets import make" in facts.script
+    assert 'TrustedModel(model="nets:make")' in facts.script
     assert facts.command == ""
 
 

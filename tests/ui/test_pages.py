@@ -335,7 +335,7 @@ def test_a_model_without_its_data_says_how_to_get_it(
     assert "COMPRESS_DATA_DIR" in app.warning[0].value
 
 
-@pytest.mark.parametrize("page", ["prune", "quantize", "factorize", "combine", "take_home"])
+@pytest.mark.parametrize("page", ["prune", "quantize", "factorize", "combine"])
 def test_who_got_hurt_shows_the_cores_classes_and_flips(page: str) -> None:
     recipe = (Prune(sparsity=0.95),)
     app = open_app(page, recipe=format_recipe(recipe))

@@ -125,7 +125,7 @@ def test_without_images_there_is_no_button(monkeypatch: pytest.MonkeyPatch) -> N
     def missing(name: str, _split: str = "test") -> Any:
         raise DataError(f"{name} is missing")
 
-    monkeypatch.setattr("ui.session.measuring.load_dataset", missing)
+    monkeypatch.setattr("ui.session.caches.load_dataset", missing)
     app = open_app("prune")
     assert not app.exception
     assert not has_button(app, "farthest_prune_search")

@@ -93,7 +93,7 @@ def test_results_are_kept_under_the_digest_and_not_under_the_name(
     caches.original("digits-cnn")
     before = caches.size("digits-cnn", (Prune(0.5),))
     assert caches.size("digits-cnn", (Prune(0.5),)) is before
-    monkeypatch.setattr(caches, "load_model", lambda _name: models["digits-mlp"])
+    monkeypatch.setattr(caches, "find_original", lambda _name: models["digits-mlp"])
     caches.original.clear()
     caches.original("digits-cnn")  # another network under the same name
     try:

@@ -145,7 +145,8 @@ def test_the_command_makes_the_same_files_and_trains_only_what_trains(
     recipe: str, trains: bool
 ) -> None:
     steps = parse_recipe(recipe)
-    current: Any = SimpleNamespace(model="digits-mlp", recipe=steps)
+    original = load_model("digits-mlp")
+    current: Any = SimpleNamespace(model="digits-mlp", recipe=steps, original=original)
     parts = shlex.split(more.command(current).replace("\\\n", " "))
     options = build_parser().parse_args(parts[3:])
     assert options.step == [format_step(step) for step in steps]

@@ -277,8 +277,7 @@ def test_without_images_the_shipped_points_are_there(
     def missing(name: str, _split: str = "test") -> Any:
         raise DataError(f"{name} is missing")
 
-    monkeypatch.setattr("ui.session.measuring.load_dataset", missing)
-    monkeypatch.setattr("ui.trade_offs.work.load_dataset", missing)
+    monkeypatch.setattr("ui.session.caches.load_dataset", missing)
     app = open_app("trade_offs", model="mnist-lenet-5", recipe="prune:sparsity=0.77")
     assert not app.exception
     assert '"name":"prune"' in spec(app)
