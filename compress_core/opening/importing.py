@@ -1,6 +1,7 @@
 """A file of other people becomes a network, or weights without one. Only a sandbox calls this."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -143,11 +144,11 @@ def bare_network(tensors: Mapping[str, Tensor]) -> nn.Module:
     be factorized; everything else is a plain parameter or buffer of a container.
     Raises ValueError for a name that no module can have, also beside the others.
     """
-    root = nn.Module()
+    root, parts = nn.Module(), _parts(tensors)
     for key, tensor in tensors.items():
         owner, _, name = key.rpartition(".")
         try:
-            _container(root, owner, tensors)
+            _container(root, owner, tensors, parts)
             _hold(root.get_submodule(owner), name, tensor)
         except (KeyError, AttributeError) as error:
             raise ValueError(
@@ -157,26 +158,42 @@ def bare_network(tensors: Mapping[str, Tensor]) -> nn.Module:
     return root.eval()
 
 
-def _container(root: nn.Module, path: str, tensors: Mapping[str, Tensor]) -> None:
+Parts = Mapping[str, set[str]]  # by the path of a module: what tensors' names have in it
+
+
+def _parts(keys: Iterable[str]) -> Parts:
+    found: dict[str, set[str]] = defaultdict(set)
+    for key in keys:
+        path, _, name = key.rpartition(".")
+        while name not in found[path]:  # what is there has its owners, too
+            found[path].add(name)
+            path, _, name = path.rpartition(".")
+            if not name:
+                break
+    return found
+
+
+def _container(root: nn.Module, path: str, tensors: Mapping[str, Tensor], parts: Parts) -> None:
     """Make the module at `path`, and all around it, where they are not there yet."""
     if not path:
         return
     owner, _, name = path.rpartition(".")
-    _container(root, owner, tensors)
+    _container(root, owner, tensors, parts)
     parent = root.get_submodule(owner)
     if name not in parent._modules:
-        parent.add_module(name, _module_for(path, tensors) or nn.Module())
+        parent.add_module(name, _module_for(path, tensors, parts) or nn.Module())
 
 
-def _module_for(path: str, tensors: Mapping[str, Tensor]) -> nn.Module | None:
+def _module_for(path: str, tensors: Mapping[str, Tensor], parts: Parts) -> nn.Module | None:
     """The layer that a weight at this path may be of; None where it is none that we know."""
     weight = tensors.get(f"{path}.weight")
-    others = [key for key in tensors if key.startswith(f"{path}.")]
     if weight is None or not weight.is_floating_point() or not weight.numel():
         return None
-    if set(others) - {f"{path}.weight", f"{path}.bias"}:
+    if parts[path] - {"weight", "bias"}:
         return None
-    bias = f"{path}.bias" in tensors
+    bias = "bias" in parts[path]
+    if bias and tensors[f"{path}.bias"].shape != weight.shape[:1]:
+        return None
     with torch.device("meta"):
         if weight.dim() == 2:
             return nn.Linear(weight.shape[1], weight.shape[0], bias=bias)
