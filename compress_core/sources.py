@@ -16,7 +16,7 @@ from compress_core.inputs import each
 from compress_core.models.catalog import MODELS, model_spec
 from compress_core.models.checkpoints import load_card
 from compress_core.opening.facts import DATA, Facts, read_facts
-from compress_core.opening.opened import Opened
+from compress_core.opening.opened import Opened, digest_of
 from compress_core.opening.rooms import InSandbox
 from compress_core.opening.store import find_folder, is_opened_name, public_name
 from compress_core.original import Original, load_model
@@ -95,7 +95,7 @@ def opened_facts(name: str) -> tuple[Path, Facts]:
     none (any more)."""
     folder = find_folder(name)
     if folder is None:
-        raise ValueError(
+        raise DataError(
             f"{public_name(name)} is not open here any more; what nobody uses for a day is "
             "deleted: open its file again"
         )
@@ -116,7 +116,7 @@ def _opened(name: str) -> Source:
         "sees it.",
         lambda: Opened(folder, facts, public_name(name), InSandbox(folder, facts)),
         partial(_data_of, folder, facts),
-        lambda: facts.digest,
+        lambda: digest_of(folder, facts),
         lambda: tuple(facts.data),
     )
 

@@ -16,7 +16,7 @@ def own_model() -> None:
         _("Your own model"),
         _(
             "Bring a network: every page works with it. It is opened in a sandbox, stays on this "
-            "server for a day at most, and only who has its link sees it."
+            "server until a day after its last use, and only who has its link sees it."
         ),
         r"\text{file} \to \text{layers} \to \text{recipe} \to \text{file}",
     )

@@ -318,7 +318,7 @@ def run_leaving(work: Leaving, watcher: Watcher) -> list[dict[str, Any]]:
     known = load_files(_kept(watcher))
     for i, export in enumerate(EXPORTS):
         if export.name not in known:
-            file_name = export.file_name(work.model)
+            file_name = export.file_name(bench.compressed.original.name)
             _go_on(watcher, i / len(EXPORTS), f"measuring {file_name}")
             known[export.name] = bench.measure(export)
             append_line(_kept(watcher) / FILES, known[export.name].as_dict())

@@ -74,7 +74,7 @@ class FileBench:
         """The file, made and measured; a reason in the place of what is impossible."""
         row, elsewhere = MeasuredFile(export.name), self.compressed.original.elsewhere
         try:
-            if elsewhere:
+            if elsewhere and self.data is not None:
                 recipe = format_recipe(self.compressed.recipe)
                 return measured_file(elsewhere.measured_file(recipe, export.name))
             refusal = export.refusal(self.compressed)

@@ -22,6 +22,7 @@ class OwnModel:
     input_shape: str | None = None
     task: Kind | None = None
     normalization: str | None = None
+    output: str | None = None
 
     @property
     def given(self) -> dict[str, str]:

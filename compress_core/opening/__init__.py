@@ -2,6 +2,6 @@
 
     file → sandbox (checks, importer, first run) → folder → Opened (weights alone) + Elsewhere
 
-`tasks` is what the sandboxed child does; `folder` says what it leaves behind; `opened` is the
-network as every other part of the library meets it; `elsewhere` asks a child whatever needs a run.
+`tasks` is what the sandboxed child does; `facts` say what it leaves behind, `store` where; `opened`
+is the network as every other part of the library meets it; `rooms` ask a child what needs a run.
 """

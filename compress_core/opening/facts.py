@@ -41,7 +41,8 @@ class Facts:
     range, None where nothing was there to compare with. `metric`, `reason`, `output` and `batch`
     are those of its `Judge`. `data` says in sentences on what it is judged, `generated` whether
     these are inputs that nobody gave. `seconds` is the time of one row, `notes` what else is to
-    be said. `data_title` and `normalization` are what the person gave, `architecture` is the
+    be said. `calibrates` tells whether rows were put aside for steps to look at. `data_file`, in
+    the folder, `data_title` and `normalization` are what the person gave, `architecture` is the
     reference network that it runs as.
     """
 
@@ -69,6 +70,8 @@ class Facts:
     batch: int = 1
     data: list[str] = field(default_factory=list)
     generated: bool = False
+    calibrates: bool = False
+    data_file: str = ""
     data_title: str = ""
     normalization: str | None = None
     architecture: str = ""

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from compress_core.data import load_dataset
-from compress_core.dataset import Dataset
+from compress_core.dataset import Dataset, is_classes
 from compress_core.entering import Entered, enter
 from compress_core.entering.tensors import dense_file_bytes, named_tensors
 from compress_core.inputs import call, named_outputs, pick_output
@@ -45,6 +45,7 @@ from compress_core.own_data import (
 from compress_core.tasks import Kind, Task
 from compress_core.weights import walk_layers
 
+MOST_WEIGHTS = 5 * 10**7  # parameters: the server keeps several compressed forms of them
 JUDGED_S = 20.0  # how long the original's answers to all rows may take
 GENERATED_S = 4.0  # to inputs that nobody gave: more of them tell little more
 FEWEST, MOST, GENERATED_ROWS = 8, 10_000, 256  # rows that it is judged on
@@ -112,6 +113,12 @@ def _about_weights(found: Imported, asked: Asked, source: bytes) -> dict[str, An
             f"{asked.title} has no compressible weight; a network needs at least one weight of two "
             "dimensions, such as that of a linear layer or a convolution"
         )
+    weights = sum(parameter.numel() for parameter in entered.module.parameters())
+    if weights > MOST_WEIGHTS:
+        raise ValueError(
+            f"{asked.title} has {weights:,} parameters, and at most {MOST_WEIGHTS:,} open here; "
+            "start a server of your own with --model, or with --weights-only for a checkpoint"
+        )
     names = {key for key, _ in entered.module.named_parameters(remove_duplicate=False)}
     return {
         "title": asked.title,
@@ -172,8 +179,10 @@ def _about_data(found: Imported, original: Original, asked: Asked) -> dict[str, 
         (MOST_GIVEN if given else MOST_GENERATED) / row_numbers(original),
     )
     data, calibration, words = _data(found, original, asked, most)
-    data = data.subset(most)
+    found_rows, data = len(data), _with_names(data.subset(most), outputs)
     judged = judge(original, data)
+    if len(data) < found_rows:
+        words = (*words, f"{len(data):,} of these rows are measured: all of them would take long")
     write_dataset(data, Path(DATA))
     if calibration is not None:
         write_dataset(calibration.subset(most), Path(CALIBRATION))
@@ -184,10 +193,20 @@ def _about_data(found: Imported, original: Original, asked: Asked) -> dict[str, 
         "data": list(words),
         "generated": data.name == GENERATED,
         "seconds": seconds,
+        "calibrates": calibration is not None,
+        "data_file": asked.data or "",
         "data_title": asked.data_title,
         "normalization": asked.normalization,
         "architecture": found.spec.name if found.spec else "",
     }
+
+
+def _with_names(data: Dataset, outputs: int) -> Dataset:
+    """Every class that the network may answer has a name: its number, where nobody gave one."""
+    if not is_classes(data.labels) or len(data.class_names) >= outputs:
+        return data
+    numbers = map(str, range(len(data.class_names), outputs))
+    return replace(data, class_names=(*data.class_names, *numbers))
 
 
 def _most_rows(*affordable: float) -> int:

@@ -1,5 +1,6 @@
 """The sandboxed children that run opened networks, one for each of the last few networks."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,20 +15,24 @@ from compress_core.opening.facts import Facts
 from compress_core.recipe import parse_recipe
 from compress_core.sandbox import Room
 
-MOST_ROOMS = 2  # children at once: each takes some 400 MB
+MOST_ROOMS = 2  # children at once, unless more are busy: each takes some 400 MB
+MOST_EXPORTED = 10**9  # bytes of a file that leaves
+ANSWERS_S = 20.0  # for one slice of rows: others wait for their first number meanwhile
+EXPORTED = re.compile(r"[0-9a-f]{16}\.out")
 _ROOMS: OrderedDict[Path, Room] = OrderedDict()
 _LOCK = Lock()
 
 
 def room_of(folder: Path) -> Room:
-    """The child of this folder, started at its first question; the one that was asked longest ago
-    ends where there are too many."""
+    """The child of this folder, started at its first question; where there are too many, the one
+    that was asked longest ago ends, if it is not at work."""
     with _LOCK:
         room = _ROOMS.get(folder) or Room(folder)
         _ROOMS[folder] = room
         _ROOMS.move_to_end(folder)
-        if len(_ROOMS) > MOST_ROOMS:
-            _ROOMS.popitem(last=False)[1].close()
+        idle = [other for other, its in _ROOMS.items() if other != folder and not its.busy]
+        for other in idle[: max(0, len(_ROOMS) - MOST_ROOMS)]:
+            _ROOMS.pop(other).close()
     return room
 
 
@@ -53,12 +58,24 @@ class InSandbox:
         return {str(path): int(count) for path, count in self._ask("macs", recipe).items()}
 
     def answers(self, recipe: str, rows: slice) -> Tensor:
-        found = self._ask("answers", recipe, start=rows.start, stop=rows.stop)
-        return torch.tensor(found["columns"]).reshape(-1, 2)
+        asked = {"recipe": recipe, "start": rows.start, "stop": rows.stop}
+        found = self._room.ask("answers", asked, ANSWERS_S)
+        columns = torch.tensor(found["columns"], dtype=torch.float32)
+        if columns.dim() != 2 or columns.shape[1] != 2:
+            raise ValueError(f"{self._facts.title} gives answers that are none; open it again")
+        return columns
 
     def exported(self, recipe: str, name: str) -> bytes:
-        found = self._ask("exported", recipe, name=name)
-        return (self._folder / Path(str(found["file"])).name).read_bytes()
+        written = str(self._ask("exported", recipe, name=name)["file"])
+        file = self._folder / written
+        if not EXPORTED.fullmatch(written) or file.is_symlink() or not file.is_file():
+            raise ValueError(f"{self._facts.title} left no file; open it again")
+        try:
+            if file.stat().st_size > MOST_EXPORTED:
+                raise ValueError(f"the file is larger than {MOST_EXPORTED:,} bytes; compress more")
+            return file.read_bytes()
+        finally:
+            file.unlink()
 
     def measured_file(self, recipe: str, name: str) -> dict[str, Any]:
         return self._ask("measured_file", recipe, name=name)
@@ -70,6 +87,10 @@ class InSandbox:
         return self._ask("timed", recipe)
 
     def _ask(self, task: str, recipe: str, **asked: Any) -> dict[str, Any]:
+        return self._room.ask(task, {"recipe": recipe, **asked})
+
+    @property
+    def _room(self) -> Room:
         if not self._facts.runs:
             raise ValueError(f"{self._facts.title} does not run: {self._facts.why_not_run}")
-        return room_of(self._folder).ask(task, {"recipe": recipe, **asked})
+        return room_of(self._folder)

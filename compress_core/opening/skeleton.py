@@ -39,6 +39,7 @@ SETTINGS: dict[type[nn.Module], tuple[str, ...]] = {
 BY_NAME = {kind.__name__: kind for kind in SETTINGS}
 BIASED = (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase, nn.LayerNorm)
 MOST_MODULES = 50_000
+MOST_DEEP = 64  # layers of a recurrent module
 
 
 class Skeleton(nn.Module):
@@ -94,11 +95,15 @@ def build_skeleton(
 def _made(entry: dict[str, Any]) -> nn.Module:
     if "kind" not in entry:
         return nn.Module()
-    settings = {
+    kind = BY_NAME[entry["kind"]]
+    settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in entry["settings"].items()
     }
-    return BY_NAME[entry["kind"]](**settings)
+    known = settings.keys() <= {*SETTINGS[kind], "bias"}
+    if not known or settings.get("num_layers", 1) > MOST_DEEP:
+        raise ValueError(f"{str(entry['path'])[:80]} has settings that are none; open it again")
+    return kind(**settings)
 
 
 def _place(root: nn.Module, path: str, module: nn.Module) -> None:

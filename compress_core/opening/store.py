@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from compress_core.data.finding import user_cache
@@ -66,7 +67,8 @@ def find_folder(name: str) -> Path | None:
     folder = opened_folder() / name
     if not is_opened_name(name) or not (folder / FACTS).is_file():
         return None
-    os.utime(folder)
+    with suppress(OSError):  # deleted in this moment
+        os.utime(folder)
     return folder
 
 
@@ -81,7 +83,20 @@ def tidy() -> None:
     left, now = MOST_BYTES, time.time()
     root = opened_folder()
     found = [folder for folder in root.iterdir() if folder.is_dir()] if root.is_dir() else []
-    for folder in sorted(found, key=lambda each: -each.stat().st_mtime):
-        left -= sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        if left < 0 or now - folder.stat().st_mtime > KEPT_S:
+    for folder in sorted(found, key=_last_use, reverse=True):
+        left -= sum(map(_size, folder.iterdir())) if folder.exists() else 0
+        if left < 0 or now - _last_use(folder) > KEPT_S:
             forget(folder.name)
+
+
+def _last_use(folder: Path) -> float:
+    """0 for one that is gone."""
+    with suppress(OSError):
+        return folder.stat().st_mtime
+    return 0.0
+
+
+def _size(file: Path) -> int:
+    with suppress(OSError):  # gone by now
+        return file.lstat().st_size
+    return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 
 from compress_core.dataset import DataError, Dataset
 from compress_core.inputs import each
@@ -39,7 +39,7 @@ def read_dataset(path: Path) -> Dataset:
     """The dataset in a file. Raises DataError for any other content, before it is allocated."""
     about = _about(path)
     try:
-        tensors = load_file(path)
+        tensors = load(path.read_bytes())  # not mapped: it may shrink
     except (SafetensorError, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error
     labels = tensors.pop("y", None)

@@ -63,6 +63,11 @@ class Room:
                 self._start_timer()
 
     @property
+    def busy(self) -> bool:
+        """Whether it is answering a question."""
+        return self._asking.locked()
+
+    @property
     def guards(self) -> dict[str, str]:
         """What holds in the child, in words; starts it if need be."""
         with self._asking:

@@ -231,7 +231,7 @@ CHECKED = [
     Hostile(
         "onnx, a pointer of Git LFS",
         raw(b"version https://git-lfs.github.com/spec/v1\n"),
-        "git lfs pull",
+        "fetch the file itself with Git LFS",
     ),
     Hostile("onnx, Keras", raw(b"\x89HDF\r\n\x1a\n" + bytes(99)), "this is an HDF5 file, as Keras"),
 ]

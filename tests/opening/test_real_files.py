@@ -18,7 +18,7 @@ from tests.opening.files import open_in_sandbox
 
 FOLDER = Path(os.environ.get("COMPRESS_DATA_DIR", "absent")).parent / "models"
 FILES = sorted(FOLDER.glob("*.onnx"))
-RECIPES = ("prune:sparsity=0.5;quantize:bits=6", "share:clusters=16")
+RECIPES = ("prune:sparsity=0.5;quantize:bits=6",)
 
 
 @pytest.mark.skipif(not FILES, reason="there is no folder `models` beside COMPRESS_DATA_DIR")

@@ -15,7 +15,7 @@ def was_shown(pane: str) -> bool:
 def viewer_address(pane: str, model: str, recipe: Recipe) -> str:
     """Publish a graph for this session's `pane`; the same graph keeps its address."""
     key = f"graph_address_{pane}"
-    name = f"{model} {pane}.onnx"
+    name = f"{caches.original(model).name} {pane}.onnx"
     address = publish(caches.graph(model, recipe), name, previous=st.session_state.get(key))
     st.session_state[key] = address
     return f"{address}?theme={st.context.theme.type or 'light'}"

@@ -8,10 +8,12 @@ from ui import figures, words
 from ui.language import _
 from ui.overview.coverage import show_coverage
 from ui.panels.chart import chart, layer_column
-from ui.panels.images import image_grid
+from ui.panels.images import image_grid, shows_images
 from ui.panels.missing_data import needs_data
 from ui.session import measuring, state
 from ui.session.state import Current
+
+MOST_CLASSES = 50  # in one matrix of mistakes
 
 
 def details(current: Current) -> None:
@@ -99,6 +101,8 @@ def mistakes(current: Current) -> None:
             interval=interval,
         )
     )
+    if len(data.class_names) > MOST_CLASSES:
+        return
     left, right = st.columns(2)
     with left:
         counts = confusion_matrix(classes, data).numpy()
@@ -110,5 +114,6 @@ def mistakes(current: Current) -> None:
             {_("true class"): names} | {name: counts[:, i] for i, name in enumerate(names)},
         )
     with right:
-        st.markdown(_("**Test images, mistakes first**"))
-        image_grid(data, classes)
+        if shows_images(data):
+            st.markdown(_("**Test images, mistakes first**"))
+            image_grid(data, classes)

@@ -33,7 +33,7 @@ def show(current: Current, facts: Facts) -> None:
         _ports(facts)
         _judged(facts)
     for note in facts.notes:
-        st.caption(of_core(note))
+        st.caption(words.escape_markdown(of_core(note)))
     _doors()
 
 
@@ -54,13 +54,13 @@ def _judged(facts: Facts) -> None:
     name = words.metric(facts.metric_name).capitalize()
     said = _("Judged by **{metric}**: {why}.", metric=name, why=of_core(facts.reason))
     st.markdown(said)
-    st.caption(f"{'. '.join(map(of_core, facts.data))}.")
+    st.caption(words.escape_markdown(f"{'. '.join(map(of_core, facts.data))}."))
 
 
 def _agreement(facts: Facts) -> None:
     """How far its answers are from onnxruntime's, or why it does not run."""
     if not facts.runs:
-        st.warning(of_core(facts.why_not_run), title=_("Weights only"))
+        st.warning(words.escape_markdown(of_core(facts.why_not_run)), title=_("Weights only"))
     elif facts.difference is not None:
         st.success(
             _(
@@ -75,7 +75,7 @@ def _agreement(facts: Facts) -> None:
             _(
                 "{n} operators run in onnxruntime itself, and have no gradient: {names}.",
                 n=len(facts.foreign),
-                names=", ".join(facts.foreign[:5]),
+                names=words.escape_markdown(", ".join(facts.foreign[:5])),
             )
         )
 

@@ -8,7 +8,7 @@ from ui.language import _
 from ui.own_model.opening import Opening, begin
 from ui.session import fragments, models
 
-FILE, OPENING = "own_model_file", "own_opening"
+FILE, DATA, OPENING = "own_model_file", "own_data_file", "own_opening"
 SUFFIXES = (".onnx", ".safetensors", ".pt", ".pth", ".th", ".bin")
 CANCEL_AFTER_S = 2.0  # before that a button would only flash
 
@@ -49,12 +49,19 @@ def _open_file() -> None:
 @st.fragment
 def _progress() -> None:
     found = opening()
-    if found is None or found.name:
+    if found is None or found.name in models.opened():
         return
-    if found.problem:
-        st.error(of_core(found.problem), title=_("It cannot be opened"))
+    if found.name:  # it was opened while another page was shown
+        st.button(
+            _("Work with {title}", title=words.escape_markdown(found.title)),
+            key="own_take_model",
+            type="primary",
+            on_click=_finish,
+        )
     elif found.cancelled:
         st.caption(_("Cancelled: nothing of the file was kept."))
+    elif found.problem:
+        st.error(words.escape_markdown(of_core(found.problem)), title=_("It cannot be opened"))
     else:
         _is_being_opened(found)
 
@@ -79,7 +86,7 @@ def _finish() -> None:
     found = opening()
     if found is None or not found.is_over:
         return
-    upload.discard(upload.finished(FILE))
+    upload.discard((*upload.finished(FILE), *upload.finished(DATA)))
     if found.name:
         models.add(found.name)
         st.session_state.model = found.name

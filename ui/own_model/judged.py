@@ -1,6 +1,7 @@
 """What an opened network is judged on: its data, how their pixels are normalised, which output."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -18,7 +19,7 @@ from ui.panels.images import Tile, tiles
 from ui.session import fragments, values
 from ui.session.state import Current
 
-FILE, LOOK = "own_data_file", "own_look"
+FILE, LOOK = choosing.DATA, "own_look"
 SUFFIXES = (".npz", ".npy", ".csv", ".zip")
 PIXELS, OUTPUT = "own_pixels", "own_output"  # keys of the choices
 
@@ -64,7 +65,7 @@ def _look_panel(model: str) -> None:
         )
         wake_up.show("own_look_wake_up", 2)
     elif look.problem:
-        st.error(of_core(look.problem), title=_("These data do not fit"))
+        st.error(words.escape_markdown(of_core(look.problem)), title=_("These data do not fit"))
     else:
         _taken(look)
 
@@ -72,7 +73,7 @@ def _look_panel(model: str) -> None:
 def _taken(look: Look) -> None:
     """What is in the data, what the network would see, and the button that takes them."""
     said = (*look.found["found"], *look.found["warnings"])
-    st.caption(". ".join(of_core(str(sentence)) for sentence in said))
+    st.caption(words.escape_markdown(". ".join(of_core(str(sentence)) for sentence in said)))
     chosen = _choose_pixels(look.found["choices"]) if look.found["choices"] else None
     st.button(
         _("Judge by these {n:,} rows", n=int(look.found["rows"])),
@@ -140,12 +141,13 @@ def _choose_output(model: str, facts: Facts) -> None:
     if len(facts.outputs) < 2:
         return
     names = [port.name for port in facts.outputs]
-    if st.session_state.get(OUTPUT) not in names:
-        values.repair(OUTPUT, str(facts.output))
+    key = f"{OUTPUT}_{model}"
+    if st.session_state.get(key) not in names:
+        values.repair(key, str(facts.output))
     st.selectbox(
         _("Output that is judged"),
         names,
-        key=OUTPUT,
+        key=key,
         on_change=_judge_output,
         args=(model,),
         help=_("The network is opened once more, and judged by this one."),
@@ -155,7 +157,12 @@ def _choose_output(model: str, facts: Facts) -> None:
 def _judge_output(model: str) -> None:
     folder, facts = opened_facts(model)
     names = [port.name for port in facts.outputs]
-    output = values.chosen(OUTPUT, names)
-    if output != facts.output:
-        choosing.start(begin(facts.title, folder / SOURCE, {"output": output}))
-        fragments.refresh_app()
+    output = values.chosen(f"{OUTPUT}_{model}", names)
+    if output == facts.output:
+        return
+    asked: dict[str, Any] = {"output": output}
+    if facts.data_file:
+        asked["data"] = str(folder / Path(facts.data_file).name)
+        asked |= {"data_title": facts.data_title, "normalization": facts.normalization}
+    choosing.start(begin(facts.title, folder / SOURCE, asked))
+    fragments.refresh_app()

@@ -25,9 +25,9 @@ class Look:
 
     def run(self) -> None:
         """In a thread of its own."""
-        folder, _facts = opened_facts(self.model)
         asked = {"file": str(self.file.path), "title": self.file.name}
         try:
+            folder, _facts = opened_facts(self.model)
             self.found = room_of(folder).ask("look_at_data", asked)
         except (ValueError, OSError) as error:
             self.problem = str(error)

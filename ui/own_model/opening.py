@@ -1,6 +1,6 @@
 """A file is opened in the background: a sandboxed child checks it, imports it and runs it once."""
 
-import os
+import logging
 import shutil
 import threading
 import time
@@ -15,6 +15,8 @@ from compress_core.sandbox import Limits, Room
 
 # Seconds: an ordinary network opens in a few; data of one's own are run through it for up to 20.
 OPENING, OPENING_WITH_DATA = Limits(cpu_seconds=30.0), Limits()
+GIVEN = "given"  # the data, as they came
+UNKNOWN = "something went wrong on the server; its log says what: try again"
 AT_ONCE = threading.Semaphore(2)  # each takes a processor and some 500 MB
 
 
@@ -44,14 +46,18 @@ class Opening:
             self._room.close()
 
     def run(self, file: Path, asked: Mapping[str, Any]) -> None:
-        """In a thread of its own: open the file, which is linked into a folder of the store."""
-        store.tidy()
-        name, folder = store.new_folder(self.title)
+        """In a thread of its own: open the file, which is copied into a folder of the store."""
+        name = ""
         try:
+            store.tidy()
+            name, folder = store.new_folder(self.title)
             with AT_ONCE:
                 self._open(folder, file, asked)
         except (ValueError, OSError) as error:
             self.problem = str(error)
+        except Exception:  # whatever it is, nobody waits for ever
+            logging.getLogger(__name__).exception("opening a file")
+            self.problem = UNKNOWN
         if self.problem or self.cancelled:
             store.forget(name)
         else:
@@ -59,7 +65,11 @@ class Opening:
 
     def _open(self, folder: Path, file: Path, asked: Mapping[str, Any]) -> None:
         """Raises SandboxError where the file is refused, or its child had to be ended."""
-        link(file, folder / SOURCE)
+        shutil.copyfile(file, folder / SOURCE)  # no link: the child may write to its own alone
+        if data := asked.get("data"):
+            given = Path(data)
+            shutil.copyfile(given, folder / f"{GIVEN}{given.suffix}")
+            asked = {**asked, "data": f"{GIVEN}{given.suffix}"}
         self._room = Room(folder, OPENING_WITH_DATA if asked.get("data") else OPENING)
         try:
             if not self.cancelled:
@@ -73,11 +83,3 @@ def begin(title: str, file: Path, asked: Mapping[str, Any]) -> Opening:
     opening = Opening(title)
     threading.Thread(target=opening.run, args=(file, asked), daemon=True).start()
     return opening
-
-
-def link(file: Path, place: Path) -> None:
-    """The file under another name, without a copy where the disk can do that."""
-    try:
-        os.link(file, place)
-    except OSError:
-        shutil.copyfile(file, place)

@@ -11,7 +11,7 @@ from compress_core.measurement.harm import ClassHarm, Flip, Outcome
 from ui import figures, in_view, words
 from ui.language import N_, _, n_
 from ui.panels.chart import chart
-from ui.panels.images import Tile, tiles
+from ui.panels.images import Tile, shows_images, tiles
 from ui.session import fragments, measuring, state
 from ui.session.state import Current
 
@@ -50,7 +50,8 @@ def _show(current: Current) -> None:
         return
     rows, flips = measuring.harm(model, recipe, n)
     data = measuring.test_images(model, n)
-    tiles([_tile(flip, data) for flip in flips[:MOST_IMAGES]], sentence(flips, n))
+    shown = flips[:MOST_IMAGES] if shows_images(data) else ()
+    tiles([_tile(flip, data) for flip in shown], sentence(flips, n))
     if flips:
         _class_chart(rows)
 

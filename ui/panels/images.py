@@ -26,6 +26,12 @@ class Tile:
     alt: str
 
 
+def shows_images(data: Dataset) -> bool:
+    """Whether its rows can be drawn: grey or red, green and blue images."""
+    inputs = data.inputs
+    return isinstance(inputs, Tensor) and inputs.dim() == 4 and inputs.shape[1] in (1, 3)
+
+
 def tiles(shown: Sequence[Tile], heading: str = "") -> None:
     """Tiles under a heading (HTML). They are one element of the page: an element that is drawn anew
     is drawn as a whole, so all of them, and the heading, tell of the same state."""
@@ -66,9 +72,11 @@ def _address_of(pixels: NDArray[np.uint8]) -> str:
 
 
 def picture(image: Tensor) -> NDArray[np.uint8]:
-    """An image (1 or 3, H, W) in [0, 1], grey or red, green and blue, enlarged by whole pixels to
-    about 72: (height, width) or (height, width, 3)."""
-    pixels = (image * 255).byte()
+    """An image (1 or 3, H, W), grey or red, green and blue, enlarged by whole pixels to about 72:
+    (height, width) or (height, width, 3). One that leaves [0, 1] is drawn from its least value to
+    its largest."""
+    low, high = min(0.0, float(image.min())), max(1.0, float(image.max()))
+    pixels = ((image - low) / (high - low) * 255).byte()
     factor = max(1, 72 // pixels.shape[1])
     enlarged = pixels.repeat_interleave(factor, 1).repeat_interleave(factor, 2).numpy()
     return enlarged[0] if len(enlarged) == 1 else enlarged.transpose(1, 2, 0)

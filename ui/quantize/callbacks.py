@@ -33,7 +33,7 @@ from ui.session import caches, recipe_field, state, values
 
 SETTINGS: dict[str, Callable[[Any], bool]] = {  # fields of the steps that have widgets, and rules
     "bits": lambda bits: values.is_number(bits) and bits in (*BITS, FLOAT),
-    "format": {*FORMATS, *MX_FORMAT_NAMES}.__contains__,
+    "format": (*FORMATS, *MX_FORMAT_NAMES).__contains__,
     "scheme": SCHEMES.__contains__,
     "granularity": GRANULARITIES.__contains__,
     "group_size": lambda size: values.is_number(size) and size >= 2,

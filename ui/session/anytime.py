@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from compress_core import Recipe
 from compress_core.measurement.slices import Run
+from compress_core.sandbox import RefusedError, SandboxError
 from ui.session import turns
 
 SLICE = 250  # images: the first number, ± 1.3 points at 99 % right
@@ -282,18 +283,18 @@ class Measurer:
         started, rows = time.perf_counter(), slice(growing.done, growing.done + SLICE)
         try:
             work.run = work.run or work.start()
-            found = work.run.answers(rows)
+            _keep(growing.columns[rows], work.run.answers(rows).columns.numpy())
         except Exception as error:  # whatever it is, the others must not wait for ever
             self._fail(work, growing, error)
             return
-        growing.columns[rows] = found.columns.numpy()
         growing.done = min(rows.stop, work.n)
         self.slice_s += 0.1 * (time.perf_counter() - started - self.slice_s)
 
     def _fail(self, work: Work, growing: Growing, error: Exception) -> None:
-        """A ValueError is of the network itself; anything else, such as too little memory, may be
-        of this moment."""
-        may_pass = not isinstance(error, ValueError)
+        """A ValueError is of the network itself; anything else, such as too little memory, or a
+        sandbox that was ended, may be of this moment."""
+        of_sandbox = isinstance(error, SandboxError) and not isinstance(error, RefusedError)
+        may_pass = of_sandbox or not isinstance(error, ValueError)
         if may_pass:
             logging.getLogger(__name__).error("measuring %s", work.key, exc_info=error)
             work.run = None
@@ -305,6 +306,15 @@ class Measurer:
             self._wishes[who] = tuple(work for work in works if self._is_open(work))
             if not self._wishes[who]:
                 del self._wishes[who]
+
+
+def _keep(place: NDArray[np.float32], columns: NDArray[np.float32]) -> None:
+    """Raises ValueError for answers that are not one for each row."""
+    if columns.shape != place.shape:
+        raise ValueError(
+            f"it gives {len(columns):,} answers to {len(place):,} rows; a network answers each row"
+        )
+    place[:] = columns
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,7 @@ from compress_core.views.summaries import kept_histogram
 from ui import words
 from ui.icon_button import icon_button
 from ui.language import Later, _
-from ui.session import caches, fragments, measuring, recipe_field, state, values
+from ui.session import caches, fragments, measuring, models, recipe_field, state, values
 from ui.session.snapshot_store import MAX_AGE_S, MAX_NAME, Snapshot, named
 from ui.session.state import Current
 
@@ -181,6 +181,7 @@ def _rename(snapshot_id: str) -> None:
 
 
 def _apply(snapshot: Snapshot) -> None:
+    models.add(snapshot.model)
     st.session_state.model = snapshot.model
     recipe_field.write_recipe_text(snapshot.recipe)
     st.rerun()

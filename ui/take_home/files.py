@@ -41,7 +41,10 @@ def why_not(export: Export, current: Current, rows: Mapping[str, MeasuredFile]) 
     if row is not None and row.file_bytes is None:
         return row.reason
     if isinstance(current.original, Opened) and export.form == "onnx":
-        return current.original.facts.why_not_run
+        facts = current.original.facts
+        if export.calibrates and facts.runs and not facts.calibrates:
+            return _("Its data are too few to put some aside, on which inputs are calibrated.")
+        return facts.why_not_run
     problem = measuring.data_problem(current.model) if export.calibrates else None
     return export.refusal(current.compressed) or problem or ""
 

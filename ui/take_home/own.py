@@ -6,6 +6,8 @@ from compress_core.opening.opened import Opened
 from compress_core.trusted import TrustedModel, trusted_model
 from ui.session.state import Current
 
+DIVIDED = "divided by "  # how a choice begins that a number names on the command line
+
 
 def own_model(current: Current) -> OwnModel | None:
     """What --model and its options say at home; None for a reference network."""
@@ -19,11 +21,15 @@ def own_model(current: Current) -> OwnModel | None:
 
 def _trusted(own: TrustedModel) -> OwnModel:
     weights = str(own.weights) if own.weights else None
-    return OwnModel(own.model, weights, own.data, own.input_shape, own.task, own.normalization)
+    pixels = own.normalization
+    return OwnModel(own.model, weights, own.data, own.input_shape, own.task, pixels, own.output)
 
 
 def _opened(facts: Facts) -> OwnModel:
-    data = facts.data_title or None
-    if facts.architecture:
-        return OwnModel(facts.architecture, facts.title, data, normalization=facts.normalization)
-    return OwnModel(facts.title, data=data, normalization=facts.normalization)
+    return OwnModel(
+        facts.architecture or facts.title,
+        facts.title if facts.architecture else None,
+        data=facts.data_title or None,
+        normalization=facts.normalization and facts.normalization.removeprefix(DIVIDED),
+        output=None if facts.output is None else str(facts.output),
+    )

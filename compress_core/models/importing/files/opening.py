@@ -1,5 +1,6 @@
 """Opening somebody's file: the part that runs in the sandbox, and the part that asks it to."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,9 +86,10 @@ def weights(path: str, most_header: int = MOST_HEADER) -> dict[str, Any]:
     """A task of the sandbox: write weights.safetensors to the current folder. Returns the kind,
     the tensors (name, type, shape), counts of non-finite values, and what was left out."""
     kind, sources, left_out = _sources(Path(path), most_header)
-    target = Path(WEIGHTS)
-    target.unlink(missing_ok=True)  # of a question before
+    target = Path(f"{WEIGHTS}.{os.getpid()}")  # another child may read the same file now
+    target.unlink(missing_ok=True)
     non_finite = write_clean(target, sources)
+    target.replace(WEIGHTS)
     tensors = [[source.name, source.dtype, list(source.shape)] for source in sources]
     return {
         "kind": kind.value,
