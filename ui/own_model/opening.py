@@ -12,11 +12,11 @@ from typing import Any
 from compress_core.opening import store
 from compress_core.opening.facts import SOURCE
 from compress_core.sandbox import Limits, Room
+from compress_core.sandbox.errors import UNEXPECTED
 
 # Seconds: an ordinary network opens in a few; data of one's own are run through it for up to 20.
 OPENING, OPENING_WITH_DATA = Limits(cpu_seconds=30.0), Limits()
 GIVEN = "given"  # the data, as they came
-UNKNOWN = "something went wrong on the server; its log says what: try again"
 AT_ONCE = threading.Semaphore(2)  # each takes a processor and some 500 MB
 
 
@@ -57,7 +57,7 @@ class Opening:
             self.problem = str(error)
         except Exception:  # whatever it is, nobody waits for ever
             logging.getLogger(__name__).exception("opening a file")
-            self.problem = UNKNOWN
+            self.problem = UNEXPECTED
         if self.problem or self.cancelled:
             store.forget(name)
         else:

@@ -6,8 +6,6 @@ from compress_core.opening.opened import Opened
 from compress_core.trusted import TrustedModel, trusted_model
 from ui.session.state import Current
 
-DIVIDED = "divided by "  # how a choice begins that a number names on the command line
-
 
 def own_model(current: Current) -> OwnModel | None:
     """What --model and its options say at home; None for a reference network."""
@@ -30,6 +28,7 @@ def _opened(facts: Facts) -> OwnModel:
         facts.architecture or facts.title,
         facts.title if facts.architecture else None,
         data=facts.data_title or None,
-        normalization=facts.normalization and facts.normalization.removeprefix(DIVIDED),
+        normalization=facts.normalization
+        and facts.normalization.rpartition(" ")[2],  # a number alone
         output=None if facts.output is None else str(facts.output),
     )
