@@ -12,6 +12,7 @@ from tests.whole_app import PAGES
 pytestmark = pytest.mark.browser
 TITLES = {
     "overview": "Overview",
+    "own_model": "Your own model",
     "graph": "Graph",
     "learn": "Learn",
     "class_answers": "Class answers",
@@ -25,6 +26,7 @@ TITLES = {
     "combine": "Combine",
     "trade_offs": "Trade-offs",
     "take_home": "Take home",
+    "checkpoint": "Checkpoint",
 }
 RECIPE = "prune:sparsity=0.9;quantize:bits=4"
 # What Streamlit draws itself and gives no say in:
