@@ -45,6 +45,7 @@ def warm_up() -> None:
     gc.freeze()
     gc.enable()
     executor.start()
+    importlib.import_module("compress_core.opening.store").tidy()
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ NAME = re.compile(r"([a-z0-9]+(?:[-.][a-z0-9]+)*)~[A-Za-z0-9_-]{16}")
 LONGEST = 32  # characters of the plain part
 KEPT_S = 24 * 3600.0
 MOST_BYTES = 8 * 10**9
+LEAST_FREE = 2 * 10**9  # bytes of the disk
 
 
 def opened_folder() -> Path:
@@ -32,10 +33,16 @@ def opened_folder() -> Path:
 
 
 def new_folder(title: str) -> tuple[str, Path]:
-    """A name for what is called `title`, and its folder, which is empty and nobody else's."""
+    """A name for what is called `title`, and its folder, which is empty and nobody else's.
+
+    Raises ValueError where the disk is nearly full.
+    """
     name = f"{plain(title)}~{secrets.token_urlsafe(12)}"
     folder = opened_folder() / name
     folder.mkdir(parents=True, mode=0o700)
+    if shutil.disk_usage(folder).free < LEAST_FREE:
+        forget(name)
+        raise ValueError("the server's disk is nearly full; try again later, or make room there")
     return name, folder
 
 

@@ -157,7 +157,7 @@ def test_no_other_program_runs(room: Room) -> None:
 
 
 @linux
-@pytest.mark.parametrize("call", ["socket", "fork", "execve", "kill"])
+@pytest.mark.parametrize("call", ["socket", "fork", "execve", "kill", "tgkill", "prlimit"])
 def test_the_kernel_refuses_native_code_too(room: Room, call: str) -> None:
     if not guards_hold(room, "programs"):
         pytest.skip("this kernel has no filters")
