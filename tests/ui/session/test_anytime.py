@@ -11,6 +11,7 @@ from compress_core import Prune, compress, load_dataset, load_model, measure
 from compress_core.measurement.harm import Answers
 from compress_core.measurement.slices import SlicedRun
 from compress_core.recipe import parse_recipe
+from compress_core.sandbox import SandboxError
 from tests.whole_app import WholeApp, open_app, strip_cells
 from ui import words
 from ui.session import anytime, measuring
@@ -150,6 +151,35 @@ def test_a_measurement_that_fails_says_why_and_stops_nobody(gate: Gate, measurer
     bad = measurer.growing(("bad", ()))
     assert bad is not None
     assert (bad.problem, bad.done) == ("answers are NaN", 0)
+
+
+def test_answers_that_are_not_one_a_row_stop_nobody(gate: Gate, measurer: Measurer) -> None:
+    class Short:
+        def answers(self, _rows: slice) -> Answers:
+            return Answers(torch.zeros(1), torch.ones(1))
+
+    measurer.ask("a", [Work(("short", ()), Short, N, SUBSET)])
+    measurer.ask("b", [gate.work("good")])
+    gate.let(N)
+    wait_for(measurer, "good", N)
+    short = measurer.growing(("short", ()))
+    assert short is not None
+    assert "a network answers each row" in short.problem
+
+
+def test_a_sandbox_that_was_ended_is_asked_again(gate: Gate, measurer: Measurer) -> None:
+    failures: list[Exception] = [SandboxError("ended")]
+
+    def fail() -> None:
+        if failures:
+            raise failures.pop()
+
+    measurer.ask("a", [gate.work("sandboxed", fail)])
+    gate.let(1)
+    measurer.wait([("sandboxed", ())], 1, 20)
+    gate.let(N)
+    measurer.ask("b", [gate.work("sandboxed", fail)])
+    wait_for(measurer, "sandboxed", N)
 
 
 def test_what_may_pass_is_tried_again_for_the_next_who_asks(
