@@ -125,7 +125,7 @@ pages = {_(section): [page(*entry) for entry in entries] for section, entries in
 pages[""] = [page(*entry, "hidden") for entry in HIDDEN]
 if classroom.token():  # its page is for those who know the address
     pages[""].append(st.Page(ROOT / "pages" / "instructor.py", visibility="hidden"))
-navigation = st.navigation(pages)
+navigation = st.navigation(pages, expanded=True)
 name = navigation.url_path or "overview"
 st.session_state.page = name
 address.follow_history(name)
