@@ -8,8 +8,8 @@ OPENS = (
     (
         N_("ONNX"),
         N_(
-            "opset 7 to 21, fp32, fp16 and quantized, several inputs and outputs; an operator that "
-            "torch has not runs in onnxruntime"
+            "opset 7 and later, fp32, fp16 and quantized, several inputs and outputs; an operator "
+            "that torch has not runs in onnxruntime"
         ),
     ),
     (

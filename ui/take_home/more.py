@@ -26,7 +26,7 @@ from ui.take_home.own import own_model
 from ui.take_home.report import html_report
 
 Rows = Mapping[str, MeasuredFile]
-DECODER = "decode_cx.py"
+DECODER = "lone_decoder.py"
 
 
 def show(current: Current, rows: Rows) -> None:
