@@ -82,7 +82,7 @@ def how_to_open() -> None:
         ),
         icon=":material/database:",
     )
-    st.code("streamlit run app.py -- --weights-only PATH", language="bash")
+    st.code("streamlit run app.py -- --weights-only PATH", language=None)
 
 
 def picture(found: Checkpoint, entry: Entry, right: Any) -> None:

@@ -36,7 +36,7 @@ def show() -> None:
                 "are opened: they are refused. At home, one line helps:"
             )
         )
-        st.code(REMEDY, language="python")
+        st.code(REMEDY, language=None)
         st.markdown(
             _(
                 "Your own PyTorch code, training included: start the server with it, "
