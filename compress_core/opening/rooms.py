@@ -17,7 +17,7 @@ from compress_core.sandbox import Room
 
 MOST_ROOMS = 2  # children at once, unless more are busy: each takes some 400 MB
 MOST_EXPORTED = 10**9  # bytes of a file that leaves
-ANSWERS_S = 20.0  # for one slice of rows: others wait for their first number meanwhile
+ANSWERS_S = 60.0  # for one slice of rows; the first one imports the network and answers all rows
 EXPORTED = re.compile(r"[0-9a-f]{16}\.out")
 _ROOMS: OrderedDict[Path, Room] = OrderedDict()
 _LOCK = Lock()
