@@ -180,6 +180,9 @@ def test_a_sandbox_that_was_ended_is_asked_again(gate: Gate, measurer: Measurer)
     gate.let(N)
     measurer.ask("b", [gate.work("sandboxed", fail)])
     wait_for(measurer, "sandboxed", N)
+    again = measurer.growing(("sandboxed", ()))
+    assert again is not None
+    assert (again.problem, again.done) == ("", N)
 
 
 def test_what_may_pass_is_tried_again_for_the_next_who_asks(

@@ -123,7 +123,8 @@ def test_a_graph_inside_that_reads_names_around_it_is_refused() -> None:
 
 
 def test_a_graph_inside_that_reads_its_own_names_is_taken() -> None:
-    ForeignNode(helper.make_node("SequenceMap", ["s"], ["t"], body=inner_graph("x")), {"": 17})
+    made = helper.make_node("SequenceMap", ["s"], ["t"], body=inner_graph("x"))
+    assert "SequenceMap" in ForeignNode(made, {"": 17}).name
 
 
 def test_types_that_numpy_has_not_are_refused() -> None:
