@@ -68,14 +68,16 @@ def set_quantization() -> None:
 
 
 def release_quantization(wish: dict[str, Any]) -> None:
-    """The callback of a drag: bits or format, or the clipping with its percentile."""
+    """The callback of a drag: bits or format, or the clipping with its percentile.
+
+    A slow browser may send the bits of the method before, which this one does not have: the step
+    keeps its own then.
+    """
     method, wanted = chosen_method(), shown() | wish
     field, off = ("format", FP32) if method in FORMATS_OF else ("bits", FLOAT)
-    if wanted.get(field, off) == off:
-        _set_step(None)
-        return
     before = edited(recipe_field.session_recipe(), chosen_layer("quantize_layer"))
-    _set_step(step_by(method, wanted, before))
+    said = wanted.get(field, off if before is None else None)
+    _set_step(None if said == off else step_by(method, wanted, before))
 
 
 def shown() -> dict[str, Any]:

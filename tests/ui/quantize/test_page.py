@@ -92,6 +92,15 @@ def test_the_format_is_chosen_and_fp32_takes_the_step_away() -> None:
     assert app.selectbox(key="quantize_method").value == "float"
 
 
+def test_bits_of_the_method_before_that_a_slow_browser_sends_do_not_take_the_step_away() -> None:
+    app = choose(open_app("quantize", recipe="ternarize"), "method", "binary")
+    bits = app.selectbox(key="quantize_bits")
+    bits.options.append("2")
+    bits.set_value("2").run()
+    assert_as_the_core(app, (Binarize(),))
+    assert app.selectbox(key="quantize_bits").value == 1
+
+
 def test_a_microscaled_format_is_chosen_and_fits_the_bits_of_the_method_before() -> None:
     app = choose(open_app("quantize", recipe="quantize:bits=8"), "method", "microscaling")
     assert_as_the_core(app, (QuantizeMX("mxfp8_e4m3"),))
