@@ -102,7 +102,7 @@ class Judge:
                 return output.argmax(1)
             case "relative_error" | "relative_error_to_original":
                 check_finite(output)
-                return output.flatten(1).double()
+                return output.reshape(len(output), -1).double()
             case "perplexity":
                 check_finite(output, allow_masked=True)
                 return self._losses(output, rows)

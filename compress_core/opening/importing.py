@@ -19,7 +19,8 @@ from compress_core.models.importing.onnx import (
     OnnxError,
     OnnxNetwork,
     compare_with_onnxruntime,
-    import_onnx,
+    read_onnx,
+    run_once,
     seeded_inputs,
 )
 from compress_core.models.importing.onnx import Port as OnnxPort
@@ -59,21 +60,24 @@ def import_file(source: Path) -> Imported:
 
 def from_onnx(raw: bytes) -> Imported:
     """An ONNX file, not compared with onnxruntime yet (see `compared`)."""
-    network = import_onnx(raw)
-    return Imported(
+    network = read_onnx(raw)
+    found = Imported(
         "onnx",
         network,
-        seeded_inputs(network, SEED),
         inputs=list(map(_port, network.inputs)),
         outputs=list(map(_port, network.outputs)),
         foreign=list(network.foreign),
-        notes=_notes(network),
     )
+    try:
+        run_once(network)
+    except OnnxError as error:
+        return replace(found, why_not_run=str(error))
+    return replace(found, examples=seeded_inputs(network, SEED), notes=_notes(network))
 
 
 def compared(found: Imported, raw: bytes) -> Imported:
     """The same beside onnxruntime: how far apart they are, or why there are weights alone."""
-    if not isinstance(found.module, OnnxNetwork):
+    if found.why_not_run or not isinstance(found.module, OnnxNetwork):
         return found
     try:
         with refusing("it cannot be compared with onnxruntime"):

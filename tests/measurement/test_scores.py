@@ -151,6 +151,15 @@ def test_without_labels_numbers_are_compared_with_the_originals() -> None:
     )
 
 
+def test_a_network_that_gives_one_bare_number_a_row_is_judged_as_one_with_a_column() -> None:
+    flat = nn.Sequential(regressor(1).module, nn.Flatten(0)).eval()
+    for labels in (None, noise(100, seed=1)):
+        data = Dataset.of(noise(100, 4), labels)
+        bare = measure(compress(Original(flat, (4,)), QUANTIZED), data)
+        column = measure(compress(regressor(1), QUANTIZED), data)
+        assert bare.score.value == pytest.approx(column.score.value, rel=1e-6)
+
+
 def test_large_outputs_are_made_a_few_rows_at_a_time() -> None:
     seen: list[int] = []
 

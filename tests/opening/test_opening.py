@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from onnx import load_model_from_string, numpy_helper
+from onnx import TensorProto, helper, load_model_from_string, numpy_helper
 
 from compress_core.compressed import compress
 from compress_core.measurement.report import measure_size
@@ -17,7 +17,7 @@ from compress_core.opening.opened import Opened
 from compress_core.recipe import parse_recipe
 from compress_core.restoring import read_stored
 from compress_core.sources import find_original, find_test_data
-from tests.opening.files import small_network
+from tests.opening.files import open_in_sandbox, small_network
 
 RECIPE = "prune:sparsity=0.5;quantize:bits=4"
 
@@ -44,6 +44,21 @@ def test_facts_say_what_goes_in_and_out(opened: Opened) -> None:
     assert facts.title == "Small Net.onnx"
     assert facts.difference is not None
     assert facts.difference < 1e-6
+
+
+def test_a_network_that_runs_on_no_usual_size_opens_as_weights_with_the_reason() -> None:
+    weight = numpy_helper.from_array(np.ones((3, 1, 20_000), np.float32), "conv.weight")
+    ports = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", n, "samples"])
+        for name, n in (("x", 1), ("y", 3))
+    ]
+    conv = helper.make_node("Conv", ["x", "conv.weight"], ["y"])
+    graph = helper.make_graph([conv], "long", ports[:1], ports[1:], [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    found = find_original(open_in_sandbox(model.SerializeToString(), "long.onnx"))
+    assert isinstance(found, Opened)
+    assert "on random inputs of any usual size" in found.facts.why_not_run
+    assert compress(found, parse_recipe(RECIPE)).stored_bytes < 60_000
 
 
 def test_without_data_it_is_judged_by_agreement_on_generated_inputs(opened: Opened) -> None:

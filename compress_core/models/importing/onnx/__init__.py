@@ -32,6 +32,8 @@ __all__ = [
     "Port",
     "compare_with_onnxruntime",
     "import_onnx",
+    "read_onnx",
+    "run_once",
     "seeded_inputs",
 ]
 
@@ -42,7 +44,21 @@ def import_onnx(model: ModelProto | bytes) -> OnnxNetwork:
     Raises OnnxError (a ValueError), whatever is wrong with the file; MemoryError where a small part
     of it finds no memory.
     """
-    with refusing("the graph cannot become a network"):
-        network = build_network(model)
-        choose_batching(network)
+    network = read_onnx(model)
+    run_once(network)
     return network
+
+
+def read_onnx(model: ModelProto | bytes) -> OnnxNetwork:
+    """The same, not run yet: see `run_once`."""
+    with refusing("the graph cannot become a network"):
+        return build_network(model)
+
+
+def run_once(network: OnnxNetwork, seed: int = 0) -> None:
+    """Find out how several rows of a network that was just read are computed.
+
+    Raises OnnxError where it does not run on inputs of any usual size.
+    """
+    with refusing("the network does not run"):
+        choose_batching(network, seed)

@@ -73,7 +73,7 @@ def compare_with_onnxruntime(
     own = list(made.values()) if isinstance(made, dict) else [made]
     theirs = run_onnxruntime(model_bytes, network, given)
     rows = [
-        _compare(port, mine, other)
+        _compare(network, port, mine, other)
         for port, mine, other in zip(network.outputs, own, theirs, strict=True)
     ]
     kind, tolerance = _computes_in(network)
@@ -122,7 +122,7 @@ def _wide(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32) if values.dtype in (np.float16, np.float64) else values
 
 
-def _compare(port: Port, mine: Tensor, theirs: Tensor) -> OutputAgreement:
+def _compare(network: OnnxNetwork, port: Port, mine: Tensor, theirs: Tensor) -> OutputAgreement:
     if mine.shape != theirs.shape:
         raise OnnxError(
             f"the output {shorten(port.name)} has the shape {tuple(mine.shape)} here and "
@@ -131,7 +131,8 @@ def _compare(port: Port, mine: Tensor, theirs: Tensor) -> OutputAgreement:
     a, b = mine.double(), theirs.double()
     same = (a == b) | (a.isnan() & b.isnan())
     gap = torch.where(same, torch.zeros_like(a), (a - b).abs())
-    return OutputAgreement(port.name, float(gap.max()) if gap.numel() else 0.0, output_scale(b))
+    largest = float(gap.max()) if gap.numel() else 0.0
+    return OutputAgreement(port.name, largest, output_scale(network, port.name, b))
 
 
 def _computes_in(network: OnnxNetwork) -> tuple[str, float]:

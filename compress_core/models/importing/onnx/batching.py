@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from compress_core.models.importing.onnx.network import Batching, OnnxNetwork
+from compress_core.models.importing.onnx.ports import Port
 from compress_core.models.importing.onnx.program import Instruction, Program
 from compress_core.models.importing.onnx.seeding import output_scale, seeded_inputs
 
@@ -52,7 +53,8 @@ def _takes_rows(network: OnnxNetwork, inputs: tuple[Tensor, ...]) -> bool:
         for port, ones in zip(network.outputs, zip(*each, strict=True), strict=True)
     ]
     together = (port.to_rows(one, ROWS) for port, one in zip(network.outputs, many, strict=True))
-    return all(_same(a, b) for a, b in zip(together, alone, strict=True))
+    rows = zip(network.outputs, together, alone, strict=True)
+    return all(_same(network, port, a, b) for port, a, b in rows)
 
 
 def _grown(one: Tensor, many: Tensor, known: int | None) -> int | None:
@@ -63,13 +65,13 @@ def _grown(one: Tensor, many: Tensor, known: int | None) -> int | None:
     return grown[0] if grown and known not in grown else known
 
 
-def _same(a: Tensor, b: Tensor) -> bool:
+def _same(network: OnnxNetwork, port: Port, a: Tensor, b: Tensor) -> bool:
     if a.shape != b.shape:
         return False
     if not a.is_floating_point():
         return torch.equal(a, b)
     gap = (a - b).abs().nan_to_num(0.0)
-    return not a.numel() or bool(gap.max() <= TOLERANCE * output_scale(b))
+    return not a.numel() or bool(gap.max() <= TOLERANCE * output_scale(network, port.name, b))
 
 
 def _rewritten(network: OnnxNetwork) -> Program:

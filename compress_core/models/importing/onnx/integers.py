@@ -88,10 +88,12 @@ class _Rewriting:
 
     def _rewrite_integer(self, weight: Constant) -> None:
         """x and its zero point are subtracted as floats; the scale of the weight, which a Mul
-        behind applies, moves into the weight."""
+        behind applies, moves into the weight, and into a bias that is added before."""
         x, _, x_zero, w_zero = (*self.node.input, "", "")[:4]
         zero = self.graph.constant(w_zero) if w_zero else None
-        scale = self._scale_behind()
+        product, add = self.node.output[0], self._bias_behind()
+        summed = product if add is None else add.output[0]
+        scale = self._scale_behind(summed)
         name = self._name("weight")
         self.graph.constants[name] = self._dequantized(weight, scale, zero)
         # no DequantizeLinear: onnxruntime rounds floats that stand behind one to integers itself
@@ -102,8 +104,36 @@ class _Rewriting:
             given = [nodes[0].output[0], nodes[1].output[0]]
             nodes.append(self._node("Sub", given, self._name("x")))
         inputs = [nodes[-1].output[0], name]
-        product = self._node(self._operator, inputs, self.node.output[0], copied=True)
-        self._replace([*nodes, product])
+        stays_float = self._is_cast(summed)
+        made = product if stays_float else self._name("y")
+        nodes.append(self._node(self._operator, inputs, made, copied=True))
+        if not stays_float:
+            nodes.append(self._node("Cast", [made], product, to=TensorProto.INT32))
+        elif add is not None:
+            self._float_bias(add, scale)
+        self._replace(nodes)
+
+    def _bias_behind(self) -> NodeProto | None:
+        """The Add of a constant of integers that alone reads the product."""
+        add = self._only_reader(self.node.output[0], "Add")
+        if add is None:
+            return None
+        others = (self.graph.constant(name) for name in add.input)
+        return add if any(o is not None and not o.is_float for o in others) else None
+
+    def _float_bias(self, add: NodeProto, scale: Constant) -> None:
+        place = 1 - list(add.input).index(self.node.output[0])
+        bias = self.graph.constant(add.input[place])
+        assert bias is not None
+        values = bias.values.float() * scale.values
+        add.input[place] = self._name("bias")
+        self.graph.constants[add.input[place]] = Constant(values, bias.root, bias.own_type)
+
+    def _is_cast(self, name: str) -> bool:
+        """Whether all that reads these integers makes floats of them."""
+        readers = self.graph.readers(name)
+        casts = all(node.op_type == "Cast" for node in readers)
+        return bool(readers) and casts and name not in self.graph.outputs
 
     @property
     def _operator(self) -> str:
@@ -126,11 +156,11 @@ class _Rewriting:
         assert made is not None
         return made[0]
 
-    def _scale_behind(self) -> Constant:
+    def _scale_behind(self, product: str) -> Constant:
         """The scale of the weight in y · (x_scale · w_scale), which is taken out of the graph; 1
-        where nothing like it stands behind."""
+        where nothing like it stands behind `product`."""
         one = Constant(torch.tensor(1.0), "", TensorProto.FLOAT)
-        cast = self._only_reader(self.node.output[0], "Cast")
+        cast = self._only_reader(product, "Cast")
         times = cast and self._only_reader(cast.output[0], "Mul")
         if times is None or cast is None:
             return one

@@ -50,7 +50,8 @@ class Port:
 
 def find_batch_axes(shapes: list[tuple[Dim, ...]]) -> list[int | None]:
     """The dimension of each input that counts the rows: one of size 1, or a free one whose name
-    several inputs have in common, the first such; a single free one in front counts, too."""
+    several inputs have in common, the first such; a single free one in front counts, too, or, of a
+    state (layers, rows, features), in the middle."""
     names = [size for shape in shapes for size in dict.fromkeys(shape) if isinstance(size, str)]
     firsts = {shape[0] for shape in shapes if shape and isinstance(shape[0], str)}
     common: set[Dim] = {name for name in names if names.count(name) > 1 and name in firsts}
@@ -67,4 +68,6 @@ def _axis(shape: tuple[Dim, ...], common: set[Dim]) -> int | None:
     if shape[0] is None or isinstance(shape[0], str):
         return 0
     ones = [i for i, size in enumerate(shape) if size == 1]
+    if not ones and len(shape) == 3 and isinstance(shape[0], int) and isinstance(shape[2], int):
+        return 1 if shape[1] is None else None
     return ones[0] if ones else None

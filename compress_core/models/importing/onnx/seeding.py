@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from compress_core.models.importing.onnx.calls import Lookup
 from compress_core.models.importing.onnx.network import OnnxNetwork
 from compress_core.models.importing.onnx.ports import Port
-from compress_core.models.importing.onnx.program import all_instructions
+from compress_core.models.importing.onnx.program import Instruction, all_instructions
 from compress_core.models.importing.onnx.reading import OnnxError
 
 IMAGE_SIZES = (64, 96, 128, 224, 256, 320, 640, 32)
@@ -22,7 +22,9 @@ HANDED_ON = {
     *("Cast", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Transpose", "Identity", "Slice"),
     *("Expand", "Concat", "Clip", "Where", "Max", "Min"),
 }
-SMALLEST_SCALE = 1e-6  # of an output: a sigmoid that is 0 everywhere has no digits to compare
+SMALLEST_SCALE = 1e-6  # of an output
+# of one that these make, whose rounding is 6e-8 however small they are: a map of zeros
+PROBABILITIES, SMALLEST_PROBABILITY = {"Sigmoid", "HardSigmoid", "Softmax"}, 1e-2
 FEW = 2  # whole numbers of which nothing is known are below this
 
 
@@ -130,34 +132,61 @@ def _is_image(port: Port) -> bool:
 
 
 def token_limits(network: OnnxNetwork) -> dict[str, int]:
-    """How many rows the smallest table has in which the values of an input are looked up."""
+    """How many rows the smallest table has in which the values of an input are looked up, or how
+    many classes it is spread out over (one hot)."""
     limits: dict[str, int] = {}
     for port in network.inputs:
         reached, found = {port.name}, list[int]()
         for one in all_instructions(network.program):
             if not reached.intersection(one.inputs):
                 continue
-            if isinstance(one.call, Lookup):
-                table = network.layer(one.layer)
-                assert isinstance(table, nn.Embedding)
-                found.append(table.num_embeddings)
-            elif one.proto.op_type == "Gather" and one.inputs[1] in reached:
-                data = network.held(one.inputs[0])
-                axis = next((a.i for a in one.proto.attribute if a.name == "axis"), 0)
-                if data is not None and data.dim():
-                    found.append(data.shape[axis])
-            elif one.proto.op_type in HANDED_ON:
+            if one.proto.op_type in HANDED_ON:
                 reached.update(one.outputs)
+            else:
+                found += _limit(network, one, reached)
         if found:
             limits[port.name] = max(min(found), 1)
     return limits
 
 
-def output_scale(values: Tensor) -> float:
+def _limit(network: OnnxNetwork, one: Instruction, reached: set[str]) -> list[int]:
+    """How many values a node can look up, of which it has `reached` ones; nothing if it looks up
+    none."""
+    if isinstance(one.call, Lookup):
+        table = network.layer(one.layer)
+        assert isinstance(table, nn.Embedding)
+        return [table.num_embeddings]
+    match one.proto.op_type:
+        case "Gather" if one.inputs[1] in reached:
+            data = network.held(one.inputs[0])
+            axis = next((a.i for a in one.proto.attribute if a.name == "axis"), 0)
+            return [data.shape[axis]] if data is not None and data.dim() else []
+        case "OneHot" if one.inputs[0] in reached:
+            depth = network.held(one.inputs[1])
+            return [int(depth.max())] if depth is not None else []
+        case "Equal":
+            others = (_held_behind(network, name) for name in one.inputs if name not in reached)
+            return [int(found.max()) + 1 for found in others if found is not None and len(found)]
+    return []
+
+
+def _held_behind(network: OnnxNetwork, name: str) -> Tensor | None:
+    """The constants, more than one, that a value hands on in another shape."""
+    makers = {made: one for one in all_instructions(network.program) for made in one.outputs}
+    while name in makers and makers[name].proto.op_type in HANDED_ON:
+        name = makers[name].inputs[0]
+    found = network.held(name)
+    return found.flatten() if found is not None and found.numel() > 1 else None
+
+
+def output_scale(network: OnnxNetwork, name: str, values: Tensor) -> float:
     """What differences of an output are measured against: its largest minus its smallest value, or
     its largest absolute value where that is more, as for a single number."""
+    made = (one for one in network.program.instructions if name in one.outputs)
+    probable = any(one.proto.op_type in PROBABILITIES for one in made)
+    least = SMALLEST_PROBABILITY if probable else SMALLEST_SCALE
     finite = (values[values.isfinite()] if values.is_floating_point() else values).double()
     if not finite.numel():
-        return SMALLEST_SCALE
+        return least
     width = float(finite.max() - finite.min())
-    return max(width, float(finite.abs().max()), SMALLEST_SCALE)
+    return max(width, float(finite.abs().max()), least)

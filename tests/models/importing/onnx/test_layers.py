@@ -262,6 +262,42 @@ def test_a_product_of_integers_becomes_a_layer_with_the_scale_behind_it() -> Non
     assert np.array_equal(layer.weight.numpy(), by_hand)
 
 
+def test_a_bias_of_integers_behind_a_product_of_them_goes_into_the_layer() -> None:
+    weights = {
+        "w": codes(4, 3, 3, 3),
+        "b": np.arange(4, dtype=np.int32).reshape(1, 4, 1, 1) * 1000,
+        "wz": np.int8(0),
+        "ws": np.float32(0.05),
+    }
+    nodes = [
+        node("DynamicQuantizeLinear", ["x"], ["q", "xs", "xz"]),
+        node("ConvInteger", ["q", "w", "xz", "wz"], ["i"]),
+        node("Add", ["i", "b"], ["sum"]),
+        node("Cast", ["sum"], ["f"], to=TensorProto.FLOAT),
+        node("Mul", ["xs", "ws"], ["scale"]),
+        node("Mul", ["f", "scale"]),
+    ]
+    network = imported(model(nodes, weights, [1, 3, 6, 6]))
+    (layer,) = layers_of(network).values()
+    assert np.array_equal(layer.weight.numpy(), weights["w"].astype(np.float32) * np.float32(0.05))
+    # the file adds whole steps of the inputs' scale, which it finds anew for each input
+    assert torch.allclose(layer.bias, torch.arange(4) * 1000 * 0.05)
+
+
+def test_a_product_of_integers_that_is_read_as_integers_stays_one() -> None:
+    weights = {"w": codes(5, 3), "two": np.int32(2), "xz": np.uint8(120)}
+    nodes = [
+        node("Cast", ["x"], ["q"], to=TensorProto.UINT8),
+        node("MatMulInteger", ["q", "w", "xz"], ["i"]),
+        node("Div", ["i", "two"], ["half"]),
+        node("Cast", ["half"], to=TensorProto.FLOAT),
+    ]
+    network = imported(model(nodes, weights, [1, 5]))
+    given = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0]])
+    by_hand = (given.numpy().astype(np.int64) - 120) @ weights["w"].astype(np.int64)
+    assert network(given).tolist() == np.trunc(by_hand / 2).tolist()
+
+
 def test_a_convolution_of_integers_becomes_a_layer_with_its_bias() -> None:
     weights = {
         "w": codes(4, 3, 3, 3),

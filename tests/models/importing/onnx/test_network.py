@@ -9,7 +9,12 @@ import torch
 from onnx import ModelProto, TensorProto, helper
 
 from compress_core.digest import network_digest
-from compress_core.models.importing.onnx import OnnxError, import_onnx, seeded_inputs
+from compress_core.models.importing.onnx import (
+    OnnxError,
+    compare_with_onnxruntime,
+    import_onnx,
+    seeded_inputs,
+)
 from tests.models.importing.onnx.building import array, model, node
 
 
@@ -50,6 +55,13 @@ def test_a_state_with_its_rows_in_the_middle_is_given_rows_first() -> None:
     nodes = [node("Add", ["x", "w"])]
     raw = model(nodes, {"w": array(2, 1, 3)}, [2, "batch", 3], y=[2, "batch", 3])
     network = import_onnx(raw)
+    (x,) = seeded_inputs(network, 0, rows=4)
+    assert tuple(x.shape) == tuple(network(x).shape) == (4, 2, 3)
+
+
+def test_a_state_whose_rows_nobody_named_has_them_in_the_middle() -> None:
+    nodes = [node("Add", ["x", "w"])]
+    network = import_onnx(model(nodes, {"w": array(2, 1, 3)}, [2, None, 3], y=[2, None, 3]))
     (x,) = seeded_inputs(network, 0, rows=4)
     assert tuple(x.shape) == tuple(network(x).shape) == (4, 2, 3)
 
@@ -104,6 +116,30 @@ def test_indices_stay_inside_the_table_that_they_look_up() -> None:
     network = import_onnx(proto)
     (x,) = seeded_inputs(network, 0, rows=2)
     assert set(x.flatten().tolist()) == {0, 1, 2}
+
+
+def test_whole_numbers_that_are_compared_with_all_classes_are_of_them() -> None:
+    classes = np.arange(40, dtype=np.float32).reshape(1, 1, 40)
+    nodes = [
+        node("Unsqueeze", ["x", "last"], ["column"]),
+        node("Equal", ["column", "classes"], ["hot"]),
+        node("Cast", ["hot"], ["floats"], to=TensorProto.FLOAT),
+        node("MatMul", ["floats", "w"]),
+    ]
+    weights = {"last": np.int64([2]), "classes": classes.astype(np.int32), "w": array(40, 3)}
+    proto = ModelProto.FromString(model(nodes, weights, ["batch", 90], kind=TensorProto.INT32))
+    proto.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT
+    (x,) = seeded_inputs(import_onnx(proto), 0, rows=5)
+    assert (int(x.min()), int(x.max())) == (0, 39)
+
+
+def test_probabilities_near_zero_are_compared_by_what_they_are_rounded_to() -> None:
+    nodes = [node("Gemm", ["x", "w", "b"], ["z"]), node("Sigmoid", ["z"])]
+    weights = {"w": array(5, 4) * np.float32(0.1), "b": np.full(4, -17, np.float32)}
+    raw = model(nodes, weights, ["batch", 5])
+    agreement = compare_with_onnxruntime(raw, import_onnx(raw))
+    assert agreement.range == 0.01
+    assert agreement.agrees
 
 
 def dangling() -> ModelProto:
