@@ -33,6 +33,7 @@ from compress_core.methods.quantization import (
 from compress_core.methods.weight_sharing import ShareWeights
 from compress_core.models.catalog import model_spec
 from compress_core.models.checkpoints import CheckpointError
+from compress_core.models.importing.onnx.saturation import products_saturate
 from compress_core.network import start
 from compress_core.original import Original, load_model
 from compress_core.recipe import Recipe
@@ -283,7 +284,8 @@ def test_onnxruntime_agrees_on_rounded_inputs(
     recipe = (*before, QuantizeActivations(bits=bits, mode=mode))
     # Another order of sums moves a value over an edge between two codes now and then. Float weights
     # between rounded inputs onnxruntime's optimizer would round to 8 bits by itself.
-    difference = logits_difference(compress(originals[name], recipe), optimized=bool(before))
+    optimized = bool(before) and not products_saturate()
+    difference = logits_difference(compress(originals[name], recipe), optimized=optimized)
     assert difference < 2 / 2**bits
 
 

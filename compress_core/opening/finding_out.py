@@ -75,12 +75,25 @@ def find_facts(found: Imported, asked: Asked) -> Facts:
     Raises ValueError where it cannot be compressed, DataError where the data do not fit.
     """
     source = Path(SOURCE).read_bytes()
-    found = compared(found, source)
+    found = _judgeable(compared(found, source), asked.output)
     about = _about_weights(found, asked, source)
     if found.why_not_run:
         return Facts(**about, why_not_run=found.why_not_run)
     original = original_of(found, asked.output)
     return Facts(**about, **_about_network(found, original), **_about_data(found, original, asked))
+
+
+def _judgeable(found: Imported, output: Which) -> Imported:
+    """The same; weights alone where no output has numbers that could be compared."""
+    if found.why_not_run or output is not None or _float_outputs(found):
+        return found
+    return replace(
+        found,
+        why_not_run=(
+            "its outputs are whole numbers, such as classes, and what is compared here are the "
+            "floating numbers before them; export the network without its last node"
+        ),
+    )
 
 
 def original_of(
@@ -89,7 +102,7 @@ def original_of(
     """The network as the library takes it; of several outputs the first of floating numbers counts,
     unless another one is named."""
     kind: Kind | None = "classification" if found.spec else None
-    which = _first_output(found) if output is None else output
+    which = _float_outputs(found)[0] if output is None else output
     return Original(
         found.module,
         example=found.examples if len(found.examples) > 1 else found.examples[0],
@@ -99,11 +112,12 @@ def original_of(
     )
 
 
-def _first_output(found: Imported) -> Which:
+def _float_outputs(found: Imported) -> list[Which]:
+    """The outputs of floating numbers; None stands for the only one there is."""
     with torch.inference_mode():
-        parts = named_outputs(call(found.module, found.examples))
-    floats = (n for n, x in parts.items() if isinstance(x, Tensor) and x.is_floating_point())
-    return next(floats, None)
+        output = call(found.module, found.examples)
+    parts: dict[Any, Any] = {None: output} if isinstance(output, Tensor) else named_outputs(output)
+    return [n for n, x in parts.items() if isinstance(x, Tensor) and x.is_floating_point()]
 
 
 def _about_weights(found: Imported, asked: Asked, source: bytes) -> dict[str, Any]:

@@ -61,6 +61,17 @@ def test_a_network_that_runs_on_no_usual_size_opens_as_weights_with_the_reason()
     assert compress(found, parse_recipe(RECIPE)).stored_bytes < 60_000
 
 
+def test_a_network_that_answers_in_classes_alone_opens_as_weights_with_the_reason() -> None:
+    model = load_model_from_string(small_network())
+    model.graph.node.append(helper.make_node("ArgMax", ["y"], ["class"], axis=1))
+    model.graph.output[0].CopyFrom(
+        helper.make_tensor_value_info("class", TensorProto.INT64, ["batch", 1])
+    )
+    found = find_original(open_in_sandbox(model.SerializeToString(), "classes.onnx"))
+    assert isinstance(found, Opened)
+    assert "its outputs are whole numbers" in found.facts.why_not_run
+
+
 def test_without_data_it_is_judged_by_agreement_on_generated_inputs(opened: Opened) -> None:
     assert (opened.facts.metric, opened.facts.generated) == ("agreement", True)
 

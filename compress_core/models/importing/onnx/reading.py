@@ -2,9 +2,11 @@
 floats made float32, in which networks are computed here."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import torch
 from numpy.typing import NDArray
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper, inliner
@@ -45,7 +47,7 @@ def read_model(source: ModelProto | bytes) -> ModelProto:
     model = _parse(source) if isinstance(source, bytes) else _copy(source)
     if not model.HasField("graph") or not model.graph.node:
         raise OnnxError("the file holds no ONNX graph with nodes; export the network again")
-    for tensor in _tensors(model.graph):
+    for tensor in tensors_of(model.graph):
         if tensor.data_location == TensorProto.EXTERNAL:
             raise OnnxError(
                 f"the weight {shorten(tensor.name)} lies in a file beside the graph; save all in "
@@ -55,7 +57,20 @@ def read_model(source: ModelProto | bytes) -> ModelProto:
         opset.domain = "" if opset.domain == "ai.onnx" else opset.domain
     if model.functions:
         model = inliner.inline_local_functions(model)
-    _check_order(model.graph)
+    try:
+        _check_order(model.graph)
+    except OnnxError:  # some converters put their nodes at the end, and onnxruntime sorts them
+        model = _sorted(model)
+        _check_order(model.graph)
+    return model
+
+
+def _sorted(model: ModelProto) -> ModelProto:
+    """The same with each node behind those that it reads, as far as it has an order."""
+    with suppress(Exception):  # whatever a damaged graph does to a library
+        made = ir.from_proto(model)
+        made.graph.sort()
+        return ir.to_proto(made)
     return model
 
 
@@ -81,14 +96,15 @@ def shorten(text: str, limit: int = 80) -> str:
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
 
 
-def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
+def tensors_of(graph: GraphProto) -> Iterator[TensorProto]:
+    """The initializers and the tensors in attributes, also those of branches and bodies."""
     yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:
             if attribute.type == AttributeProto.TENSOR:
                 yield attribute.t
     for inner in inner_graphs(graph):
-        yield from _tensors(inner)
+        yield from tensors_of(inner)
 
 
 def inner_graphs(graph: GraphProto) -> Iterator[GraphProto]:

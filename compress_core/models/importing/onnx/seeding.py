@@ -56,7 +56,12 @@ def draw(
     """Inputs of the given free sizes."""
     generator = torch.Generator().manual_seed(seed)
     limits = token_limits(network)
-    return tuple(_draw(port, sizes, generator, rows, limits) for port in network.inputs)
+    one_row = all(port.batch_axis is None for port in network.inputs)  # is all that the file takes
+    return tuple(
+        made if one_row or port.batch_axis is not None else made[:1].expand_as(made).clone()
+        for port in network.inputs
+        for made in [_draw(port, sizes, generator, rows, limits)]
+    )
 
 
 def _draw(
@@ -76,10 +81,7 @@ def _draw(
         return torch.ones(shape, dtype=port.dtype)
     if whole:
         return torch.randint(FEW, shape, generator=generator).to(port.dtype)
-    noise = torch.randn(shape, generator=generator)
-    if port.batch_axis is None:  # one for all rows
-        noise = noise[:1].expand(shape).clone()
-    return noise.to(port.dtype)
+    return torch.randn(shape, generator=generator).to(port.dtype)
 
 
 def _row_dims(port: Port) -> Iterator[tuple[int, int | str | None]]:

@@ -68,7 +68,8 @@ CASES: list[tuple[str, dict[str, Any], list[Tensor | None]]] = [
         [
             IMAGE,
             *A,
-            codes(3, 2, 3, 3, kind=torch.int8),
+            codes(3, 2, 3, 3, kind=torch.int8)
+            // 2,  # sums of larger ones saturate on some processors
             *scale(0.01, 0, torch.int8),
             *scale(0.4, 99),
         ],

@@ -142,6 +142,25 @@ def test_probabilities_near_zero_are_compared_by_what_they_are_rounded_to() -> N
     assert agreement.agrees
 
 
+def test_nodes_in_any_order_are_brought_into_one() -> None:
+    proto = ModelProto.FromString(mlp())
+    for node_of_file in reversed(ModelProto.FromString(mlp()).graph.node):
+        proto.graph.node.remove(node_of_file)
+        proto.graph.node.append(node_of_file)
+    ordered, sorted_anew = import_onnx(mlp()), import_onnx(proto)
+    (x,) = seeded_inputs(ordered, 0)
+    assert torch.equal(ordered(x), sorted_anew(x))
+
+
+def test_a_file_for_a_fixed_batch_takes_it_as_a_row() -> None:
+    raw = model([node("MatMul", ["x", "w"])], {"w": array(5, 3)}, [4, 5], y=[4, 3])
+    network = import_onnx(raw)
+    (x,) = seeded_inputs(network, 0, rows=3)
+    assert (tuple(x.shape), tuple(network(x).shape)) == ((3, 4, 5), (3, 4, 3))
+    assert not torch.equal(network(x)[0], network(x)[1])
+    assert compare_with_onnxruntime(raw, network).agrees
+
+
 def dangling() -> ModelProto:
     proto = ModelProto.FromString(mlp())
     proto.graph.node[1].input[0] = "nowhere"
