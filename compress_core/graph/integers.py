@@ -98,10 +98,15 @@ class IntegerWeight:
         dtype = self.codes.dtype
         return replace(self, codes=codes.astype(dtype), scale=scale, zero_point=zero.astype(dtype))
 
+    def can_be_times(self, factor: Floats) -> bool:
+        """Whether a negative factor (out,) has codes to turn to: -128 has no opposite."""
+        return bool((factor >= 0).all() or self.codes.min() > np.iinfo(np.int8).min)
+
     def spread(self) -> "IntegerWeight":
         """The same weight with codes that are 2ⁱ times as large and scales as much smaller."""
         largest = max(1, np.abs(self.codes.astype(int)).max(), self.zero_point.max())
-        factor = 2 ** int(np.log2(np.iinfo(self.codes.dtype).max // largest))
+        room = np.iinfo(self.codes.dtype).max // largest
+        factor = 2 ** int(np.log2(max(1, room)))  # -128 leaves none, and is somebody else's code
         if self.scale.min() / factor < np.finfo(np.float32).tiny:  # no power of two is exact there
             return self
         codes, zero = self.codes * factor, self.zero_point * factor
@@ -157,8 +162,8 @@ def _write_layer(graph: ir.Graph, node: ir.Node, weight: IntegerWeight) -> None:
     bias = _array(node, 2).astype(float) if len(node.inputs) > 2 else None
     norm = _norm_behind(node)
     changed = weight
-    if norm and weight.is_read_once:
-        factor, shift = _norm_of(norm)
+    factor, shift = _norm_of(norm) if norm else (np.zeros(0), np.zeros(0))
+    if norm and weight.is_read_once and weight.can_be_times(factor):
         changed, bias = weight.times(factor), shift + factor * (0 if bias is None else bias)
         replace_value(norm.outputs[0], node.outputs[0])
         graph.remove(norm, safe=True)

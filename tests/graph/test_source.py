@@ -95,6 +95,27 @@ def test_codes_that_no_step_changed_leave_as_codes() -> None:
     assert np.array_equal(onnx.numpy_helper.to_array(found), codes.T)
 
 
+@pytest.mark.parametrize("gamma", [-1.0, 1.0])
+def test_the_code_without_an_opposite_leaves_as_it_came(gamma: float) -> None:
+    codes = np.random.default_rng(0).integers(-128, -60, (4, 2, 3, 3)).astype(np.int8)
+    codes[0, 0, 0, 0] = -128
+    nodes = [
+        node("QuantizeLinear", ["x", "xs", "xz"], ["q"]),
+        node("DequantizeLinear", ["q", "xs", "xz"], ["d"]),
+        node("DequantizeLinear", ["w", "s"], ["v"]),
+        node("Conv", ["d", "v", "b"], ["c"]),
+        node("BatchNormalization", ["c", "gamma", "beta", "mean", "variance"], ["n"]),
+        node("QuantizeLinear", ["n", "ys", "xz"], ["p"]),
+        node("DequantizeLinear", ["p", "ys", "xz"]),
+    ]
+    weights = {"w": codes, "s": np.float32(0.01), "b": array(4), "xz": np.uint8(128)}
+    weights |= {"xs": np.float32(0.02), "ys": np.float32(0.1), "beta": array(4), "mean": array(4)}
+    weights |= {"gamma": np.full(4, gamma, np.float32), "variance": np.ones(4, np.float32)}
+    proto = left(model(nodes, weights, [1, 2, 6, 6], y=[1, 4, 4, 4]))
+    kept = [onnx.numpy_helper.to_array(t) for t in proto.graph.initializer if len(t.dims) == 4]
+    assert np.array_equal(np.abs(kept[0].astype(int)), -codes.astype(int))
+
+
 @pytest.mark.parametrize("recipe", [*RECIPES, "factorize:energy=0.5"])
 @pytest.mark.parametrize("padding", [{"pads": [0, 1, 2, 0]}, {"auto_pad": "SAME_UPPER"}])
 def test_what_is_padded_around_a_convolution_is_padded_by_its_node(

@@ -32,7 +32,7 @@ from compress_core.search.sweep import families
 from compress_core.storage.container import ENCODINGS
 
 LARGEST_FILE = 200_000
-SLOW = "cifar-resnet-20"  # its test set takes 20 s: one of its points is enough
+SLOW = ("fashion-cnn", "cifar-resnet-20")  # 10 to 20 s a test set: one of the points is enough
 FEW: tuple[Recipe, ...] = ((), parse_recipe("prune:sparsity=0.9"), parse_recipe("quantize:bits=4"))
 
 
@@ -84,7 +84,7 @@ def test_points_measured_again_are_the_same(model: str) -> None:
     for i, recipe in enumerate(points):
         compressed = compress(original, recipe)
         assert compressed.stored_bytes == rows[recipe]["stored_bytes"]
-        if i == 0 or model != SLOW:
+        if i == 0 or model not in SLOW:
             measured = rounded(measure(compressed, load_dataset(dataset)).as_dict())
             assert measured == rows[recipe]
 
