@@ -7,9 +7,9 @@ from typing import Any
 
 from compress_core.command_line import commands, console
 from compress_core.leaving.exports import EXPORTS, Export, leaves_codes_out
-from compress_core.leaving.measuring import FileBench, MeasuredFile
+from compress_core.leaving.measuring import FileBench, MeasuredFile, is_saturated
 from compress_core.recipe import to_json
-from compress_core.wording.exports import CODES_LEFT_OUT, TITLES
+from compress_core.wording.exports import CODES_LEFT_OUT, SATURATES, TITLES
 from compress_core.wording.numbers import percent
 from compress_core.writing import write_file
 
@@ -40,6 +40,8 @@ def run_take_home(options: argparse.Namespace) -> None:
     commands.emit(options, row, lambda: _show(options, rows, dense))
     if not options.json and any(leaves_codes_out(e, compressed.recipe) for e in EXPORTS):
         console.say(f"int8 and int4: {CODES_LEFT_OUT[0].lower()}{CODES_LEFT_OUT[1:]}")
+    if not options.json and is_saturated(rows):
+        console.say(SATURATES)
 
 
 def _path(options: argparse.Namespace, export: Export) -> Path:

@@ -1,6 +1,6 @@
 """Measure the files that leave: bytes, the score of that file, and the time of an ONNX file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -122,6 +122,15 @@ class FileBench:
         original = self.compressed.original
         judged = judge(original, self.data)
         return judged, judged.answers(original.pristine, stop=self.stop)
+
+
+def is_saturated(rows: Iterable[MeasuredFile]) -> bool:
+    """Whether the score of the int8 file is that of kernels that saturate (see `saturation`)."""
+    if not any(row.name == "onnx_int8" and row.score for row in rows):
+        return False
+    from compress_core.models.importing.onnx.saturation import products_saturate
+
+    return products_saturate()  # imports onnx, as has measuring that file
 
 
 def measure_files(

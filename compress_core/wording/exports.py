@@ -39,6 +39,10 @@ NOTES = {
     "state_dict": N_("The same for `torch.load(file, weights_only=True)`."),
     "recipe": N_("For `--recipe` of the command line, or `from_json` of the library."),
 }
+SATURATES = N_(
+    "onnxruntime's int8 kernels saturate on this processor, which has no VNNI: on others the ONNX "
+    "int8 file may answer better."
+)
 CODES_LEFT_OUT = N_(
     "Made of the recipe without its own codes, and without what was trained after them: rounding "
     "twice would lose accuracy twice."

@@ -8,9 +8,9 @@ import streamlit as st
 
 from compress_core import Recipe
 from compress_core.leaving.exports import BY_NAME, EXPORTS, Export, leaves_codes_out, make_file
-from compress_core.leaving.measuring import MeasuredFile
+from compress_core.leaving.measuring import MeasuredFile, is_saturated
 from compress_core.opening.opened import Opened
-from compress_core.wording.exports import CODES_LEFT_OUT, NOTES, TITLES
+from compress_core.wording.exports import CODES_LEFT_OUT, NOTES, SATURATES, TITLES
 from ui import words
 from ui.core_sentences import of_core
 from ui.language import _
@@ -33,6 +33,8 @@ def show(current: Current, rows: Mapping[str, MeasuredFile]) -> None:
         st.html(table(current, rows, refused))
     if any(leaves_codes_out(export, current.recipe) for export in EXPORTS):
         st.caption(f"\\* {_(CODES_LEFT_OUT)}")
+    if is_saturated(rows.values()):
+        st.caption(_(SATURATES))
 
 
 def why_not(export: Export, current: Current, rows: Mapping[str, MeasuredFile]) -> str:
