@@ -6,7 +6,8 @@ What holds on Linux, for every question to the child (`guards` of `confining` sa
   resident memory, threads and time, and ends the child beyond them;
 - no network: a network namespace of its own, and a filter that refuses sockets (seccomp);
 - no other programs, no new privileges, no core dump, an environment without secrets;
-- writing only below the child's folder (Landlock, Linux 5.13 and newer).
+- writing only below the child's folder, reading only there, Python and the data sets (Landlock,
+  Linux 5.13 and newer).
 
 On macOS the kernel limits CPU time and file size; sockets and programs are refused by Python alone,
 and time is watched. On Windows there is that refusal and the watch over time. Native code that a

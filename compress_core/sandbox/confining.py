@@ -5,11 +5,12 @@ Each part does what the system allows, and says what holds. None can be undone.
 
 import contextlib
 import importlib
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from compress_core.processes import step_back
+from compress_core.processes import ROOT, step_back
 
 try:
     resource: Any = importlib.import_module("resource")
@@ -21,7 +22,11 @@ BY_PYTHON = {
     "network": "refused by Python",
     "programs": "refused by Python",
     "writing": "not limited to its folder",
+    "reading": "not limited",
 }
+# what libraries look at: themselves, the processor, a source of chance
+SYSTEM = ("/usr", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev/null", "/dev/urandom")
+DATA = "COMPRESS_DATA_DIR"
 
 _held: dict[str, str] = {}
 REFUSED_EVENTS = frozenset(
@@ -40,7 +45,7 @@ REFUSED_EVENTS = frozenset(
 
 
 def guards() -> dict[str, str]:
-    """What holds here, in words, of `memory`, `cpu`, `network`, `programs` and `writing`."""
+    """What holds here, in words: `memory`, `cpu`, `network`, `programs`, `writing`, `reading`."""
     return dict(_held)
 
 
@@ -101,13 +106,24 @@ def _confine_by_kernel(folder: Path) -> dict[str, str]:
         held["network"] = "none: a network namespace of its own"
     kernel.forbid_new_privileges()
     with contextlib.suppress(OSError):
-        landlock.write_only_below(folder)
+        landlock.confine_to(folder, _readable(), [ROOT])
         held["writing"] = "below its folder alone, by the kernel"
+        held["reading"] = "its folder, Python and data sets alone, by the kernel"
     with contextlib.suppress(OSError):
         seccomp.refuse_calls()
         held["programs"] = "refused by the kernel"
         held["network"] = f"{held['network']}; the kernel refuses sockets"
     return held
+
+
+def _readable() -> list[Path]:
+    """Python, this project and the system's libraries, and the data sets: no other visitor's files,
+    nobody's home, and nothing hidden beside the project, such as secrets."""
+    ours = [path for path in ROOT.iterdir() if not path.name.startswith(".")]
+    pythons = [Path(path) for path in (sys.prefix, sys.base_prefix, *sys.path) if path]
+    data = [Path(os.environ[DATA])] if DATA in os.environ else []
+    found = (*ours, *pythons, *map(Path, SYSTEM), *data)
+    return [path for path in found if path != ROOT and path.exists()]
 
 
 def _refuse(event: str, _: tuple[object, ...]) -> None:

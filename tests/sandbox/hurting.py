@@ -74,6 +74,10 @@ def write_file(path: str, length: int = 1) -> dict[str, Any]:
     return {"there": Path(path).exists()}
 
 
+def read_file(path: str) -> dict[str, Any]:
+    return {"text": Path(path).read_text()}
+
+
 def link(path: str) -> dict[str, Any]:
     Path("link").symlink_to(path)
     return {}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from compress_core.processes import ROOT
 from compress_core.sandbox import TASKS, Limits, RefusedError, Room, SandboxError, confining, run
 from tests.sandbox import hurting
 
@@ -141,6 +142,20 @@ def test_files_elsewhere_are_not_written(room: Room, tmp_path_factory: Any) -> N
 
 
 @linux
+def test_files_of_others_are_not_read(room: Room, tmp_path: Path, tmp_path_factory: Any) -> None:
+    if not guards_hold(room, "reading"):
+        pytest.skip("this kernel has no Landlock")
+    (tmp_path / "own.txt").write_text("own")
+    assert room.ask("read_file", {"path": "own.txt"}) == {"text": "own"}
+    secret = tmp_path_factory.mktemp("other") / "secret.txt"
+    secret.write_text("secret")
+    hidden = (ROOT / ".gitignore", Path(f"/proc/{os.getpid()}/environ"))
+    for path in (secret, *hidden):
+        with pytest.raises(SandboxError, match="PermissionError"):
+            room.ask("read_file", {"path": str(path)})
+
+
+@linux
 def test_a_file_has_a_largest_size(tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="File too large"):
         run("write_file", {"path": "big", "length": 2_000_000}, tmp_path, Limits(file_bytes=10**6))
@@ -219,6 +234,7 @@ def test_elsewhere_than_on_linux_it_is_said_that_python_alone_refuses(monkeypatc
         "network": "refused by Python",
         "programs": "refused by Python",
         "writing": "not limited to its folder",
+        "reading": "not limited",
     }
 
 
