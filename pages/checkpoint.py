@@ -8,7 +8,7 @@ import streamlit as st
 
 from compress_core.checkpoint import Checkpoint, Entry
 from ui import in_view, words
-from ui.checkpoint import details, follows, live, opened, sweep
+from ui.checkpoint import details, follows, heading, live, opened, sweep
 from ui.checkpoint.controls import chosen_steps, show_controls
 from ui.checkpoint.table import choose_tensor
 from ui.core_sentences import of_core
@@ -25,12 +25,12 @@ def checkpoint() -> None:
     try:
         found = opened.checkpoint()
     except (ValueError, OSError) as error:
-        line(None)
+        heading.line(None)
         tell(error)
         return
-    line(found)
+    heading.line(found)
     if found is None:
-        how_to_open()
+        heading.how_to_open()
         return
     left, middle, right = st.columns([0.36, 0.43, 0.21], gap="medium")
     with left:
@@ -54,35 +54,6 @@ def or_why_not(draw: Callable[[], None]) -> None:
 
 def tell(error: Exception) -> None:
     st.error(of_core(error), icon=":material/error:")
-
-
-def line(found: Checkpoint | None) -> None:
-    """The title, and how large the checkpoint is."""
-    with st.container(key="checkpoint_line", horizontal=True, vertical_alignment="center"):
-        st.title(_("Checkpoint"), anchor=False, width="content")
-        if found is not None:
-            st.markdown(
-                _(
-                    "**{name}** · {size} · {tensors:,} tensors · {weights} weights, without a "
-                    "network",
-                    name=words.escape_markdown(found.path.name),
-                    size=words.byte_size(found.bytes),
-                    tensors=len(found.entries),
-                    weights=words.count(sum(entry.weights for entry in found.entries)),
-                ),
-                width="content",
-            )
-
-
-def how_to_open() -> None:
-    st.info(
-        _(
-            "No checkpoint is open. Whoever starts the server names one: a .safetensors file, its "
-            ".index.json, or their folder, of any size."
-        ),
-        icon=":material/database:",
-    )
-    st.code("streamlit run app.py -- --weights-only PATH", language=None)
 
 
 def picture(found: Checkpoint, entry: Entry, right: Any) -> None:

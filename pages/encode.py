@@ -4,19 +4,16 @@ from functools import partial
 
 import streamlit as st
 
-from compress_core.views import coding
-from compress_core.views.coding import Coding, mean_entropy_bits
-from ui import figures, in_view
-from ui.encode import codings, tabs
+from compress_core.views.coding import Coding
+from ui import in_view
+from ui.encode import coders, codings, tabs
 from ui.encode.codings import Place
 from ui.encode.controls import FIRST_BITS, quantize_first, show_choice
 from ui.language import _
 from ui.panels import ledger as ledger_panel
-from ui.panels.chart import chart
 from ui.panels.norms import show_rest
 from ui.panels.page import heading
 from ui.session import fragments, state
-from ui.session.state import Current
 
 
 @fragments.body
@@ -41,7 +38,7 @@ def encode() -> None:
         with st.spinner(_("Coding the layer in every way…")):
             row = codings.row(place)
         st.markdown(codings.layer_sentence(layer, found, row))
-        symbols_and_coders(current, place, found, total=total)
+        coders.show(current, place, found, total=total)
         in_view.lazily("encode_tabs", partial(tabs.show, place, found))
     in_view.lazily("encode_ledger", partial(ledger_panel.show, current))
 
@@ -68,51 +65,6 @@ def floats(found: Coding, layer: str) -> None:
         on_click=quantize_first,
         help=_("Adds the step to the recipe: codes repeat, and what repeats can be coded."),
     )
-
-
-def symbols_and_coders(current: Current, place: Place, found: Coding, *, total: bool) -> None:
-    """How often each symbol occurs, and the bytes of every coder, for this layer or for all."""
-    with st.spinner(_("Coding every layer in every way…")):
-        rows = codings.rows(place.model, place.recipe) if total else (codings.row(place),)
-    bars, names = coding.symbol_bars(found), codings.names(found)
-    left, right = st.columns(2)
-    with left:
-        labels = [names[symbol] for symbol in bars.symbols]
-        chart(
-            figures.symbol_histogram(
-                labels, bars.counts, bars.ideal_bits, state.colors(), x=codings.axis(found)
-            ),
-            "encode_symbols",
-            _("Symbols of {layer}", layer=place.layer),
-            {
-                codings.axis(found): labels,
-                _("count"): bars.counts,
-                _("−log₂ p, bits"): bars.ideal_bits,
-            },
-        )
-    with right:
-        coders = codings.coders(rows)
-        chart(
-            figures.coder_bars(
-                coders.names,
-                coders.sizes,
-                coders.bits,
-                state.colors(),
-                taken=coders.taken,
-                bound=mean_entropy_bits(rows),
-            ),
-            "encode_coders",
-            _("Every coder on {layers}", layers=_("all layers") if total else place.layer),
-            {
-                _("coder"): coders.names,
-                _("bits per weight"): coders.bits,
-                _("bytes"): coders.sizes,
-                _("in the file"): coders.taken,
-                _("layers"): coders.counts,
-            },
-        )
-        floats = {*current.compressed.layers} - {row.layer for row in rows} if total else {}
-        st.caption(codings.coders_caption(rows, sorted(floats)))
 
 
 encode()

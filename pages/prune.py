@@ -5,16 +5,14 @@ from functools import partial
 import streamlit as st
 
 from compress_core.recipe import up_to
-from compress_core.stored import StoredLayers
-from compress_core.views import summaries
 from compress_core.views.summaries import PrunedLayer
-from ui import figures, in_view, words
+from ui import in_view, words
 from ui.language import _
 from ui.panels import farthest
-from ui.panels.chart import chart, twin
+from ui.panels.chart import twin
 from ui.panels.norms import place_for_gain, show_gain
 from ui.panels.page import exceptions, frame, framed_heading
-from ui.prune import live
+from ui.prune import live, pictures
 from ui.prune.controls import Choice, show_pruning
 from ui.prune.methods import METHODS
 from ui.session import caches, fragments, state
@@ -58,7 +56,7 @@ def prune() -> None:
             _("threshold"): [cut.threshold for cut in cuts.values()],
         },
     )
-    in_view.lazily("prune_pictures", partial(pictures, layers, choice.layer))
+    in_view.lazily("prune_pictures", partial(pictures.show, layers, choice.layer))
     show_gain(current, gain)
 
 
@@ -83,36 +81,6 @@ def sentence(current: Current, choice: Choice, cut: PrunedLayer) -> None:
             largest=cut.threshold,
         )
     st.markdown(text)
-
-
-def pictures(layers: StoredLayers, layer: str) -> None:
-    """Where the zeros are: by blocks of output channels, and weight by weight in one layer."""
-    colors, names = state.colors(), list(layers)
-    left, right = st.columns(2)
-    with left:
-        blocks = summaries.heatmap_rows(layers)
-        chart(
-            figures.heatmap(
-                blocks,
-                colors,
-                axes=(_("block of output channels"), _("layer")),
-                title=_("sparsity"),
-                rows=names,
-                ends=(colors.kept, colors.pruned),
-            ),
-            "prune_heatmap",
-            _("Sparsity of layers × blocks of output channels"),
-            {_("layer"): names}
-            | {_("block {i}", i=i): blocks[:, i] for i in range(blocks.shape[1])},
-        )
-    with right:
-        density = summaries.kept_thumbnail(layers[layer])
-        chart(
-            figures.mask_picture(density, colors),
-            "prune_mask",
-            _("Mask of {layer}, output × input", layer=layer),
-            {_("output"): range(len(density)), _("kept, %"): 100 * density.mean(1)},
-        )
 
 
 prune()

@@ -4,21 +4,17 @@ from functools import partial
 
 import streamlit as st
 
-from compress_core.recipe import without_kinds
-from ui import in_view, words
+from ui import in_view
 from ui.language import _
 from ui.panels import farthest
-from ui.panels.chart import twin
 from ui.panels.norms import show_folding
 from ui.panels.page import exceptions, frame, framed_heading
-from ui.quantize import charts, live
+from ui.quantize import charts, live, sentences
 from ui.quantize.activations import show_activations, show_correction, show_samples
 from ui.quantize.controls import show_quantization
 from ui.quantize.methods import FLOAT, QUANTIZERS, is_affine
-from ui.session import caches, fragments, state
+from ui.session import fragments, state
 from ui.session.state import Current
-
-MANY_ZEROS = 0.5  # of all weights, beyond those that were zero before
 
 
 @fragments.body
@@ -33,7 +29,7 @@ def quantize() -> None:
         )
         st.caption(aside if choice.stands_aside(current) else _(method.caption))
         exceptions(current, "quantize")
-        fallen(current)
+        sentences.fell_on_zero(current)
         farthest.show(current, "quantize")
     with place.title:
         framed_heading(
@@ -48,44 +44,9 @@ def quantize() -> None:
         live.show(current, choice)
     if current.compressed.layers[choice.layer].bits != FLOAT:
         in_view.lazily("quantize_pictures", partial(pictures, current, choice.layer))
-    layers_table(current)
+    charts.layers(current)
     around(current)
     in_view.lazily("quantize_more", partial(more, current, choice.layer))
-
-
-def fallen(current: Current) -> None:
-    """Where most weights were rounded to zero: that this makes the file small, not the bits."""
-    before = caches.size(current.model, without_kinds(current.recipe, ("quantize",)))
-    new = current.size.sparsity - before.sparsity
-    if new < MANY_ZEROS:
-        return
-    st.caption(
-        _(
-            "The file is {smaller} because {share} of the weights fell on **zero**: they are "
-            "smaller than half a step between two levels. The zeros are what the file saves, more "
-            "than the bits.",
-            smaller=words.smaller(current.size.compression_ratio),
-            share=words.percent(new, 0),
-        )
-    )
-
-
-def layers_table(current: Current) -> None:
-    rows = current.size.layers
-    winners = current.compressed.winners("quantize")
-    steps = [winners.get(row.name) for row in rows]
-    twin(
-        "quantize_layers",
-        _("Signal to quantization noise of each layer"),
-        {
-            _("layer"): [row.name for row in rows],
-            _("step"): [words.describe(step) if step else _("not quantized") for step in steps],
-            _("SQNR, dB"): [row.sqnr_db for row in rows],
-            _("bits"): [row.bits for row in rows],
-            _("bytes"): [row.bytes for row in rows],
-            _("encoding"): [", ".join(row.encodings) for row in rows],
-        },
-    )
 
 
 def around(current: Current) -> None:

@@ -79,19 +79,8 @@ def said(step: AnyStep) -> Said:  # noqa: C901  # one case a type
             return _channels(step)
         case Factorize():
             return _factors(step)
-        case Prune():
-            return Said(_("prune {what}", what=_magnitudes(step)), _("magnitude"))
-        case RandomPrune():
-            text = _("prune {share} at random", share=percent(step.sparsity))
-            return Said(text, _("random"))
-        case PruneNM():
-            return Said(_("prune to {n}:{m}", n=step.n, m=step.m), f"{step.n}:{step.m}")
-        case PruneTaylor():
-            text = _("prune {what} by effect on the loss (Taylor)", what=_ranked(step))
-            return Said(text, "Taylor")
-        case PruneWanda():
-            text = _("prune {what} by weight and input (Wanda)", what=_ranked(step))
-            return Said(text, "Wanda")
+        case Prune() | RandomPrune() | PruneNM() | PruneTaylor() | PruneWanda():
+            return _pruned(step)
         case Quantize():
             text = _("quantize to {bits} bit, {levels}", bits=step.bits, levels=_levels(step))
             return Said(text, _("affine"))
@@ -125,6 +114,41 @@ def said(step: AnyStep) -> Said:  # noqa: C901  # one case a type
         case QuantizeActivations():
             text = _("inputs in {bits} bit, {mode}", bits=step.bits, mode=_(step.mode))
             return Said(text, _("inputs {bits} bit", bits=step.bits))
+        case (
+            FineTune()
+            | GradualPrune()
+            | L1Prune()
+            | Rewind()
+            | QuantizeAware()
+            | Distil()
+            | RateTrain()
+        ):
+            return _trained(step)
+        case _:
+            assert_never(step)
+
+
+def _pruned(step: Prune | RandomPrune | PruneNM | PruneTaylor | PruneWanda) -> Said:
+    match step:
+        case Prune():
+            return Said(_("prune {what}", what=_magnitudes(step)), _("magnitude"))
+        case RandomPrune():
+            text = _("prune {share} at random", share=percent(step.sparsity))
+            return Said(text, _("random"))
+        case PruneNM():
+            return Said(_("prune to {n}:{m}", n=step.n, m=step.m), f"{step.n}:{step.m}")
+        case PruneTaylor():
+            text = _("prune {what} by effect on the loss (Taylor)", what=_ranked(step))
+            return Said(text, "Taylor")
+        case PruneWanda():
+            text = _("prune {what} by weight and input (Wanda)", what=_ranked(step))
+            return Said(text, "Wanda")
+
+
+def _trained(
+    step: FineTune | GradualPrune | L1Prune | Rewind | QuantizeAware | Distil | RateTrain,
+) -> Said:
+    match step:
         case FineTune():
             text = n_("fine-tune for {n} epoch", "fine-tune for {n} epochs", step.epochs)
             return Said(text, _("fine-tuned"))

@@ -89,6 +89,26 @@ def _columns(table: pd.DataFrame, bits: set[int]) -> dict[str, Any]:
     found = {
         "layer": layer_column(table["layer"]),
         "shape": config.TextColumn(),
+        **_setting_columns(bits),
+        "how": config.TextColumn(
+            width=150, help=_("The methods at work. An edited cell keeps its method.")
+        ),
+        "bytes": config.NumberColumn(format="localized"),
+        "ratio": config.NumberColumn(format="%.2f×"),
+        "SQNR, dB": config.NumberColumn(
+            format="%.1f", help=_("Empty: unchanged, or of another shape.")
+        ),
+        STORED_AS: config.TextColumn(
+            help=_("The smallest encoding, chosen by real size, of each stored weight.")
+        ),
+    }
+    return {name: column | {"label": _(name)} for name, column in found.items()}
+
+
+def _setting_columns(bits: set[int]) -> dict[str, Any]:
+    """The columns whose cells are edited."""
+    config = st.column_config
+    return {
         CHANNELS: config.NumberColumn(
             min_value=0.0,
             max_value=99.0,
@@ -124,19 +144,7 @@ def _columns(table: pd.DataFrame, bits: set[int]) -> dict[str, Any]:
                 "Entries of the codebook. Empty: not shared. It ends this layer's quantization."
             ),
         ),
-        "how": config.TextColumn(
-            width=150, help=_("The methods at work. An edited cell keeps its method.")
-        ),
-        "bytes": config.NumberColumn(format="localized"),
-        "ratio": config.NumberColumn(format="%.2f×"),
-        "SQNR, dB": config.NumberColumn(
-            format="%.1f", help=_("Empty: unchanged, or of another shape.")
-        ),
-        STORED_AS: config.TextColumn(
-            help=_("The smallest encoding, chosen by real size, of each stored weight.")
-        ),
     }
-    return {name: column | {"label": _(name)} for name, column in found.items()}
 
 
 def _key(table: pd.DataFrame) -> str:

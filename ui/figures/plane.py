@@ -17,6 +17,7 @@ from compress_core.tasks import METRICS, MetricName
 from ui import words
 from ui.figures.base import figure
 from ui.figures.curve_styles import Style
+from ui.figures.log_ticks import log_ticks
 from ui.language import N_, _
 from ui.palette import Palette
 
@@ -133,7 +134,6 @@ PUBLISHED_MARKS = {N_("real file"): "diamond-tall", N_("bit accounting"): "diamo
 SIDES = ("top center", "bottom center", "middle right")  # of the labels of neighbours
 LABEL = 24  # characters of a name beside its point; all of it on hover
 HEADROOM = 0.08  # above the highest share, for labels
-DENSE = 1.3  # decades of the log axis up to which more ticks have room
 NEAR = 0.05  # below the best score: what a closer look shows
 
 
@@ -189,29 +189,6 @@ def metric_of(groups: Sequence[Rows]) -> MetricName:
     if len(found) > 1:
         raise ValueError(f"rows of {', '.join(found)} do not compare; draw one metric at a time")
     return next(iter(found), "accuracy")
-
-
-def log_ticks(values: Sequence[float]) -> dict[str, list[Any]]:
-    """Ticks at round numbers around these, dense enough to be some where they are close together.
-
-    Plotly's own are either powers of ten alone or digits without their power.
-    """
-    low, high = (math.log10(limit(values, default=1)) for limit in (min, max))
-    steps = (1, 2, 5) if high - low > DENSE else (1, 1.5, 2, 3, 5, 7)
-    ticks = [
-        step * 10.0**power
-        for power in range(math.floor(low) - 1, math.ceil(high) + 1)
-        for step in steps
-    ]
-    return {"tickvals": ticks, "ticktext": [_short(tick) for tick in ticks]}
-
-
-def _short(number: float) -> str:
-    """20,000 as 20k."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return f"{number / size:g}{unit}"
-    return f"{number:g}"
 
 
 def look_closer(shown: go.Figure, highest: float) -> None:

@@ -9,7 +9,7 @@ from compress_core.views.summaries import InputView
 from ui import figures, words
 from ui.core_sentences import of_core
 from ui.language import _
-from ui.panels.chart import chart
+from ui.panels.chart import chart, twin
 from ui.session import caches, state
 from ui.session.state import Current
 
@@ -102,3 +102,22 @@ def tutorials(current: Current, layer: str) -> None:
             placeholder="—",
             alt=_("Weights of {layer} by three formulas", layer=layer),
         )
+
+
+def layers(current: Current) -> None:
+    """The table for those who do not see the rows of the live picture."""
+    rows = current.size.layers
+    winners = current.compressed.winners("quantize")
+    steps = [winners.get(row.name) for row in rows]
+    twin(
+        "quantize_layers",
+        _("Signal to quantization noise of each layer"),
+        {
+            _("layer"): [row.name for row in rows],
+            _("step"): [words.describe(step) if step else _("not quantized") for step in steps],
+            _("SQNR, dB"): [row.sqnr_db for row in rows],
+            _("bits"): [row.bits for row in rows],
+            _("bytes"): [row.bytes for row in rows],
+            _("encoding"): [", ".join(row.encodings) for row in rows],
+        },
+    )

@@ -7,7 +7,7 @@ import pytest
 from ui import figures
 from ui.figures import AXES, Place
 from ui.figures.curve_styles import CONTROL
-from ui.figures.plane import log_ticks
+from ui.figures.log_ticks import log_ticks
 from ui.palette import LIGHT
 from ui.trade_offs import plane
 
