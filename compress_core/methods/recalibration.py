@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from compress_core.inputs import Inputs, call
-from compress_core.methods.step import ALL_LAYERS, check_whole
+from compress_core.methods.step import ALL_LAYERS, check_seed, check_whole
 
 BATCH = 128  # images whose statistics are taken together, and then averaged
 
@@ -37,7 +37,7 @@ class RecalibrateNorms:
 
     def __post_init__(self) -> None:
         check_whole("samples", self.samples, low=2, high=2**31, remedy="256 are usual")
-        check_whole("seed", self.seed, low=0, high=2**63, remedy="use one such as 0")
+        check_seed(self.seed)
         if self.layers != ALL_LAYERS:
             raise ValueError(
                 f"layers={self.layers!r}: one pass measures the statistics of all norms; leave "

@@ -46,6 +46,11 @@ def check_whole(name: str, value: int, *, low: int, high: int, remedy: str) -> N
     check_number(name, value, low=low, high=high, remedy=remedy)
 
 
+def check_seed(seed: int) -> None:
+    """Raise ValueError unless a generator of torch takes the seed."""
+    check_whole("seed", seed, low=0, high=2**63, remedy="use one such as 0")
+
+
 def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     choices = tuple(choices)
     # of the same type too: True and 4.0 are no bit-widths, though 1 == True and 4 == 4.0

@@ -10,16 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.hostile.row import Hostile, canary_of
+from tests.hostile.row import Hostile, canary_maker, raw
 
 
 def given(name: str, make: Callable[[Path], object], says: str, ending: str = "") -> Hostile:
     """Data under the name that goes with them, such as an npz, of which the row's name tells."""
     return Hostile(name, make, says, "data", ending or f".{name.split()[0]}")
-
-
-def raw(content: bytes) -> Callable[[Path], object]:
-    return lambda path: path.write_bytes(content)
 
 
 def png(width: int, height: int) -> bytes:
@@ -43,18 +39,10 @@ def array(descr: str, shape: str) -> bytes:
     return npy(f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}")
 
 
-class Runs:
-    def __init__(self, canary: Path) -> None:
-        self.canary = canary
-
-    def __reduce__(self) -> object:
-        return eval, (f"open({str(self.canary)!r}, 'w')",)
-
-
 def save_object(path: Path, save: Callable[..., None]) -> None:
     """An array of one object, which would make the canary."""
     buffer = io.BytesIO()
-    save(buffer, np.array([Runs(canary_of(path))], dtype=object))
+    save(buffer, np.array([canary_maker(path)], dtype=object))
     path.write_bytes(buffer.getvalue())
 
 

@@ -1,6 +1,6 @@
 """ONNX files that crash checkers, follow paths, claim memory, or never end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.hostile.row import Hostile, cut
+from tests.hostile.row import Hostile, cut, raw
 
 Nodes = Sequence[onnx.NodeProto]
 
@@ -151,10 +151,6 @@ def one(operator: str, domain: str = "", inputs: Sequence[str] = ("x",)) -> Node
     return [helper.make_node(operator, list(inputs), ["y"], domain=domain)]
 
 
-def raw(content: bytes) -> Callable[[Path], object]:
-    return lambda path: path.write_bytes(content)
-
-
 def write_many_nodes(path: Path) -> None:
     node = helper.make_node("Relu", ["x"], ["y"]).SerializeToString()
     graph = (b"\x0a" + bytes([len(node)]) + node) * 60_000
@@ -177,18 +173,18 @@ def varint(number: int) -> bytes:
     return raw + bytes([number])
 
 
-CUTS: Sequence[tuple[str, Callable[[int], int]]] = (
-    ("after 5 bytes", lambda _: 5),
-    ("after 20 bytes", lambda _: 20),
-    ("in the middle", lambda size: size // 2),
-    ("in the weights", lambda size: size - 60),
-    ("before the last byte", lambda size: size - 1),
-)
+CUTS = {
+    "after 5 bytes": 5,
+    "after 20 bytes": 20,
+    "in the middle": None,
+    "in the weights": -60,
+    "before the last byte": -1,
+}
 DAMAGED = "it is damaged or cut off: upload it again|content is that of no format read here"
 ONE_FILE = r"save it with its weights inside: onnx\.save\(onnx\.load\(path\), 'one_file\.onnx'\)"
 CLAIMS = "but .* are in the file; it is damaged, or made to hurt"
 CHECKED = [
-    *(Hostile(f"onnx, cut {where}", cut(plain, keep), DAMAGED) for where, keep in CUTS),
+    *(Hostile(f"onnx, cut {where}", cut(plain, end), DAMAGED) for where, end in CUTS.items()),
     *(
         Hostile(f"onnx, {name}", partial(write_weight, tensor=tensor), says)
         for name, tensor, says in (

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,19 @@ class Hostile:
     ending: str = ""
 
 
-def cut(make: Callable[[Path], object], keep: Callable[[int], int]) -> Callable[[Path], object]:
-    """The same file, of which the first `keep(size)` bytes remain."""
+def raw(content: bytes) -> Callable[[Path], object]:
+    """A file of these bytes."""
+    return lambda path: path.write_bytes(content)
+
+
+def cut(make: Callable[[Path], object], end: int | None) -> Callable[[Path], object]:
+    """The same file up to the byte `end`, which counts from the file's end where it is negative;
+    without one the first half."""
 
     def make_cut(path: Path) -> None:
         make(path)
-        raw = path.read_bytes()
-        path.write_bytes(raw[: keep(len(raw))])
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2 if end is None else end])
 
     return make_cut
 
@@ -36,3 +42,18 @@ def cut(make: Callable[[Path], object], keep: Callable[[int], int]) -> Callable[
 def canary_of(path: Path) -> Path:
     """The file that appears where code in a hostile file was run."""
     return path.with_name(f"{path.name}.canary")
+
+
+class Runs:
+    """What a pickle calls when it is opened."""
+
+    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
+        self._call = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self._call
+
+
+def canary_maker(path: Path) -> Runs:
+    """The call that would make the canary of the file at `path`."""
+    return Runs(eval, f"open({str(canary_of(path))!r}, 'w')")

@@ -1,7 +1,6 @@
 """safetensors files that claim, overlap, hide, or never end."""
 
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,13 +41,13 @@ def write_values(path: Path, dtype: str, values: Any) -> None:
     write_one(path, entry([1, len(values)], 0, len(raw), dtype), raw)
 
 
-CUTS: dict[str, tuple[Callable[[int], int], str]] = {
-    "in the length": (lambda _: 5, "this is nothing that is known|ends after 5 bytes"),
-    "after the length": (lambda _: 8, "this is nothing that is known|ends after 8 bytes"),
-    "in the header": (lambda _: 40, r"header takes \d+ bytes, but the file has 40: it is cut off"),
-    "after the header": (lambda size: size - 48, "ends at byte .* it is cut off"),
-    "in the tensors": (lambda size: size - 25, "ends at byte .* it is cut off"),
-    "before the last byte": (lambda size: size - 1, "'fc.bias' ends at byte .* it is cut off"),
+CUTS = {
+    "in the length": (5, "this is nothing that is known|ends after 5 bytes"),
+    "after the length": (8, "this is nothing that is known|ends after 8 bytes"),
+    "in the header": (40, r"header takes \d+ bytes, but the file has 40: it is cut off"),
+    "after the header": (-48, "ends at byte .* it is cut off"),
+    "in the tensors": (-25, "ends at byte .* it is cut off"),
+    "before the last byte": (-1, "'fc.bias' ends at byte .* it is cut off"),
 }
 ONES: dict[str, tuple[object, str]] = {
     "range beyond the file": (entry([4000], 0, 16000), r"ends at byte 16,\d+, but the file has"),
@@ -76,8 +75,8 @@ NAMES = {
 
 SAFETENSORS = [
     *(
-        Hostile(f"safetensors, cut {where}", cut(plain, keep), says)
-        for where, (keep, says) in CUTS.items()
+        Hostile(f"safetensors, cut {where}", cut(plain, end), says)
+        for where, (end, says) in CUTS.items()
     ),
     *(
         Hostile(f"safetensors, {name}", partial(write_one, one=one), says)

@@ -5,14 +5,14 @@ import pickle
 import stat
 import struct
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from tests.hostile.row import Hostile, canary_of, cut
+from tests.hostile.row import Hostile, Runs, canary_maker, canary_of, cut
 
 CALLS = r"it wants to call '.*{}' when it is opened; only tensors are read; at home, run torch.save"
 
@@ -30,22 +30,12 @@ def legacy(path: Path, value: object | None = None) -> None:
     torch.save(value, path, _use_new_zipfile_serialization=False)
 
 
-class Runs:
-    """What a pickle calls when it is opened."""
-
-    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
-        self._call = function, arguments
-
-    def __reduce__(self) -> Any:
-        return self._call
-
-
 def save_running(path: Path, function: str, protocol: int = 2) -> None:
     """A state dict that calls a function; each of them would make the canary."""
     canary = str(canary_of(path))
     calls: dict[str, Runs] = {
         "system": Runs(__import__("os").system, f"touch '{canary}'"),
-        "eval": Runs(eval, f"open({canary!r}, 'w')"),
+        "eval": canary_maker(path),
         "exec": Runs(exec, f"open({canary!r}, 'w')"),
         "open": Runs(io.open, canary, "w"),
         "import": Runs(__import__, "antigravity"),
@@ -57,12 +47,11 @@ def save_running(path: Path, function: str, protocol: int = 2) -> None:
 
 
 def pickle_running(path: Path, protocol: int) -> None:
-    call = Runs(eval, f"open({str(canary_of(path))!r}, 'w')")
-    path.write_bytes(pickle.dumps({"w": call}, protocol))
+    path.write_bytes(pickle.dumps({"w": canary_maker(path)}, protocol))
 
 
 def legacy_running(path: Path) -> None:
-    legacy(path, {"w": Runs(eval, f"open({str(canary_of(path))!r}, 'w')")})
+    legacy(path, {"w": canary_maker(path)})
 
 
 def rewrite(path: Path, change: Callable[[zipfile.ZipFile, str, bytes], None]) -> None:
@@ -197,30 +186,26 @@ def strided_beyond() -> bytes:
     return reduce_of(b"}X\x01\x00\x00\x00w", call, b"s")
 
 
-CUTS: Sequence[tuple[str, Callable[[int], int]]] = (
-    ("after 10 bytes", lambda _: 10),
-    ("after 100 bytes", lambda _: 100),
-    ("in the middle", lambda size: size // 2),
-    ("in the directory", lambda size: size - 100),
-    ("before the last byte", lambda size: size - 1),
-)
+CUTS = {
+    "after 10 bytes": 10,
+    "after 100 bytes": 100,
+    "in the middle": None,
+    "in the directory": -100,
+    "before the last byte": -1,
+}
 NEW_ZIP = "save it anew with torch.save"
 
 TORCH = [
     *(
-        Hostile(f"torch, cut {where}", cut(plain, keep), "this is a zip that is damaged or cut off")
-        for where, keep in CUTS
+        Hostile(f"torch, cut {where}", cut(plain, end), "this is a zip that is damaged or cut off")
+        for where, end in CUTS.items()
     ),
     *(
-        Hostile(f"torch before 1.6, cut {where}", cut(legacy, keep), says)
-        for where, keep, says in (
-            ("after 8 bytes", lambda _: 8, "this is a Python pickle|damaged or cut off"),
-            ("after 100 bytes", lambda _: 100, "its pickle is damaged or cut off; upload"),
-            (
-                "before the last byte",
-                lambda size: size - 1,
-                "the values end at byte .* it is cut off",
-            ),
+        Hostile(f"torch before 1.6, cut {where}", cut(legacy, end), says)
+        for where, end, says in (
+            ("after 8 bytes", 8, "this is a Python pickle|damaged or cut off"),
+            ("after 100 bytes", 100, "its pickle is damaged or cut off; upload"),
+            ("before the last byte", -1, "the values end at byte .* it is cut off"),
         )
     ),
     *(

@@ -97,7 +97,7 @@ def test_a_point_that_is_not_trained_fails_the_sweep_and_not_the_other_points(
 def test_other_encodings_are_other_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bytes that a job has kept are those of its time."""
     before = work_key(WORKS[0])
-    monkeypatch.setattr("compress_core.jobs.work.ENCODINGS", 0)
+    monkeypatch.setattr("compress_core.jobs.work.kinds.ENCODINGS", 0)
     assert work_key(WORKS[0]) != before
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.ui.bench import AtOnce, Bench
+from tests.ui.clock import Clock
 from ui import in_view
 from ui.session import executor, measuring
 
@@ -36,6 +37,11 @@ def at_once(jobs_folder: Path) -> Iterator[AtOnce]:
     yield made
     executor.close()
     made.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from torch import nn
 from compress_core.graph.naming import unique_name
 from compress_core.graph.source.writer import Writer
 from compress_core.models.importing.onnx.calls import Recurrent
-from compress_core.models.importing.onnx.recurrent import GATES
+from compress_core.models.importing.onnx.layers.recurrent import GATES
 
 
 def write_recurrent(

@@ -19,7 +19,7 @@ from compress_core.methods.step import (
     check_choice,
     check_layers,
     check_number,
-    check_whole,
+    check_seed,
 )
 from compress_core.weights import LARGEST, Profile
 
@@ -76,7 +76,7 @@ class RandomPrune:
 
     def __post_init__(self) -> None:
         check_sparsity(self.sparsity)
-        check_whole("seed", self.seed, low=0, high=2**63, remedy="use one such as 0")
+        check_seed(self.seed)
         check_layers(self.layers)
 
 

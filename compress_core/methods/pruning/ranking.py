@@ -18,6 +18,7 @@ from compress_core.methods.step import (
     check_choice,
     check_layers,
     check_number,
+    check_seed,
     check_whole,
 )
 from compress_core.weights import Profile, as_matrix, counts_below
@@ -39,7 +40,7 @@ def check_scope(scope: str) -> None:
 def check_draw(samples: int, seed: int) -> None:
     """Raise ValueError unless `samples` calibration images can be drawn by `seed`."""
     check_whole("samples", samples, low=1, high=2**31, remedy="256 calibration images are usual")
-    check_whole("seed", seed, low=0, high=2**63, remedy="use one such as 0")
+    check_seed(seed)
 
 
 @dataclass(frozen=True)

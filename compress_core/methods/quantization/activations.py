@@ -20,7 +20,7 @@ from compress_core.methods.quantization.ranges import (
     choose_range,
     round_to_codes,
 )
-from compress_core.methods.step import ALL_LAYERS, check_choice, check_whole
+from compress_core.methods.step import ALL_LAYERS, check_choice, check_seed, check_whole
 from compress_core.weights import Layer
 
 Mode = Literal["static", "dynamic"]
@@ -60,7 +60,7 @@ class QuantizeActivations:
         check_choice("mode", self.mode, ("static", "dynamic"))
         _ = self.affine  # refuses what `Quantize` refuses
         check_whole("samples", self.samples, low=1, high=2**31, remedy="256 are usual")
-        check_whole("seed", self.seed, low=0, high=2**63, remedy="use one such as 0")
+        check_seed(self.seed)
         if self.mode == "dynamic" and self.clipping != "min_max":
             raise ValueError(
                 f"mode=dynamic, clipping={self.clipping}: dynamic ranges are the min-max of each "

@@ -13,7 +13,13 @@ from torch import Tensor
 from compress_core.methods.quantization.affine import Quantize, Quantized, quantize
 from compress_core.methods.quantization.granularity import Granularity, spread
 from compress_core.methods.quantization.ranges import Clipping, Scheme, round_to_codes
-from compress_core.methods.step import ALL_LAYERS, check_layers, check_number, check_whole
+from compress_core.methods.step import (
+    ALL_LAYERS,
+    check_layers,
+    check_number,
+    check_seed,
+    check_whole,
+)
 from compress_core.weights import as_matrix
 
 BLOCK = 128  # columns whose errors are passed on one by one; those before them in one product
@@ -45,7 +51,7 @@ class QuantizeGPTQ:
     def __post_init__(self) -> None:
         _ = self.affine  # refuses what `Quantize` refuses
         check_whole("samples", self.samples, low=1, high=2**31, remedy="256 are usual")
-        check_whole("seed", self.seed, low=0, high=2**63, remedy="use one such as 0")
+        check_seed(self.seed)
         check_number("damping", self.damping, low=1e-6, high=1, remedy="0.01 is usual")
 
     @property
@@ -79,7 +85,7 @@ class CorrectBias:
 
     def __post_init__(self) -> None:
         check_whole("samples", self.samples, low=1, high=2**31, remedy="256 are usual")
-        check_whole("seed", self.seed, low=0, high=2**63, remedy="use one such as 0")
+        check_seed(self.seed)
         check_layers(self.layers)
 
 

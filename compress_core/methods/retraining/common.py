@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from compress_core.methods.step import check_layers, check_number, check_whole
+from compress_core.methods.step import check_layers, check_number, check_seed, check_whole
 
 KIND = "train"
 MOST_EPOCHS = 1000
@@ -42,5 +42,5 @@ def check_training(step: TrainingFields) -> None:
             high=100,
             remedy="leave it out for the usual one, or take one such as 0.01",
         )
-    check_whole("seed", step.seed, low=0, high=2**63, remedy="use one such as 0")
+    check_seed(step.seed)
     check_layers(step.layers)

@@ -13,6 +13,7 @@ from compress_core.methods.step import (
     check_choice,
     check_layers,
     check_number,
+    check_seed,
     check_whole,
     matching,
 )
@@ -77,7 +78,7 @@ class PruneStructured:
         check_choice("scope", self.scope, ("global", "layer"))
         check_whole("floor", self.floor, low=1, high=2**31, remedy="a layer keeps one at least")
         check_whole("samples", self.samples, low=1, high=2**31, remedy="256 is usual")
-        check_whole("seed", self.seed, low=0, high=2**63, remedy="use one such as 0")
+        check_seed(self.seed)
         check_layers(self.layers)
 
 

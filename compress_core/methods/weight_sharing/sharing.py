@@ -9,7 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compress_core.methods.step import ALL_LAYERS, check_choice, check_layers, check_whole
+from compress_core.methods.step import (
+    ALL_LAYERS,
+    check_choice,
+    check_layers,
+    check_seed,
+    check_whole,
+)
 from compress_core.methods.weight_sharing.kmeans import INITS, Init, cluster, means
 from compress_core.weights import FloatArray, energy
 
@@ -46,7 +52,7 @@ class ShareWeights:
         check_choice("init", self.init, INITS)
         check_choice("keep_zeros", self.keep_zeros, (True, False))
         check_choice("scope", self.scope, ("layer", "all"))
-        check_whole("seed", self.seed, low=0, high=2**63, remedy="use one such as 0")
+        check_seed(self.seed)
         check_layers(self.layers)
 
 

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 
 from tests.asgi import ask
+from tests.ui.clock import Clock
 from ui.graph import routes as graph_routes
 from ui.graph.netron import STATIC_FILES, pinned_text
 from ui.graph.routes import BASE, ROUTES, publish
@@ -17,20 +18,6 @@ get = partial(ask, ROUTES)
 def model_address(viewer_address: str) -> str:
     """Where the viewer page at this address fetches its graph."""
     return viewer_address.removesuffix(".html") + ".onnx"
-
-
-class Clock:
-    """A clock that stands still until it is told to move."""
-
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture(autouse=True)

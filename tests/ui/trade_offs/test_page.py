@@ -44,7 +44,7 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         found.append(size.macs)
         return MADE_UP
 
-    monkeypatch.setattr("compress_core.jobs.work.measure_speed", time_nothing)
+    monkeypatch.setattr("compress_core.jobs.work.timing.measure_speed", time_nothing)
     return found
 
 
@@ -149,7 +149,7 @@ def test_a_model_that_cannot_be_timed_says_so(monkeypatch: pytest.MonkeyPatch) -
     def refuse(*_given: Any) -> Speed:
         raise ValueError("it cannot be exported to ONNX")
 
-    monkeypatch.setattr("compress_core.jobs.work.measure_speed", refuse)
+    monkeypatch.setattr("compress_core.jobs.work.timing.measure_speed", refuse)
     app = open_app("trade_offs", recipe="prune:sparsity=0.92")
     app.button(key="trade_offs_latency").click().run()
     assert not app.exception

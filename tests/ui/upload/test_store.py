@@ -8,26 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.ui.clock import Clock
 from ui.session.state import ROOT
 from ui.upload.folder import make_folder
 from ui.upload.quota import MB, Quota
 from ui.upload.store import Grant, RefusedError, Upload, UploadStore
 
 GRANT = Grant("session", (".onnx",))
-
-
-class Clock:
-    """A clock that stands still until it is told to move."""
-
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
 from torch import Tensor, nn
 
 from compress_core.entering.tensors import TensorType
-from compress_core.models.importing.onnx.building import build_layer
 from compress_core.models.importing.onnx.constants import Constant
 from compress_core.models.importing.onnx.graph import (
     Graph,
@@ -19,7 +18,9 @@ from compress_core.models.importing.onnx.graph import (
     shape_of,
 )
 from compress_core.models.importing.onnx.integers import float_integers
-from compress_core.models.importing.onnx.layers import NodeView, add_bias, bias_behind
+from compress_core.models.importing.onnx.layers import build_layer
+from compress_core.models.importing.onnx.layers.bias import add_bias, bias_behind
+from compress_core.models.importing.onnx.layers.common import NodeView
 from compress_core.models.importing.onnx.names import Names, parts_of_node, parts_of_weight
 from compress_core.models.importing.onnx.network import OnnxNetwork, Part, Place
 from compress_core.models.importing.onnx.packed import open_packed

@@ -13,6 +13,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     Operator,
     plain,
     single,
+    with_numbers,
 )
 
 
@@ -95,33 +96,8 @@ def _hardmax(read: Attributes) -> Operator:
     return _over_axis(read, hardmax)
 
 
-def _selu(read: Attributes) -> Operator:
-    alpha = read.number("alpha", 1.67326319217681884765625)
-    return single(selu, alpha=alpha, gamma=read.number("gamma", 1.05070102214813232421875))
-
-
-def _hard_sigmoid(read: Attributes) -> Operator:
-    return single(hard_sigmoid, alpha=read.number("alpha", 0.2), beta=read.number("beta", 0.5))
-
-
 def _shrink(read: Attributes) -> Operator:
     return single(shrink, bias=read.number("bias", 0.0), threshold=read.number("lambd", 0.5))
-
-
-def _elu(read: Attributes) -> Operator:
-    return single(elu, alpha=read.number("alpha", 1.0))
-
-
-def _celu(read: Attributes) -> Operator:
-    return single(celu, alpha=read.number("alpha", 1.0))
-
-
-def _leaky_relu(read: Attributes) -> Operator:
-    return single(leaky_relu, alpha=read.number("alpha", 0.01))
-
-
-def _thresholded_relu(read: Attributes) -> Operator:
-    return single(thresholded_relu, alpha=read.number("alpha", 1.0))
 
 
 def _gelu(read: Attributes) -> Operator | None:
@@ -129,28 +105,24 @@ def _gelu(read: Attributes) -> Operator | None:
     return single(gelu, approximate=approximate) if approximate in {"none", "tanh"} else None
 
 
-def _swish(read: Attributes) -> Operator:
-    return single(swish, alpha=read.number("alpha", 1.0))
-
-
 TABLE: dict[str, Builder] = {
-    "Celu": _celu,
-    "Elu": _elu,
+    "Celu": with_numbers(celu, alpha=1.0),
+    "Elu": with_numbers(elu, alpha=1.0),
     "Gelu": _gelu,
-    "HardSigmoid": _hard_sigmoid,
+    "HardSigmoid": with_numbers(hard_sigmoid, alpha=0.2, beta=0.5),
     "HardSwish": plain(functional.hardswish),
     "Hardmax": _hardmax,
-    "LeakyRelu": _leaky_relu,
+    "LeakyRelu": with_numbers(leaky_relu, alpha=0.01),
     "LogSoftmax": _softmax,
     "Mish": plain(functional.mish),
     "PRelu": plain(prelu),
     "Relu": plain(torch.relu),
-    "Selu": _selu,
+    "Selu": with_numbers(selu, alpha=1.67326319217681884765625, gamma=1.05070102214813232421875),
     "Shrink": _shrink,
     "Sigmoid": plain(torch.sigmoid),
     "Softmax": _softmax,
     "Softplus": plain(softplus),
     "Softsign": plain(functional.softsign),
-    "Swish": _swish,
-    "ThresholdedRelu": _thresholded_relu,
+    "Swish": with_numbers(swish, alpha=1.0),
+    "ThresholdedRelu": with_numbers(thresholded_relu, alpha=1.0),
 }

@@ -140,6 +140,28 @@ def _plain(function: Callable[..., Tensor], _: Attributes) -> Operator:
     return single(function)
 
 
+def with_numbers(function: Callable[..., Tensor], /, **defaults: float) -> Builder:
+    """The builder of an operator whose attributes are numbers, with these defaults."""
+    return partial(_with_numbers, function, defaults)
+
+
+def _with_numbers(
+    function: Callable[..., Tensor], defaults: Mapping[str, float], read: Attributes
+) -> Operator:
+    return single(function, **{name: read.number(name, one) for name, one in defaults.items()})
+
+
+def with_integers(function: Callable[..., Tensor], /, **defaults: int) -> Builder:
+    """The builder of an operator whose attributes are integers, with these defaults."""
+    return partial(_with_integers, function, defaults)
+
+
+def _with_integers(
+    function: Callable[..., Tensor], defaults: Mapping[str, int], read: Attributes
+) -> Operator:
+    return single(function, **{name: read.integer(name, one) for name, one in defaults.items()})
+
+
 def several(function: Callable[..., tuple[Tensor | None, ...]]) -> Builder:
     """The builder of an operator without attributes that gives several tensors."""
     return partial(_several, function)

@@ -1,6 +1,7 @@
 """Convolutions, transposed ones too."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -123,9 +124,14 @@ def convolve_integers(
     return as_integers(convolve(left, right, window=window, groups=groups), torch.int32)
 
 
-def _convolve(read: Attributes) -> Operator | None:
+def windowed(function: Callable[..., Tensor]) -> Builder:
+    """The builder of a convolution with a window and groups, and no more attributes."""
+    return partial(_windowed, function)
+
+
+def _windowed(function: Callable[..., Tensor], read: Attributes) -> Operator | None:
     window, groups = read_window(read), read.integer("group", 1)
-    return single(convolve, window=window, groups=groups) if window else None
+    return single(function, window=window, groups=groups) if window else None
 
 
 def _convolve_transposed(read: Attributes) -> Operator | None:
@@ -136,13 +142,8 @@ def _convolve_transposed(read: Attributes) -> Operator | None:
     return single(convolve_transposed, window=window, groups=groups, extra=extra, sizes=sizes)
 
 
-def _convolve_integers(read: Attributes) -> Operator | None:
-    window, groups = read_window(read), read.integer("group", 1)
-    return single(convolve_integers, window=window, groups=groups) if window else None
-
-
 TABLE: dict[str, Builder] = {
-    "Conv": _convolve,
-    "ConvInteger": _convolve_integers,
+    "Conv": windowed(convolve),
+    "ConvInteger": windowed(convolve_integers),
     "ConvTranspose": _convolve_transposed,
 }

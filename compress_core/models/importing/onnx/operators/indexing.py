@@ -12,6 +12,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     plain,
     single,
     sizes_of,
+    with_integers,
 )
 
 # ONNX's names of what happens where a position is written twice, and torch's.
@@ -137,14 +138,6 @@ def _slice(read: Attributes) -> Operator:
     return single(cut, starts=starts, ends=ends, axes=read.integers("axes"))
 
 
-def _gather(read: Attributes) -> Operator:
-    return single(gather, axis=read.integer("axis", 0))
-
-
-def _gather_elements(read: Attributes) -> Operator:
-    return single(gather_elements, axis=read.integer("axis", 0))
-
-
 def _gather_nd(read: Attributes) -> Operator:
     return single(gather_nd, batch_axes=read.integer("batch_dims", 0))
 
@@ -165,18 +158,13 @@ def _compress(read: Attributes) -> Operator:
     return single(compress, axis=read.optional_integer("axis"))
 
 
-def _reverse_sequence(read: Attributes) -> Operator:
-    batch, time = read.integer("batch_axis", 1), read.integer("time_axis", 0)
-    return single(reverse_sequence, batch_axis=batch, time_axis=time)
-
-
 TABLE: dict[str, Builder] = {
     "Compress": _compress,
-    "Gather": _gather,
-    "GatherElements": _gather_elements,
+    "Gather": with_integers(gather, axis=0),
+    "GatherElements": with_integers(gather_elements, axis=0),
     "GatherND": _gather_nd,
     "NonZero": plain(nonzero),
-    "ReverseSequence": _reverse_sequence,
+    "ReverseSequence": with_integers(reverse_sequence, batch_axis=1, time_axis=0),
     "Scatter": _scatter_elements,
     "ScatterElements": _scatter_elements,
     "ScatterND": _scatter_nd,

@@ -18,6 +18,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     refuse_absurd,
     single,
     sizes_of,
+    with_integers,
 )
 from compress_core.models.importing.onnx.operators.types import TORCH_TYPES
 
@@ -107,14 +108,10 @@ def _eye_like(read: Attributes) -> Operator | None:
     return single(eye_like, kind=wanted, diagonal=read.integer("k", 0))
 
 
-def _one_hot(read: Attributes) -> Operator:
-    return single(one_hot, axis=read.integer("axis", -1))
-
-
 TABLE: dict[str, Builder] = {
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,
     "EyeLike": _eye_like,
-    "OneHot": _one_hot,
+    "OneHot": with_integers(one_hot, axis=-1),
     "Range": plain(number_range),
 }

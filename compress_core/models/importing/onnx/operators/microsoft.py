@@ -15,6 +15,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     number_of,
     plain,
     single,
+    with_numbers,
 )
 from compress_core.models.importing.onnx.operators.convolution import convolve
 from compress_core.models.importing.onnx.operators.matrices import gemm
@@ -110,10 +111,6 @@ def _multiply(read: Attributes) -> Operator | None:
     return single(multiply, alpha=read.number("alpha", 1.0), transposed=transposed)
 
 
-def _quick_gelu(read: Attributes) -> Operator:
-    return single(activations.swish, alpha=read.number("alpha", 1.702))
-
-
 def _skip_norm(read: Attributes) -> Operator | None:
     """Mean and deviation, outputs for training alone, are not computed here."""
     simplified = read.operator == "SkipSimplifiedLayerNormalization"
@@ -152,7 +149,7 @@ TABLE: dict[str, Builder] = {
     "FusedMatMul": _multiply,
     "Gelu": plain(functional.gelu),
     "Inverse": plain(torch.linalg.inv),
-    "QuickGelu": _quick_gelu,
+    "QuickGelu": with_numbers(activations.swish, alpha=1.702),
     "SkipLayerNormalization": _skip_norm,
     "SkipSimplifiedLayerNormalization": _skip_norm,
     "TransposeMatMul": _multiply,

@@ -16,6 +16,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     Operator,
     plain,
     single,
+    with_integers,
 )
 from compress_core.models.importing.onnx.operators.convolution import as_integers
 from compress_core.models.importing.onnx.operators.matrices import multiply_integers
@@ -174,10 +175,6 @@ def _mean(read: Attributes) -> Operator:
     return single(on_codes, function=partial(mean_over, axes=axes, keep=keep))
 
 
-def _concat(read: Attributes) -> Operator:
-    return single(concat_codes, axis=read.integer("axis", 1))
-
-
 def _multiply_packed(read: Attributes) -> Operator | None:
     bits, block = read.integer("bits", 4), read.integer("block_size", 32)
     sizes = (read.integer("N", 0), read.integer("K", 0))
@@ -194,7 +191,7 @@ TABLE: dict[str, Builder] = {
     "MatMulNBits": _multiply_packed,
     "QLinearAdd": plain(partial(on_two_codes, function=torch.add)),
     "QLinearAveragePool": _pool,
-    "QLinearConcat": _concat,
+    "QLinearConcat": with_integers(concat_codes, axis=1),
     "QLinearConv": _convolve_codes,
     "QLinearGlobalAveragePool": _global_average,
     "QLinearLeakyRelu": _leaky_relu,

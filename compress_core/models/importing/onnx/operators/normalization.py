@@ -13,6 +13,8 @@ from compress_core.models.importing.onnx.operators.attributes import (
     multiple,
     numbers_of,
     single,
+    with_integers,
+    with_numbers,
 )
 
 
@@ -149,10 +151,6 @@ def _batch_norm(read: Attributes) -> Operator | None:
     return single(batch_norm, epsilon=epsilon) if len(read.outputs) == 1 else None
 
 
-def _instance_norm(read: Attributes) -> Operator:
-    return single(instance_norm, epsilon=read.number("epsilon", 1e-5))
-
-
 def _layer_norm(read: Attributes) -> Operator:
     axis, epsilon = read.integer("axis", -1), read.number("epsilon", 1e-5)
     read.ignore("stash_type")  # torch sums in float32 at least
@@ -178,10 +176,6 @@ def _response_norm(read: Attributes) -> Operator:
     return single(response_norm, size=size, alpha=alpha, beta=beta, bias=bias)
 
 
-def _lp_normalize(read: Attributes) -> Operator:
-    return single(lp_normalize, axis=read.integer("axis", -1), p=read.integer("p", 2))
-
-
 def _mean_variance_normalize(read: Attributes) -> Operator:
     return single(mean_variance_normalize, axes=read.integers("axes") or (0, 2, 3))
 
@@ -195,10 +189,10 @@ TABLE: dict[str, Builder] = {
     "BatchNormalization": _batch_norm,
     "Dropout": _dropout,
     "GroupNormalization": _group_norm,
-    "InstanceNormalization": _instance_norm,
+    "InstanceNormalization": with_numbers(instance_norm, epsilon=1e-5),
     "LRN": _response_norm,
     "LayerNormalization": _layer_norm,
-    "LpNormalization": _lp_normalize,
+    "LpNormalization": with_integers(lp_normalize, axis=-1, p=2),
     "MeanVarianceNormalization": _mean_variance_normalize,
     "RMSNormalization": _rms_norm,
     "SimplifiedLayerNormalization": _rms_norm,  # onnxruntime's name before opset 23

@@ -13,6 +13,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     multiple,
     plain,
     single,
+    with_integers,
 )
 from compress_core.models.importing.onnx.operators.reductions import lowest_of
 from compress_core.models.importing.onnx.operators.windows import (
@@ -140,14 +141,10 @@ def _lp_pool(read: Attributes) -> Operator | None:
     return single(lp_pool, window=window, kernel=kernel, p=p)
 
 
-def _global_norm(read: Attributes) -> Operator:
-    return single(global_norm, p=read.integer("p", 2))
-
-
 TABLE: dict[str, Builder] = {
     "AveragePool": _average_pool,
     "GlobalAveragePool": plain(global_average),
-    "GlobalLpPool": _global_norm,
+    "GlobalLpPool": with_integers(global_norm, p=2),
     "GlobalMaxPool": plain(global_maximum),
     "LpPool": _lp_pool,
     "MaxPool": _max_pool,

@@ -19,6 +19,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
 from compress_core.models.importing.onnx.operators.convolution import (
     as_integers,
     convolve_integers,
+    windowed,
 )
 from compress_core.models.importing.onnx.operators.matrices import multiply_integers
 from compress_core.models.importing.onnx.operators.types import (
@@ -27,7 +28,7 @@ from compress_core.models.importing.onnx.operators.types import (
     TORCH_TYPES,
     cast,
 )
-from compress_core.models.importing.onnx.operators.windows import Window, read_window
+from compress_core.models.importing.onnx.operators.windows import Window
 
 
 def round_straight_through(x: Tensor) -> Tensor:
@@ -172,15 +173,10 @@ def _dequantize(read: Attributes) -> Operator | None:
     return single(dequantize, axis=axis, block=block, kind=TORCH_TYPES.get(wanted))
 
 
-def _convolve_codes(read: Attributes) -> Operator | None:
-    window, groups = read_window(read), read.integer("group", 1)
-    return single(convolve_codes, window=window, groups=groups) if window else None
-
-
 TABLE: dict[str, Builder] = {
     "DequantizeLinear": _dequantize,
     "DynamicQuantizeLinear": several(quantize_dynamically),
-    "QLinearConv": _convolve_codes,
+    "QLinearConv": windowed(convolve_codes),
     "QLinearMatMul": plain(multiply_codes),
     "QuantizeLinear": _quantize,
 }

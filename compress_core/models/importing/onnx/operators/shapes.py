@@ -16,6 +16,7 @@ from compress_core.models.importing.onnx.operators.attributes import (
     refuse_absurd,
     single,
     sizes_of,
+    with_integers,
 )
 
 
@@ -130,10 +131,6 @@ def _reshape(read: Attributes) -> Operator:
     return single(reshape, zero_is_zero=read.flag("allowzero"))
 
 
-def _flatten(read: Attributes) -> Operator:
-    return single(flatten, axis=read.integer("axis", 1))
-
-
 def _transpose(read: Attributes) -> Operator:
     return single(transpose, order=read.integers("perm"))
 
@@ -144,10 +141,6 @@ def _squeeze(read: Attributes) -> Operator:
 
 def _unsqueeze(read: Attributes) -> Operator:
     return single(unsqueeze, axes=read.integers("axes"))
-
-
-def _concat(read: Attributes) -> Operator:
-    return single(concat, axis=read.integer("axis", 1))
 
 
 def _split(read: Attributes) -> Operator | None:
@@ -176,10 +169,10 @@ def _triangle(read: Attributes) -> Operator:
 
 
 TABLE: dict[str, Builder] = {
-    "Concat": _concat,
+    "Concat": with_integers(concat, axis=1),
     "DepthToSpace": _depth_to_space,
     "Expand": plain(expand),
-    "Flatten": _flatten,
+    "Flatten": with_integers(flatten, axis=1),
     "Identity": plain(identity),
     "Reshape": _reshape,
     "Shape": _shape,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from compress_core.models.importing.onnx.calls import Recurrent
 from compress_core.models.importing.onnx.constants import Constant
-from compress_core.models.importing.onnx.layers import Built, NodeView, fill
+from compress_core.models.importing.onnx.layers.common import Built, NodeView, fill
 
 # the places in ONNX's order of gates at which torch's stand
 GATES = {
@@ -46,8 +46,7 @@ def build_recurrent(view: NodeView) -> Built | None:
             tensors[f"bias_hh_l0{ending}"] = _reordered(bias, both[1], kind)
     call = Recurrent(directions, view.named.get("direction") == "reverse", kind == "LSTM")
     inputs = (view.moving, view.input(5), view.input(6) if kind == "LSTM" else "")
-    values = {name: constant.values for name, constant in tensors.items()}
-    filled = fill(module, values)
+    filled = fill(module, tensors)
     assert isinstance(filled, nn.RNNBase)
     filled._init_flat_weights()  # its list of its parameters
     return Built(filled, call, inputs, tensors)
