@@ -1,6 +1,7 @@
 """What each type of step is called: the one place for the words of a step.
 
-A new step gets its case in `said`; until then mypy names it (`assert_never`).
+A new step gets its case in `said` and in the function of its family; until then mypy names it
+(`assert_never`).
 """
 
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Said:
     method: str
 
 
-def said(step: AnyStep) -> Said:  # noqa: C901  # one case a type
+def said(step: AnyStep) -> Said:
     """The words of a step, in the reader's language."""
     match step:
         case FoldBatchNorm():
@@ -81,6 +82,45 @@ def said(step: AnyStep) -> Said:  # noqa: C901  # one case a type
             return _factors(step)
         case Prune() | RandomPrune() | PruneNM() | PruneTaylor() | PruneWanda():
             return _pruned(step)
+        case (
+            Quantize() | QuantizeGPTQ() | QuantizeFloat() | QuantizeMX() | Binarize() | Ternarize()
+        ):
+            return _quantized(step)
+        case ShareWeights():
+            return _shared(step)
+        case CorrectBias() | RecalibrateNorms() | QuantizeRest() | QuantizeActivations():
+            return _around_weights(step)
+        case FineTune() | Distil() | Rewind():
+            return _trained(step)
+        case GradualPrune() | L1Prune() | QuantizeAware() | RateTrain():
+            return _compressed_in_training(step)
+        case _:
+            assert_never(step)
+
+
+def _pruned(step: Prune | RandomPrune | PruneNM | PruneTaylor | PruneWanda) -> Said:
+    match step:
+        case Prune():
+            return Said(_("prune {what}", what=_magnitudes(step)), _("magnitude"))
+        case RandomPrune():
+            text = _("prune {share} at random", share=percent(step.sparsity))
+            return Said(text, _("random"))
+        case PruneNM():
+            return Said(_("prune to {n}:{m}", n=step.n, m=step.m), f"{step.n}:{step.m}")
+        case PruneTaylor():
+            text = _("prune {what} by effect on the loss (Taylor)", what=_ranked(step))
+            return Said(text, "Taylor")
+        case PruneWanda():
+            text = _("prune {what} by weight and input (Wanda)", what=_ranked(step))
+            return Said(text, "Wanda")
+        case _:
+            assert_never(step)
+
+
+def _quantized(
+    step: Quantize | QuantizeGPTQ | QuantizeFloat | QuantizeMX | Binarize | Ternarize,
+) -> Said:
+    match step:
         case Quantize():
             text = _("quantize to {bits} bit, {levels}", bits=step.bits, levels=_levels(step))
             return Said(text, _("affine"))
@@ -102,8 +142,15 @@ def said(step: AnyStep) -> Said:  # noqa: C901  # one case a type
         case Ternarize():
             text = _("ternarize, zeros up to {delta:g} · mean |w|", delta=step.delta)
             return Said(text, _("ternary"))
-        case ShareWeights():
-            return _shared(step)
+        case _:
+            assert_never(step)
+
+
+def _around_weights(
+    step: CorrectBias | RecalibrateNorms | QuantizeRest | QuantizeActivations,
+) -> Said:
+    """What is not a weight: biases, norms, and the inputs of layers."""
+    match step:
         case CorrectBias():
             return Said(_("correct the biases"), _("bias corrected"))
         case RecalibrateNorms():
@@ -114,44 +161,38 @@ def said(step: AnyStep) -> Said:  # noqa: C901  # one case a type
         case QuantizeActivations():
             text = _("inputs in {bits} bit, {mode}", bits=step.bits, mode=_(step.mode))
             return Said(text, _("inputs {bits} bit", bits=step.bits))
-        case (
-            FineTune()
-            | GradualPrune()
-            | L1Prune()
-            | Rewind()
-            | QuantizeAware()
-            | Distil()
-            | RateTrain()
-        ):
-            return _trained(step)
         case _:
             assert_never(step)
 
 
-def _pruned(step: Prune | RandomPrune | PruneNM | PruneTaylor | PruneWanda) -> Said:
-    match step:
-        case Prune():
-            return Said(_("prune {what}", what=_magnitudes(step)), _("magnitude"))
-        case RandomPrune():
-            text = _("prune {share} at random", share=percent(step.sparsity))
-            return Said(text, _("random"))
-        case PruneNM():
-            return Said(_("prune to {n}:{m}", n=step.n, m=step.m), f"{step.n}:{step.m}")
-        case PruneTaylor():
-            text = _("prune {what} by effect on the loss (Taylor)", what=_ranked(step))
-            return Said(text, "Taylor")
-        case PruneWanda():
-            text = _("prune {what} by weight and input (Wanda)", what=_ranked(step))
-            return Said(text, "Wanda")
-
-
-def _trained(
-    step: FineTune | GradualPrune | L1Prune | Rewind | QuantizeAware | Distil | RateTrain,
-) -> Said:
+def _trained(step: FineTune | Distil | Rewind) -> Said:
     match step:
         case FineTune():
             text = n_("fine-tune for {n} epoch", "fine-tune for {n} epochs", step.epochs)
             return Said(text, _("fine-tuned"))
+        case Distil():
+            text = n_(
+                "learn from the original (α {alpha:g}, T {temperature:g}) for {n} epoch",
+                "learn from the original (α {alpha:g}, T {temperature:g}) for {n} epochs",
+                step.epochs,
+                alpha=step.alpha,
+                temperature=step.temperature,
+            )
+            return Said(text, _("distilled"))
+        case Rewind():
+            text = n_(
+                "{start} and train for {n} epoch",
+                "{start} and train for {n} epochs",
+                step.epochs,
+                start=_start(step),
+            )
+            return Said(text, _("rewound"))
+        case _:
+            assert_never(step)
+
+
+def _compressed_in_training(step: GradualPrune | L1Prune | QuantizeAware | RateTrain) -> Said:
+    match step:
         case GradualPrune():
             text = n_(
                 "prune {share} little by little for {n} epoch",
@@ -168,28 +209,11 @@ def _trained(
                 strength=step.strength,
             )
             return Said(text, _("L1-trained"))
-        case Rewind():
-            text = n_(
-                "{start} and train for {n} epoch",
-                "{start} and train for {n} epochs",
-                step.epochs,
-                start=_start(step),
-            )
-            return Said(text, _("rewound"))
         case QuantizeAware():
             text = n_(
                 "train the codes for {n} epoch", "train the codes for {n} epochs", step.epochs
             )
             return Said(text, _("codes trained"))
-        case Distil():
-            text = n_(
-                "learn from the original (α {alpha:g}, T {temperature:g}) for {n} epoch",
-                "learn from the original (α {alpha:g}, T {temperature:g}) for {n} epochs",
-                step.epochs,
-                alpha=step.alpha,
-                temperature=step.temperature,
-            )
-            return Said(text, _("distilled"))
         case RateTrain():
             text = n_(
                 "train for fewer bits (strength {strength:g}) for {n} epoch",
