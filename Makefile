@@ -33,10 +33,9 @@ lint: $(VENV)/.installed-dev ## rules and format
 types: $(VENV)/.installed-dev ## mypy, strict on the core
 	$(BIN)/mypy
 
-pytest: $(VENV)/.installed-dev ## the tests alone: in two processes, then those of the browser
+pytest: $(VENV)/.installed-dev ## the tests alone: in two processes, then those of the browser, which watch the clock
 	$(BIN)/python -m pytest -m "not browser" --numprocesses 2 --dist loadfile
-	CHROMIUM=$$($(CHROMIUM_PATH)) && export CHROMIUM && \
-	  $(BIN)/python -m pytest -m browser --numprocesses 2 --dist worksteal
+	CHROMIUM=$$($(CHROMIUM_PATH)) && export CHROMIUM && $(BIN)/python -m pytest -m browser
 
 bench: $(VENV)/.installed-dev ## speed, as a table
 	CHROMIUM=$$($(CHROMIUM_PATH)) && export CHROMIUM && $(BIN)/python -m benchmarks

@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def confine(limits: dict[str, Any]) -> dict[str, str]:
     next. Needs a process of one thread."""
     step_back(NICENESS)
     _held.update(_limit_resources(limits))
-    _held.update(_confine_by_kernel(Path.cwd()))
+    _held.update(_confine_by_kernel(Path.cwd(), limits["reads"]))
     sys.addaudithook(_refuse)
     return guards()
 
@@ -94,7 +95,7 @@ def _limit(name: str, most: int) -> bool:
     return False
 
 
-def _confine_by_kernel(folder: Path) -> dict[str, str]:
+def _confine_by_kernel(folder: Path, reads: Sequence[str] = ()) -> dict[str, str]:
     """The parts that Linux alone has, each by itself: a container may forbid one or the other."""
     if sys.platform != "linux":
         return BY_PYTHON
@@ -106,7 +107,7 @@ def _confine_by_kernel(folder: Path) -> dict[str, str]:
         held["network"] = "none: a network namespace of its own"
     kernel.forbid_new_privileges()
     with contextlib.suppress(OSError):
-        landlock.confine_to(folder, _readable(), [ROOT])
+        landlock.confine_to(folder, _readable(reads), [ROOT])
         held["writing"] = "below its folder alone, by the kernel"
         held["reading"] = "its folder, Python and data sets alone, by the kernel"
     with contextlib.suppress(OSError):
@@ -116,13 +117,13 @@ def _confine_by_kernel(folder: Path) -> dict[str, str]:
     return held
 
 
-def _readable() -> list[Path]:
-    """Python, this project and the system's libraries, and the data sets: no other visitor's files,
-    nobody's home, and nothing hidden beside the project, such as secrets."""
+def _readable(reads: Sequence[str]) -> list[Path]:
+    """Python, this project and the system's libraries, the data sets, and `reads`: no other
+    visitor's files, nobody's home, and nothing hidden beside the project, such as secrets."""
     ours = [path for path in ROOT.iterdir() if not path.name.startswith(".")]
     pythons = [Path(path) for path in (sys.prefix, sys.base_prefix, *sys.path) if path]
     data = [Path(os.environ[DATA])] if DATA in os.environ else []
-    found = (*ours, *pythons, *map(Path, SYSTEM), *data)
+    found = (*ours, *pythons, *map(Path, (*SYSTEM, *reads)), *data)
     return [path for path in found if path != ROOT and path.exists()]
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -25,9 +25,10 @@ LOG = "log.txt"
 
 
 class ChildProcess:
-    """One confined child. Raises SandboxError where it does not start."""
+    """One confined child, which also reads the paths `reads`. Raises SandboxError where it does not
+    start."""
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
+    def __init__(self, folder: Path, limits: Limits, reads: Sequence[str] = ()) -> None:
         self._limits = limits
         child = str(Path(__file__).with_name("child.py"))
         # -P and -s: nothing that lies in a folder of uploads or of a user is taken for a module
@@ -41,7 +42,9 @@ class ChildProcess:
         ]
         for thread in self._threads:
             thread.start()
-        self.guards: dict[str, str] = self._exchange(asdict(limits), START_S)["answer"]
+        self.guards: dict[str, str] = self._exchange(
+            {**asdict(limits), "reads": [*reads]}, START_S
+        )["answer"]
 
     def ask(self, target: str, arguments: dict[str, Any], limits: Limits) -> dict[str, Any]:
         """What the child answers: {"answer": …}, {"refused": …} or {"failed": …}.

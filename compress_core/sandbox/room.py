@@ -17,15 +17,20 @@ SENTENCE = 600  # characters of what a child may say
 
 
 def run(
-    task: str, arguments: dict[str, Any], folder: Path, limits: Limits = USUAL
+    task: str,
+    arguments: dict[str, Any],
+    folder: Path,
+    limits: Limits = USUAL,
+    reads: Path | None = None,
 ) -> dict[str, Any]:
-    """Have one task of TASKS done in a child of its own that writes only below `folder`.
+    """Have one task of TASKS done in a child of its own that writes only below `folder`, and of
+    other people's files reads only `reads`, a file or a folder, beside it.
 
     Returns the task's answer: JSON that a stranger's file may have shaped. Raises RefusedError with
     the task's own sentence, SandboxError where the child crashes or meets a limit, and ValueError
     for a task that is not in the table or a folder that does not exist.
     """
-    with Room(folder, limits) as room:
+    with Room(folder, limits, reads=reads) as room:
         return room.ask(task, arguments)
 
 
@@ -34,12 +39,20 @@ class Room:
 
     It starts with the first question, again after it crashed or was ended, and ends after `idle_s`
     seconds without a question. What a task keeps in its modules is there for the next question.
+    `reads` as in `run`.
     """
 
-    def __init__(self, folder: Path, limits: Limits = USUAL, idle_s: float = IDLE_S) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limits: Limits = USUAL,
+        idle_s: float = IDLE_S,
+        reads: Path | None = None,
+    ) -> None:
         if not folder.is_dir():
             raise ValueError(f"{folder} is no folder that exists; make it first")
         self._folder, self._limits, self._idle_s = folder.resolve(), limits, idle_s
+        self._reads = [] if reads is None else [str(reads.resolve())]
         self._asking, self._changing = threading.Lock(), threading.Lock()
         self._child: ChildProcess | None = None
         self._timer: threading.Timer | None = None
@@ -100,7 +113,7 @@ class Room:
                 self._child.close()
                 self._child = None
             if self._child is None:
-                self._child = ChildProcess(self._folder, self._limits)
+                self._child = ChildProcess(self._folder, self._limits, self._reads)
             return self._child
 
     def _judged(self, answer: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Data are looked at in the background, in the sandbox of the network that shall take them."""
 
+import secrets
+import shutil
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,10 +27,15 @@ class Look:
 
     def run(self) -> None:
         """In a thread of its own."""
-        asked = {"file": str(self.file.path), "title": self.file.name}
+        given = f"looked_at_{secrets.token_hex(8)}{self.file.path.suffix}"
         try:
             folder, _facts = opened_facts(self.model)
-            self.found = room_of(folder).ask("look_at_data", asked)
+            shutil.copyfile(self.file.path, folder / given)  # the child reads its own files alone
+            asked = {"file": given, "title": self.file.name}
+            try:
+                self.found = room_of(folder).ask("look_at_data", asked)
+            finally:
+                (folder / given).unlink()
         except (ValueError, OSError) as error:
             self.problem = str(error)
 
