@@ -26,7 +26,7 @@ class WholeApp(AppTest):
 
 def open_app(page: str = "overview", **query: str) -> WholeApp:
     """The app on one of its pages, with what the address says."""
-    app = WholeApp(SHELL, default_timeout=60)
+    app = WholeApp(SHELL, default_timeout=240)
     for key, value in query.items():
         app.query_params[key] = value
     app.run()

@@ -123,6 +123,8 @@ def _float_outputs(found: Imported) -> list[Which]:
 def _about_weights(found: Imported, asked: Asked, source: bytes) -> dict[str, Any]:
     entered = enter(found.module)
     if not walk_layers(entered.module):
+        if found.kind == "onnx" and found.why_not_run:
+            raise ValueError(found.why_not_run)
         raise ValueError(
             f"{asked.title} has no compressible weight; a network needs at least one weight of two "
             "dimensions, such as that of a linear layer or a convolution"

@@ -20,7 +20,7 @@ from tests.whole_app import WholeApp, open_app, strip_numbers
 from ui import words
 from ui.figures import input_histogram
 from ui.palette import LIGHT
-from ui.session import caches, executor
+from ui.session import caches
 
 MODELS = ("digits-cnn", "digits-mlp", "digits-transformer")
 
@@ -197,8 +197,8 @@ def test_without_a_step_that_looks_at_images_the_slider_sleeps() -> None:
     assert dynamic.select_slider(key="quantize_samples").disabled
 
 
+@pytest.mark.usefixtures("first_images_alone")
 def test_a_toggle_folds_batch_norms_where_the_model_has_some() -> None:
-    executor.close()  # nobody asked for 10,000 images here
     assert not any(t.key == "quantize_fold" for t in open_app("quantize").toggle)
     app = open_app("quantize", model="fashion-cnn")
     app.toggle(key="quantize_fold").set_value(True).run()

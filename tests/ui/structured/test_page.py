@@ -99,6 +99,7 @@ def test_half_of_a_coupled_group_is_refused_in_words() -> None:
     assert r"patches keeps all of its channels\: norm \(LayerNorm\)" in app.error[0].value
 
 
+@pytest.mark.usefixtures("first_images_alone")
 def test_batch_norms_are_folded_only_where_there_are_some() -> None:
     app = open_app("structured")
     assert "structured_fold" not in [toggle.key for toggle in app.toggle]
