@@ -17,6 +17,7 @@ from compress_core.methods.quantization import BITS
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import IMPORTANCES
 from compress_core.methods.weight_sharing import ShareWeights
+from compress_core.opening.store import is_opened_name, public_name
 from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.sources import is_known, model_names
 from compress_core.steps import BY_TYPE, AnyStep
@@ -62,13 +63,8 @@ def read(
     `layer_names(model)` are the layers that a query may name.
     Settings of single controls (prune_sparsity=90) make a recipe where no `recipe` stands.
     """
-    seeds: dict[str, Any] = {"model": default_model}
     notices: list[str] = []
-    if "model" in query:
-        if is_known(query["model"]):
-            seeds["model"] = query["model"]
-        else:
-            notices.append(_notice("model", query["model"], _one_of(model_names())))
+    seeds: dict[str, Any] = {"model": _model(query, notices) or default_model}
     spoken = query.get(language.KEY, "")
     if spoken not in ("", *language.LANGUAGES):
         notices.append(_notice(language.KEY, spoken, _one_of(language.LANGUAGES)))
@@ -241,6 +237,27 @@ def _factorize_layer(query: Mapping[str, str]) -> str:
     if not query.get("factorize_layer"):
         raise ValueError("factorize_layer is missing")
     return query["factorize_layer"]
+
+
+def _model(query: Mapping[str, str], notices: list[str]) -> str | None:
+    """The model that a query names, if it is there."""
+    name = query.get("model")
+    if name is None or is_known(name):
+        return name
+    is_gone = is_opened_name(name)
+    notices.append(gone_notice(name) if is_gone else _notice("model", name, _one_of(model_names())))
+    return None
+
+
+def gone_notice(name: str) -> Later:
+    """What an opened network's place says of it when it is not there any more."""
+    return Later(
+        lambda: _(
+            "The network {name} is not on this server any more: it is deleted a day after its last "
+            "use. Open its file again on *Your own model*.",
+            name=public_name(name),
+        )
+    )
 
 
 def _notice(key: str, value: str, rule: Callable[[], str]) -> Later:

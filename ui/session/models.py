@@ -19,6 +19,14 @@ def opened() -> list[str]:
     return [name for name in found if is_known(name)]
 
 
+def forget_gone() -> list[str]:
+    """The session's own that are not there any more, which are its own no longer."""
+    left = opened()
+    gone = [name for name in st.session_state.get(OPENED, []) if name not in left]
+    st.session_state[OPENED] = left
+    return gone
+
+
 def add(name: str) -> None:
     """Offer a network to this session, if it is not offered to everybody."""
     if name not in model_names():

@@ -10,6 +10,7 @@ from safetensors.torch import save
 
 from compress_core import compress, load_model
 from compress_core.measurement.report import measure_size
+from compress_core.opening import store
 from compress_core.opening.opened import Opened
 from compress_core.recipe import parse_recipe
 from compress_core.sources import find_original, is_known
@@ -70,6 +71,18 @@ def test_the_card_says_what_it_takes_and_how_it_agrees(opened_name: str) -> None
     assert "of the output's range" in said
     assert "**2 layers**" in said
     assert "the inputs are generated" in said
+
+
+def test_an_opened_network_that_is_gone_is_named_without_its_secret() -> None:
+    name = open_in_sandbox(small_network(), "Fleeting.onnx")
+    app = open_app("own_model", model=name)
+    store.forget(name)
+    for later in (app.run(), open_app(model=name)):
+        assert not later.exception
+        (said,) = (warning.value for warning in later.warning)
+        assert said.startswith("The network fleeting is not on this server any more")
+        assert name not in said
+        assert later.selectbox(key="model").value != name
 
 
 def test_a_step_that_would_run_it_is_set_aside_with_the_reason(opened_name: str) -> None:
