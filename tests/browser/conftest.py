@@ -19,6 +19,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    FloatRect,
     Locator,
     Page,
     Playwright,
@@ -189,6 +190,18 @@ def settle(page: Page) -> None:
     """Wait until the accuracy is there and no script runs."""
     expect(metric(page, "Accuracy")).to_have_text(re.compile(r"%|—"))
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
+def resting_box(part: Locator) -> FloatRect:
+    """Where an element stands, once what is drawn around it does not push it any further."""
+    before = None
+    for _ in range(100):
+        found = part.bounding_box()
+        if found and found == before:
+            return found
+        before = found
+        part.page.wait_for_timeout(200)
+    raise AssertionError(f"{part} does not come to rest")
 
 
 STRIP = {"Accuracy": "score", "Size": "bytes", "Sparsity": "sparsity", "MACs": "macs"}

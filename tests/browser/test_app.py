@@ -9,7 +9,7 @@ import torch
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from compress_core import Prune, Quantize, compress, decode, from_json, load_model
-from tests.browser.conftest import TIMEOUT_MS, choose, heading, metric, settle, visit
+from tests.browser.conftest import TIMEOUT_MS, choose, heading, metric, resting_box, settle, visit
 from ui import words
 from ui.session.snapshots import COOKIE
 
@@ -153,10 +153,17 @@ def test_the_recipe_downloads_as_json(app: str, page: Page, tmp_path: Path) -> N
     assert from_json(json.loads(file.read_text())) == (Prune(sparsity=0.8), Quantize(bits=4))
 
 
+def expect_chosen(page: Page, column: int, row: int) -> None:
+    table = page.get_by_test_id("stDataFrame").first
+    cell = table.get_by_test_id(f"glide-cell-{column}-{row}")
+    expect(cell).to_have_attribute("aria-selected", "true")
+    expect(cell).to_be_focused()
+
+
 def edit_cell(page: Page, text: str) -> None:
     """Into the chosen cell, as one types; Enter then goes to the cell below."""
-    page.keyboard.press("Enter")  # opens the cell's editor
-    page.wait_for_timeout(1000)
+    page.keyboard.press("Enter")
+    expect(page.locator(".gdg-input")).to_be_focused()
     page.keyboard.press("Control+a")
     page.keyboard.type(text, delay=100)
     page.keyboard.press("Enter")
@@ -164,17 +171,19 @@ def edit_cell(page: Page, text: str) -> None:
 
 def test_cells_of_the_table_become_steps_and_the_focus_stays(app: str, page: Page) -> None:
     visit(page, f"{app}/combine?recipe={RECIPE}", "Combine")
-    box = page.get_by_test_id("stDataFrame").first.bounding_box()
-    assert box
+    box = resting_box(page.get_by_test_id("stDataFrame").first)
     page.mouse.click(box["x"] + 25, box["y"] + 55)  # the name of the first layer
-    for _ in range(4):  # to what is pruned of it
+    for column in range(4):  # to what is pruned of it
+        expect_chosen(page, column, row=0)
         page.keyboard.press("ArrowRight")
+    expect_chosen(page, 4, row=0)
     edit_cell(page, "25")
     field = page.get_by_role("textbox", name="Recipe as text")
     held = r"prune:sparsity=0\.\d+;quantize:bits=4"  # the others stay as they are
     first = f"{held};prune:sparsity=0.25,scope=layer,layers=conv1"
     expect(field).to_have_value(re.compile(f"^{first}$"))
     settle(page)
+    expect_chosen(page, 4, row=1)
     edit_cell(page, "50")
     expect(field).to_have_value(
         re.compile(f"^{first};prune:sparsity=0.5,scope=layer,layers=conv2$")
@@ -183,8 +192,7 @@ def test_cells_of_the_table_become_steps_and_the_focus_stays(app: str, page: Pag
 
 def test_a_click_on_a_point_applies_its_recipe(app: str, page: Page) -> None:
     visit(page, f"{app}/trade_offs", "Trade-offs")
-    strongest = page.locator(".scatterlayer .trace").first.locator(".point").last.bounding_box()
-    assert strongest
+    strongest = resting_box(page.locator(".scatterlayer .trace").first.locator(".point").last)
     page.mouse.click(strongest["x"] + 4, strongest["y"] + 4)
     field = page.get_by_role("textbox", name="Recipe as text")
     expect(field).to_have_value("prune:sparsity=0.95")

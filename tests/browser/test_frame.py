@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from compress_core.recipe import parse_recipe
 from compress_core.search.curves import load_curves
-from tests.browser.conftest import TIMEOUT_MS, metric, settle, visit
+from tests.browser.conftest import TIMEOUT_MS, metric, resting_box, settle, visit
 
 pytestmark = pytest.mark.browser
 PAGES = {
@@ -38,12 +38,6 @@ def parts(page: Page) -> dict[str, Locator]:
     }
 
 
-def box(part: Locator) -> FloatRect:
-    found = part.bounding_box()
-    assert found, part
-    return found
-
-
 def inside(part: FloatRect, width: int, height: int) -> bool:
     right, bottom = part["x"] + part["width"], part["y"] + part["height"]
     return min(part["x"], part["y"]) >= 0 and right <= width and bottom <= height
@@ -57,7 +51,7 @@ def overlap(one: FloatRect, other: FloatRect) -> bool:
 
 
 def assert_above_the_fold(page: Page, width: int, height: int) -> None:
-    found = {name: box(part) for name, part in parts(page).items()}
+    found = {name: resting_box(part) for name, part in parts(page).items()}
     assert [name for name, part in found.items() if not inside(part, width, height)] == []
     apart = ("line of numbers", "control", "picture", "rows", "small plane")
     pairs = [(a, b) for i, a in enumerate(apart) for b in apart[i + 1 :]]
@@ -96,7 +90,7 @@ def test_on_a_phone_the_picture_is_on_the_first_screen(app: str, browser: Browse
     page = browser.new_page(viewport={"width": 390, "height": 844})
     page.set_default_timeout(TIMEOUT_MS)
     visit(page, f"{app}/prune?recipe=prune:sparsity=0.9", "Prune")
-    found = {name: box(part) for name, part in parts(page).items()}
+    found = {name: resting_box(part) for name, part in parts(page).items()}
     assert inside(found["picture"], 390, 844)
     assert inside(found["handle"], 390, 844)
     assert found["line of numbers"]["height"] <= 100
@@ -127,7 +121,7 @@ def test_while_one_drags_the_numbers_are_estimates_and_after_the_release_measure
     visit(page, f"{app}/prune?recipe=prune:sparsity=0.5", "Prune")
     plane = page.locator(".live .side > div").last
     expect(plane).to_have_attribute("data-own", re.compile("measured"))
-    grip = box(page.locator(".live .grip").last)
+    grip = resting_box(page.locator(".live .grip").last)
     x, y = grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
@@ -147,7 +141,7 @@ def test_while_one_drags_the_numbers_are_estimates_and_after_the_release_measure
 
 def test_a_drag_that_is_given_up_brings_the_measured_numbers_back(app: str, page: Page) -> None:
     visit(page, f"{app}/prune?recipe=prune:sparsity=0.5", "Prune")
-    grip = box(page.locator(".live .grip").last)
+    grip = resting_box(page.locator(".live .grip").last)
     page.mouse.move(grip["x"] + 5, grip["y"] + 5)
     page.mouse.down()
     page.mouse.move(grip["x"] + 90, grip["y"] + 5, steps=5)

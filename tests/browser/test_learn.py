@@ -129,6 +129,7 @@ def test_bar_control_and_picture_stand_above_the_fold(
 def test_what_a_lesson_hides_cannot_be_reached_by_the_keyboard(app: str, page: Page) -> None:
     visit(page, f"{app}/prune?lesson=zeros", "Prune")
     expect(bar(page)).to_be_visible()
+    expect(page.get_by_role("slider", name="Sparsity", exact=True)).to_be_visible()
     reached = set()
     for _ in range(60):
         page.keyboard.press("Tab")

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from compress_core import compress, load_model
 from compress_core.methods.pruning import PruneTaylor, PruneWanda
 from compress_core.views.summaries import pruned_layer
+from tests.browser.conftest import resting_box
 from tests.browser.test_live import live, number, open_live, recipe_text, step
 
 pytestmark = pytest.mark.browser
@@ -32,8 +33,7 @@ def test_dragging_the_share_foretells_every_layer(
 ) -> None:
     open_live(page, f"{app}/prune?recipe={before}", "Prune")
     expect(live(page).locator(".grip").last).to_be_hidden()
-    box = live(page).locator(".bar .track").bounding_box()
-    assert box
+    box = resting_box(live(page).locator(".bar .track"))
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()

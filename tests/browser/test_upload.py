@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from benchmarks.browser import running_app
+from tests.browser.conftest import resting_box
 from ui.upload.quota import VARIABLE
 
 pytestmark = pytest.mark.browser
@@ -81,8 +82,7 @@ def test_a_folder_arrives_with_its_names_and_other_kinds_are_passed_over(
 
 def drop(page: Page, place: str, *paths: Path) -> None:
     """As a person drops them: a page's own script could not make a folder."""
-    box = page.get_by_role("group", name=place).bounding_box()
-    assert box is not None
+    box = resting_box(page.get_by_role("group", name=place))
     x, y = box["x"] + box["width"] / 2, box["y"] + 5
     data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
     devtools = page.context.new_cdp_session(page)
