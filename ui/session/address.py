@@ -254,7 +254,7 @@ def gone_notice(name: str) -> Later:
     return Later(
         lambda: _(
             "The network {name} is not on this server any more: it is deleted a day after its last "
-            "use. Open its file again on *Your own model*.",
+            "use. Open its file again on the page Your own model.",
             name=public_name(name),
         )
     )
