@@ -95,7 +95,7 @@ def _limit(name: str, most: int) -> bool:
     return False
 
 
-def _confine_by_kernel(folder: Path, reads: Sequence[str] = ()) -> dict[str, str]:
+def _confine_by_kernel(folder: Path, reads: Sequence[str]) -> dict[str, str]:
     """The parts that Linux alone has, each by itself: a container may forbid one or the other."""
     if sys.platform != "linux":
         return BY_PYTHON

@@ -230,7 +230,7 @@ def test_closing_ends_a_question_that_runs(tmp_path: Path) -> None:
 
 def test_elsewhere_than_on_linux_it_is_said_that_python_alone_refuses(monkeypatch: Any) -> None:
     monkeypatch.setattr("compress_core.sandbox.confining.sys.platform", "win32")
-    assert confining._confine_by_kernel(Path()) == {
+    assert confining._confine_by_kernel(Path(), []) == {
         "network": "refused by Python",
         "programs": "refused by Python",
         "writing": "not limited to its folder",

@@ -35,7 +35,7 @@ class Look:
             try:
                 self.found = room_of(folder).ask("look_at_data", asked)
             finally:
-                (folder / given).unlink()
+                (folder / given).unlink(missing_ok=True)
         except (ValueError, OSError) as error:
             self.problem = str(error)
 

@@ -17,7 +17,7 @@ from compress_core.methods.quantization import BITS
 from compress_core.methods.step import ALL_LAYERS
 from compress_core.methods.structured import IMPORTANCES
 from compress_core.methods.weight_sharing import ShareWeights
-from compress_core.opening.store import is_opened_name, public_name
+from compress_core.opening.store import is_opened_name
 from compress_core.recipe import format_recipe, parse_recipe
 from compress_core.sources import is_known, model_names
 from compress_core.steps import BY_TYPE, AnyStep
@@ -27,7 +27,7 @@ from ui.language import N_, Later, _
 from ui.prune.methods import METHODS, SCOPE_HELP, make_step
 from ui.quantize.methods import QUANTIZERS
 from ui.recover.methods import RETRAININGS
-from ui.session import values
+from ui.session import models, values
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "factorize_scope": (N_("one layer"), N_("whole model")),
@@ -245,19 +245,10 @@ def _model(query: Mapping[str, str], notices: list[str]) -> str | None:
     if name is None or is_known(name):
         return name
     is_gone = is_opened_name(name)
-    notices.append(gone_notice(name) if is_gone else _notice("model", name, _one_of(model_names())))
-    return None
-
-
-def gone_notice(name: str) -> Later:
-    """What an opened network's place says of it when it is not there any more."""
-    return Later(
-        lambda: _(
-            "The network {name} is not on this server any more: it is deleted a day after its last "
-            "use. Open its file again on the page Your own model.",
-            name=public_name(name),
-        )
+    notices.append(
+        models.gone_notice(name) if is_gone else _notice("model", name, _one_of(model_names()))
     )
+    return None
 
 
 def _notice(key: str, value: str, rule: Callable[[], str]) -> Later:

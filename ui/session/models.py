@@ -3,7 +3,9 @@ opened or has followed a link to."""
 
 import streamlit as st
 
+from compress_core.opening.store import public_name
 from compress_core.sources import is_known, model_names
+from ui.language import Later, _
 
 OPENED = "opened_models"
 
@@ -25,6 +27,17 @@ def forget_gone() -> list[str]:
     gone = [name for name in st.session_state.get(OPENED, []) if name not in left]
     st.session_state[OPENED] = left
     return gone
+
+
+def gone_notice(name: str) -> Later:
+    """What is said in the place of an opened network that is not there any more."""
+    return Later(
+        lambda: _(
+            "The network {name} is not on this server any more: it is deleted a day after its last "
+            "use at the latest. Open its file again on the page Your own model.",
+            name=public_name(name),
+        )
+    )
 
 
 def add(name: str) -> None:

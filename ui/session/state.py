@@ -62,7 +62,7 @@ class Current:
 def ensure() -> None:
     """Give the session its keys, once; the address may set them, wrong values give a notice."""
     if "notices" in st.session_state:
-        st.session_state.notices += map(address.gone_notice, models.forget_gone())
+        st.session_state.notices += map(models.gone_notice, models.forget_gone())
         recipe_field.assert_bound("model", chosen_model())
         recipe_field.settle_recipe_text()
         recipe_field.assert_bound("recipe", st.session_state.recipe_written)

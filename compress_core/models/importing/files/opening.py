@@ -50,7 +50,7 @@ def read_weights(path: Path, folder: Path, most_header: int = MOST_HEADER) -> We
     """
     arguments = {"path": str(path.absolute()), "most_header": most_header}
     try:
-        answer = run("weights", arguments, folder, limits_for(path), path)
+        answer = run("weights", arguments, folder, limits_for(path), reads=path)
     except RefusedError as error:
         raise UnsafeFileError(str(error)) from error
     written = folder / WEIGHTS
