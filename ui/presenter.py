@@ -42,6 +42,7 @@ def toggle() -> None:
     st.toggle(
         _("Presenter mode"),
         key=KEY,
+        persist_state="session",
         on_change=fragments.refresh_app,
         help=_(
             "For the projector: larger type and this sidebar folded. The arrow at the top left "

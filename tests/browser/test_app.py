@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from compress_core import Prune, Quantize, compress, decode, from_json, load_model
 from tests.browser.conftest import TIMEOUT_MS, choose, heading, metric, resting_box, settle, visit
@@ -32,6 +32,29 @@ def test_every_page_loads_in_peace(
         expect(page.get_by_test_id("stException")).to_have_count(0)
     assert console_errors == []
     assert foreign_requests == []
+
+
+@pytest.mark.parametrize("widget", ["TextInput", "NumberInput"])
+def test_a_page_left_before_its_widgets_have_loaded_keeps_the_recipe(
+    app: str, page: Page, widget: str
+) -> None:
+    """As over a slow line: the code of a kind of widget comes after the page is drawn again."""
+    late: list[Route] = []
+    page.route(f"**/{widget}.*.js", lambda route: late.append(route))
+    visit(page, f"{app}/prune?recipe=prune%3Asparsity%3D0.5", "Prune")
+    for title in ("Overview", "Prune", "Prune"):
+        page.get_by_test_id("stSidebarNav").get_by_text(title, exact=True).click()
+        expect(heading(page, title)).to_be_visible()
+        settle(page)
+    for route in late:
+        route.continue_()
+    expect(page.get_by_role("spinbutton", name="Sparsity, %", exact=True)).to_have_value("50.0")
+    field = page.get_by_role("textbox", name="Recipe as text")
+    expect(field).to_have_value("prune:sparsity=0.5")
+    choose(page, "Scope", "one")
+    settle(page)
+    expect(field).to_have_value("prune:sparsity=0.5")
+    expect(page).to_have_url(re.compile("recipe=prune%3Asparsity%3D0.5"))
 
 
 def test_a_cold_deep_link_has_the_frame_around_it(app: str, page: Page) -> None:

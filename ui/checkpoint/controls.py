@@ -45,7 +45,6 @@ def show_controls() -> None:
             MOST,
             step=0.1,
             format="%.1f",
-            persist_state="session",
             help=_("The share of weights that becomes zero. Drag it in the picture."),
         )
     elif method == "quantize":
@@ -68,7 +67,6 @@ def show_controls() -> None:
                 LEAST_PERCENTILE,
                 100.0,
                 step=0.1,
-                persist_state="session",
             )
 
 

@@ -35,6 +35,7 @@ def show_choice(current: Current) -> tuple[str, int, bool]:
             _("Factor"),
             range(parts),
             key="encode_factor",
+            persist_state="session",
             format_func=lambda i: _("{n} of {total}", n=i + 1, total=parts),
             width=LAYER_WIDTH,
             help=_(

@@ -203,7 +203,6 @@ def _calibration(current: Current) -> None:
             Factorize().samples,
             *SAMPLES,
             step=16,
-            persist_state="session",
             on_change=rewrite,
             help=_("Of the training set, class by class, never of the test set."),
         )

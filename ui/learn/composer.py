@@ -90,11 +90,15 @@ def _state(page: str) -> None:
         list(labels),
         placeholder=_("Choose options"),
         key=_hide_key(page),
+        persist_state="session",
         format_func=lambda key: _(labels[key]),
         help=_(HIDE_HELP),
     )
-    st.toggle(_("Begin with the untouched model"), key="link_start", help=_(START_HELP))
-    st.toggle(_("Collect the predictions of a class"), key="link_class", help=_(CLASS_HELP))
+    for label, key, text in (
+        (_("Begin with the untouched model"), "link_start", _(START_HELP)),
+        (_("Collect the predictions of a class"), "link_class", _(CLASS_HELP)),
+    ):
+        st.toggle(label, key=key, persist_state="session", help=text)
 
 
 def _hide_key(page: str) -> str:

@@ -95,6 +95,7 @@ def _choose_pixels(choices: list[dict[str, Any]]) -> str:
         _("Pixels are normalised as in its training"),
         list(by_name),
         key=PIXELS,
+        persist_state="session",
         help=_(
             "x′ = (x · scale − mean) / std. The network does not tell how its images were "
             "normalised; where there are labels, the accuracy of 200 rows is a hint."
@@ -148,6 +149,7 @@ def _choose_output(model: str, facts: Facts) -> None:
         _("Output that is judged"),
         names,
         key=key,
+        persist_state="session",
         on_change=_judge_output,
         args=(model,),
         help=_("The network is opened once more, and judged by this one."),

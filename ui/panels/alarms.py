@@ -112,7 +112,6 @@ def _tolerance() -> None:
         high,
         step=0.5,
         format="%.4g",
-        persist_state="session",
         width="stretch",
         help=_("The loss must also be beyond its own 95 % interval."),
     )

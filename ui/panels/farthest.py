@@ -77,7 +77,6 @@ def _points(kind: str) -> float:
         MOST,
         step=0.1,
         format="%.4g",
-        persist_state="session",
         width=130,
         help=_("How much the found setting may lose, at most: below this."),
     )

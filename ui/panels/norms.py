@@ -63,7 +63,9 @@ def show_rest(current: Current, page: str) -> None:
 def _switch(current: Current, key: str, label: str, step: AnyStep, text: str) -> None:
     """On while the recipe has a step of this kind for all layers."""
     put(key, own_step(current.recipe, step.kind) is not None)
-    st.toggle(label, key=key, on_change=set_norms, args=(key, step), help=text)
+    st.toggle(
+        label, key=key, persist_state="session", on_change=set_norms, args=(key, step), help=text
+    )
 
 
 def set_norms(key: str, step: AnyStep) -> None:

@@ -152,7 +152,8 @@ def number_field(
     """A field for a number from `low` to `high`, `usual` to begin with; returns the number."""
     value = values.number(key, usual, low, high)
     values.repair(key, value)
-    st.number_input(label, low, high, key=key, **{"width": NUMBER_WIDTH} | options)
+    settings = {"width": NUMBER_WIDTH, "persist_state": "session"} | options
+    st.number_input(label, low, high, key=key, **settings)
     return value
 
 
@@ -165,7 +166,6 @@ def choose_samples(key: str, *, on_change: Callable[[], None]) -> None:
         1,
         max(MOST_SAMPLES, values.number(key, SAMPLES)),
         step=64,
-        persist_state="session",
         on_change=on_change,
         help=_(
             "What the method is measured on: drawn from the training set, the same number of each "

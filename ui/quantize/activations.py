@@ -122,6 +122,7 @@ def _show_input_settings(step: QuantizeActivations) -> None:
         _("Bits of an input"),
         ACTIVATION_BITS,
         key="quantize_input_bits",
+        persist_state="session",
         width=NUMBER_WIDTH,
         on_change=set_activations,
         help=_("An input gets one of 2ᵏ codes, asymmetric, one scale and zero point for a layer."),
@@ -151,7 +152,11 @@ def _show_input_settings(step: QuantizeActivations) -> None:
 def show_correction(current: Current) -> None:
     put("quantize_correct", own_step(current.recipe, "correct") is not None)
     st.toggle(
-        _("Correct the biases"), key="quantize_correct", on_change=set_correction, help=_(BIAS_HELP)
+        _("Correct the biases"),
+        key="quantize_correct",
+        persist_state="session",
+        on_change=set_correction,
+        help=_(BIAS_HELP),
     )
 
 
@@ -164,6 +169,7 @@ def show_samples(current: Current) -> None:
         _("Calibration images, of the training set"),
         sorted({*SAMPLES, samples}),
         key="quantize_samples",
+        persist_state="session",
         width=300,
         on_change=set_samples,
         disabled=not used,

@@ -125,6 +125,7 @@ def _show_settings(method: str, *, in_address: bool) -> None:
             _("Format"),
             FORMATS_OF[method],
             key="quantize_format",
+            persist_state="session",
             width=NUMBER_WIDTH,
             on_change=set_quantization,
             format_func=format_words,
@@ -135,6 +136,7 @@ def _show_settings(method: str, *, in_address: bool) -> None:
             _("Bits"),
             bit_choices(method),
             key="quantize_bits",
+            persist_state="session",
             width=NUMBER_WIDTH,
             on_change=set_quantization,
             help=_(BITS_HELP),
@@ -220,7 +222,6 @@ def _choose_channel(current: Current, choice: Choice) -> int:
         0,
         0,
         channels - 1,
-        persist_state="session",
         disabled=choice.settings.granularity == "tensor",
         help=_(
             "0 … {last}. Each has a scale, and so levels of its own; this one is drawn.",

@@ -58,7 +58,6 @@ def _step(current: Current, method: str, name: str) -> AnyStep:
         usual.epochs,
         1,
         MOST_EPOCHS,
-        persist_state="session",
         width=110,
         help=_("How often every training image is seen."),
     )
@@ -69,7 +68,6 @@ def _step(current: Current, method: str, name: str) -> AnyStep:
         0,
         0,
         MOST_SEED,
-        persist_state="session",
         width=110,
         help=_("Of the order of the images: the same seed gives the same weights."),
     )
@@ -129,7 +127,6 @@ def _own_fields(usual: AnyStep, name: str) -> dict[str, Any]:
                     0,
                     0,
                     MOST_EPOCHS,
-                    persist_state="session",
                     help=_(
                         "Of the network's own training, which is done first; 0 is its beginning."
                     ),
@@ -149,9 +146,7 @@ def _number(
     label: str, name: str, field: str, usual: float, high: float, low: float = 0.0, **options: Any
 ) -> float:
     key = f"recover_{name}_{field}"
-    return number_field(
-        label, key, usual, low, high, **{"width": 130, "persist_state": "session"} | options
-    )
+    return number_field(label, key, usual, low, high, **{"width": 130} | options)
 
 
 def _choice(label: str, options: tuple[str, ...], name: str, field: str) -> str:

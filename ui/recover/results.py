@@ -47,6 +47,7 @@ def _choose_step(recipe: Recipe, places: Sequence[int]) -> int:
             _("Training"),
             places,
             key="recover_step",
+            persist_state="session",
             required=True,
             format_func=lambda i: _("step {n}: {step}", n=i + 1, step=words.describe(recipe[i])),
         )

@@ -86,6 +86,7 @@ def field() -> None:
     st.text_input(
         _("Recipe as text"),
         key=TYPED,
+        persist_state="session",
         placeholder="prune:sparsity=0.9;quantize:bits=5",
         on_change=_take_typed,
         help=_(

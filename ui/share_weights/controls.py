@@ -198,6 +198,7 @@ def _show_clusters() -> None:
         _("Clusters"),
         CLUSTERS,
         key="share_choice",
+        persist_state="session",
         format_func=lambda clusters: str(clusters or _("off")),
         on_change=set_choice,
         help=_(CLUSTERS_HELP),
@@ -236,4 +237,10 @@ def _show_start(*, in_address: bool) -> None:
             help=_("Another seed draws other weights to start from: the squared error differs."),
         )
     values.repair("share_zeros", values.switched("share_zeros", True))
-    st.toggle(_("Keep zeros"), key="share_zeros", on_change=set_settings, help=_(ZEROS_HELP))
+    st.toggle(
+        _("Keep zeros"),
+        key="share_zeros",
+        persist_state="session",
+        on_change=set_settings,
+        help=_(ZEROS_HELP),
+    )

@@ -43,6 +43,7 @@ def two_models(current: Current) -> None:
         _("Second model"),
         others,
         key="share_second",
+        persist_state="session",
         placeholder=_("Choose a second model"),
         width=280,
         help=_("Both models as the recipe leaves them before sharing, with the settings above."),

@@ -103,6 +103,7 @@ def show_structured(current: Current) -> PruneStructured:
         step=1.0,
         format="%g %%",
         key="structured_ratio",
+        persist_state="session",
         on_change=set_structured,
         help=_("The share of filters, neurons and heads that leaves the network for good."),
     )
@@ -132,7 +133,6 @@ def _choose_floor() -> None:
         1,
         1,
         max(MOST_FLOOR, values.number("structured_floor", 1)),
-        persist_state="session",
         on_change=set_structured,
         help=_(FLOOR_HELP),
     )
@@ -145,7 +145,6 @@ def _choose_seed() -> None:
         0,
         0,
         max(MOST_SEED, values.number("structured_seed", 0)),
-        persist_state="session",
         on_change=set_structured,
         help=_("Another seed draws other channels."),
     )
