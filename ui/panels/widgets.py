@@ -152,7 +152,7 @@ def number_field(
     """A field for a number from `low` to `high`, `usual` to begin with; returns the number."""
     value = values.number(key, usual, low, high)
     values.repair(key, value)
-    settings = {"width": NUMBER_WIDTH, "persist_state": "session"} | options
+    settings: dict[str, Any] = {"width": NUMBER_WIDTH, "persist_state": "session"} | options
     st.number_input(label, low, high, key=key, **settings)
     return value
 
