@@ -66,5 +66,33 @@ def test_a_rerun_without_a_state_of_the_browser_passes(pages: list[str]) -> None
     assert pages == ["no state"]
 
 
+@pytest.mark.parametrize(
+    ("fired", "runs"),
+    [
+        (["wake-up"], "accuracy"),
+        (["wake-up", "check"], ""),
+        (["check"], ""),
+        (["unknown"], "accuracy"),
+        ([], "accuracy"),
+    ],
+)
+def test_a_click_that_is_sent_with_anothers_timer_reruns_the_whole_app(
+    monkeypatch: pytest.MonkeyPatch, fired: list[str], runs: str
+) -> None:
+    fragments: list[str] = []
+    monkeypatch.setattr(
+        last_page, "plain_rerun", lambda _session, state: fragments.append(state.fragment_id)
+    )
+    session = new_session()
+    known = {"wake-up": Mock(fragment_id="accuracy"), "check": Mock(fragment_id="lesson")}
+    session.session_state._new_widget_state.widget_metadata = known
+    state = ClientState(page_script_hash="prune", fragment_id="accuracy")
+    state.widget_states.widgets.add(id="check", string_value="no trigger")
+    for name in fired:
+        state.widget_states.widgets.add(id=name, json_trigger_value="[1]")
+    last_page.request_rerun(session, state)
+    assert fragments == [runs]
+
+
 def test_importing_the_app_installs_it() -> None:
     assert AppSession.request_rerun is last_page.request_rerun
